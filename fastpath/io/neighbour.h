@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// Neighbours of a node: (interface, address) -> MAC, shared by its workers. An entry's answer is one
+// 64-bit word (state, MAC), so a reader needs no lock. Any worker may create an entry (a claim on a free
+// slot); only the worker that owns the interface's port (the reader of its queue 0) changes its state,
+// sends requests, and keeps the packets that wait for it.
+
+#include "core/atomic.h"
+#include "core/limits.h"
+
+enum neighbour_state {
+	NEIGHBOUR_FREE = 0,
+	NEIGHBOUR_CLAIMED,    // key being written
+	NEIGHBOUR_INCOMPLETE, // asked, no answer yet
+	NEIGHBOUR_REACHABLE,
+	NEIGHBOUR_STALE,      // answer is old; usable, probed when used
+	NEIGHBOUR_PROBE,      // being probed; usable
+	NEIGHBOUR_FAILED,     // did not answer; asked again after a pause
+};
+
+enum { NEIGHBOUR_MAX = 16384, NEIGHBOUR_WAITING_PER_ENTRY = 8, NEIGHBOUR_WAITING_TOTAL = 1024 };
+
+struct nx_aligned_line neighbour {
+	shared_word_t answer;      // state << 48 | MAC, big-endian in the low 48 bits
+	struct ip_address address; // written once, before the state leaves CLAIMED
+	uint16_t netif;
+	uint16_t probes;           // owner only
+	uint32_t waiting;          // owner only: packets queued
+	shared_word_t used;        // w: any worker, at most once a second; r: owner
+	usec_t changed;            // owner only: when the state was entered
+	usec_t confirmed;          // owner only
+};
+static_assert(sizeof(struct neighbour) == 64);
+
+struct neighbour_table {
+	struct neighbour *entries; // NEIGHBOUR_MAX, open addressed
+	uint64_t seed;
+};
+
+// Worker or control. Index of the entry, created INCOMPLETE if new; PACKET_NO_NEIGHBOUR if the
+// table is full.
+uint32_t neighbour_get(struct neighbour_table *table, uint16_t netif,
+	const struct ip_address *address);
+
+static inline enum neighbour_state neighbour_state_of(uint64_t answer)
+{
+	return (enum neighbour_state)(answer >> 48);
+}
+
+// The MAC to send to; false when there is none yet. Any worker, per packet.
+static inline bool neighbour_mac(
+	const struct neighbour_table *table, uint32_t index, struct mac_address *out)
+{
+	uint64_t answer = shared_word_load(&table->entries[index].answer);
+	enum neighbour_state state = neighbour_state_of(answer);
+
+	if (state != NEIGHBOUR_REACHABLE && state != NEIGHBOUR_STALE && state != NEIGHBOUR_PROBE)
+		return false;
+	uint64_t word = htobe64(answer << 16);
+
+	memcpy(out->bytes, &word, 6);
+	return true;
+}
+
+// Notes that a packet was sent through the entry, so that a stale one is probed.
+static inline void neighbour_use(struct neighbour_table *table, uint32_t index, usec_t now)
+{
+	struct neighbour *n = &table->entries[index];
+
+	if (now - n->used.value > USEC_PER_SECOND)
+		shared_word_store(&n->used, now);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// struct node: everything one network appliance is (ports, neighbours, snapshot, workers, counters).
+// A process may hold many. This header is what management, tests and the bench see of the data plane;
+// all of it runs on the control thread unless said otherwise.
+
+#include "core/control.h"
+#include "core/event.h"
+#include "core/snapshot.h"
+#include "core/stats.h"
+#include "io/port.h"
+
+enum idle_mode { IDLE_ADAPTIVE = 0, IDLE_POLL };
+
+struct node_config {
+	char name[NAME_BYTES];
+	uint16_t worker_count;
+	int16_t cpus[MAX_WORKERS];  // CPU of each worker, -1 = not pinned (tests)
+	enum idle_mode idle;
+	uint16_t burst;             // 1 to MAX_BURST
+	uint32_t memory_mb;
+	uint32_t sessions;          // per node; 0 = from memory_mb
+	bool huge;                  // hugepages for tables
+	bool manual;                // no threads: the owner calls node_turn (tests, bench, emulator)
+};
+
+struct node;
+
+// Creates pools, tables and workers, not yet running. EAL is up (manual nodes need it for mbufs only).
+// Negative errno with a line in error on failure.
+[[nodiscard]] int node_create(
+	const struct node_config *config, struct node **out, char *error, size_t error_size);
+
+// Stops the workers, ends all sessions, closes the ports, audits every pool. Returns 0, or -EBUSY when
+// a pool is not full again; the leaking pools are then named in error.
+int node_destroy(struct node *node, char *error, size_t error_size);
+
+// Opens a port and gives it to the workers (before node_start, or while they run). Ports keep the index
+// at which they were added.
+[[nodiscard]] int node_port_add(struct node *node, const struct port_request *request,
+	uint16_t *index, char *error, size_t error_size);
+// Adds a port that the caller made (bench, tests); node_destroy closes it.
+[[nodiscard]] int node_port_adopt(struct node *node, struct port *port, uint16_t *index);
+struct port *node_port(struct node *node, uint16_t index); // NULL beyond the last
+uint16_t node_port_count(const struct node *node);
+
+// Starts the worker threads (nothing for manual nodes).
+[[nodiscard]] int node_start(struct node *node, char *error, size_t error_size);
+
+// Makes snapshot the one that workers read; the node owns it from now on and frees the one before it
+// once every worker is quiescent, in node_poll. Never blocks; at most one swap may be outstanding
+// (-EBUSY: call node_poll first).
+[[nodiscard]] int node_publish(struct node *node, struct snapshot *snapshot);
+const struct snapshot *node_snapshot(const struct node *node);
+// Whether every worker has left the snapshots before the current one.
+bool node_is_settled(struct node *node);
+
+// The control thread's share of the work: frees old snapshots, follows links, wakes nobody. Call at
+// least every 10 ms while something is outstanding, else every 100 ms.
+void node_poll(struct node *node, usec_t now);
+
+// One turn of a worker of a manual node, at the caller's time. Returns packets moved.
+uint32_t node_turn(struct node *node, uint16_t worker, usec_t now);
+
+usec_t node_now(const struct node *node); // the node's clock
+uint16_t node_worker_count(const struct node *node);
+const struct worker_stats *node_worker_stats(const struct node *node, uint16_t worker);
+
+// Puts a request on a worker's control ring; false when it is full.
+[[nodiscard]] bool node_control_send(
+	struct node *node, uint16_t worker, struct control_request *request);
+
+// Takes events and ended sessions off the workers' rings; return how many (at most n). lost counts
+// records that found the ring full since the process began.
+uint32_t node_events(struct node *node, struct worker_event *out, uint32_t n, uint64_t *lost);
+uint32_t node_session_log(
+	struct node *node, struct session_record *out, uint32_t n, uint64_t *lost);
+// Session records are put on the ring only while wanted: off, at close, or at open and close.
+enum session_log_level { SESSION_LOG_OFF = 0, SESSION_LOG_CLOSE, SESSION_LOG_ALL };
+void node_session_log_level(struct node *node, enum session_log_level level);
+
+// Pools: name, used, capacity, high-water mark. Returns false beyond the last.
+struct pool_status {
+	char name[NAME_BYTES];
+	uint64_t used;
+	uint64_t capacity;
+	uint64_t high_water;
+};
+bool node_pool_status(const struct node *node, uint32_t index, struct pool_status *out);
+
+// Neighbours for `neighbour list`. Returns false beyond the last.
+struct neighbour_record {
+	struct ip_address address;
+	struct mac_address mac;
+	uint16_t netif;
+	uint8_t state; // enum neighbour_state
+	usec_t age;
+};
+bool node_neighbour(const struct node *node, uint32_t *cursor, struct neighbour_record *out);
+
+// Sum of a slot's gauge over all workers: what `plan` counts and slot reuse waits for.
+uint64_t node_listener_sessions(const struct node *node, uint16_t slot);
+uint64_t node_target_sessions(const struct node *node, uint16_t slot);
+
+// Tells workers to take no new sessions (SIGTERM) before node_destroy.
+void node_drain(struct node *node);
+uint64_t node_sessions(const struct node *node);
