@@ -73,3 +73,10 @@ static inline void shared_pointer_store(shared_pointer_t *p, void *value)
 {
 	atomic_store_explicit(&p->pointer, value, memory_order_release);
 }
+
+// Full fence between "I put something on your ring" and "are you asleep?", and between "I am asleep" and
+// "is my ring empty?": with it, one of the two sides sees the other.
+static inline void shared_fence(void)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+}

@@ -108,6 +108,9 @@ struct listen_entry {
 struct snapshot {
 	uint64_t revision;
 	uint64_t generation;      // counts snapshots of this process, from 1
+	// Frees the snapshot; set by whoever built it. The node calls it on the control thread once no
+	// worker can see the snapshot any more.
+	void (*destroy)(struct snapshot *self);
 	uint16_t netif_count;
 	uint16_t address_count;
 	uint16_t route_count;

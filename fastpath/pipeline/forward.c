@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// Stage 5: sessions. The flow engine judges and rewrites each packet in place; what it does not know is
+// left in the vector for the local stage.
+
+#include "pipeline/worker.h"
+
+#include "pipeline/local.h"
+
+static enum flow_verdict forward_one(struct worker *w, struct packet *p)
+{
+	switch (p->kind) {
+	case PACKET_TCP:
+	case PACKET_UDP:
+		return flow_engine_forward(w->flow, w->snapshot, p, w->now);
+	case PACKET_ICMP4:
+	case PACKET_ICMP6:
+		return flow_engine_icmp_error(w->flow, w->snapshot, p, w->now);
+	default:
+		return FLOW_LOCAL;
+	}
+}
+
+void stage_forward(struct worker *w, struct packet *packets, uint32_t n)
+{
+	uint32_t seen = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct packet *p = &packets[i];
+
+		if (!p->buffer)
+			continue;
+		seen++;
+		switch (forward_one(w, p)) {
+		case FLOW_FORWARD:
+			worker_send(w, p);
+			break;
+		case FLOW_DROP:
+			worker_drop(w, p, (enum drop_reason)p->reason);
+			break;
+		case FLOW_TOO_BIG:
+			local_refuse(w->local, p, LOCAL_TOO_BIG);
+			break;
+		case FLOW_HOP_LIMIT:
+			local_refuse(w->local, p, LOCAL_HOP_LIMIT);
+			break;
+		case FLOW_LOCAL:
+			break;
+		}
+	}
+	worker_charge(w, STAGE_FORWARD, seen);
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// What a worker does when a turn moved nothing. `poll` goes on at once. `adaptive` spins, then sleeps in
+// short steps, then blocks on the ports' wake-up descriptors and its own eventfd where all ports have
+// one. It is offline for RCU while it sleeps and never sleeps past its next timer.
+
+#include "pipeline/worker.h"
+
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
+
+#include "pipeline/local.h"
+#include "pipeline/node_private.h"
+
+enum {
+	SPIN_TURNS = 64,           // empty turns before the first sleep
+	SLEEP_SHORTEST_US = 5,
+	SLEEP_LONGEST_US = 80,     // with the wake-up's own cost, the first packet waits 100 us at most
+	SLEEP_TURNS = 8,           // short sleeps before blocking
+	BLOCK_LONGEST_MS = 100,    // the heartbeat stays fresh
+};
+
+static usec_t next_timer(struct worker *w)
+{
+	usec_t flow = flow_engine_next_timer(w->flow);
+	usec_t local = local_next_timer(w->local);
+
+	return flow < local ? flow : local;
+}
+
+static bool has_waiting_work(const struct worker *w)
+{
+	for (uint8_t from = 0; from < w->count; from++) {
+		if (w->handover_in[from] && !rte_ring_empty(w->handover_in[from]))
+			return true;
+	}
+	for (uint16_t i = 0; i < w->inlet_count; i++) {
+		if (!rte_ring_empty(w->inlets[i].ring))
+			return true;
+	}
+	return !rte_ring_empty(w->control) || w->request ||
+		shared_pointer_load(&w->node->port_map) != w->ports_known ||
+		shared_word_load(&w->stop) || shared_word_load(&w->drain) != w->draining;
+}
+
+static bool has_waiting_frames(struct worker *w)
+{
+	for (uint16_t i = 0; i < w->ports->port_count; i++) {
+		if (w->transmit[i].count > 0)
+			return true;
+	}
+	for (uint16_t i = 0; i < w->source_count; i++) {
+		struct port *port = w->sources[i].port;
+
+		if (port->ops->arm && port->ops->arm(port, w->sources[i].queue))
+			return true;
+	}
+	return false;
+}
+
+static void sleep_short(struct worker *w, usec_t until_timer)
+{
+	usec_t wanted = SLEEP_SHORTEST_US + 10 * (w->empty_turns - SPIN_TURNS);
+	usec_t us = u64_min(u64_min(wanted, SLEEP_LONGEST_US), until_timer);
+	struct timespec t = {.tv_nsec = (long)(us * 1000)};
+
+	nanosleep(&t, NULL);
+}
+
+static void drain_eventfd(int fd)
+{
+	uint64_t value;
+
+	if (read(fd, &value, sizeof(value)) < 0)
+		return; // nothing was signalled
+}
+
+static void block(struct worker *w, usec_t until_timer)
+{
+	struct epoll_event events[16];
+	int timeout_ms = (int)u64_min(until_timer / USEC_PER_MILLISECOND, BLOCK_LONGEST_MS);
+
+	shared_word_store(&w->asleep, 1);
+	shared_fence();
+	if (!has_waiting_work(w) && !has_waiting_frames(w)) {
+		int n = epoll_wait(w->epoll_fd, events, nx_array_size(events), timeout_ms);
+
+		for (int i = 0; i < n; i++) {
+			if (events[i].data.fd == w->wake_fd)
+				drain_eventfd(w->wake_fd);
+		}
+	}
+	shared_word_store(&w->asleep, 0);
+}
+
+void worker_idle(struct worker *w)
+{
+	w->empty_turns++;
+	if (w->node->config.idle == IDLE_POLL || w->empty_turns <= SPIN_TURNS) {
+		if (w->node->config.idle == IDLE_POLL || !has_waiting_frames(w))
+			__builtin_ia32_pause();
+		return;
+	}
+	usec_t now = clock_usec(&w->clock, clock_cycles());
+	usec_t due = next_timer(w);
+	usec_t until_timer = due == UINT64_MAX ? UINT64_MAX : due > now ? due - now : 0;
+
+	if (until_timer == 0 || has_waiting_work(w))
+		return;
+	uint64_t start = clock_cycles();
+
+	counter_set(&w->heartbeat, now);
+	rte_rcu_qsbr_thread_offline(w->node->rcu, w->index);
+	if (w->can_block && w->empty_turns > SPIN_TURNS + SLEEP_TURNS &&
+		until_timer >= USEC_PER_MILLISECOND)
+		block(w, until_timer);
+	else
+		sleep_short(w, until_timer);
+	rte_rcu_qsbr_thread_online(w->node->rcu, w->index);
+	counter_add(&w->stats->sleeps, 1);
+	counter_add(&w->stats->sleep_cycles, clock_cycles() - start);
+}
+
+void worker_wake(struct worker *w)
+{
+	uint64_t one = 1;
+
+	shared_fence();
+	if (!shared_word_load(&w->asleep))
+		return;
+	if (write(w->wake_fd, &one, sizeof(one)) < 0)
+		return; // the counter is full: the worker is being woken already
+}

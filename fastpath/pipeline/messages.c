@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// The control thread's requests: one at a time, a bounded share of each turn.
+
+#include "pipeline/worker.h"
+
+#include <rte_ring.h>
+
+#include "pipeline/capture.h"
+#include "pipeline/node_private.h"
+
+static void start_capture(struct worker *w, struct control_request *request)
+{
+	if (w->capture_count < MAX_CAPTURES) {
+		w->captures[w->capture_count++] = request->capture;
+		request->count = 1;
+	}
+}
+
+static void stop_capture(struct worker *w, const struct control_request *request)
+{
+	for (uint16_t i = 0; i < w->capture_count; i++) {
+		if (w->captures[i] != request->capture)
+			continue;
+		w->captures[i] = w->captures[--w->capture_count];
+		return;
+	}
+}
+
+// True when the request is finished.
+static bool work_on(struct worker *w, struct control_request *request)
+{
+	switch (request->kind) {
+	case CONTROL_LIST:
+	case CONTROL_COUNT:
+	case CONTROL_KILL:
+		return flow_engine_request(w->flow, w->snapshot, request, w->now, REQUEST_BUDGET);
+	case CONTROL_CAPTURE:
+		start_capture(w, request);
+		return true;
+	case CONTROL_CAPTURE_STOP:
+		stop_capture(w, request);
+		return true;
+	}
+	return true;
+}
+
+void stage_messages(struct worker *w)
+{
+	if (!w->request) {
+		void *next;
+
+		if (nx_likely(rte_ring_sc_dequeue(w->control, &next) != 0))
+			return;
+		w->request = next;
+	}
+	struct control_request *request = w->request;
+
+	w->moved = true;
+	if (work_on(w, request)) {
+		w->request = NULL;
+		shared_word_store(&request->done, 1);
+	}
+	worker_charge(w, STAGE_MESSAGES, 1);
+}
+
+void worker_event(struct worker *w, const struct worker_event *event)
+{
+	if (rte_ring_sp_enqueue_elem(w->events, (void *)(uintptr_t)event, sizeof(*event)) != 0)
+		counter_add(&w->events_lost, 1);
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// A node's life: pools, workers, start, snapshots in and out, shutdown with an audit of every pool.
+
+#include "pipeline/node_private.h"
+
+#include <sys/random.h>
+
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <rte_mempool.h>
+#include <rte_rcu_qsbr.h>
+
+#include "core/memory.h"
+#include "io/pools.h"
+
+static int create_tables(struct node *node, char *error, size_t error_size)
+{
+	uint16_t workers = node->config.worker_count;
+	size_t rcu_size = rte_rcu_qsbr_get_memsize(workers);
+
+	node->workers_mapped = workers * sizeof(struct worker);
+	node->stats_mapped = workers * sizeof(struct worker_stats);
+	node->workers = memory_map(node->workers_mapped, false);
+	node->stats = memory_map(node->stats_mapped, false);
+	node->rcu = rte_zmalloc("nx_rcu", rcu_size, CACHE_LINE);
+	if (!node->workers || !node->stats || !node->rcu ||
+		rte_rcu_qsbr_init(node->rcu, workers) != 0 ||
+		neighbour_table_init(&node->neighbours, node->seed) != 0) {
+		snprintf(error, error_size, "out of memory for %u workers", workers);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+// A quarter of the memory holds packets; every receive ring and burst of every worker must fit.
+static uint32_t small_buffers(const struct node_config *config)
+{
+	uint64_t bytes = (uint64_t)config->memory_mb * 1024 * 1024 / 4;
+	uint64_t buffers = bytes / POOLS_SMALL_BYTES;
+
+	return (uint32_t)(buffers < 4096 ? 4096 : buffers);
+}
+
+static int create_pools(struct node *node, char *error, size_t error_size)
+{
+	node->small = pools_small_create(
+		node->config.name, small_buffers(&node->config), error, error_size);
+	if (!node->small)
+		return -ENOMEM;
+	node->buffers = pools_source_create(node->small);
+	return node->buffers ? 0 : -ENOMEM;
+}
+
+int node_create(const struct node_config *config, struct node **out, char *error, size_t error_size)
+{
+	struct node *node = calloc(1, sizeof(*node));
+	char ignored[256];
+
+	if (!node) {
+		snprintf(error, error_size, "out of memory");
+		return -ENOMEM;
+	}
+	node->config = *config;
+	if (getrandom(&node->seed, sizeof(node->seed), 0) != sizeof(node->seed))
+		node->seed = clock_cycles();
+	clock_init(&node->clock, rte_get_tsc_hz());
+	int status = create_tables(node, error, error_size);
+
+	if (status == 0)
+		status = create_pools(node, error, error_size);
+	if (status == 0) {
+		struct port_map *empty = calloc(1, sizeof(*empty));
+
+		status = empty ? 0 : -ENOMEM;
+		shared_pointer_store(&node->port_map, empty);
+	}
+	for (uint8_t i = 0; status == 0 && i < config->worker_count; i++)
+		status = worker_init(&node->workers[i], node, i, error, error_size);
+	if (status != 0) {
+		node_destroy(node, ignored, sizeof(ignored));
+		return status;
+	}
+	*out = node;
+	return 0;
+}
+
+static int large_pool(struct node *node, char *error, size_t error_size)
+{
+	if (node->large)
+		return 0;
+	uint64_t bytes = (uint64_t)node->config.memory_mb * 1024 * 1024 / 4;
+	uint32_t buffers = (uint32_t)(bytes / POOLS_LARGE_BYTES);
+
+	node->large = pools_large_create(
+		node->config.name, buffers < 256 ? 256 : buffers, error, error_size);
+	return node->large ? 0 : -ENOMEM;
+}
+
+int node_port_add(struct node *node, const struct port_request *request, uint16_t *index,
+	char *error, size_t error_size)
+{
+	struct port_request full = *request;
+	struct port *port;
+
+	if (strncmp(request->device, "af_packet:", 10) == 0 ||
+		strncmp(request->device, "tap:", 4) == 0) {
+		int status = large_pool(node, error, error_size);
+
+		if (status != 0)
+			return status;
+	}
+	full.small = node->small;
+	full.large = node->large;
+	full.huge = node->config.huge;
+	full.transmit_queues = node->config.worker_count;
+	int status = port_open(&full, &port, error, error_size);
+
+	if (status != 0)
+		return status;
+	status = node_port_adopt(node, port, index);
+	if (status != 0) {
+		snprintf(error, error_size, "%s: %s", request->name,
+			status == -ENOSPC ? "a node holds at most 64 ports" : strerror(-status));
+		port_close(port);
+	}
+	return status;
+}
+
+int node_port_adopt(struct node *node, struct port *port, uint16_t *index)
+{
+	struct port_map *old = shared_pointer_load(&node->port_map);
+
+	if (old->port_count == MAX_PORTS)
+		return -ENOSPC;
+	if (node->retired_count == RETIRED_MAX)
+		return -EBUSY;
+	struct port_map *map = port_map_extend(node, port);
+
+	if (!map)
+		return -ENOMEM;
+	shared_pointer_store(&node->port_map, map);
+	for (uint16_t i = 0; i < node->config.worker_count; i++)
+		worker_wake(&node->workers[i]);
+	*index = port->index;
+	return node_retire(node, old, port_map_destroy);
+}
+
+struct port *node_port(struct node *node, uint16_t index)
+{
+	const struct port_map *map = shared_pointer_load(&node->port_map);
+
+	return index < map->port_count ? map->ports[index] : NULL;
+}
+
+uint16_t node_port_count(const struct node *node)
+{
+	const struct port_map *map = shared_pointer_load(&node->port_map);
+
+	return map->port_count;
+}
+
+int node_start(struct node *node, char *error, size_t error_size)
+{
+	node->running = true;
+	if (node->config.manual) {
+		for (uint16_t i = 0; i < node->config.worker_count; i++) {
+			rte_rcu_qsbr_thread_register(node->rcu, i);
+			rte_rcu_qsbr_thread_online(node->rcu, i);
+		}
+		return 0;
+	}
+	for (uint16_t i = 0; i < node->config.worker_count; i++) {
+		struct worker *w = &node->workers[i];
+		int failed = pthread_create(&w->thread, NULL, worker_main, w);
+
+		if (failed) {
+			snprintf(error, error_size, "worker %u: %s", i, strerror(failed));
+			return -failed;
+		}
+		w->running = true;
+	}
+	return 0;
+}
+
+int node_retire(struct node *node, void *object, void (*destroy)(void *object))
+{
+	if (!object)
+		return 0;
+	if (node->retired_count == RETIRED_MAX)
+		return -EBUSY;
+	node->retired[node->retired_count++] =
+		(struct retired){object, destroy, rte_rcu_qsbr_start(node->rcu)};
+	return 0;
+}
+
+static void destroy_snapshot(void *object)
+{
+	struct snapshot *snapshot = object;
+
+	snapshot->destroy(snapshot);
+}
+
+int node_publish(struct node *node, struct snapshot *snapshot)
+{
+	if (node->retired_count == RETIRED_MAX)
+		return -EBUSY;
+	void *old = shared_pointer_load(&node->snapshot);
+
+	shared_pointer_store(&node->snapshot, snapshot);
+	for (uint16_t i = 0; i < node->config.worker_count; i++)
+		worker_wake(&node->workers[i]);
+	return node_retire(node, old, destroy_snapshot);
+}
+
+const struct snapshot *node_snapshot(const struct node *node)
+{
+	return shared_pointer_load(&node->snapshot);
+}
+
+bool node_is_settled(struct node *node)
+{
+	node_poll(node, node_now(node));
+	return node->retired_count == 0;
+}
+
+void node_poll(struct node *node, usec_t now)
+{
+	uint32_t kept = 0;
+
+	(void)now;
+	for (uint32_t i = 0; i < node->retired_count; i++) {
+		struct retired *r = &node->retired[i];
+
+		if (!node->running || rte_rcu_qsbr_check(node->rcu, r->token, false) == 1)
+			r->destroy(r->object);
+		else
+			node->retired[kept++] = *r;
+	}
+	node->retired_count = kept;
+}
+
+uint32_t node_turn(struct node *node, uint16_t worker, usec_t now)
+{
+	uint32_t moved = worker_turn(&node->workers[worker], now);
+
+	rte_rcu_qsbr_quiescent(node->rcu, worker);
+	return moved;
+}
+
+static void stop_workers(struct node *node)
+{
+	for (uint16_t i = 0; i < node->config.worker_count; i++) {
+		shared_word_store(&node->workers[i].stop, 1);
+		worker_wake(&node->workers[i]);
+	}
+	for (uint16_t i = 0; i < node->config.worker_count; i++) {
+		if (node->workers[i].running)
+			pthread_join(node->workers[i].thread, NULL);
+		node->workers[i].running = false;
+	}
+	node->running = false;
+}
+
+static bool audit(struct rte_mempool *pool, char *error, size_t error_size)
+{
+	unsigned int used = pool ? rte_mempool_in_use_count(pool) : 0;
+
+	if (used == 0)
+		return true;
+	snprintf(error, error_size, "%s: %u buffers were not given back", pool->name, used);
+	return false;
+}
+
+int node_destroy(struct node *node, char *error, size_t error_size)
+{
+	struct port_map *map = shared_pointer_load(&node->port_map);
+	uint32_t left = 0;
+
+	stop_workers(node);
+	if (node->workers) {
+		for (uint16_t i = 0; i < node->config.worker_count; i++)
+			left += worker_fini(&node->workers[i]);
+	}
+	for (uint16_t i = 0; map && i < map->port_count; i++) {
+		for (uint16_t w = 0; w < node->config.worker_count; w++)
+			rte_ring_free(map->transmit_rings[i][w]);
+		port_close(map->ports[i]);
+	}
+	node_poll(node, 0);
+	if (node_snapshot(node))
+		destroy_snapshot(shared_pointer_load(&node->snapshot));
+	free(map);
+	bool full = audit(node->small, error, error_size) && audit(node->large, error, error_size);
+
+	if (full && left > 0) {
+		snprintf(error, error_size, "sessions: %u were not given back", left);
+		full = false;
+	}
+	neighbour_table_fini(&node->neighbours);
+	pools_source_destroy(node->buffers);
+	rte_mempool_free(node->small);
+	rte_mempool_free(node->large);
+	rte_free(node->rcu);
+	if (node->stats)
+		memory_unmap(node->stats, node->stats_mapped);
+	if (node->workers)
+		memory_unmap(node->workers, node->workers_mapped);
+	free(node);
+	return full ? 0 : -EBUSY;
+}

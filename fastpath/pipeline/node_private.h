@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// The inside of struct node, for the files of this folder.
+
+#include <pthread.h>
+
+#include "io/neighbour.h"
+#include "pipeline/node.h"
+#include "pipeline/worker.h"
+
+struct rte_rcu_qsbr;
+
+enum { RETIRED_MAX = 4 };
+
+// Something that workers may still read: freed once they all have passed a quiescent state.
+struct retired {
+	void *object;
+	void (*destroy)(void *object);
+	uint64_t token;
+};
+
+struct node {
+	struct node_config config;
+	uint64_t seed;                    // keys hashes; random per process
+	struct clock clock;
+	shared_pointer_t snapshot;        // w: control, r: workers
+	shared_pointer_t port_map;        // w: control, r: workers
+	struct rte_rcu_qsbr *rcu;
+	struct neighbour_table neighbours;
+	struct worker *workers;           // config.worker_count
+	struct worker_stats *stats;       // one each
+	struct rte_mempool *small;
+	struct rte_mempool *large;        // NULL until a kernel port is added
+	struct buffer_source *buffers;    // over small
+	struct retired retired[RETIRED_MAX];
+	uint32_t retired_count;
+	bool running;
+	size_t workers_mapped;
+	size_t stats_mapped;
+};
+
+// Which transmit queue a worker would use on a port; it has none of its own if the port has fewer.
+static inline uint16_t port_map_transmit_queue(
+	const struct port *port, uint8_t worker, uint8_t workers)
+{
+	return (uint16_t)((worker + workers - port->index % workers) % workers);
+}
+
+// The worker that owns a transmit queue.
+static inline uint8_t port_map_transmit_owner(
+	const struct port *port, uint16_t queue, uint8_t workers)
+{
+	return (uint8_t)((port->index + queue) % workers);
+}
+
+// worker_setup.c: a worker's engines and rings. Negative errno with a line in error.
+[[nodiscard]] int worker_init(
+	struct worker *w, struct node *node, uint8_t index, char *error, size_t error_size);
+// Returns the number of sessions that would not end.
+uint32_t worker_fini(struct worker *w);
+
+// port_map.c: a copy of the current map with one more port. NULL when memory is out.
+struct port_map *port_map_extend(struct node *node, struct port *port);
+void port_map_destroy(void *map);
+
+// Hands an object to be freed when no worker can see it any more. -EBUSY when too many wait.
+[[nodiscard]] int node_retire(struct node *node, void *object, void (*destroy)(void *object));

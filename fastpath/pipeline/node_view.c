@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// What management reads of a node, and what it sends to workers.
+
+#include "pipeline/node_private.h"
+
+#include <rte_mempool.h>
+#include <rte_ring.h>
+
+usec_t node_now(const struct node *node)
+{
+	return clock_usec(&node->clock, clock_cycles());
+}
+
+uint16_t node_worker_count(const struct node *node)
+{
+	return node->config.worker_count;
+}
+
+const struct worker_stats *node_worker_stats(const struct node *node, uint16_t worker)
+{
+	return &node->stats[worker];
+}
+
+bool node_control_send(struct node *node, uint16_t worker, struct control_request *request)
+{
+	shared_word_store(&request->done, 0);
+	if (rte_ring_sp_enqueue(node->workers[worker].control, request) != 0)
+		return false;
+	worker_wake(&node->workers[worker]);
+	return true;
+}
+
+uint32_t node_events(struct node *node, struct worker_event *out, uint32_t n, uint64_t *lost)
+{
+	uint32_t taken = 0;
+
+	*lost = 0;
+	for (uint16_t i = 0; i < node->config.worker_count; i++) {
+		struct worker *w = &node->workers[i];
+
+		taken += rte_ring_sc_dequeue_burst_elem(
+			w->events, out + taken, sizeof(*out), n - taken, NULL);
+		*lost += counter_read(&w->events_lost);
+	}
+	return taken;
+}
+
+uint32_t node_session_log(
+	struct node *node, struct session_record *out, uint32_t n, uint64_t *lost)
+{
+	uint32_t taken = 0;
+
+	*lost = 0;
+	for (uint16_t i = 0; i < node->config.worker_count; i++) {
+		struct worker *w = &node->workers[i];
+
+		taken += rte_ring_sc_dequeue_burst_elem(
+			w->session_log, out + taken, sizeof(*out), n - taken, NULL);
+		*lost += counter_read(&w->session_log_lost);
+	}
+	return taken;
+}
+
+void node_session_log_level(struct node *node, enum session_log_level level)
+{
+	for (uint16_t i = 0; i < node->config.worker_count; i++)
+		counter_set(&node->workers[i].log_level, level);
+}
+
+static bool buffer_pool_status(const struct rte_mempool *pool, struct pool_status *out)
+{
+	snprintf(out->name, sizeof(out->name), "%s", pool->name);
+	out->capacity = pool->size;
+	out->used = rte_mempool_in_use_count(pool);
+	out->high_water = out->used;
+	return true;
+}
+
+bool node_pool_status(const struct node *node, uint32_t index, struct pool_status *out)
+{
+	const char *name;
+
+	if (index == 0)
+		return buffer_pool_status(node->small, out);
+	index--;
+	if (node->large && index == 0)
+		return buffer_pool_status(node->large, out);
+	if (node->large)
+		index--;
+	for (uint16_t i = 0; i < node->config.worker_count; i++) {
+		uint32_t k = 0;
+
+		for (; flow_engine_pool(node->workers[i].flow, k, &name, &out->used,
+			     &out->capacity, &out->high_water); k++) {
+			if (k != index)
+				continue;
+			snprintf(out->name, sizeof(out->name), "%s.%u", name, i);
+			return true;
+		}
+		index -= k;
+	}
+	return false;
+}
+
+bool node_neighbour(const struct node *node, uint32_t *cursor, struct neighbour_record *out)
+{
+	usec_t now = node_now(node);
+
+	for (; *cursor < NEIGHBOUR_MAX; (*cursor)++) {
+		const struct neighbour *n = &node->neighbours.entries[*cursor];
+		enum neighbour_state state = neighbour_state_of(shared_word_load(&n->answer));
+
+		if (state < NEIGHBOUR_INCOMPLETE)
+			continue;
+		out->address = n->address;
+		out->netif = n->netif;
+		out->state = (uint8_t)state;
+		out->age = now > n->changed ? now - n->changed : 0;
+		if (!neighbour_mac(&node->neighbours, *cursor, &out->mac))
+			memset(&out->mac, 0, sizeof(out->mac));
+		(*cursor)++;
+		return true;
+	}
+	return false;
+}
+
+uint64_t node_listener_sessions(const struct node *node, uint16_t slot)
+{
+	uint64_t sum = 0;
+
+	for (uint16_t i = 0; i < node->config.worker_count; i++)
+		sum += counter_read(&node->stats[i].listeners[slot].sessions);
+	return sum;
+}
+
+uint64_t node_target_sessions(const struct node *node, uint16_t slot)
+{
+	uint64_t sum = 0;
+
+	for (uint16_t i = 0; i < node->config.worker_count; i++)
+		sum += counter_read(&node->stats[i].targets[slot].sessions);
+	return sum;
+}
+
+void node_drain(struct node *node)
+{
+	for (uint16_t i = 0; i < node->config.worker_count; i++) {
+		shared_word_store(&node->workers[i].drain, 1);
+		worker_wake(&node->workers[i]);
+	}
+}
+
+uint64_t node_sessions(const struct node *node)
+{
+	uint64_t sum = 0;
+
+	for (uint16_t i = 0; i < node->config.worker_count; i++)
+		sum += counter_read(&node->stats[i].sessions);
+	return sum;
+}
