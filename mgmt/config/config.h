@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// A configuration as plain structs, defaults filled in, every reference resolved. Made by
+// config_parse, immutable afterwards, one owner, any thread that the owner chooses. Strings and
+// arrays live as long as the configuration.
+
+#include "config/text.h"
+#include "core/snapshot.h"
+#include "pipeline/node.h"
+
+struct config_cpus {
+	uint32_t count;
+	int16_t items[MAX_WORKERS]; // CPU numbers in the order given; one may stand more than once
+};
+
+struct config_prefixes {
+	uint32_t count;
+	struct ip_prefix *items; // host bits kept
+};
+
+struct config_addresses {
+	uint32_t count;
+	struct ip_address *items;
+};
+
+struct config_endpoint {
+	bool any;                  // "*": every address of both families
+	struct ip_address address; // unspecified with any
+	uint16_t port_first;       // host order; 0: none given
+	uint16_t port_last;
+};
+
+struct config_strings {
+	uint32_t count;
+	const char **items;
+};
+
+struct config_list {
+	uint32_t count;
+	void *items;
+};
+
+enum hugepages_mode {
+	HUGEPAGES_AUTO = 0,
+	HUGEPAGES_ON,
+	HUGEPAGES_OFF
+};
+enum log_level {
+	LOG_LEVEL_ERROR = 0,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
+enum log_format {
+	LOG_FORMAT_TEXT = 0,
+	LOG_FORMAT_JSON
+};
+
+struct config_workers {
+	const struct text_node *node;
+	struct config_cpus cpus;
+	uint32_t idle; // enum idle_mode
+	uint32_t burst;
+	uint32_t memory_mb;
+	uint32_t hugepages; // enum hugepages_mode
+	uint32_t sessions;  // 0: from memory_mb
+	uint32_t drain_s;
+};
+
+struct config_slowpath {
+	const struct text_node *node;
+	struct config_cpus cpus; // none: not pinned
+	uint32_t threads;
+};
+
+struct config_management {
+	const struct text_node *node;
+	const char *socket;
+	const char *group;
+	const char *read_group;         // "" = none
+	struct config_endpoint metrics; // port_first 0 = off
+	const char *key_dir;
+};
+
+struct config_log {
+	const struct text_node *node;
+	uint32_t level;    // enum log_level
+	uint32_t format;   // enum log_format
+	uint32_t sessions; // enum session_log_level
+};
+
+struct config_resolvers {
+	bool system; // those of /etc/resolv.conf
+	uint32_t count;
+	struct config_endpoint *items;
+};
+
+struct config_vlan {
+	const struct text_node *node;
+	uint32_t id;
+	struct config_prefixes address;
+	struct config_addresses gateway;
+};
+
+struct config_port {
+	const struct text_node *node;
+	const char *name;
+	const char *device;
+	struct config_prefixes address;
+	struct config_addresses gateway;
+	uint32_t mtu;
+	uint32_t queues;
+	struct config_list vlans; // struct config_vlan
+};
+
+struct config_route {
+	const struct text_node *node;
+	struct ip_prefix to; // masked
+	struct ip_address via;
+};
+
+struct config_target {
+	const char *text;          // as configured
+	const char *key;           // "HOST:PORT": what identifies it within its upstream
+	const char *host;          // name or address without brackets
+	bool is_name;              // address is to be resolved
+	struct ip_address address; // unspecified for names
+	uint16_t port;             // host order
+	uint16_t weight;           // 1 to 256
+	bool drained;              // "drained" in the text: no new sessions
+};
+
+struct config_targets {
+	uint32_t count;
+	struct config_target *items;
+};
+
+struct config_sources {
+	bool client; // keep the client's address
+	uint32_t count;
+	struct ip_address *items;
+};
+
+struct config_transport {
+	const struct text_node *node;
+	uint32_t outer;    // enum transport_outer
+	uint32_t security; // enum transport_security
+	struct config_strings credentials;
+};
+
+enum transport_outer {
+	OUTER_TCP = 0,
+	OUTER_UDP,
+	OUTER_QUIC,
+	OUTER_UNSET
+};
+enum transport_security {
+	SECURITY_RAW = 0,
+	SECURITY_TLS,
+	SECURITY_REALITY,
+	SECURITY_NOISE
+};
+
+struct config_upstream {
+	const struct text_node *node;
+	const char *name;
+	struct config_targets targets;
+	uint32_t balance; // enum balance_rule
+	struct config_sources source;
+	struct config_transport transport;
+};
+
+enum config_protocol {
+	PROTOCOL_TCP = 0,
+	PROTOCOL_UDP
+};
+
+struct config_listener {
+	const struct text_node *node;
+	const char *name;
+	uint32_t protocol; // enum config_protocol
+	struct config_endpoint listen;
+	const char *upstream;
+	uint32_t upstream_index;     // into config.upstreams
+	uint32_t mode;               // enum listener_mode
+	uint32_t idle_timeout_s;     // 0 = never
+	uint32_t connect_timeout_ms; // tcp: until the target answers; udp: until its first reply
+	uint32_t max_sessions;       // 0 = unlimited
+	struct config_transport transport;
+};
+
+struct config {
+	struct arena arena;
+	const struct text_node *root;
+	struct config_workers workers;
+	struct config_slowpath slowpath;
+	struct config_management management;
+	struct config_log log;
+	struct config_resolvers resolvers;
+	struct config_list ports;     // struct config_port
+	struct config_list routes;    // struct config_route
+	struct config_list upstreams; // struct config_upstream
+	struct config_list listeners; // struct config_listener
+};
+
+static inline const struct config_port *config_ports(const struct config *c)
+{
+	return c->ports.items;
+}
+
+static inline const struct config_route *config_routes(const struct config *c)
+{
+	return c->routes.items;
+}
+
+static inline const struct config_upstream *config_upstreams(const struct config *c)
+{
+	return c->upstreams.items;
+}
+
+static inline const struct config_listener *config_listeners(const struct config *c)
+{
+	return c->listeners.items;
+}
+
+static inline const struct config_vlan *config_vlans(const struct config_port *port)
+{
+	return port->vlans.items;
+}
+
+// IPPROTO_TCP or IPPROTO_UDP: what stands on the wire (QUIC shares UDP's ports).
+uint8_t config_listener_wire_protocol(const struct config_listener *listener);
+
+// Judges a device text: port_device_check (io/port.h) in the daemon; NULL judges nothing.
+typedef int config_device_check_fn(const char *device, char *error, size_t error_size);
+
+// Text to configuration: reads, checks every key against the schema, then everything that the text
+// alone tells (config/validate.h). Warnings may stand in faults when 0 is returned. -EINVAL: errors
+// are in faults; -ENOMEM. An empty text is a valid configuration that serves nothing.
+[[nodiscard]] int config_parse(const char *text, size_t length, const struct text_source *source,
+	config_device_check_fn *device_check, struct config_faults *faults, struct config **out);
+
+// NULL is allowed.
+void config_destroy(struct config *config);
