@@ -21,18 +21,20 @@ enum {
 	PORT_TX_SEGMENT = 1u << 2,     // segments BUFFER_TX_SEGMENT_TCP, IPv4 and IPv6
 	PORT_TX_CHAINS = 1u << 3,      // takes buffers of several segments
 	PORT_RX_CHECKSUM = 1u << 4,    // sets BUFFER_RX_CHECKSUM_*
-	PORT_RX_PARTIAL = 1u << 5,     // may deliver partial checksums unmarked (af_xdp): look at the field
-	PORT_KERNEL = 1u << 6,         // stands on a kernel interface (rtnetlink tells its link)
-	PORT_RSS = 1u << 7,            // spreads flows over its receive queues
+	PORT_RX_PARTIAL =
+		1u << 5,       // may deliver partial checksums unmarked (af_xdp): look at the field
+	PORT_KERNEL = 1u << 6, // stands on a kernel interface (rtnetlink tells its link)
+	PORT_RSS = 1u << 7,    // spreads flows over its receive queues
+	PORT_TX_SEGMENT_UDP = 1u << 8, // segments BUFFER_TX_SEGMENT_UDP
 };
 
 struct port_request {
 	char name[NAME_BYTES];
-	char device[256];      // as configured: "af_packet:eth1", "0000:03:00.0", "ring:a", ...
-	uint16_t mtu;          // bytes of IP datagram
-	uint16_t queues;       // receive queues wanted
-	uint16_t transmit_queues; // wanted; the driver may give fewer
-	bool huge;             // hugepages may be used for rings
+	char device[256];          // as configured: "af_packet:eth1", "0000:03:00.0", "ring:a", ...
+	uint16_t mtu;              // bytes of IP datagram
+	uint16_t queues;           // receive queues wanted
+	uint16_t transmit_queues;  // wanted; the driver may give fewer
+	bool huge;                 // hugepages may be used for rings
 	struct rte_mempool *small; // 2 KiB buffers
 	struct rte_mempool *large; // 64 KiB buffers for kernel ports; NULL: not used
 };
@@ -41,10 +43,11 @@ struct port;
 
 struct port_ops {
 	const char *kind; // "af_packet", "tap", "ring", "ethdev"
-	// Receives at most n frames; each buffer's reference becomes the caller's. Fills offload and
-	// transmit words (io/mbuf.h). Returns the number received.
+	// Receives at most n frames; each buffer's reference becomes the caller's. Fills offload
+	// and transmit words (io/mbuf.h). Returns the number received.
 	uint16_t (*receive)(struct port *port, uint16_t queue, struct buffer **out, uint16_t n);
-	// Takes up to n frames: those taken are the port's, the rest stay the caller's. Returns how many.
+	// Takes up to n frames: those taken are the port's, the rest stay the caller's. Returns how
+	// many.
 	uint16_t (*transmit)(struct port *port, uint16_t queue, struct buffer **frames, uint16_t n);
 	// Descriptor that becomes readable when the queue has frames, or -1: the port cannot wake.
 	int (*wakeup_fd)(struct port *port, uint16_t queue);
@@ -56,39 +59,45 @@ struct port_ops {
 	void (*close)(struct port *port);
 	// Tries to serve again after the device disappeared and came back. 0, or a negative errno.
 	int (*reopen)(struct port *port);
+	// Folds the queues' and the device's own counts into the port's counters. Control thread.
+	void (*counters)(struct port *port);
 };
 
 struct port {
 	const struct port_ops *ops;
-	uint16_t index;            // in the node
+	uint16_t index; // in the node
 	uint16_t mtu;
 	uint16_t receive_queues;
 	uint16_t transmit_queues;
-	uint32_t capabilities;     // PORT_* bits
-	uint32_t max_frame;        // largest frame transmit takes, Ethernet header included
+	uint32_t capabilities; // PORT_* bits
+	uint32_t max_frame;    // largest frame transmit takes, Ethernet header included
 	struct mac_address mac;
-	uint16_t dpdk_port;        // ethdev id, where there is one
-	int ifindex;               // kernel interface, 0 = none
-	shared_word_t up;          // w: control, r: workers
+	uint16_t dpdk_port; // ethdev id, where there is one
+	int ifindex;        // kernel interface, 0 = none
+	shared_word_t up;   // w: control, r: workers
 	shared_word_t speed_bps;
-	counter_t oversized;       // frames larger than the port takes (rx); w: queue owner
-	counter_t missed;          // frames the device dropped before we saw them; w: control
+	// Written by ops->counters, on the control thread.
+	counter_t oversized; // frames received larger than the port takes
+	counter_t missed;    // frames the device dropped before we saw them
+	counter_t malformed; // frames whose offload description makes no sense
+	counter_t refused;   // frames taken from us that the device then refused to send
 	char name[NAME_BYTES];
 	char device[256];
-	char interface[32];        // kernel interface name, "" = none
-	void *driver;              // the driver's own state
+	char interface[32]; // kernel interface name, "" = none
+	void *driver;       // the driver's own state
 };
 
 // Opens the device. On failure returns a negative errno and writes one line to error that says what
-// is wrong and what to do ("af_packet:eth9: no such interface; `ip link` lists them"). Control thread.
+// is wrong and what to do ("af_packet:eth9: no such interface; `ip link` lists them"). Control
+// thread.
 [[nodiscard]] int port_open(
 	const struct port_request *request, struct port **out, char *error, size_t error_size);
 
 // Closes and frees. Control thread, after no worker uses it.
 void port_close(struct port *port);
 
-// Whether device names something port_open knows, judged by its text alone: 0, or -EINVAL with a line
-// in error. Any thread; touches nothing.
+// Whether device names something port_open knows, judged by its text alone: 0, or -EINVAL with a
+// line in error. Any thread; touches nothing.
 [[nodiscard]] int port_device_check(const char *device, char *error, size_t error_size);
 // Whether the device exists on this machine: 0, or -ENODEV with a line in error.
 [[nodiscard]] int port_device_exists(const char *device, char *error, size_t error_size);
