@@ -134,6 +134,24 @@ struct snapshot {
 	uint32_t address_hash_mask;
 };
 
+// Where the search for an address begins in address_hash; collisions go to the next entry (linear
+// probing), so builder and reader agree.
+static inline uint32_t snapshot_address_start(const struct ip_address *address, uint32_t mask)
+{
+	uint64_t mixed = (address->halves[0] ^ (address->halves[1] << 1)) * UINT64_C(0x9e3779b97f4a7c15);
+
+	mixed = (mixed ^ address->halves[1]) * UINT64_C(0xff51afd7ed558ccd);
+	return (uint32_t)(mixed >> 32) & mask;
+}
+
+// Frees a snapshot, and its listeners, upstreams and targets whose last reference it held. Every array
+// and object is heap memory of its own. Control thread; NULL is allowed.
+void snapshot_destroy(struct snapshot *snapshot);
+// Gives one reference back. Control thread: the counts are plain integers.
+void snapshot_listener_put(const struct snapshot_listener *listener);
+void snapshot_upstream_put(const struct snapshot_upstream *upstream);
+void snapshot_target_put(const struct snapshot_target *target);
+
 // The own address entry for address, or NULL. Worker or control; O(1).
 const struct snapshot_address *snapshot_address_find(
 	const struct snapshot *s, const struct ip_address *address);
