@@ -34,23 +34,18 @@ static int create_tables(struct node *node, char *error, size_t error_size)
 	return 0;
 }
 
-// A quarter of the memory holds packets; every receive ring and burst of every worker must fit.
-static uint32_t small_buffers(const struct node_config *config)
-{
-	uint64_t bytes = (uint64_t)config->memory_mb * 1024 * 1024 / 4;
-	uint64_t buffers = bytes / POOLS_SMALL_BYTES;
-
-	return (uint32_t)(buffers < 4096 ? 4096 : buffers);
-}
-
+// A quarter of the memory holds packets of up to 2 KiB, an eighth large frames of kernel ports.
 static int create_pools(struct node *node, char *error, size_t error_size)
 {
-	node->small = pools_small_create(
-		node->config.name, small_buffers(&node->config), error, error_size);
-	if (!node->small)
-		return -ENOMEM;
-	node->buffers = pools_source_create(node->small);
-	return node->buffers ? 0 : -ENOMEM;
+	uint64_t bytes = (uint64_t)node->config.memory_mb * 1024 * 1024;
+	uint64_t small = bytes / 4 / (POOL_SMALL_ROOM + BUFFER_HEADROOM + sizeof(struct buffer));
+	uint64_t large = bytes / 8 / (POOL_LARGE_ROOM + BUFFER_HEADROOM + sizeof(struct buffer));
+	int status = pools_create((uint32_t)(small < SMALL_BUFFERS_LEAST ? SMALL_BUFFERS_LEAST : small),
+		(uint32_t)large, &node->pools, error, error_size);
+
+	if (status == 0)
+		pool_source_init(&node->buffers, &node->pools);
+	return status;
 }
 
 int node_create(const struct node_config *config, struct node **out, char *error, size_t error_size)
@@ -86,33 +81,14 @@ int node_create(const struct node_config *config, struct node **out, char *error
 	return 0;
 }
 
-static int large_pool(struct node *node, char *error, size_t error_size)
-{
-	if (node->large)
-		return 0;
-	uint64_t bytes = (uint64_t)node->config.memory_mb * 1024 * 1024 / 4;
-	uint32_t buffers = (uint32_t)(bytes / POOLS_LARGE_BYTES);
-
-	node->large = pools_large_create(
-		node->config.name, buffers < 256 ? 256 : buffers, error, error_size);
-	return node->large ? 0 : -ENOMEM;
-}
-
 int node_port_add(struct node *node, const struct port_request *request, uint16_t *index,
 	char *error, size_t error_size)
 {
 	struct port_request full = *request;
 	struct port *port;
 
-	if (strncmp(request->device, "af_packet:", 10) == 0 ||
-		strncmp(request->device, "tap:", 4) == 0) {
-		int status = large_pool(node, error, error_size);
-
-		if (status != 0)
-			return status;
-	}
-	full.small = node->small;
-	full.large = node->large;
+	full.small = node->pools.small;
+	full.large = node->pools.large;
 	full.huge = node->config.huge;
 	full.transmit_queues = node->config.worker_count;
 	int status = port_open(&full, &port, error, error_size);
@@ -292,16 +268,15 @@ int node_destroy(struct node *node, char *error, size_t error_size)
 	if (node_snapshot(node))
 		destroy_snapshot(shared_pointer_load(&node->snapshot));
 	free(map);
-	bool full = audit(node->small, error, error_size) && audit(node->large, error, error_size);
+	bool full = audit(node->pools.small, error, error_size) &&
+		    audit(node->pools.large, error, error_size);
 
 	if (full && left > 0) {
 		snprintf(error, error_size, "sessions: %u were not given back", left);
 		full = false;
 	}
 	neighbour_table_fini(&node->neighbours);
-	pools_source_destroy(node->buffers);
-	rte_mempool_free(node->small);
-	rte_mempool_free(node->large);
+	pools_destroy(&node->pools);
 	rte_free(node->rcu);
 	if (node->stats)
 		memory_unmap(node->stats, node->stats_mapped);

@@ -6,12 +6,13 @@
 #include <pthread.h>
 
 #include "io/neighbour.h"
+#include "io/pools.h"
 #include "pipeline/node.h"
 #include "pipeline/worker.h"
 
 struct rte_rcu_qsbr;
 
-enum { RETIRED_MAX = 4 };
+enum { RETIRED_MAX = 4, SMALL_BUFFERS_LEAST = 4096 };
 
 // Something that workers may still read: freed once they all have passed a quiescent state.
 struct retired {
@@ -30,9 +31,8 @@ struct node {
 	struct neighbour_table neighbours;
 	struct worker *workers;           // config.worker_count
 	struct worker_stats *stats;       // one each
-	struct rte_mempool *small;
-	struct rte_mempool *large;        // NULL until a kernel port is added
-	struct buffer_source *buffers;    // over small
+	struct pools pools;
+	struct pool_source buffers;       // over pools
 	struct retired retired[RETIRED_MAX];
 	uint32_t retired_count;
 	bool running;

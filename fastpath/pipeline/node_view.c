@@ -82,11 +82,11 @@ bool node_pool_status(const struct node *node, uint32_t index, struct pool_statu
 	const char *name;
 
 	if (index == 0)
-		return buffer_pool_status(node->small, out);
+		return buffer_pool_status(node->pools.small, out);
 	index--;
-	if (node->large && index == 0)
-		return buffer_pool_status(node->large, out);
-	if (node->large)
+	if (node->pools.large && index == 0)
+		return buffer_pool_status(node->pools.large, out);
+	if (node->pools.large)
 		index--;
 	for (uint16_t i = 0; i < node->config.worker_count; i++) {
 		uint32_t k = 0;

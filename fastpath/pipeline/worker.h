@@ -33,6 +33,7 @@ enum {
 	MAX_CAPTURES = 4,
 	TIMER_BUDGET = 256,        // timers a turn
 	REQUEST_BUDGET = 512,      // sessions walked a turn
+	MAX_CHECKSUM_SPANS = 40,   // buffers of a chain whose checksum software verifies
 };
 
 // A receive queue that this worker reads.

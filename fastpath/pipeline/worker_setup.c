@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// A worker's engines, rings and descriptors: made before it runs, given back after it stopped.
+
+#include "pipeline/node_private.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <rte_lcore.h>
+#include <rte_ring.h>
+
+#include "io/pools.h"
+#include "pipeline/local.h"
+
+static uint32_t neighbour_of(void *context, uint16_t netif, const struct ip_address *next_hop)
+{
+	struct worker *w = context;
+
+	return neighbour_get(&w->node->neighbours, netif, next_hop);
+}
+
+static void send_reset(void *context, const struct flow_reset *reset)
+{
+	struct worker *w = context;
+
+	local_reset(w->local, reset);
+}
+
+static void put_event(void *context, const struct worker_event *event)
+{
+	worker_event(context, event);
+}
+
+static void put_record(void *context, const struct session_record *record)
+{
+	struct worker *w = context;
+
+	if (rte_ring_sp_enqueue_elem(
+		    w->session_log, (void *)(uintptr_t)record, sizeof(*record)) != 0)
+		counter_add(&w->session_log_lost, 1);
+}
+
+static struct rte_ring *create_ring(
+	const struct worker *w, const char *what, unsigned int entry, unsigned int count)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	snprintf(name, sizeof(name), "nx%u_%.8s_%s%u", (unsigned int)(w->node->seed & 0xffff),
+		w->node->config.name, what, w->index);
+	return rte_ring_create_elem(
+		name, entry, count, (int)rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+static int create_rings(struct worker *w)
+{
+	w->control = create_ring(w, "c", sizeof(void *), CONTROL_RING);
+	w->events = create_ring(w, "e", sizeof(struct worker_event), EVENT_RING);
+	w->session_log = create_ring(w, "l", sizeof(struct session_record), SESSION_LOG_RING);
+	if (!w->control || !w->events || !w->session_log)
+		return -ENOMEM;
+	// Each worker makes the rings that others write to and gives them their end.
+	for (uint8_t from = 0; from < w->count; from++) {
+		char what[16];
+
+		if (from == w->index)
+			continue;
+		snprintf(what, sizeof(what), "h%u_", from);
+		w->handover_in[from] = create_ring(w, what, sizeof(void *), HANDOVER_RING);
+		if (!w->handover_in[from])
+			return -ENOMEM;
+		w->node->workers[from].handover_out[w->index] = w->handover_in[from];
+	}
+	return 0;
+}
+
+static int create_wake(struct worker *w)
+{
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return w->epoll_fd < 0 || w->wake_fd < 0 ? -errno : 0;
+}
+
+// Half of the memory holds sessions, 256 bytes each with their table entries.
+static uint32_t session_capacity(const struct node_config *config)
+{
+	uint64_t wanted = config->sessions ? config->sessions
+					   : (uint64_t)config->memory_mb * 1024 * 1024 / 2 / 256;
+	uint64_t each = (wanted + config->worker_count - 1) / config->worker_count;
+
+	return (uint32_t)(each < 64 ? 64 : each);
+}
+
+static int create_engine(struct worker *w)
+{
+	const struct node_config *config = &w->node->config;
+	struct flow_engine_config engine = {
+		.worker = w->index,
+		.worker_count = w->count,
+		.sessions = session_capacity(config),
+		.huge = config->huge,
+		.seed = w->node->seed,
+		.stats = w->stats,
+		.context = w,
+		.neighbour = neighbour_of,
+		.reset = send_reset,
+		.event = put_event,
+		.log = put_record,
+	};
+
+	return flow_engine_create(&engine, &w->flow);
+}
+
+int worker_init(struct worker *w, struct node *node, uint8_t index, char *error, size_t error_size)
+{
+	w->node = node;
+	w->index = index;
+	w->count = (uint8_t)node->config.worker_count;
+	w->burst = node->config.burst;
+	w->cpu = node->config.cpus[index];
+	w->clock = node->clock;
+	w->stats = &node->stats[index];
+	w->buffers = &node->buffers.source;
+	w->epoll_fd = -1;
+	w->wake_fd = -1;
+	int status = create_rings(w);
+
+	if (status == 0)
+		status = create_wake(w);
+	if (status == 0)
+		status = create_engine(w);
+	if (status == 0)
+		status = local_create(w, &w->local);
+	if (status != 0)
+		snprintf(error, error_size, "worker %u: %s; %u sessions wanted, lower "
+			"workers.sessions or workers.memory_mb", index, strerror(-status),
+			session_capacity(&node->config));
+	return status;
+}
+
+static void drop_ring(struct worker *w, struct rte_ring *ring)
+{
+	void *b;
+
+	while (ring && rte_ring_sc_dequeue(ring, &b) == 0)
+		w->buffers->put(w->buffers, b);
+}
+
+static void drop_waiting_frames(struct worker *w)
+{
+	for (uint16_t i = 0; i < MAX_PORTS; i++) {
+		struct transmit_queue *t = &w->transmit[i];
+
+		for (uint16_t k = 0; k < t->count; k++)
+			w->buffers->put(w->buffers, t->frames[k]);
+		t->count = 0;
+	}
+	for (uint16_t i = 0; i < w->inlet_count; i++)
+		drop_ring(w, w->inlets[i].ring);
+	for (uint8_t from = 0; from < w->count; from++)
+		drop_ring(w, w->handover_in[from]);
+}
+
+uint32_t worker_fini(struct worker *w)
+{
+	uint32_t left = 0;
+
+	if (w->flow) {
+		w->snapshot = shared_pointer_load(&w->node->snapshot);
+		w->ports = shared_pointer_load(&w->node->port_map);
+		w->now = node_now(w->node);
+		if (w->snapshot)
+			flow_engine_end_all(w->flow, w->snapshot, w->now);
+		if (w->ports_known)
+			stage_transmit(w);
+		left = flow_engine_destroy(w->flow);
+	}
+	if (w->local)
+		local_destroy(w->local);
+	if (w->buffers)
+		drop_waiting_frames(w);
+	for (uint8_t from = 0; from < w->count; from++)
+		rte_ring_free(w->handover_in[from]);
+	rte_ring_free(w->control);
+	rte_ring_free(w->events);
+	rte_ring_free(w->session_log);
+	if (w->epoll_fd >= 0)
+		close(w->epoll_fd);
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
+	return left;
+}
