@@ -27,7 +27,7 @@ enum resolver_status {
 	RESOLVER_RESOLVED,      // at least one address
 	RESOLVER_NOT_FOUND,     // the name does not exist
 	RESOLVER_NO_ADDRESS,    // it exists and has neither A nor AAAA records
-	RESOLVER_UNREACHABLE,   // no name server answered in time
+	RESOLVER_UNREACHABLE,   // no name server gave an answer
 	RESOLVER_SERVER_FAILED, // a name server refused, failed or answered nonsense
 };
 
