@@ -233,6 +233,9 @@ class Lab:
         self.folder = Path("/run") / self.prefix
         self.record.add("folder", self.folder)
         self.folder.mkdir(mode=0o755)
+        self.scratch = Path("/var/tmp") / self.prefix  # for what is too large for /run
+        self.record.add("folder", self.scratch)
+        self.scratch.mkdir(mode=0o755)
         self.socket = self.folder / "nexpath.sock"
         self.config = self.folder / "nexpath.conf"
         self.state = self.folder / "state"
@@ -378,10 +381,11 @@ def main():
     parser = argparse.ArgumentParser(
         description="Clears what an ended or killed lab left: processes, namespaces, hugepages.")
     parser.add_argument("verb", choices=["clean"])
-    parser.parse_args()
+    parser.add_argument("--dead", action="store_true", help="leave what `demo --keep` kept")
+    arguments = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("lab: clearing needs root; run it as root")
-    clean(kept_too=True)
+    clean(kept_too=not arguments.dead)
 
 
 if __name__ == "__main__":
