@@ -1,60 +1,97 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// Neighbours of a node: (interface, address) -> MAC, shared by its workers. An entry's answer is one
-// 64-bit word (state, MAC), so a reader needs no lock. Any worker may create an entry (a claim on a free
-// slot); only the worker that owns the interface's port (the reader of its queue 0) changes its state,
-// sends requests, and keeps the packets that wait for it.
+// Neighbours of a node: (interface, address) -> MAC, shared by its workers. An entry's answer is
+// one 64-bit word (state, MAC), so a reader needs no lock. Any worker may create an entry (a claim
+// on a free slot); only the worker that owns the interface's port (the reader of its queue 0)
+// changes its state, sends requests, and keeps the packets that wait for it.
 
 #include "core/atomic.h"
 #include "core/limits.h"
+#include "core/memory.h"
 
 enum neighbour_state {
 	NEIGHBOUR_FREE = 0,
 	NEIGHBOUR_CLAIMED,    // key being written
 	NEIGHBOUR_INCOMPLETE, // asked, no answer yet
 	NEIGHBOUR_REACHABLE,
-	NEIGHBOUR_STALE,      // answer is old; usable, probed when used
-	NEIGHBOUR_PROBE,      // being probed; usable
-	NEIGHBOUR_FAILED,     // did not answer; asked again after a pause
+	NEIGHBOUR_STALE,  // answer is old; usable, probed when used
+	NEIGHBOUR_PROBE,  // being probed; usable
+	NEIGHBOUR_FAILED, // did not answer; asked again after a pause
 };
 
-enum { NEIGHBOUR_MAX = 16384, NEIGHBOUR_WAITING_PER_ENTRY = 8, NEIGHBOUR_WAITING_TOTAL = 1024 };
+enum {
+	NEIGHBOUR_MAX = 16384,
+	NEIGHBOUR_WAITING_PER_ENTRY = 8,
+	NEIGHBOUR_WAITING_TOTAL = 1024
+};
+
+// An index names a slot and the generation of what lives there: generation << 24 | slot. A session
+// may keep one for hours; once the slot has been recycled the index finds no MAC, and the owner
+// looks the next hop up again (neighbour_owner_wait). Generations stay below 255, so that
+// PACKET_NO_NEIGHBOUR is never a valid index.
+enum {
+	NEIGHBOUR_GENERATIONS = 255
+};
 
 struct nx_aligned_line neighbour {
-	shared_word_t answer;      // state << 48 | MAC, big-endian in the low 48 bits
-	struct ip_address address; // written once, before the state leaves CLAIMED
+	// generation << 56 | state << 48 | MAC, big-endian in the low 48 bits
+	shared_word_t answer;
+	struct ip_address address; // written once a generation, before the state leaves CLAIMED
 	uint16_t netif;
-	uint16_t probes;           // owner only
-	uint32_t waiting;          // owner only: packets queued
-	shared_word_t used;        // w: any worker, at most once a second; r: owner
-	usec_t changed;            // owner only: when the state was entered
-	usec_t confirmed;          // owner only
+	uint16_t probes;    // owner only
+	uint32_t waiting;   // owner only: packets queued
+	shared_word_t used; // w: any worker, at most once a second; r: owner
+	usec_t changed;     // owner only: when the state was entered
+	usec_t confirmed;   // owner only
 };
 static_assert(sizeof(struct neighbour) == 64);
 
 struct neighbour_table {
 	struct neighbour *entries; // NEIGHBOUR_MAX, open addressed
 	uint64_t seed;
+	struct memory memory;
 };
+
+// Maps the entries. -ENOMEM on failure. Control thread.
+[[nodiscard]] int neighbour_table_init(struct neighbour_table *table, uint64_t seed);
+// Also after an init that failed, and on a zeroed table. Control thread.
+void neighbour_table_fini(struct neighbour_table *table);
 
 // Worker or control. Index of the entry, created INCOMPLETE if new; PACKET_NO_NEIGHBOUR if the
 // table is full.
-uint32_t neighbour_get(struct neighbour_table *table, uint16_t netif,
-	const struct ip_address *address);
+uint32_t neighbour_get(
+	struct neighbour_table *table, uint16_t netif, const struct ip_address *address);
 
 static inline enum neighbour_state neighbour_state_of(uint64_t answer)
 {
-	return (enum neighbour_state)(answer >> 48);
+	return (enum neighbour_state)(answer >> 48 & 0xff);
 }
+
+static inline uint32_t neighbour_slot(uint32_t index)
+{
+	return index & (NEIGHBOUR_MAX - 1);
+}
+
+// The index of what lives in a slot now.
+static inline uint32_t neighbour_index(uint32_t slot, uint64_t answer)
+{
+	return (uint32_t)(answer >> 56) << 24 | slot;
+}
+
+// Walks the slots in which an address may be. step from 0; false beyond the last.
+bool neighbour_probe(const struct neighbour_table *table, uint16_t netif,
+	const struct ip_address *address, uint32_t step, uint32_t *slot);
 
 // The MAC to send to; false when there is none yet. Any worker, per packet.
 static inline bool neighbour_mac(
 	const struct neighbour_table *table, uint32_t index, struct mac_address *out)
 {
-	uint64_t answer = shared_word_load(&table->entries[index].answer);
+	uint64_t answer = shared_word_load(&table->entries[neighbour_slot(index)].answer);
 	enum neighbour_state state = neighbour_state_of(answer);
 
+	if (nx_unlikely(answer >> 56 != index >> 24))
+		return false;
 	if (state != NEIGHBOUR_REACHABLE && state != NEIGHBOUR_STALE && state != NEIGHBOUR_PROBE)
 		return false;
 	uint64_t word = htobe64(answer << 16);
@@ -66,7 +103,7 @@ static inline bool neighbour_mac(
 // Notes that a packet was sent through the entry, so that a stale one is probed.
 static inline void neighbour_use(struct neighbour_table *table, uint32_t index, usec_t now)
 {
-	struct neighbour *n = &table->entries[index];
+	struct neighbour *n = &table->entries[neighbour_slot(index)];
 
 	if (now - n->used.value > USEC_PER_SECOND)
 		shared_word_store(&n->used, now);
