@@ -9,6 +9,7 @@ next run can clear what a killed one left. The demo and the tests under tests/la
 
 import argparse
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS = Path("/run/nexpath-lab")
+LIBC = ctypes.CDLL(None, use_errno=True)
 HUGEPAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
 
 CLIENT4, GATEWAY_C4, GATEWAY_S4, SERVER4 = "10.1.0.1", "10.1.0.2", "10.2.0.2", "10.2.0.1"
@@ -60,6 +62,19 @@ def start_time(pid):
     except OSError:
         return None
     return stat.rpartition(")")[2].split()[19]
+
+
+@contextlib.contextmanager
+def in_namespace(name):
+    """Moves the calling thread into a network namespace and back."""
+    clone_newnet = 0x40000000
+    with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{name}") as there:
+        if LIBC.setns(there.fileno(), clone_newnet):
+            raise LabError(f"cannot enter namespace {name}: {os.strerror(ctypes.get_errno())}")
+        try:
+            yield
+        finally:
+            LIBC.setns(home.fileno(), clone_newnet)
 
 
 class Record:
@@ -287,6 +302,10 @@ class Lab:
     def at(self, role, *argv, check=True, **options):
         """Runs a command to its end in a namespace."""
         return run("ip", "netns", "exec", self.namespace(role), *argv, check=check, **options)
+
+    def sockets(self, role):
+        """A context in which this thread's new sockets belong to a namespace; they keep it."""
+        return in_namespace(self.namespace(role))
 
     def spawn(self, role, *argv, log=None, **options):
         """Starts a process in a namespace; it ends with the lab at the latest. Its output: log."""
