@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <assert.h>
+
 // Every reason for which a packet, session or segment is let go, in one table: enumerator, the name
 // that operators see (nexpath_drops_total{reason}, `nexpath drops`), and one sentence of help.
 
