@@ -106,6 +106,8 @@ class Bench:
             with contextlib.suppress(OSError):
                 while True:
                     data, peer = s.recvfrom(65536)
+                    if peer is None:
+                        return  # close_hard woke us
                     reply = answer(data)
                     if reply is not None:
                         s.sendto(reply, peer)
