@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// One worker's sessions: flow table, NAT, TCP tracker, source ports, timers. Sans-IO: packets come as
-// descriptors, time as a parameter, what must be sent beyond the packet itself goes out through
+// One worker's sessions: flow table, NAT, TCP tracker, source ports, timers. Sans-IO: packets come
+// as descriptors, time as a parameter, what must be sent beyond the packet itself goes out through
 // callbacks. No DPDK header; the same code runs in unit tests in virtual time. Worker thread only,
 // but for _create and _destroy.
 
@@ -27,11 +27,11 @@ struct flow_reset {
 struct flow_engine_config {
 	uint8_t worker;
 	uint8_t worker_count;
-	uint32_t sessions;         // capacity
-	bool huge;                 // hugepages for the tables
-	uint64_t seed;             // keys the hash; same for all workers of a node
+	uint32_t sessions; // capacity
+	bool huge;         // hugepages for the tables
+	uint64_t seed;     // keys the hash; same for all workers of a node
 	struct worker_stats *stats;
-	void *context;             // of the callbacks
+	void *context; // of the callbacks
 	// The neighbour index for a next hop (io/neighbour.h), PACKET_NO_NEIGHBOUR when full.
 	uint32_t (*neighbour)(void *context, uint16_t netif, const struct ip_address *next_hop);
 	// Sends a reset; bounded and rate limited by the callee.
@@ -45,8 +45,8 @@ enum flow_verdict {
 	FLOW_FORWARD = 0, // rewritten in place; egress and neighbour are set
 	FLOW_DROP,        // packet->reason says why
 	FLOW_LOCAL,       // no session and no listener: the local stage answers
-	FLOW_TOO_BIG,     // larger than the egress MTU with DF: packet too big to the sender, untouched
-	FLOW_HOP_LIMIT,   // hop limit would reach zero: time exceeded to the sender, untouched
+	FLOW_TOO_BIG, // larger than the egress MTU with DF: packet too big to the sender, untouched
+	FLOW_HOP_LIMIT, // hop limit would reach zero: time exceeded to the sender, untouched
 };
 
 // Tables for config->sessions sessions. -ENOMEM with nothing kept on failure.
@@ -55,8 +55,8 @@ enum flow_verdict {
 // All sessions must have ended (flow_engine_end_all). Returns how many were left.
 uint32_t flow_engine_destroy(struct flow_engine *engine);
 
-// Looks up n TCP, UDP packets (others are skipped): sets hash, session and direction. Prefetches what
-// flow_engine_forward will touch.
+// Looks up n TCP, UDP packets (others are skipped): sets hash, session and direction. Prefetches
+// what flow_engine_forward will touch.
 void flow_engine_lookup_bulk(struct flow_engine *engine, struct packet *packets, uint32_t n);
 
 // Acts on one looked-up TCP or UDP packet: state, rewriting, new sessions.
@@ -64,8 +64,8 @@ enum flow_verdict flow_engine_forward(struct flow_engine *engine, const struct s
 	struct packet *packet, usec_t now);
 
 // Acts on an ICMP or ICMPv6 error: finds the session of the embedded packet, translates outer and
-// inner addresses, ports and checksums in place, honours packet too big. FLOW_LOCAL if it is no error or
-// of no session.
+// inner addresses, ports and checksums in place, honours packet too big. FLOW_LOCAL if it is no
+// error or of no session.
 enum flow_verdict flow_engine_icmp_error(struct flow_engine *engine,
 	const struct snapshot *snapshot, struct packet *packet, usec_t now);
 
@@ -82,11 +82,12 @@ bool flow_engine_request(struct flow_engine *engine, const struct snapshot *snap
 // No new sessions from now on.
 void flow_engine_drain(struct flow_engine *engine);
 // Ends every session at once, with resets; returns how many. At shutdown.
-uint32_t flow_engine_end_all(struct flow_engine *engine, const struct snapshot *snapshot, usec_t now);
+uint32_t flow_engine_end_all(
+	struct flow_engine *engine, const struct snapshot *snapshot, usec_t now);
 void flow_engine_log(struct flow_engine *engine, uint8_t level); // enum session_log_level
 
-// Which worker owns a TCP or UDP packet, or an ICMP error by its embedded tuple: by the worker number
-// in a NAT port, else by the hash of the client's address and port. Any worker; pure.
+// Which worker owns a TCP or UDP packet, or an ICMP error by its embedded tuple: by the worker
+// number in a NAT port, else by the hash of the client's address and port. Any worker; pure.
 uint8_t flow_owner(const struct snapshot *snapshot, const struct packet *packet, uint64_t seed,
 	uint8_t worker_count, uint8_t self, bool hash_steered);
 

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "flow/engine_impl.h"
+#include "pkt/rewrite.h"
+
+enum {
+	// Ports given up because a listener has them, for one session at most.
+	PORT_TRIES = 32
+};
+
+// What a new session needs, gathered before anything is taken.
+struct opening {
+	struct flow_engine *engine;
+	const struct snapshot *snapshot;
+	const struct packet *packet;
+	const struct tracker_segment *syn; // NULL for UDP
+	const struct snapshot_listener *listener;
+	const struct snapshot_upstream *upstream;
+	const struct snapshot_target *target;
+	usec_t now;
+	// Taken so far.
+	uint32_t index;
+	bool source_counted;
+	struct port_pool *pool;
+	struct flow_key target_key; // as it leaves: source to target
+	uint32_t neighbour[2];
+	uint16_t egress[2];
+};
+
+static void notice(const struct opening *o, enum event_kind kind)
+{
+	const struct flow_key *key = &o->packet->key;
+
+	engine_notice(o->engine, &(struct worker_event){
+					 .kind = kind,
+					 .subject = o->target->slot,
+					 .count = 1,
+					 .time = o->now,
+					 .address = o->target->address,
+					 .peer = key->source,
+					 .port = be16_to_host(o->target->port),
+				 });
+}
+
+// Listener, upstream and target; nothing is taken yet.
+static enum drop_reason choose(struct opening *o)
+{
+	struct flow_engine *engine = o->engine;
+	const struct snapshot_listener *l = o->listener;
+	const struct flow_key *key = &o->packet->key;
+	uint64_t seed = engine->config.seed;
+	uint8_t workers = engine->config.worker_count;
+
+	if (engine->draining)
+		return DROP_WORKER_STOPPING;
+	if (l->closing)
+		return DROP_LISTENER_CLOSING;
+	if (l->mode != MODE_DIRECT)
+		return DROP_MODE_UNAVAILABLE;
+	// The limit is the node's; each worker has its share.
+	if (l->max_sessions > 0 &&
+		counter_read(&engine->config.stats->listeners[l->slot].sessions) >=
+			(l->max_sessions + workers - 1u) / workers)
+		return DROP_LISTENER_LIMIT;
+	if (l->upstream >= o->snapshot->upstream_limit || !o->snapshot->upstreams[l->upstream])
+		return DROP_NO_TARGET;
+	o->upstream = o->snapshot->upstreams[l->upstream];
+	o->target = balance_choose(&engine->balance, o->snapshot, o->upstream, engine->config.stats,
+		&(struct balance_client){
+			.v6 = !ip_address_is_v4(&key->source),
+			.address_hash = flow_endpoint_hash(&key->source, 0, seed),
+			.flow_hash = flow_endpoint_hash(&key->source, key->source_port, seed),
+		});
+	return o->target ? DROP_NONE : DROP_NO_TARGET;
+}
+
+// Next hops of both legs. Neighbour entries belong to the node: nothing to give back.
+static enum drop_reason find_ways(struct opening *o)
+{
+	const struct flow_engine_config *config = &o->engine->config;
+	const struct ip_address *client = &o->packet->key.source;
+	const struct ip_address *hop = client;
+	const struct snapshot_route *route;
+
+	if (ip_address_is_link_local6(client)) {
+		o->egress[0] = o->packet->netif;
+	} else {
+		route = snapshot_route_find(o->snapshot, client);
+		if (!route)
+			return DROP_IP_NO_ROUTE;
+		o->egress[0] = route->netif;
+		if (!ip_address_is_unspecified(&route->via))
+			hop = &route->via;
+	}
+	o->egress[1] = o->target->netif;
+	o->neighbour[0] = config->neighbour(config->context, o->egress[0], hop);
+	o->neighbour[1] = config->neighbour(config->context, o->egress[1], &o->target->next_hop);
+	if (o->neighbour[0] == PACKET_NO_NEIGHBOUR || o->neighbour[1] == PACKET_NO_NEIGHBOUR)
+		return DROP_NEIGHBOUR_TABLE_FULL;
+	return DROP_NONE;
+}
+
+static void evict_unanswered(struct flow_engine *engine, uint32_t index, usec_t now)
+{
+	stats_drop(engine->config.stats, DROP_SESSION_EVICTED);
+	session_end(engine, index, SESSION_END_EVICTED, now);
+}
+
+static enum drop_reason take_session(struct opening *o)
+{
+	struct flow_engine *engine = o->engine;
+	enum source_verdict verdict = source_limit_take(&engine->sources, &o->packet->key.source);
+
+	if (verdict == SOURCE_REFUSED)
+		return DROP_SESSION_SOURCE_LIMIT;
+	o->source_counted = verdict == SOURCE_COUNTED;
+	if (engine->unanswered.count >= engine->unanswered_limit)
+		evict_unanswered(engine, engine->unanswered.oldest, o->now);
+	o->index = pool_get(&engine->sessions);
+	if (o->index != POOL_NONE)
+		return DROP_NONE;
+	// Finished sessions go first, then unanswered ones; answered ones never.
+	if (engine->lingering.count > 0)
+		session_end(engine, engine->lingering.oldest, SESSION_END_CLOSED, o->now);
+	else if (engine->unanswered.count > 0)
+		evict_unanswered(engine, engine->unanswered.oldest, o->now);
+	o->index = pool_get(&engine->sessions);
+	if (o->index != POOL_NONE)
+		return DROP_NONE;
+	notice(o, EVENT_KIND_SESSION_TABLE_FULL);
+	return DROP_SESSION_TABLE_FULL;
+}
+
+static uint32_t find_arriving(const struct opening *o)
+{
+	struct flow_key arriving = flow_key_reverse(&o->target_key);
+
+	return engine_find(o->engine, &arriving, flow_key_hash(&arriving, o->engine->config.seed));
+}
+
+// With several workers a port that a listener has is steered as the listener's: unusable as a
+// source. With one, the target itself may be a client of that listener, from the same address and
+// port.
+static bool is_port_usable(const struct opening *o, uint16_t port)
+{
+	if (!snapshot_listener_find(
+		    o->snapshot, o->target_key.protocol, &o->target_key.source, port))
+		return true;
+	return o->engine->config.worker_count == 1 && find_arriving(o) == FLOW_REFERENCE_NONE;
+}
+
+// A finished session that still stands on the port goes.
+static void clear_lingering(const struct opening *o)
+{
+	uint32_t reference = find_arriving(o);
+
+	nx_bug_on(reference == FLOW_REFERENCE_NONE);
+	session_end(o->engine, flow_reference_session(reference), SESSION_END_CLOSED, o->now);
+}
+
+static bool take_port_from(struct opening *o, const struct ip_address *source)
+{
+	struct port_pools *pools = &o->engine->ports;
+	struct port_pool *pool;
+
+	o->target_key.source = *source;
+	o->target_key.source_port = 0;
+	pool = port_pools_get(pools, &o->target_key);
+	if (!pool)
+		return false;
+	// The unanswered have a quarter of the ports.
+	if (pool->unanswered >= (pool->count + 3) / 4)
+		evict_unanswered(o->engine, pool->oldest, o->now);
+	for (unsigned int i = 0; i < PORT_TRIES; i++) {
+		bool lingers;
+		uint16_t port = port_pool_take(pools, pool, o->syn, o->now, &lingers);
+
+		if (port == 0)
+			return false;
+		o->target_key.source_port = be16_from_host(port);
+		if (lingers)
+			clear_lingering(o);
+		if (is_port_usable(o, port)) {
+			o->pool = pool;
+			return true;
+		}
+		port_pool_give(pools, pool, port, 0, false, o->now);
+	}
+	return false;
+}
+
+// The client's own address and port, unless another session of its stands there.
+static enum drop_reason take_client_port(const struct opening *o)
+{
+	uint32_t reference = find_arriving(o);
+	uint32_t index = flow_reference_session(reference);
+
+	if (reference == FLOW_REFERENCE_NONE)
+		return DROP_NONE;
+	if (!(engine_session(o->engine, index)->flags & SESSION_IS_LINGERING))
+		return DROP_NAT_CONFLICT;
+	session_end(o->engine, index, SESSION_END_CLOSED, o->now);
+	return DROP_NONE;
+}
+
+static enum drop_reason take_port(struct opening *o)
+{
+	const struct flow_key *key = &o->packet->key;
+	const struct snapshot_target *target = o->target;
+
+	o->target_key = (struct flow_key){
+		.source = key->source,
+		.destination = target->address,
+		.source_port = key->source_port,
+		.destination_port = target->port,
+		.protocol = key->protocol,
+	};
+	if (o->upstream->source_client)
+		return take_client_port(o);
+	for (uint16_t i = 0; i < target->source_count; i++) {
+		uint16_t at = (uint16_t)((o->packet->hash + i) % target->source_count);
+
+		if (take_port_from(o, &target->sources[at]))
+			return DROP_NONE;
+	}
+	notice(o, EVENT_KIND_NAT_PORTS_EXHAUSTED);
+	return DROP_NAT_PORTS_EXHAUSTED;
+}
+
+static void fill(struct opening *o)
+{
+	struct session *s = engine_session(o->engine, o->index);
+	uint32_t generation = s->generation + 1;
+	struct flow_key client_out;
+	struct rewrite delta[2];
+
+	memset(s, 0, sizeof(*s));
+	s->generation = generation & 0xffffff;
+	s->leg[0].key = o->packet->key;
+	s->leg[1].key = flow_key_reverse(&o->target_key);
+	client_out = flow_key_reverse(&s->leg[0].key);
+	delta[0] = rewrite_between(&s->leg[0].key, &o->target_key);
+	delta[1] = rewrite_between(&s->leg[1].key, &client_out);
+	for (unsigned int d = 0; d < 2; d++) {
+		s->leg[d].l3_delta = delta[d].l3_delta;
+		s->leg[d].l4_delta = delta[d].l4_delta;
+		s->leg[d].egress = o->egress[d];
+		s->leg[d].neighbour = o->neighbour[d];
+	}
+	if (o->syn)
+		tracker_open(&s->tracker, o->syn);
+	else
+		s->tracker.state = SESSION_NEW;
+	s->opened = o->now & ((UINT64_C(1) << 48) - 1);
+	s->listener = o->listener->slot;
+	s->upstream = o->upstream->slot;
+	s->target = o->target->slot;
+	s->flags =
+		(o->pool ? SESSION_HAS_PORT : 0) | (o->source_counted ? SESSION_COUNTED_SOURCE : 0);
+}
+
+static enum drop_reason take_entries(struct opening *o)
+{
+	struct flow_engine *engine = o->engine;
+	const struct session *s = engine_session(engine, o->index);
+	uint32_t hash = flow_key_hash(&s->leg[1].key, engine->config.seed);
+
+	if (flow_table_insert(&engine->table, o->packet->hash, flow_reference(o->index, 0)))
+		return DROP_FLOW_TABLE_FULL;
+	if (!flow_table_insert(&engine->table, hash, flow_reference(o->index, 1)))
+		return DROP_NONE;
+	flow_table_remove(&engine->table, o->packet->hash, flow_reference(o->index, 0));
+	return DROP_FLOW_TABLE_FULL;
+}
+
+static void give_back(struct opening *o)
+{
+	struct flow_engine *engine = o->engine;
+
+	if (o->pool)
+		port_pool_give(&engine->ports, o->pool, be16_to_host(o->target_key.source_port), 0,
+			false, o->now);
+	if (o->index != POOL_NONE) {
+		engine_session(engine, o->index)->tracker.state = SESSION_FREE;
+		pool_put(&engine->sessions, o->index);
+	}
+	if (o->source_counted)
+		source_limit_put(&engine->sources, &o->packet->key.source);
+}
+
+// Each step takes one thing; a failure gives back what was taken.
+static enum drop_reason take_all(struct opening *o)
+{
+	enum drop_reason reason = find_ways(o);
+
+	if (reason == DROP_NONE)
+		reason = take_session(o);
+	if (reason == DROP_NONE)
+		reason = take_port(o);
+	if (reason == DROP_NONE) {
+		fill(o);
+		reason = take_entries(o);
+	}
+	if (reason != DROP_NONE)
+		give_back(o);
+	return reason;
+}
+
+static void count_opened(const struct opening *o)
+{
+	struct worker_stats *stats = o->engine->config.stats;
+	struct slot_stats *listener = &stats->listeners[o->listener->slot];
+	struct slot_stats *target = &stats->targets[o->target->slot];
+
+	counter_add(&stats->sessions, 1);
+	counter_add(&stats->sessions_total, 1);
+	counter_add(&stats->sessions_unanswered, 1);
+	counter_set(&stats->nat_ports_in_use, o->engine->ports.ports_used);
+	counter_add(&listener->sessions, 1);
+	counter_add(&listener->sessions_total, 1);
+	counter_add(&target->sessions, 1);
+	counter_add(&target->sessions_total, 1);
+}
+
+static void start(struct opening *o)
+{
+	struct flow_engine *engine = o->engine;
+	struct session_record record;
+	usec_t timeout = o->listener->connect_timeout;
+
+	list_append(engine, &engine->unanswered, o->index);
+	if (o->pool)
+		pool_list_append(engine, o->pool, o->index);
+	if (!o->syn)
+		timeout = o->listener->idle_timeout == 0
+				  ? SESSION_UDP_UNANSWERED
+				  : u64_min(o->listener->idle_timeout, SESSION_UDP_UNANSWERED);
+	wheel_entry_init(&engine->wheel, o->index);
+	wheel_arm(&engine->wheel, o->index, o->now + timeout);
+	count_opened(o);
+	if (engine->log_level != FLOW_LOG_ALL)
+		return;
+	session_describe(engine, o->index, SESSION_END_NONE, o->now, &record);
+	engine->config.log(engine->config.context, &record);
+}
+
+// No listener: the local stage answers for an own address, nobody for another's.
+static enum flow_verdict refuse_unknown(const struct snapshot *snapshot, struct packet *packet)
+{
+	bool is_syn = (packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) == TCP_FLAG_SYN;
+
+	if (!snapshot_address_find(snapshot, &packet->key.destination)) {
+		packet->reason = DROP_IP_NOT_OURS;
+		return FLOW_DROP;
+	}
+	if (packet->kind == PACKET_UDP)
+		packet->reason = DROP_UDP_NO_LISTENER;
+	else
+		packet->reason = is_syn ? DROP_TCP_NO_LISTENER : DROP_TCP_NO_SESSION;
+	return FLOW_LOCAL;
+}
+
+enum flow_verdict session_open(struct flow_engine *engine, const struct snapshot *snapshot,
+	struct packet *packet, const struct tracker_segment *syn, usec_t now)
+{
+	const struct flow_key *key = &packet->key;
+	struct opening o = {
+		.engine = engine,
+		.snapshot = snapshot,
+		.packet = packet,
+		.syn = syn,
+		.listener = snapshot_listener_find(snapshot, key->protocol, &key->destination,
+			be16_to_host(key->destination_port)),
+		.now = now,
+		.index = POOL_NONE,
+	};
+	enum drop_reason reason;
+
+	if (!o.listener)
+		return refuse_unknown(snapshot, packet);
+	if (syn && (syn->flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) != TCP_FLAG_SYN) {
+		packet->reason = DROP_TCP_NO_SESSION;
+		return FLOW_LOCAL;
+	}
+	reason = choose(&o);
+	if (reason == DROP_NONE)
+		reason = take_all(&o);
+	if (reason != DROP_NONE) {
+		packet->reason = (uint8_t)reason;
+		return FLOW_DROP;
+	}
+	start(&o);
+	packet->session = o.index;
+	packet->direction = 0;
+	return FLOW_FORWARD;
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "flow/engine_impl.h"
+
+int flow_engine_create(const struct flow_engine_config *config, struct flow_engine **out)
+{
+	struct flow_engine *engine = NULL;
+	int error = -ENOMEM;
+
+	nx_bug_on(config->sessions == 0 || config->worker >= config->worker_count);
+	if (posix_memalign((void **)&engine, CACHE_LINE, sizeof(*engine)))
+		return -ENOMEM;
+	*engine = (struct flow_engine){
+		.config = *config,
+		.unanswered = {SESSION_INDEX_NONE, SESSION_INDEX_NONE, 0},
+		.lingering = {SESSION_INDEX_NONE, SESSION_INDEX_NONE, 0},
+		.unanswered_limit = (config->sessions + 3) / 4,
+	};
+	if (flow_table_init(&engine->table, config->sessions * 2, config->huge))
+		goto no_table;
+	if (pool_init(&engine->sessions, config->sessions, sizeof(struct session), config->huge))
+		goto no_sessions;
+	if (memory_map(sizeof(struct wheel_entry) * (size_t)config->sessions, config->huge,
+		    &engine->timers_memory))
+		goto no_timers;
+	if (port_pools_init(&engine->ports, PORT_POOLS_MAX, config->worker, config->worker_count,
+		    config->seed))
+		goto no_ports;
+	if (source_limit_init(&engine->sources, (engine->unanswered_limit + 3) / 4, config->seed))
+		goto no_sources;
+	if (balance_init(&engine->balance))
+		goto no_balance;
+	wheel_init(&engine->wheel, engine->timers_memory.base, sizeof(struct wheel_entry),
+		TIMER_SHIFT, 0);
+	*out = engine;
+	return 0;
+
+no_balance:
+	source_limit_fini(&engine->sources);
+no_sources:
+	port_pools_fini(&engine->ports);
+no_ports:
+	memory_unmap(&engine->timers_memory);
+no_timers:
+	pool_fini(&engine->sessions);
+no_sessions:
+	flow_table_fini(&engine->table);
+no_table:
+	free(engine);
+	return error;
+}
+
+uint32_t flow_engine_destroy(struct flow_engine *engine)
+{
+	uint32_t left = (uint32_t)engine->ports.ports_used + (uint32_t)engine->sources.live;
+
+	left += flow_table_fini(&engine->table);
+	left += pool_fini(&engine->sessions);
+	balance_fini(&engine->balance);
+	source_limit_fini(&engine->sources);
+	port_pools_fini(&engine->ports);
+	memory_unmap(&engine->timers_memory);
+	free(engine);
+	return left;
+}
+
+struct lookup {
+	const struct flow_engine *engine;
+	const struct flow_key *keys[FLOW_LOOKUP_BURST];
+};
+
+static inline void lookup_prefetch(void *context, uint32_t reference)
+{
+	const struct lookup *lookup = context;
+	const struct session *s = engine_session(lookup->engine, flow_reference_session(reference));
+
+	__builtin_prefetch(&s->leg[0]);
+	__builtin_prefetch(&s->leg[1]);
+	__builtin_prefetch(&s->tracker);
+}
+
+static inline bool lookup_is_equal(void *context, uint32_t i, uint32_t reference)
+{
+	const struct lookup *lookup = context;
+	const struct session *s = engine_session(lookup->engine, flow_reference_session(reference));
+
+	return flow_key_equal(&s->leg[flow_reference_direction(reference)].key, lookup->keys[i]);
+}
+
+uint32_t engine_find(const struct flow_engine *engine, const struct flow_key *key, uint32_t hash)
+{
+	struct lookup lookup = {.engine = engine, .keys = {key}};
+
+	return flow_table_lookup(&engine->table, hash, lookup_is_equal, &lookup);
+}
+
+static void lookup_burst(struct flow_engine *engine, struct packet *const *packets, uint32_t n)
+{
+	struct lookup lookup;
+	uint32_t hashes[FLOW_LOOKUP_BURST];
+	uint32_t references[FLOW_LOOKUP_BURST];
+
+	lookup.engine = engine;
+	for (uint32_t i = 0; i < n; i++) {
+		lookup.keys[i] = &packets[i]->key;
+		hashes[i] = flow_key_hash(&packets[i]->key, engine->config.seed);
+	}
+	flow_table_lookup_bulk(
+		&engine->table, hashes, n, references, lookup_prefetch, lookup_is_equal, &lookup);
+	for (uint32_t i = 0; i < n; i++) {
+		struct packet *p = packets[i];
+
+		p->hash = hashes[i];
+		p->session = PACKET_NO_SESSION;
+		if (references[i] == FLOW_REFERENCE_NONE)
+			continue;
+		p->session = flow_reference_session(references[i]);
+		p->direction = flow_reference_direction(references[i]);
+	}
+}
+
+void flow_engine_lookup_bulk(struct flow_engine *engine, struct packet *packets, uint32_t n)
+{
+	struct packet *wanted[FLOW_LOOKUP_BURST];
+	uint32_t count = 0;
+
+	engine->looked_up = engine->ended;
+	for (uint32_t i = 0; i < n; i++) {
+		if (packets[i].kind != PACKET_TCP && packets[i].kind != PACKET_UDP)
+			continue;
+		wanted[count++] = &packets[i];
+		if (count == FLOW_LOOKUP_BURST) {
+			lookup_burst(engine, wanted, count);
+			count = 0;
+		}
+	}
+	if (count > 0)
+		lookup_burst(engine, wanted, count);
+}
+
+void flow_engine_drain(struct flow_engine *engine)
+{
+	engine->draining = true;
+}
+
+void flow_engine_log(struct flow_engine *engine, uint8_t level)
+{
+	engine->log_level = level;
+}
+
+usec_t flow_engine_next_timer(const struct flow_engine *engine)
+{
+	return wheel_next(&engine->wheel);
+}
+
+bool flow_engine_pool(const struct flow_engine *engine, uint32_t index, const char **name,
+	uint64_t *used, uint64_t *capacity, uint64_t *high_water)
+{
+	switch (index) {
+	case 0:
+		*name = "sessions";
+		*used = engine->sessions.used;
+		*capacity = engine->sessions.capacity;
+		*high_water = engine->sessions.high_water;
+		return true;
+	case 1:
+		*name = "flow_entries";
+		*used = engine->table.used;
+		*capacity = engine->table.capacity;
+		*high_water = engine->table.high_water;
+		return true;
+	case 2:
+		*name = "source_ports";
+		*used = engine->ports.ports_used;
+		*capacity = (uint64_t)engine->ports.stride * engine->ports.limit;
+		*high_water = engine->ports.ports_high_water;
+		return true;
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// The engine from inside: what its files share. Private to flow/.
+
+#include <netinet/in.h>
+
+#include "core/pool.h"
+#include "core/wheel.h"
+#include "flow/balance.h"
+#include "flow/engine.h"
+#include "flow/key.h"
+#include "flow/port_pool.h"
+#include "flow/session.h"
+#include "flow/source_limit.h"
+#include "flow/table.h"
+
+enum {
+	EVENT_SLOTS = 64,      // kinds and subjects whose rate is kept at once
+	PORT_POOLS_MAX = 4096, // (source, target) pairs of one worker
+	TIMER_SHIFT = 13,
+};
+
+#define SESSION_TIME_WAIT_TIMEOUT (10 * USEC_PER_SECOND)
+#define SESSION_RESET_TIMEOUT     (10 * USEC_PER_SECOND)
+// Both FINs seen, the last acknowledgement not: RFC 5382 REQ-5 asks for at least four minutes.
+#define SESSION_CLOSING_TIMEOUT (240 * USEC_PER_SECOND)
+#define SESSION_HALF_CLOSED_MAX (7440 * USEC_PER_SECOND)
+#define SESSION_UDP_UNANSWERED  (10 * USEC_PER_SECOND)
+// A live session's timer never sleeps longer, so a shorter timeout needs no re-arming.
+#define SESSION_RECHECK (240 * USEC_PER_SECOND)
+
+// Sessions by age.
+struct session_list {
+	uint32_t oldest;
+	uint32_t newest;
+	uint32_t count;
+};
+
+// Events of one kind and subject: at most one a second leaves, with the count of all.
+struct event_slot {
+	struct worker_event event;
+	usec_t next; // when the next one may leave
+};
+
+struct flow_engine {
+	struct flow_engine_config config;
+	struct flow_table table;
+	struct pool sessions;
+	struct memory timers_memory; // wheel_entry by session index
+	struct wheel wheel;
+	struct port_pools ports;
+	struct source_limit sources;
+	struct balance balance;
+	struct session_list unanswered;
+	struct session_list lingering;
+	uint32_t unanswered_limit;
+	uint32_t ended;     // sessions that ever ended, to tell a lookup that has gone stale
+	uint32_t looked_up; // `ended` as it was at the last bulk lookup
+	bool draining;
+	uint8_t log_level; // enum session_log_level
+	usec_t events_flushed;
+	struct event_slot events[EVENT_SLOTS];
+};
+
+// As in pipeline/node.h.
+enum {
+	FLOW_LOG_OFF = 0,
+	FLOW_LOG_CLOSE,
+	FLOW_LOG_ALL
+};
+
+static inline struct session *engine_session(const struct flow_engine *engine, uint32_t index)
+{
+	return pool_at(&engine->sessions, index);
+}
+
+static inline bool session_is_tcp(const struct session *s)
+{
+	return s->leg[0].key.protocol == IPPROTO_TCP;
+}
+
+// Finds the session and direction of a key as it arrives; FLOW_REFERENCE_NONE if there is none.
+uint32_t engine_find(const struct flow_engine *engine, const struct flow_key *key, uint32_t hash);
+
+// create.c: a session for the packet that begins it. FLOW_FORWARD with packet->session set, or the
+// verdict with packet->reason; nothing is kept then.
+enum flow_verdict session_open(struct flow_engine *engine, const struct snapshot *snapshot,
+	struct packet *packet, const struct tracker_segment *syn, usec_t now);
+
+// end.c
+// Takes a session out of the lists of the unanswered: its target answered, or it is over.
+void session_answered(struct flow_engine *engine, struct session *s, usec_t now);
+// A finished session stays to catch stray packets, but lends its port and place to new ones.
+void session_linger(struct flow_engine *engine, uint32_t index, enum session_end why, usec_t now);
+// Ends and frees a session; with resets where an end may still hold the connection.
+void session_end(struct flow_engine *engine, uint32_t index, enum session_end why, usec_t now);
+// The target did not take the session: counted once, and told as an event.
+void session_connect_failed(struct flow_engine *engine, struct session *s, usec_t now);
+// What list, show and the log tell.
+void session_describe(const struct flow_engine *engine, uint32_t index, enum session_end end,
+	usec_t now, struct session_record *out);
+struct port_pool *session_port_pool(struct flow_engine *engine, const struct session *s);
+
+// list.c
+void list_append(struct flow_engine *engine, struct session_list *list, uint32_t index);
+void list_remove(struct flow_engine *engine, struct session_list *list, uint32_t index);
+void pool_list_append(struct flow_engine *engine, struct port_pool *pool, uint32_t index);
+void pool_list_remove(struct flow_engine *engine, struct port_pool *pool, uint32_t index);
+
+// expire.c: how long an answered, live session may be silent; UINT64_MAX for ever.
+usec_t session_silence_allowed(const struct session *s, const struct snapshot *snapshot);
+
+// notice.c: tells at most one event a second of each kind and subject; event->count is added up.
+void engine_notice(struct flow_engine *engine, const struct worker_event *event);
+// Tells what was held back.
+void engine_notices_flush(struct flow_engine *engine, usec_t now);
