@@ -182,11 +182,11 @@ struct config_listener {
 	uint32_t protocol; // enum config_protocol
 	struct config_endpoint listen;
 	const char *upstream;
-	uint32_t upstream_index;     // into config.upstreams
-	uint32_t mode;               // enum listener_mode
-	uint32_t idle_timeout_s;     // 0 = never
-	uint32_t connect_timeout_ms; // tcp: until the target answers; udp: until its first reply
-	uint32_t max_sessions;       // 0 = unlimited
+	uint32_t upstream_index;    // into config.upstreams
+	uint32_t mode;              // enum listener_mode
+	uint32_t idle_timeout_s;    // 0 = never
+	uint32_t connect_timeout_s; // until the target answers
+	uint32_t max_sessions;      // 0 = unlimited
 	struct config_transport transport;
 };
 

@@ -39,8 +39,10 @@ struct text_place {
 
 void faults_init(struct config_faults *faults);
 
-// Adds an error (a warning). place->file may be NULL. The hint follows the format's arguments:
-// format is "what; hint", split at the first "; ".
+// Stands in a format between what is wrong and what to do. No text that passed text_read holds it.
+#define HINT "\x1f"
+
+// Adds an error (a warning). place->file may be NULL. format is "what" HINT "hint".
 __attribute__((format(printf, 4, 5))) void fault_add(struct config_faults *faults,
 	const struct text_place *place, const char *path, const char *format, ...);
 __attribute__((format(printf, 4, 5))) void fault_warn(struct config_faults *faults,

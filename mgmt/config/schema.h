@@ -12,7 +12,7 @@ enum schema_type {
 	SCHEMA_INTEGER,     // uint32_t; a string with a unit where the key has one
 	SCHEMA_WORD,        // uint32_t: index into words
 	SCHEMA_STRING,      // const char *
-	SCHEMA_NAME,        // const char *: letters, digits, - and _
+	SCHEMA_NAME,        // const char *: letters, digits, -, _ and .
 	SCHEMA_PATH,        // const char *: absolute path
 	SCHEMA_CPUS,        // struct config_cpus: "1-3,5"
 	SCHEMA_ENDPOINT,    // struct config_endpoint: ADDR:PORT
@@ -32,7 +32,6 @@ enum schema_type {
 enum schema_unit {
 	UNIT_NONE = 0,
 	UNIT_SECONDS,
-	UNIT_MILLISECONDS,
 	UNIT_MEBIBYTES,
 	UNIT_BYTES,
 };

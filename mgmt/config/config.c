@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "config/config.h"
+
+#include <netinet/in.h>
+
+#include "config/parse.h"
+#include "config/validate.h"
+
+uint8_t config_listener_wire_protocol(const struct config_listener *listener)
+{
+	return listener->protocol == PROTOCOL_TCP ? IPPROTO_TCP : IPPROTO_UDP;
+}
+
+static int config_build(struct config *config, const char *text, size_t length,
+	const struct text_source *source, config_device_check_fn *device_check,
+	struct config_faults *faults)
+{
+	struct text_node *root = NULL;
+	int rc = text_read(&config->arena, text, length, source, faults, &root);
+
+	config->root = root;
+	if (!rc)
+		rc = config_fill(config, device_check, faults);
+	if (!rc)
+		rc = config_validate(config, faults);
+	return rc;
+}
+
+int config_parse(const char *text, size_t length, const struct text_source *source,
+	config_device_check_fn *device_check, struct config_faults *faults, struct config **out)
+{
+	struct config *config = calloc(1, sizeof(*config));
+	int rc =
+		config ? config_build(config, text, length, source, device_check, faults) : -ENOMEM;
+
+	if (rc) {
+		config_destroy(config);
+		return rc;
+	}
+	*out = config;
+	return 0;
+}
+
+void config_destroy(struct config *config)
+{
+	if (!config)
+		return;
+	arena_fini(&config->arena);
+	free(config);
+}

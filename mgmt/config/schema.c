@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "config/schema.h"
+
+// One line a key: the struct and member that hold it say where parsing puts it.
+#define IN(type, member) .offset = offsetof(struct type, member)
+#define RANGE(low, high) .minimum = (low), .maximum = (high)
+
+const struct schema_key schema_keys[] = {
+	{"workers", .type = SCHEMA_GROUP, .effect = EFFECT_RESTART, IN(config, workers),
+		.sentence = "The poll-mode threads that carry the traffic."},
+	{"workers.cpus", .type = SCHEMA_CPUS, .fallback = "0", .effect = EFFECT_RESTART,
+		RANGE(1, MAX_WORKERS), IN(config_workers, cpus),
+		.sentence = "CPUs of the workers, one worker each; a CPU named twice carries two."},
+	{"workers.idle", .type = SCHEMA_WORD, .words = "adaptive|poll", .fallback = "adaptive",
+		.effect = EFFECT_RESTART, IN(config_workers, idle),
+		.sentence =
+			"Whether a worker without traffic sleeps (adaptive) or never does (poll)."},
+	{"workers.burst", .type = SCHEMA_INTEGER, .fallback = "64", .effect = EFFECT_RESTART,
+		RANGE(1, MAX_BURST), IN(config_workers, burst),
+		.sentence = "Packets taken from a port at once."},
+	{"workers.memory_mb", .type = SCHEMA_INTEGER, .unit = UNIT_MEBIBYTES, .fallback = "512",
+		.effect = EFFECT_RESTART, RANGE(64, 4 << 20), IN(config_workers, memory_mb),
+		.sentence = "Memory for packet buffers and tables, all workers together."},
+	{"workers.hugepages", .type = SCHEMA_WORD, .words = "auto|on|off", .fallback = "auto",
+		.effect = EFFECT_RESTART, IN(config_workers, hugepages),
+		.sentence =
+			"Whether memory comes from hugepages: where there are any, always, never."},
+	{"workers.sessions", .type = SCHEMA_INTEGER, .fallback = "0", .effect = EFFECT_RESTART,
+		RANGE(0, 1u << 27), IN(config_workers, sessions),
+		.sentence =
+			"Sessions that the node can hold at once; 0 takes what memory_mb allows."},
+	{"workers.drain_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS, .fallback = "10",
+		.effect = EFFECT_NONE, RANGE(0, 86400), IN(config_workers, drain_s),
+		.sentence = "How long sessions may run on after SIGTERM."},
+
+	{"slowpath", .type = SCHEMA_GROUP, .effect = EFFECT_RESTART, IN(config, slowpath),
+		.sentence = "The plain threads that resolve names and do what may wait."},
+	{"slowpath.cpus", .type = SCHEMA_CPUS, .effect = EFFECT_RESTART, RANGE(1, MAX_WORKERS),
+		IN(config_slowpath, cpus),
+		.sentence = "CPUs of these threads, none of which a worker owns."},
+	{"slowpath.threads", .type = SCHEMA_INTEGER, .fallback = "1", .effect = EFFECT_RESTART,
+		RANGE(1, 64), IN(config_slowpath, threads), .sentence = "How many threads."},
+
+	{"management", .type = SCHEMA_GROUP, .effect = EFFECT_RESTART, IN(config, management),
+		.sentence = "Who may look at the node and change it, and where."},
+	{"management.socket", .type = SCHEMA_PATH, .fallback = "/run/nexpath/nexpath.sock",
+		.effect = EFFECT_RESTART, RANGE(2, 107), IN(config_management, socket),
+		.sentence = "Path of the management socket."},
+	{"management.group", .type = SCHEMA_NAME, .fallback = "nexpath", .effect = EFFECT_NONE,
+		RANGE(1, 32), IN(config_management, group),
+		.sentence = "Group whose members may change things, besides root."},
+	{"management.read_group", .type = SCHEMA_NAME, .effect = EFFECT_NONE, RANGE(1, 32),
+		IN(config_management, read_group),
+		.sentence = "Group whose members may only look."},
+	{"management.metrics", .type = SCHEMA_ENDPOINT, .effect = EFFECT_RESTART,
+		IN(config_management, metrics),
+		.sentence = "Kernel address and port of the Prometheus endpoint; absent: off."},
+	{"management.key_dir", .type = SCHEMA_PATH, .fallback = "/etc/nexpath/keys",
+		.effect = EFFECT_NONE, RANGE(1, 255), IN(config_management, key_dir),
+		.sentence = "Folder under which files with private values must lie."},
+
+	{"log", .type = SCHEMA_GROUP, .effect = EFFECT_NONE, IN(config, log),
+		.sentence = "What is written to standard error."},
+	{"log.level", .type = SCHEMA_WORD, .words = "error|warning|info|debug", .fallback = "info",
+		.effect = EFFECT_NONE, IN(config_log, level),
+		.sentence = "The least severity written."},
+	{"log.format", .type = SCHEMA_WORD, .words = "text|json", .fallback = "text",
+		.effect = EFFECT_NONE, IN(config_log, format),
+		.sentence = "Lines for people, or one JSON object a line."},
+	{"log.sessions", .type = SCHEMA_WORD, .words = "off|close|all", .fallback = "off",
+		.effect = EFFECT_NONE, IN(config_log, sessions),
+		.sentence = "Whether sessions are logged: not, at their end, or at start and end."},
+
+	{"resolvers", .type = SCHEMA_RESOLVERS, .fallback = "system", .effect = EFFECT_NONE,
+		RANGE(1, 8), IN(config, resolvers),
+		.sentence = "Name servers: \"system\", or a list of ADDR or ADDR:PORT."},
+
+	{"credentials", .type = SCHEMA_UNAVAILABLE, .effect = EFFECT_NONE,
+		.sentence = "Keys and certificates: no transport of this version takes any."},
+
+	{"ports", .type = SCHEMA_GROUPS, .effect = EFFECT_RESTART, RANGE(0, MAX_PORTS),
+		IN(config, ports), .size = sizeof(struct config_port),
+		.sentence = "The interfaces that carry traffic. Adding one is live."},
+	{"ports[].name", .type = SCHEMA_NAME, .effect = EFFECT_RESTART, RANGE(1, 32),
+		.flags = SCHEMA_REQUIRED | SCHEMA_IDENTITY, IN(config_port, name),
+		.sentence = "Name of the port."},
+	{"ports[].device", .type = SCHEMA_STRING, .effect = EFFECT_RESTART, RANGE(1, 255),
+		.flags = SCHEMA_REQUIRED, IN(config_port, device),
+		.sentence = "A PCI address, af_packet:IF, tap:IF, af_xdp:IF, memif:SOCKET, "
+			    "pcap:IN[,OUT], null, ring, or vdev:ARGS for any other DPDK device."},
+	{"ports[].address", .type = SCHEMA_PREFIXES, .effect = EFFECT_RESTART, RANGE(0, 256),
+		IN(config_port, address),
+		.sentence = "Own addresses, each with the length of its network."},
+	{"ports[].gateway", .type = SCHEMA_ADDRESSES, .effect = EFFECT_RESTART, RANGE(0, 2),
+		IN(config_port, gateway),
+		.sentence = "Default gateways on this port, at most one of each family in all."},
+	{"ports[].mtu", .type = SCHEMA_INTEGER, .unit = UNIT_BYTES, .fallback = "1500",
+		.effect = EFFECT_RESTART, RANGE(1280, 9600), IN(config_port, mtu),
+		.sentence = "Largest IP datagram sent."},
+	{"ports[].queues", .type = SCHEMA_INTEGER, .fallback = "1", .effect = EFFECT_RESTART,
+		RANGE(1, MAX_QUEUES), IN(config_port, queues),
+		.sentence = "Receive queues; more than one spreads a port over workers."},
+	{"ports[].vlans", .type = SCHEMA_GROUPS, .effect = EFFECT_RESTART, RANGE(0, 1000),
+		IN(config_port, vlans), .size = sizeof(struct config_vlan),
+		.sentence = "Tagged networks on the port."},
+	{"ports[].vlans[].id", .type = SCHEMA_INTEGER, .effect = EFFECT_RESTART, RANGE(1, 4094),
+		.flags = SCHEMA_REQUIRED | SCHEMA_IDENTITY, IN(config_vlan, id),
+		.sentence = "VLAN id."},
+	{"ports[].vlans[].address", .type = SCHEMA_PREFIXES, .effect = EFFECT_RESTART,
+		RANGE(1, 256), .flags = SCHEMA_REQUIRED, IN(config_vlan, address),
+		.sentence = "Own addresses in the VLAN."},
+	{"ports[].vlans[].gateway", .type = SCHEMA_ADDRESSES, .effect = EFFECT_RESTART, RANGE(0, 2),
+		IN(config_vlan, gateway), .sentence = "Default gateways in the VLAN."},
+
+	{"routes", .type = SCHEMA_GROUPS, .effect = EFFECT_NEW_SESSIONS, RANGE(0, 2000),
+		IN(config, routes), .size = sizeof(struct config_route),
+		.sentence = "Networks behind other gateways than the default one."},
+	{"routes[].to", .type = SCHEMA_PREFIX, .effect = EFFECT_NEW_SESSIONS,
+		.flags = SCHEMA_REQUIRED | SCHEMA_IDENTITY, IN(config_route, to),
+		.sentence = "The network."},
+	{"routes[].via", .type = SCHEMA_ADDRESS, .effect = EFFECT_NEW_SESSIONS,
+		.flags = SCHEMA_REQUIRED, IN(config_route, via),
+		.sentence = "Its gateway, in a network of a port."},
+
+	{"upstreams", .type = SCHEMA_GROUPS, .effect = EFFECT_NEW_SESSIONS,
+		RANGE(0, MAX_UPSTREAMS / 2), IN(config, upstreams),
+		.size = sizeof(struct config_upstream), .sentence = "Where traffic goes."},
+	{"upstreams[].name", .type = SCHEMA_NAME, .effect = EFFECT_NEW_SESSIONS,
+		RANGE(1, NAME_BYTES - 1), .flags = SCHEMA_REQUIRED | SCHEMA_IDENTITY,
+		IN(config_upstream, name), .sentence = "Name of the upstream."},
+	{"upstreams[].targets", .type = SCHEMA_TARGETS, .effect = EFFECT_NEW_SESSIONS,
+		RANGE(1, 4096), .flags = SCHEMA_REQUIRED, IN(config_upstream, targets),
+		.sentence =
+			"HOST:PORT each, with weight=N (1 to 256) and drained behind it if wanted; "
+			"HOST is an address ([ADDR6]) or a name."},
+	{"upstreams[].balance", .type = SCHEMA_WORD,
+		.words = "round-robin|least-connections|source-hash|maglev",
+		.fallback = "round-robin", .effect = EFFECT_NEW_SESSIONS,
+		IN(config_upstream, balance), .sentence = "How a new session finds its target."},
+	{"upstreams[].source", .type = SCHEMA_SOURCES, .effect = EFFECT_NEW_SESSIONS,
+		RANGE(1, MAX_SOURCES), IN(config_upstream, source),
+		.sentence =
+			"Own addresses that targets see, or \"client\" to keep the client's; absent: "
+			"those of the port toward the target."},
+	{"upstreams[].transport", .type = SCHEMA_GROUP, .effect = EFFECT_NEW_SESSIONS,
+		IN(config_upstream, transport), .sentence = "How bytes travel to the targets."},
+	{"upstreams[].transport.outer", .type = SCHEMA_WORD, .words = "tcp|udp|!quic",
+		.effect = EFFECT_NEW_SESSIONS, .flags = SCHEMA_DERIVED,
+		.fallback = "the listener's protocol", IN(config_transport, outer),
+		.sentence = "Protocol on the wire."},
+	{"upstreams[].transport.security", .type = SCHEMA_WORD, .words = "raw|!tls|!reality|!noise",
+		.fallback = "raw", .effect = EFFECT_NEW_SESSIONS, IN(config_transport, security),
+		.sentence = "What protects the bytes."},
+	{"upstreams[].transport.credentials", .type = SCHEMA_UNAVAILABLE,
+		.effect = EFFECT_NEW_SESSIONS, IN(config_transport, credentials),
+		.sentence = "Names of credentials: raw takes none."},
+
+	{"listeners", .type = SCHEMA_GROUPS, .effect = EFFECT_DRAIN, RANGE(0, MAX_LISTENERS / 2),
+		IN(config, listeners), .size = sizeof(struct config_listener),
+		.sentence = "Where traffic comes in."},
+	{"listeners[].name", .type = SCHEMA_NAME, .effect = EFFECT_DRAIN, RANGE(1, NAME_BYTES - 1),
+		.flags = SCHEMA_REQUIRED | SCHEMA_IDENTITY, IN(config_listener, name),
+		.sentence = "Name of the listener."},
+	{"listeners[].protocol", .type = SCHEMA_WORD, .words = "tcp|udp", .effect = EFFECT_DRAIN,
+		.flags = SCHEMA_REQUIRED, IN(config_listener, protocol),
+		.sentence = "What clients speak."},
+	{"listeners[].listen", .type = SCHEMA_LISTEN, .effect = EFFECT_NEW_SESSIONS,
+		.flags = SCHEMA_REQUIRED, IN(config_listener, listen),
+		.sentence =
+			"ADDR:PORT, [ADDR6]:PORT or *:PORT for all own addresses; PORT may be a range "
+			"FIRST-LAST; ADDR is an own address."},
+	{"listeners[].upstream", .type = SCHEMA_NAME, .effect = EFFECT_NEW_SESSIONS,
+		RANGE(1, NAME_BYTES - 1), .flags = SCHEMA_REQUIRED, IN(config_listener, upstream),
+		.sentence = "Name of the upstream that serves it."},
+	{"listeners[].mode", .type = SCHEMA_WORD, .words = "direct|!terminate",
+		.fallback = "direct", .effect = EFFECT_NEW_SESSIONS, IN(config_listener, mode),
+		.sentence = "direct rewrites packets and keeps the client's address family."},
+	{"listeners[].idle_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
+		.fallback = "7440 for tcp, 30 for udp", .effect = EFFECT_LIVE, RANGE(0, 30 * 86400),
+		.flags = SCHEMA_DERIVED, IN(config_listener, idle_timeout_s),
+		.sentence = "A session without packets for so long ends; 0 for never (RFC 5382)."},
+	{"listeners[].connect_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
+		.fallback = "5", .effect = EFFECT_NEW_SESSIONS, RANGE(1, 60),
+		IN(config_listener, connect_timeout_s),
+		.sentence = "A session whose target does not answer for so long ends."},
+	{"listeners[].max_sessions", .type = SCHEMA_INTEGER, .fallback = "0",
+		.effect = EFFECT_NEW_SESSIONS, RANGE(0, 1u << 27),
+		IN(config_listener, max_sessions),
+		.sentence = "Sessions at once; 0 for no limit of its own."},
+	{"listeners[].transport", .type = SCHEMA_GROUP, .effect = EFFECT_NEW_SESSIONS,
+		IN(config_listener, transport), .sentence = "How bytes travel from the clients."},
+	{"listeners[].transport.outer", .type = SCHEMA_WORD, .words = "tcp|udp|!quic",
+		.effect = EFFECT_NEW_SESSIONS, .flags = SCHEMA_DERIVED,
+		.fallback = "the listener's protocol", IN(config_transport, outer),
+		.sentence = "Protocol on the wire."},
+	{"listeners[].transport.security", .type = SCHEMA_WORD, .words = "raw|!tls|!reality|!noise",
+		.fallback = "raw", .effect = EFFECT_NEW_SESSIONS, IN(config_transport, security),
+		.sentence = "What protects the bytes."},
+	{"listeners[].transport.credentials", .type = SCHEMA_UNAVAILABLE,
+		.effect = EFFECT_NEW_SESSIONS, IN(config_transport, credentials),
+		.sentence = "Names of credentials: raw takes none."},
+};
+const uint32_t schema_key_count = nx_array_size(schema_keys);
+
+const struct schema_key *schema_find(const char *path)
+{
+	for (uint32_t i = 0; i < schema_key_count; i++)
+		if (strcmp(schema_keys[i].path, path) == 0)
+			return &schema_keys[i];
+	return NULL;
+}
+
+const struct schema_key *schema_child(const char *parent, uint32_t *index, const char **name)
+{
+	size_t length = strlen(parent);
+
+	for (; *index < schema_key_count; (*index)++) {
+		const char *path = schema_keys[*index].path;
+
+		if (strncmp(path, parent, length) != 0)
+			continue;
+		if (length > 0 && path[length] != '.')
+			continue;
+		*name = path + length + (length > 0);
+		if (!strchr(*name, '.') && !strchr(*name, '['))
+			return &schema_keys[(*index)++];
+	}
+	return NULL;
+}
+
+const struct schema_key *schema_child_named(const char *parent, const char *name)
+{
+	const struct schema_key *key;
+	const char *last;
+	uint32_t index = 0;
+
+	while ((key = schema_child(parent, &index, &last)))
+		if (strcmp(last, name) == 0)
+			return key;
+	return NULL;
+}
+
+// Levenshtein distance of two short names, 99 where one is too long to be a key.
+static unsigned name_distance(const char *a, const char *b)
+{
+	enum {
+		LONGEST = 40
+	};
+	unsigned row[LONGEST + 1];
+	size_t n = strlen(b);
+
+	if (strlen(a) > LONGEST || n > LONGEST)
+		return 99;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= n; j++) {
+			unsigned replace = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			row[j] = u32_min(replace, u32_min(row[j], row[j - 1]) + 1);
+		}
+	}
+	return row[n];
+}
+
+const char *schema_nearest(const char *parent, const char *name)
+{
+	const char *best = NULL;
+	const char *last;
+	unsigned nearest = (unsigned)strlen(name) / 3 + 2;
+	uint32_t index = 0;
+
+	while (schema_child(parent, &index, &last)) {
+		unsigned distance = name_distance(name, last);
+
+		// "idle_timeout" for "idle_timeout_s": the unit is what people leave out.
+		if (strlen(name) > 2 && strncmp(last, name, strlen(name)) == 0)
+			distance = 1;
+		if (distance < nearest) {
+			nearest = distance;
+			best = last;
+		}
+	}
+	return best;
+}
+
+const char *schema_type_name(enum schema_type type)
+{
+	static const char *const names[SCHEMA_TYPE_COUNT] = {"group { }", "list of groups ( { } )",
+		"integer", "word", "string", "name", "absolute path", "list of CPUs in a string",
+		"ADDR:PORT", "ADDR:PORT", "list of ADDR/LENGTH", "list of addresses", "ADDR/LENGTH",
+		"address", "list of HOST:PORT", "list of addresses, or \"client\"",
+		"list of servers, or \"system\"", "list of strings", "not served yet"};
+
+	return names[type];
+}
+
+const char *schema_unit_name(enum schema_unit unit)
+{
+	static const char *const names[] = {"", "s", "MiB", "bytes"};
+
+	return names[unit];
+}
+
+const char *schema_effect_name(enum schema_effect effect)
+{
+	static const char *const names[] = {"none", "new-sessions", "live", "drain", "restart"};
+
+	return names[effect];
+}
