@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "io/offload.h"
 
+#include "io/chain.h"
 #include "io/mbuf.h"
 #include "io/segment.h"
-#include "pkt/parse.h"
 #include "pkt/rewrite.h"
 
 enum {
-	MAX_SPANS = 64,      // buffers of a chain that is summed
-	L3_LENGTH_MAX = 511, // what the transmit word holds
+	L3_LENGTH_MAX = 511 // what the transmit word holds
 };
 
 static bool is_transport(const struct packet *p)
@@ -80,29 +79,17 @@ static void marks_set(const struct port *port, struct packet *p, uint32_t size)
 					  (uint32_t)p->payload - p->l4, size);
 }
 
-static bool checksum_complete(struct packet *p)
+static void checksum_prepare(const struct port *port, struct packet *p)
 {
-	struct checksum_span spans[MAX_SPANS];
-	uint32_t n = 0;
+	bool tcp = p->kind == PACKET_TCP;
 
-	for (const struct buffer *b = p->buffer; b; b = b->next) {
-		if (n == MAX_SPANS)
-			return false;
-		spans[n++] = (struct checksum_span){buffer_data(b), b->length};
-	}
-	packet_checksum_fill(p, spans, n);
-	return true;
-}
-
-static bool checksum_prepare(const struct port *port, struct packet *p)
-{
 	if (!(p->flags & PACKET_CHECKSUM_PARTIAL))
-		return true;
-	if ((port->capabilities & PORT_TX_L4_CHECKSUM) && p->l4 - p->l3 <= L3_LENGTH_MAX) {
+		return;
+	if ((port->capabilities & PORT_TX_L4_CHECKSUM) && p->l4 - p->l3 <= L3_LENGTH_MAX)
 		marks_set(port, p, 0);
-		return true;
-	}
-	return checksum_complete(p);
+	else
+		chain_checksum_complete(p->buffer, p->l4, p->length - p->l4,
+			(uint32_t)p->l4 + (tcp ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET));
 }
 
 // The frame in one piece, for a port that takes no chains.
@@ -126,10 +113,11 @@ static uint16_t frame_whole(const struct port *port, struct packet *p, struct bu
 {
 	struct buffer *b = p->buffer;
 
-	if (p->length > port->max_frame || !checksum_prepare(port, p)) {
+	if (p->length > port->max_frame) {
 		*reason = DROP_IP_TOO_BIG;
 		return 0;
 	}
+	checksum_prepare(port, p);
 	if (b->next && !(port->capabilities & PORT_TX_CHAINS)) {
 		b = frame_join(p, source);
 		if (!b) {

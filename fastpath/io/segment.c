@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "io/segment.h"
 
+#include "io/chain.h"
 #include "pkt/checksum.h"
 #include "pkt/rewrite.h"
 
@@ -16,25 +17,6 @@ enum {
 	// With accurate ECN, CWR is part of a counter and stands in every segment.
 	GSO_ACCURATE_ECN = 0x10,
 };
-
-void chain_copy(const struct buffer *chain, uint32_t from, uint32_t length, uint8_t *out)
-{
-	const struct buffer *b = chain;
-
-	while (from >= b->length && b->next) {
-		from -= b->length;
-		b = b->next;
-	}
-	while (length > 0) {
-		uint32_t n = u32_min(length, b->length - from);
-
-		memcpy(out, buffer_data(b) + from, n);
-		out += n;
-		length -= n;
-		from = 0;
-		b = b->next;
-	}
-}
 
 static void ip_header_fix(const struct packet *p, uint8_t *ip, uint32_t length, uint16_t number)
 {

@@ -12,6 +12,3 @@
 // source runs out. Worker.
 [[nodiscard]] uint16_t segment_frame(const struct packet *p, uint32_t size,
 	struct buffer_source *source, struct buffer **out, uint16_t room, enum drop_reason *reason);
-
-// Copies `length` bytes of the chain from byte `from` on; the chain holds that many. Worker.
-void chain_copy(const struct buffer *chain, uint32_t from, uint32_t length, uint8_t *out);

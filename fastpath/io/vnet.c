@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 
+#include "io/chain.h"
 #include "pkt/packet.h"
 
 enum {
@@ -67,29 +68,6 @@ static bool transport_find(const struct buffer *frame, struct transport *out)
 	}
 	*out = t;
 	return true;
-}
-
-// Sums the chain from byte `from` to its end and writes the complement at `at` (RFC 1071), both
-// inside the first buffer.
-static void checksum_complete(struct buffer *frame, uint32_t from, uint32_t at)
-{
-	uint64_t sum = 0;
-	uint32_t position = 0; // parity of the byte in the sum
-	uint32_t skip = from;
-
-	for (const struct buffer *b = frame; b; b = b->next) {
-		const uint8_t *p = buffer_data(b);
-
-		for (uint32_t i = skip; i < b->length; i++)
-			sum += position++ & 1 ? p[i] : (uint32_t)p[i] << 8;
-		skip = 0;
-	}
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	uint16_t complement = (uint16_t)~sum;
-
-	// Zero would say "no checksum" in UDP; both forms are the same number.
-	be16_store(buffer_data(frame) + at, be16_from_host(complement ? complement : 0xffff));
 }
 
 static bool checksum_is_at(const struct transport *t, uint32_t start, uint32_t offset)
@@ -166,7 +144,8 @@ enum vnet_verdict vnet_receive(
 	if (!transport_find(frame, &t) || !checksum_is_at(&t, start, header->csum_offset)) {
 		if (segments)
 			return VNET_MALFORMED;
-		checksum_complete(frame, start, start + header->csum_offset);
+		chain_checksum_complete(
+			frame, start, frame->total_length - start, start + header->csum_offset);
 		return VNET_OK;
 	}
 	frame->offload |= BUFFER_RX_CHECKSUM_PARTIAL;
