@@ -15,7 +15,7 @@ struct capture_ring {
 	counter_t missed;     // w: worker
 	struct capture_record *records;
 	uint8_t *bytes;       // CAPTURE_SLOTS times snap
-	size_t mapped;
+	struct memory memory;
 };
 
 struct capture {
@@ -53,10 +53,11 @@ static int create_ring(struct capture_ring *ring, uint32_t snap)
 {
 	size_t records = CAPTURE_SLOTS * sizeof(struct capture_record);
 
-	ring->mapped = records + (size_t)CAPTURE_SLOTS * snap;
-	ring->records = memory_map(ring->mapped, false);
-	if (!ring->records)
-		return -ENOMEM;
+	int status = memory_map(records + (size_t)CAPTURE_SLOTS * snap, false, &ring->memory);
+
+	if (status != 0)
+		return status;
+	ring->records = ring->memory.base;
 	ring->bytes = (uint8_t *)ring->records + records;
 	return 0;
 }
@@ -88,10 +89,8 @@ int capture_create(const char *expression, uint16_t port, uint32_t snap, uint16_
 
 void capture_destroy(struct capture *c)
 {
-	for (uint16_t i = 0; i < c->workers; i++) {
-		if (c->rings[i].records)
-			memory_unmap(c->rings[i].records, c->rings[i].mapped);
-	}
+	for (uint16_t i = 0; i < c->workers; i++)
+		memory_unmap(&c->rings[i].memory);
 	pcap_freecode(&c->filter);
 	free(c);
 }

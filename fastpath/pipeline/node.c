@@ -20,17 +20,17 @@ static int create_tables(struct node *node, char *error, size_t error_size)
 	uint16_t workers = node->config.worker_count;
 	size_t rcu_size = rte_rcu_qsbr_get_memsize(workers);
 
-	node->workers_mapped = workers * sizeof(struct worker);
-	node->stats_mapped = workers * sizeof(struct worker_stats);
-	node->workers = memory_map(node->workers_mapped, false);
-	node->stats = memory_map(node->stats_mapped, false);
 	node->rcu = rte_zmalloc("nx_rcu", rcu_size, CACHE_LINE);
-	if (!node->workers || !node->stats || !node->rcu ||
+	if (memory_map(workers * sizeof(struct worker), false, &node->worker_memory) != 0 ||
+		memory_map(workers * sizeof(struct worker_stats), false, &node->stats_memory) != 0 ||
+		!node->rcu ||
 		rte_rcu_qsbr_init(node->rcu, workers) != 0 ||
 		neighbour_table_init(&node->neighbours, node->seed) != 0) {
 		snprintf(error, error_size, "out of memory for %u workers", workers);
 		return -ENOMEM;
 	}
+	node->workers = node->worker_memory.base;
+	node->stats = node->stats_memory.base;
 	return 0;
 }
 
@@ -40,8 +40,10 @@ static int create_pools(struct node *node, char *error, size_t error_size)
 	uint64_t bytes = (uint64_t)node->config.memory_mb * 1024 * 1024;
 	uint64_t small = bytes / 4 / (POOL_SMALL_ROOM + BUFFER_HEADROOM + sizeof(struct buffer));
 	uint64_t large = bytes / 8 / (POOL_LARGE_ROOM + BUFFER_HEADROOM + sizeof(struct buffer));
-	int status = pools_create((uint32_t)(small < SMALL_BUFFERS_LEAST ? SMALL_BUFFERS_LEAST : small),
-		(uint32_t)large, &node->pools, error, error_size);
+
+	node->small_buffers = (uint32_t)(small < SMALL_BUFFERS_LEAST ? SMALL_BUFFERS_LEAST : small);
+	int status = pools_create(
+		node->small_buffers, (uint32_t)large, &node->pools, error, error_size);
 
 	if (status == 0)
 		pool_source_init(&node->buffers, &node->pools);
@@ -171,11 +173,9 @@ int node_retire(struct node *node, void *object, void (*destroy)(void *object))
 	return 0;
 }
 
-static void destroy_snapshot(void *object)
+static void destroy_snapshot(void *snapshot)
 {
-	struct snapshot *snapshot = object;
-
-	snapshot->destroy(snapshot);
+	snapshot_destroy(snapshot);
 }
 
 int node_publish(struct node *node, struct snapshot *snapshot)
@@ -278,10 +278,8 @@ int node_destroy(struct node *node, char *error, size_t error_size)
 	neighbour_table_fini(&node->neighbours);
 	pools_destroy(&node->pools);
 	rte_free(node->rcu);
-	if (node->stats)
-		memory_unmap(node->stats, node->stats_mapped);
-	if (node->workers)
-		memory_unmap(node->workers, node->workers_mapped);
+	memory_unmap(&node->stats_memory);
+	memory_unmap(&node->worker_memory);
 	free(node);
 	return full ? 0 : -EBUSY;
 }

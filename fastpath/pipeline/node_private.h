@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "core/memory.h"
 #include "io/neighbour.h"
 #include "io/pools.h"
 #include "pipeline/node.h"
@@ -33,11 +34,12 @@ struct node {
 	struct worker_stats *stats;       // one each
 	struct pools pools;
 	struct pool_source buffers;       // over pools
+	uint32_t small_buffers;
 	struct retired retired[RETIRED_MAX];
 	uint32_t retired_count;
 	bool running;
-	size_t workers_mapped;
-	size_t stats_mapped;
+	struct memory worker_memory;
+	struct memory stats_memory;
 };
 
 // Which transmit queue a worker would use on a port; it has none of its own if the port has fewer.

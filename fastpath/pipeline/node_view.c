@@ -7,6 +7,8 @@
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
+#include "pipeline/local.h"
+
 usec_t node_now(const struct node *node)
 {
 	return clock_usec(&node->clock, clock_cycles());
@@ -77,28 +79,41 @@ static bool buffer_pool_status(const struct rte_mempool *pool, struct pool_statu
 	return true;
 }
 
-bool node_pool_status(const struct node *node, uint32_t index, struct pool_status *out)
+// The index-th pool of one worker; counts down *index past those it has.
+static bool worker_pool_status(const struct worker *w, uint32_t *index, struct pool_status *out)
 {
 	const char *name;
+	uint32_t k = 0;
 
+	for (; flow_engine_pool(w->flow, k, &name, &out->used, &out->capacity, &out->high_water); k++) {
+		if (k == *index)
+			goto found;
+	}
+	*index -= k;
+	for (k = 0; local_pool(w->local, k, &name, &out->used, &out->capacity, &out->high_water); k++) {
+		if (k == *index)
+			goto found;
+	}
+	*index -= k;
+	return false;
+found:
+	snprintf(out->name, sizeof(out->name), "%s.%u", name, w->index);
+	return true;
+}
+
+bool node_pool_status(const struct node *node, uint32_t index, struct pool_status *out)
+{
 	if (index == 0)
 		return buffer_pool_status(node->pools.small, out);
 	index--;
-	if (node->pools.large && index == 0)
-		return buffer_pool_status(node->pools.large, out);
-	if (node->pools.large)
+	if (node->pools.large) {
+		if (index == 0)
+			return buffer_pool_status(node->pools.large, out);
 		index--;
+	}
 	for (uint16_t i = 0; i < node->config.worker_count; i++) {
-		uint32_t k = 0;
-
-		for (; flow_engine_pool(node->workers[i].flow, k, &name, &out->used,
-			     &out->capacity, &out->high_water); k++) {
-			if (k != index)
-				continue;
-			snprintf(out->name, sizeof(out->name), "%s.%u", name, i);
+		if (worker_pool_status(&node->workers[i], &index, out))
 			return true;
-		}
-		index -= k;
 	}
 	return false;
 }

@@ -73,15 +73,13 @@ static bool is_checksum_right(const struct worker *w, struct packet *p)
 	const struct port *port = w->ports->ports[p->buffer->port];
 	bool may_be_partial = port->capabilities & PORT_RX_PARTIAL;
 	struct checksum_span spans[MAX_CHECKSUM_SPANS];
-	uint32_t n = 0;
 
 	if (p->flags & (PACKET_CHECKSUM_GOOD | PACKET_CHECKSUM_PARTIAL))
 		return true;
-	for (struct buffer *b = p->buffer; b; b = b->next) {
-		if (n == MAX_CHECKSUM_SPANS)
-			return true; // longer than software looks at: the end host will
-		spans[n++] = (struct checksum_span){buffer_data(b), b->length};
-	}
+	if (p->buffer->segments > MAX_CHECKSUM_SPANS)
+		return true; // longer than software looks at: the end host will
+	uint32_t n = packet_spans(p->buffer, spans);
+
 	return packet_checksum_verify(p, spans, n, may_be_partial) == PARSE_OK;
 }
 
@@ -95,7 +93,7 @@ static bool is_for_us(const struct port *port, const struct packet *p)
 // the unspecified address: the parser let that through, and so do we.
 static bool is_spoofed(const struct worker *w, const struct packet *p)
 {
-	return p->kind != PACKET_ARP &&
+	return p->kind != PACKET_ARP && !handover_note(p->buffer)->is_ours &&
 		snapshot_address_find(w->snapshot, &p->key.source) != NULL;
 }
 

@@ -24,14 +24,6 @@ void worker_run_vector(struct worker *w, struct buffer **buffers, uint32_t n, bo
 	stage_local(w, packets, n);
 }
 
-void worker_reinject(struct worker *w, struct buffer *b, uint16_t largest)
-{
-	// The vector being worked on is not disturbed: what is put back waits for the end of it.
-	handover_note(b)->kind = HANDOVER_PACKET;
-	handover_note(b)->largest = largest;
-	local_put_back(w->local, b);
-}
-
 static void count_received(struct worker *w, const struct port *port, uint16_t n)
 {
 	struct port_stats *stats = &w->stats->ports[port->index];
@@ -41,7 +33,7 @@ static void count_received(struct worker *w, const struct port *port, uint16_t n
 		struct buffer *b = w->received[i];
 
 		b->port = port->index;
-		handover_note(b)->largest = 0;
+		*handover_note(b) = (struct handover_note){0};
 		bytes += b->total_length;
 		__builtin_prefetch(buffer_data(b));
 	}

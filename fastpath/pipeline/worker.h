@@ -15,6 +15,7 @@
 #include "core/stats.h"
 #include "flow/engine.h"
 #include "io/port.h"
+#include "pkt/checksum.h"
 #include "pkt/packet.h"
 
 struct node;
@@ -78,6 +79,8 @@ enum handover_kind {
 struct handover_note {
 	uint8_t kind;
 	uint8_t ip_protocol;
+	uint8_t kind_of_packet;   // enum packet_kind
+	bool is_ours;             // made here: its source may be an own address
 	uint16_t largest;         // reassembled: largest fragment's IP length, 0 = was whole
 	// HANDOVER_RESOLVE: the routed packet's descriptor, all that is needed to send it.
 	uint32_t neighbour;
@@ -162,9 +165,8 @@ void stage_transmit(struct worker *w);
 void stage_messages(struct worker *w);
 
 // Takes n received buffers through parse to local (receive.c). handed: they come from another worker's
-// ring. largest: 0, or the reassembled datagram's largest fragment.
+// ring.
 void worker_run_vector(struct worker *w, struct buffer **buffers, uint32_t n, bool handed);
-void worker_reinject(struct worker *w, struct buffer *b, uint16_t largest);
 
 // Counts the reason and gives the packet's buffer back.
 void worker_drop(struct worker *w, struct packet *p, enum drop_reason reason);
@@ -174,6 +176,16 @@ void worker_drop_buffer(struct worker *w, struct buffer *b, enum drop_reason rea
 void worker_send(struct worker *w, struct packet *p);
 // Queues a finished frame on a port. Takes the frame.
 void worker_send_frame(struct worker *w, uint16_t port, struct buffer *frame);
+
+// The pieces of a chain for a checksum over it; at most MAX_CHECKSUM_SPANS, more are left out.
+static inline uint32_t packet_spans(const struct buffer *b, struct checksum_span *spans)
+{
+	uint32_t n = 0;
+
+	for (; b && n < MAX_CHECKSUM_SPANS; b = b->next)
+		spans[n++] = (struct checksum_span){buffer_data(b), b->length};
+	return n;
+}
 
 // Hands a buffer to another worker (steer.c). Takes the buffer.
 void worker_hand_over(struct worker *w, uint8_t to, struct buffer *b);

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// A node under a configuration text, turned by hand, with the far sides of its `ring` ports at hand:
+// what the pipeline tests and nexpath-bench drive. The node is the one nexpathd runs; only its ports and
+// its clock are ours. Each far side is a station that answers ARP and neighbour discovery for every
+// address that is asked for. One thread.
+
+#include "pipeline/node.h"
+#include "rig/frame.h"
+
+struct config;
+struct slot_map;
+
+enum { RIG_STASH = 4096 };
+
+// Frames that came out of a port while the rig settled, oldest first.
+struct rig_stash {
+	struct buffer *frames[RIG_STASH];
+	uint32_t head;
+	uint32_t tail;
+};
+
+struct rig {
+	struct node *node;
+	struct config *config;
+	struct slot_map *slots;
+	uint64_t generation;
+	usec_t now;                  // virtual time; advanced by the caller
+	struct buffer_source *buffers;
+	struct rig_stash *stash;     // by port
+	char error[512];
+};
+
+// Brings DPDK up once a process. huge: reserved hugepages, memory_mb of them; else plain memory.
+// Negative errno after a line on standard error.
+[[nodiscard]] int rig_eal_init(bool huge, uint32_t memory_mb);
+
+// Parses the text, creates the node with its workers (manual: turned by rig_turn), opens its ports,
+// publishes the snapshot. On failure a line is in rig->error.
+[[nodiscard]] int rig_create(struct rig *rig, const char *text, bool huge);
+// Compiles and publishes another text on the running node (ports and workers stay).
+[[nodiscard]] int rig_apply(struct rig *rig, const char *text);
+// 0, or -EBUSY with the leaking pool in rig->error.
+int rig_destroy(struct rig *rig);
+
+// One turn of every worker at rig->now.
+uint32_t rig_turn(struct rig *rig);
+// Turns until nothing moves, answering ARP and ND on all far sides.
+void rig_settle(struct rig *rig);
+
+// MAC of the station behind a port, and of the port.
+struct mac_address rig_station_mac(uint16_t port);
+struct mac_address rig_port_mac(struct rig *rig, uint16_t port);
+
+// Puts a frame where the port receives (its MAC addresses are filled in); false when there is no room.
+bool rig_send(struct rig *rig, uint16_t port, struct frame *frame);
+bool rig_send_bytes(struct rig *rig, uint16_t port, const uint8_t *bytes, uint32_t length);
+
+// Takes the next frame that the node sent on the port, ARP and ND aside (these are answered); copies it to
+// bytes. Returns its length, 0 when there is none.
+uint32_t rig_receive(struct rig *rig, uint16_t port, uint8_t bytes[FRAME_BYTES_MAX]);
+
+// Sum of a drop reason over all workers.
+uint64_t rig_drops(struct rig *rig, enum drop_reason reason);
