@@ -4,6 +4,7 @@
 
 #include "pipeline/local.h"
 
+#include "l3/fragment.h"
 #include "l3/l3.h"
 #include "pipeline/node_private.h"
 
@@ -160,6 +161,12 @@ void local_resolve(struct local *local, struct buffer *b)
 	struct worker *w = local->worker;
 
 	l3_wait(local->l3, w->snapshot, note->egress, note->neighbour, note->l3, b, w->now);
+}
+
+void local_fragment(struct local *local, uint16_t port, struct packet *p, uint32_t mtu)
+{
+	l3_send_or_fragment(local->l3, port, p->buffer, p->l3, mtu);
+	p->buffer = NULL;
 }
 
 uint32_t local_take_back(struct local *local, struct buffer **out, uint32_t n)

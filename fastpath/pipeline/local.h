@@ -24,6 +24,9 @@ void local_reset(struct local *local, const struct flow_reset *reset);
 // egress port. Takes the buffer.
 void local_resolve(struct local *local, struct buffer *b);
 
+// Sends a finished frame in fragments of at most mtu bytes of IP packet. Takes the packet's buffer.
+void local_fragment(struct local *local, uint16_t port, struct packet *p, uint32_t mtu);
+
 // Reassembled datagrams, and errors of our own about sessions, wait for the end of the vector that made
 // them and then go through the stages like any other.
 uint32_t local_take_back(struct local *local, struct buffer **out, uint32_t n);

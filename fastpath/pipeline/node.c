@@ -50,6 +50,9 @@ static int create_pools(struct node *node, char *error, size_t error_size)
 	return status;
 }
 
+// Nodes are made on one thread: the control thread of the process.
+static uint32_t nodes_made;
+
 int node_create(const struct node_config *config, struct node **out, char *error, size_t error_size)
 {
 	struct node *node = calloc(1, sizeof(*node));
@@ -60,6 +63,7 @@ int node_create(const struct node_config *config, struct node **out, char *error
 		return -ENOMEM;
 	}
 	node->config = *config;
+	node->number = ++nodes_made;
 	if (getrandom(&node->seed, sizeof(node->seed), 0) != sizeof(node->seed))
 		node->seed = clock_cycles();
 	clock_init(&node->clock, rte_get_tsc_hz());

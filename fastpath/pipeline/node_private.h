@@ -24,6 +24,7 @@ struct retired {
 
 struct node {
 	struct node_config config;
+	uint32_t number;                  // tells the nodes of this process apart
 	uint64_t seed;                    // keys hashes; random per process
 	struct clock clock;
 	shared_pointer_t snapshot;        // w: control, r: workers

@@ -11,8 +11,7 @@ static struct rte_ring *transmit_ring(struct node *node, const struct port *port
 {
 	char name[RTE_RING_NAMESIZE];
 
-	snprintf(name, sizeof(name), "nx%u_%s_t%u_%u", (unsigned int)(node->seed & 0xffff),
-		node->config.name, port->index, worker);
+	snprintf(name, sizeof(name), "nx%x_t%u_%u", node->number, port->index, worker);
 	return rte_ring_create(
 		name, TRANSMIT_RING, (int)rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
 }

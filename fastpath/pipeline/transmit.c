@@ -10,7 +10,6 @@
 #include "io/mbuf.h"
 #include "io/neighbour.h"
 #include "io/offload.h"
-#include "l3/fragment.h"
 #include "pipeline/capture.h"
 #include "pipeline/local.h"
 #include "pipeline/node_private.h"
@@ -160,22 +159,6 @@ static void complete_checksum(struct packet *p)
 	packet_checksum_fill(p, spans, packet_spans(p->buffer, spans));
 }
 
-static void send_fragments(struct worker *w, struct packet *p, const struct snapshot_netif *netif)
-{
-	struct buffer *frames[MAX_EXPANDED];
-	enum drop_reason reason;
-	uint32_t n = fragment_frame(
-		p, fragment_limit(p, netif), w->buffers, frames, MAX_EXPANDED, &reason);
-
-	if (n == 0) {
-		worker_drop(w, p, reason);
-		return;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		worker_send_frame(w, netif->port, frames[i]);
-	p->buffer = NULL;
-}
-
 static void send_prepared(struct worker *w, struct packet *p, const struct snapshot_netif *netif)
 {
 	const struct port *port = w->ports->ports[netif->port];
@@ -186,7 +169,8 @@ static void send_prepared(struct worker *w, struct packet *p, const struct snaps
 	if (!may_be_cut && p->length - p->l3 > fragment_limit(p, netif)) {
 		if (p->flags & PACKET_CHECKSUM_PARTIAL)
 			complete_checksum(p);
-		send_fragments(w, p, netif);
+		p->buffer->offload = 0;
+		local_fragment(w->local, netif->port, p, fragment_limit(p, netif));
 		return;
 	}
 	uint16_t n = offload_prepare(

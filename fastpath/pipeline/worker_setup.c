@@ -47,8 +47,7 @@ static struct rte_ring *create_ring(
 {
 	char name[RTE_RING_NAMESIZE];
 
-	snprintf(name, sizeof(name), "nx%u_%.8s_%s%u", (unsigned int)(w->node->seed & 0xffff),
-		w->node->config.name, what, w->index);
+	snprintf(name, sizeof(name), "nx%x_%.8s%u", w->node->number, what, w->index);
 	return rte_ring_create_elem(
 		name, entry, count, (int)rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
@@ -62,7 +61,7 @@ static int create_rings(struct worker *w)
 		return -ENOMEM;
 	// Each worker makes the rings that others write to and gives them their end.
 	for (uint8_t from = 0; from < w->count; from++) {
-		char what[16];
+		char what[8];
 
 		if (from == w->index)
 			continue;

@@ -2,6 +2,8 @@
 
 #include "rig/rig.h"
 
+#include <unistd.h>
+
 #include <rte_eal.h>
 #include <rte_errno.h>
 
