@@ -24,6 +24,7 @@ static port_open_function *const openers[] = {
 	[DEVICE_AF_PACKET] = af_packet_open,
 	[DEVICE_TAP] = tap_open,
 	[DEVICE_RING] = ring_open,
+	[DEVICE_ETHDEV] = ethdev_open,
 };
 
 int port_open(const struct port_request *request, struct port **out, char *error, size_t error_size)
@@ -42,10 +43,6 @@ int port_open(const struct port_request *request, struct port **out, char *error
 	memcpy(port->name, request->name, sizeof(port->name));
 	memcpy(port->device, request->device, sizeof(port->device));
 	port->mtu = request->mtu;
-	if (device.family >= nx_array_size(openers)) {
-		free(port);
-		return port_error(request, -ENOTSUP, error, error_size, "no driver for it");
-	}
 	result = openers[device.family](request, device.argument, port, error, error_size);
 	if (result < 0) {
 		free(port);
