@@ -26,7 +26,11 @@ static struct ethdev *ethdev_of(const struct port *port)
 
 static uint16_t ethdev_receive(struct port *port, uint16_t queue, struct buffer **out, uint16_t n)
 {
-	uint16_t got = rte_eth_rx_burst(port->dpdk_port, queue, (struct rte_mbuf **)(void *)out, n);
+	uint16_t got;
+
+	if (nx_unlikely(shared_word_load(&port->gone)))
+		return 0;
+	got = rte_eth_rx_burst(port->dpdk_port, queue, (struct rte_mbuf **)(void *)out, n);
 
 	// A device numbers its frames by ethdev, a node by port.
 	for (uint16_t i = 0; i < got; i++)
@@ -49,6 +53,11 @@ static uint16_t ethdev_transmit(
 	struct rte_mbuf **mbufs = (struct rte_mbuf **)(void *)frames;
 	uint16_t ready = n;
 
+	if (nx_unlikely(shared_word_load(&port->gone))) {
+		counter_add(&ethdev_of(port)->refused[queue], n);
+		rte_pktmbuf_free_bulk(mbufs, n);
+		return n;
+	}
 	// Some devices want the pseudo-header sum in a form of their own.
 	if (has_offloads(frames, n))
 		ready = rte_eth_tx_prepare(port->dpdk_port, queue, mbufs, n);
@@ -81,7 +90,7 @@ static bool ethdev_arm(struct port *port, uint16_t queue)
 static void ethdev_link(struct port *port, bool *up, uint64_t *speed_bps)
 {
 	struct rte_eth_link link = {0};
-	bool gone = shared_word_load(&ethdev_of(port)->gone);
+	bool gone = shared_word_load(&port->gone);
 
 	if (!gone && rte_eth_link_get_nowait(port->dpdk_port, &link) < 0)
 		gone = true;
@@ -102,9 +111,9 @@ static void ethdev_counters(struct port *port)
 
 	for (uint16_t i = 0; i < port->transmit_queues; i++)
 		refused += counter_read(&e->refused[i]);
-	if (rte_eth_stats_get(port->dpdk_port, &stats) == 0) {
+	if (!shared_word_load(&port->gone) && rte_eth_stats_get(port->dpdk_port, &stats) == 0) {
 		counter_set(&port->missed, stats.imissed + stats.rx_nombuf);
-		counter_set(&port->oversized, e->counts_oversized ? stats.ierrors : 0);
+		counter_set(&port->oversized, e->kernel_frames ? stats.ierrors : 0);
 		refused += stats.oerrors;
 	}
 	counter_set(&port->refused, refused);
@@ -115,7 +124,7 @@ static int ethdev_removed(uint16_t id, enum rte_eth_event_type type, void *conte
 	struct port *port = context;
 
 	(void)id, (void)type, (void)result;
-	shared_word_store(&ethdev_of(port)->gone, true);
+	shared_word_store(&port->gone, true);
 	shared_word_store(&port->up, false);
 	return 0;
 }
@@ -127,7 +136,7 @@ static void own_pool_free(const struct ethdev *e, uint16_t queues)
 		rte_mempool_free(e->own_pool);
 }
 
-static void ethdev_close(struct port *port)
+static void ethdev_detach(struct port *port)
 {
 	struct ethdev *e = ethdev_of(port);
 	struct rte_eth_dev_info info;
@@ -141,31 +150,17 @@ static void ethdev_close(struct port *port)
 	if (e->probed && known)
 		rte_dev_remove(info.device);
 	own_pool_free(e, port->receive_queues);
-	free(e);
+	e->attached = false;
+	e->interrupts = false;
+}
+
+static void ethdev_close(struct port *port)
+{
+	if (ethdev_of(port)->attached)
+		ethdev_detach(port);
+	free(port->driver);
 	port->driver = NULL;
 }
-
-// What a device lost it does not get back under the same number: the node opens the port again.
-static int ethdev_reopen(struct port *port)
-{
-	if (shared_word_load(&ethdev_of(port)->gone))
-		return -ENODEV;
-	if (port->interface[0] && interface_index(port->interface) != port->ifindex)
-		return -ENODEV;
-	return 0;
-}
-
-static const struct port_ops ethdev_ops = {
-	.kind = "ethdev",
-	.receive = ethdev_receive,
-	.transmit = ethdev_transmit,
-	.wakeup_fd = ethdev_wakeup_fd,
-	.arm = ethdev_arm,
-	.link = ethdev_link,
-	.close = ethdev_close,
-	.reopen = ethdev_reopen,
-	.counters = ethdev_counters,
-};
 
 // The device's abilities that we use, as its configuration words.
 static uint64_t receive_offloads(const struct rte_eth_dev_info *info)
@@ -294,7 +289,7 @@ static int pool_choose(
 	int result;
 
 	*pool = request->small;
-	if (!e->counts_oversized)
+	if (!e->kernel_frames)
 		return 0;
 	result = pools_create(
 		port->receive_queues * (AF_XDP_FILL + AF_XDP_SPARE), 0, &own, error, sizeof(error));
@@ -366,39 +361,84 @@ static int ethdev_own(uint16_t id, uint64_t *number)
 	return 0;
 }
 
+// Finds or makes the device and starts it. On failure nothing is kept.
+static int ethdev_attach(struct port *port, char *error, size_t error_size)
+{
+	struct ethdev *e = ethdev_of(port);
+	const struct port_request *request = &e->request;
+	struct ethdev_name name;
+	int result = ethdev_name_make(request, &name, error, error_size);
+
+	if (result == 0)
+		result = ethdev_probe(
+			request, &name, &port->dpdk_port, &e->probed, error, error_size);
+	if (result < 0)
+		return result;
+	result = ethdev_own(port->dpdk_port, &e->owner);
+	if (result < 0)
+		return ethdev_error(request, result, error, error_size);
+	e->attached = true;
+	e->kernel_frames = name.partial;
+	result = ethdev_start(request, port);
+	if (result < 0) {
+		ethdev_detach(port);
+		return ethdev_error(request, result, error, error_size);
+	}
+	kernel_interface_note(&name, port);
+	return 0;
+}
+
+// A device that is back is a new one. The first two calls, half a second apart, only keep the
+// workers out: none is inside a burst for that long.
+static int ethdev_reopen(struct port *port)
+{
+	struct ethdev *e = ethdev_of(port);
+	char error[256];
+	int result;
+
+	shared_word_store(&port->gone, true);
+	if (e->attached && ++e->reopen_calls <= 2)
+		return -EAGAIN;
+	if (e->attached)
+		ethdev_detach(port);
+	e->reopen_calls = 0;
+	result = ethdev_attach(port, error, sizeof(error));
+	if (result == 0)
+		shared_word_store(&port->gone, false);
+	return result;
+}
+
+static const struct port_ops ethdev_ops = {
+	.kind = "ethdev",
+	.receive = ethdev_receive,
+	.transmit = ethdev_transmit,
+	.wakeup_fd = ethdev_wakeup_fd,
+	.arm = ethdev_arm,
+	.link = ethdev_link,
+	.close = ethdev_close,
+	.reopen = ethdev_reopen,
+	.counters = ethdev_counters,
+};
+
 int ethdev_open(const struct port_request *request, const char *argument, struct port *port,
 	char *error, size_t error_size)
 {
-	struct ethdev_name name;
-	struct ethdev *e;
-	int result = ethdev_name_make(request, argument, &name, error, error_size);
+	struct ethdev *e = calloc(1, sizeof(*e));
+	int result;
 
-	if (result < 0)
-		return result;
-	e = calloc(1, sizeof(*e));
+	(void)argument;
 	if (!e)
 		return port_error(request, -ENOMEM, error, error_size, "out of memory");
-	result = ethdev_probe(request, &name, &port->dpdk_port, &e->probed, error, error_size);
+	e->request = *request;
+	port->driver = e;
+	port->ops = &ethdev_ops;
+	result = ethdev_attach(port, error, error_size);
 	if (result < 0) {
 		free(e);
 		return result;
 	}
-	result = ethdev_own(port->dpdk_port, &e->owner);
-	if (result < 0) {
-		free(e);
-		return ethdev_error(request, result, error, error_size);
-	}
-	port->driver = e;
-	port->ops = &ethdev_ops;
-	e->counts_oversized = name.partial;
-	result = ethdev_start(request, port);
-	if (result < 0) {
-		ethdev_close(port);
-		return ethdev_error(request, result, error, error_size);
-	}
-	port->max_frame = (uint32_t)request->mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
-	if (port->capabilities & PORT_TX_SEGMENT)
-		port->max_frame = MAX_FRAME;
-	kernel_interface_note(&name, port);
+	port->max_frame = port->capabilities & PORT_TX_SEGMENT
+				  ? MAX_FRAME
+				  : (uint32_t)request->mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
 	return 0;
 }

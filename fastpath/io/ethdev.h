@@ -10,12 +10,14 @@ enum {
 };
 
 struct ethdev {
-	struct rte_mempool *own_pool;  // NULL: receives into the node's
-	uint64_t owner;                // our number as its owner
-	bool interrupts;               // receive queues can wake
-	bool probed;                   // by us: removed when the port is closed
-	bool counts_oversized;         // its receive errors are frames larger than it takes
-	shared_word_t gone;            // w: DPDK's interrupt thread
+	struct port_request request;
+	struct rte_mempool *own_pool; // NULL: receives into the node's
+	uint64_t owner;               // our number as its owner
+	bool attached;                // there is an ethdev
+	bool probed;                  // by us: removed when the port is closed
+	bool interrupts;              // receive queues can wake
+	bool kernel_frames; // stands on a kernel interface: its receive errors are large frames
+	uint8_t reopen_calls;
 	counter_t refused[MAX_QUEUES]; // w: queue owner
 };
 
@@ -28,8 +30,8 @@ struct ethdev_name {
 };
 
 // Makes the device arguments for request->device.
-[[nodiscard]] int ethdev_name_make(const struct port_request *request, const char *argument,
-	struct ethdev_name *out, char *error, size_t error_size);
+[[nodiscard]] int ethdev_name_make(const struct port_request *request, struct ethdev_name *out,
+	char *error, size_t error_size);
 
 // Finds the ethdev, probing it if it is not there yet; probed says whether.
 [[nodiscard]] int ethdev_probe(const struct port_request *request, const struct ethdev_name *name,

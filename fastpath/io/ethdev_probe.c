@@ -53,25 +53,25 @@ static int virtual_name(
 	}
 }
 
-// The kernel interface that device arguments name ("iface=..."), if any.
+// The kernel interface that a vdev stands on ("net_af_packet0,iface=..."), if any.
 static void interface_from_arguments(struct ethdev_name *name)
 {
 	const char *at = strstr(name->devargs, ",iface=");
 
-	if (name->interface[0] || !at)
+	if (name->interface[0] || !at || strncmp(name->device, "net_af_", 7) != 0)
 		return;
+	name->partial = true;
 	at += strlen(",iface=");
 	snprintf(name->interface, sizeof(name->interface), "%.*s", (int)strcspn(at, ","), at);
 }
 
-int ethdev_name_make(const struct port_request *request, const char *argument,
-	struct ethdev_name *out, char *error, size_t error_size)
+int ethdev_name_make(
+	const struct port_request *request, struct ethdev_name *out, char *error, size_t error_size)
 {
 	struct ethdev_name name = {0};
 	struct device d;
 	int result = device_parse(request->device, &d, error, error_size);
 
-	(void)argument;
 	if (result == 0)
 		result = device_find(&d, error, error_size);
 	if (result < 0)

@@ -75,6 +75,7 @@ struct port {
 	uint16_t dpdk_port; // ethdev id, where there is one
 	int ifindex;        // kernel interface, 0 = none
 	shared_word_t up;   // w: control, r: workers
+	shared_word_t gone; // the device disappeared; w: control and the driver, r: workers
 	shared_word_t speed_bps;
 	// Written by ops->counters, on the control thread.
 	counter_t oversized; // frames received larger than the port takes
