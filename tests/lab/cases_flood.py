@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Floods of spoofed packets, and packets that no well-meaning peer sends."""
+
+import os
+import random
+import signal
+import socket
+import struct
+import time
+
+from cases_operations import Pulse
+from harness import (ECHO, GATEWAY_C4, GATEWAY_C6, LISTEN, CLIENT4, CLIENT6, ECHO_LISTENERS, ECHO_UPSTREAMS,
+                     GATEWAY_S4, GATEWAY_S6, case, check, connect, echo, exchange, wait_for)
+
+FLOOD_SECONDS = 5
+FRAMES = 8192
+
+
+def ones_sum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def ethernet(destination, kind, payload):
+    return bytes.fromhex(destination.replace(":", "")) + b"\x02\0\0\0\0\x01" + struct.pack("!H", kind) + payload
+
+
+def ipv4(source, protocol, payload, identification=1, fragment=0, hops=64):
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), identification, fragment, hops, protocol, 0,
+                         source, socket.inet_aton(GATEWAY_C4))
+    return header[:10] + struct.pack("!H", ones_sum(header)) + header[12:] + payload
+
+
+def pseudo(source, protocol, length):
+    return source + socket.inet_aton(GATEWAY_C4) + struct.pack("!BBH", 0, protocol, length)
+
+
+def syn(source, port, number):
+    segment = struct.pack("!HHIIBBHHH", port, LISTEN, number, 0, 0x50, 2, 64240, 0, 0)
+    return segment[:16] + struct.pack("!H", ones_sum(pseudo(source, 6, 20) + segment)) + segment[18:]
+
+
+def datagram(source, port, data=b"spoofed!"):
+    head = struct.pack("!HHHH", port, LISTEN, 8 + len(data), 0)
+    return head[:6] + struct.pack("!H", ones_sum(pseudo(source, 17, 8 + len(data)) + head + data)) + data
+
+
+def spoofed_frames(mac, kind):
+    """Frames from addresses of 172.16.0.0/12, a different client each."""
+    random.seed(1)
+    frames = []
+    for _ in range(FRAMES):
+        source = struct.pack("!I", 0xac100000 | random.getrandbits(20))
+        port = random.randrange(1024, 65536)
+        body = ipv4(source, 6, syn(source, port, random.getrandbits(32))) if kind == "syn" \
+            else ipv4(source, 17, datagram(source, port))
+        frames.append(ethernet(mac, 0x0800, body))
+    return frames
+
+
+def packet_socket(lab):
+    with lab.sockets("client"):
+        s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    s.bind(("eth0", 0))
+    return s
+
+
+class Flood:
+    """A child process that sends the frames round and round."""
+
+    def __init__(self, lab, frames):
+        s = packet_socket(lab)
+        self.child = os.fork()
+        if self.child == 0:
+            try:
+                while True:
+                    for frame in frames:
+                        s.send(frame)
+            finally:
+                os._exit(1)
+        s.close()
+
+    def stop(self):
+        os.kill(self.child, signal.SIGKILL)
+        os.waitpid(self.child, 0)
+
+
+def gateway_mac(lab):
+    return next(p["mac"] for p in lab.query("port", "list")["ports"] if p["name"] == "lan")
+
+
+def flood_lab(t):
+    """The client's network has a gateway, so that answers to spoofed addresses have somewhere to go."""
+    lab = t.lab()
+    t.tcp_server(lab, ECHO, echo)
+    t.udp_server(lab, ECHO)
+    ports = (f'{{ name = "lan"; device = "af_packet:gw-c"; gateway = ["{CLIENT4}", "{CLIENT6}"]; '
+             f'address = ["{GATEWAY_C4}/24", "{GATEWAY_C6}/64"]; }}, '
+             f'{{ name = "wan"; device = "af_packet:gw-s"; address = ["{GATEWAY_S4}/24", "{GATEWAY_S6}/64"]; }}')
+    lab.start(lab.configuration(ECHO_LISTENERS, ECHO_UPSTREAMS, ports=ports))
+    return lab
+
+
+def survive(t, kind):
+    lab = flood_lab(t)
+    pulse = Pulse(lab)
+    flood = Flood(lab, spoofed_frames(gateway_mac(lab), kind))
+    try:
+        before, began = lab.query("port", "list")["ports"][0]["receive_packets"], time.monotonic()
+        slowest = 0
+        while time.monotonic() - began < FLOOD_SECONDS:
+            at = time.monotonic()
+            with connect(lab, timeout=3) as s:
+                exchange(s)
+            slowest = max(slowest, time.monotonic() - at)
+        rate = (lab.query("port", "list")["ports"][0]["receive_packets"] - before) / (time.monotonic() - began)
+    finally:
+        flood.stop()
+    pulse.stop()
+    check(rate > 10000, f"the flood was only {rate:.0f} packets a second")
+    check(slowest < 1, f"under {rate:.0f} packets a second a connect took {slowest:.2f} s")
+
+
+@case
+def syn_flood(t):
+    """spoofed SYNs as fast as they can be made: sessions go on, a connect takes under 1 s"""
+    survive(t, "syn")
+
+
+@case
+def datagram_flood(t):
+    """spoofed datagrams as fast as they can be made: sessions go on, a connect takes under 1 s"""
+    survive(t, "udp")
+
+
+@case
+def bad_packets_have_reasons(t):
+    """truncated, badly summed, overlapping and unknown packets are drops with a name, and nothing breaks"""
+    lab = flood_lab(t)
+    pulse = Pulse(lab)
+    mac = gateway_mac(lab)
+    client = socket.inet_aton(CLIENT4)
+    good = ipv4(client, 17, datagram(client, 5000))
+    broken_sum = good[:10] + b"\xde\xad" + good[12:]
+    bad_udp = good[:26] + b"\xde\xad" + good[28:]
+    own_source = ipv4(socket.inet_aton(GATEWAY_C4), 17, datagram(socket.inet_aton(GATEWAY_C4), 5000))
+    loopback = ipv4(socket.inet_aton("127.0.0.1"), 17, datagram(socket.inet_aton("127.0.0.1"), 5000))
+    first = ipv4(client, 17, b"a" * 64, 77, 0x2000)
+    overlapping = ipv4(client, 17, b"b" * 64, 77, 0x2004)
+    wrong_version = b"\x75" + good[1:]
+    cut = good[:2] + struct.pack("!H", 400) + good[4:]
+    frames = [ethernet(mac, 0x0800, x) for x in
+              (broken_sum, bad_udp, own_source, loopback, first, overlapping, wrong_version, cut, good[:12])]
+    frames.append(ethernet(mac, 0x88b5, b"?" * 50))
+    frames.append(bytes.fromhex(mac.replace(":", ""))[:6] + b"\0" * 8)
+    random.seed(2)
+    noise = [ethernet(mac, random.choice((0x0800, 0x86dd, 0x0806, 0x8100)), random.randbytes(random.randrange(1, 200)))
+             for _ in range(2000)]
+    with packet_socket(lab) as s:
+        for frame in frames + noise:
+            s.send(frame)
+
+    def reasons():
+        return {d["reason"] for d in lab.query("drops")["drops"] if d["packets"]}
+    wanted = {"ip_bad_checksum", "l4_bad_checksum", "ip_spoofed", "fragment_overlap", "ip_bad_header", "ip_truncated",
+              "l2_unknown_type"}
+    wait_for(f"the drops {sorted(wanted)}", lambda: wanted <= reasons() or None, 5)
+    pulse.stop()
