@@ -18,7 +18,15 @@ struct compile_input {
 	// The addresses known for a name now: returns how many (0: none yet) and sets *out, which
 	// must stay valid during the call.
 	uint32_t (*resolve)(void *context, const char *name, const struct ip_address **out);
+	// Told of an address that a name resolved to and that one of the configuration's own
+	// listeners serves: it is left out, for it would be a loop. May be NULL.
+	void (*own_target)(void *context, const struct config_upstream *upstream,
+		const struct config_target *target, const struct ip_address *address);
 };
+
+enum {
+	COMPILE_ADDRESSES_OF_NAME = 32
+}; // of one name at most; the rest is left out
 
 // 0 with *out the caller's (node_publish takes it, snapshot_destroy frees it). -ENOMEM, or -E2BIG
 // when a bound of core/limits.h is passed, with a line in error; slots and every snapshot are then

@@ -23,9 +23,9 @@ struct slot_map;
 // NULL is allowed. Gives back the map's references on compiled objects.
 void slot_map_destroy(struct slot_map *map);
 
-// The slot of a name that is in the configuration or closing, else SLOT_NONE. Keys: listener name;
-// upstream name; target "UPSTREAM/HOST:PORT/ADDRESS" (slot_target_key); interface "PORT" or
-// "PORT.VLAN".
+// The slot of a name that is in the configuration or closing, else SLOT_NONE. Keys: listener
+// (slot_listener_key); upstream name; target "UPSTREAM/HOST:PORT/ADDRESS" (slot_target_key);
+// interface "PORT" or "PORT.VLAN".
 uint16_t slot_map_find(const struct slot_map *map, enum slot_kind kind, const char *key);
 bool slot_map_is_closing(const struct slot_map *map, enum slot_kind kind, uint16_t slot);
 uint32_t slot_map_closing_count(const struct slot_map *map);
@@ -33,6 +33,8 @@ uint32_t slot_map_closing_count(const struct slot_map *map);
 enum {
 	SLOT_KEY_BYTES = 400
 };
+// A listener of the other protocol is another listener. protocol: enum config_protocol.
+const char *slot_listener_key(char out[SLOT_KEY_BYTES], const char *name, uint32_t protocol);
 const char *slot_target_key(char out[SLOT_KEY_BYTES], const char *upstream, const char *target,
 	const struct ip_address *address);
 
