@@ -68,6 +68,11 @@ uint32_t neighbour_owner_waiting(const struct neighbour_owner *owner)
 	return owner->queue.count;
 }
 
+uint32_t neighbour_owner_waiting_most(const struct neighbour_owner *owner)
+{
+	return owner->queue.most;
+}
+
 static struct neighbour *entry(struct neighbour_owner *o, uint32_t slot)
 {
 	return &o->config.table->entries[slot];

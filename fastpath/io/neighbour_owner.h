@@ -87,5 +87,6 @@ uint32_t neighbour_owner_tick(
 // When the next call of _tick is due; UINT64_MAX for never.
 usec_t neighbour_owner_next(const struct neighbour_owner *owner);
 
-// Packets that wait now.
+// Packets that wait now, and the most there ever were.
 uint32_t neighbour_owner_waiting(const struct neighbour_owner *owner);
+uint32_t neighbour_owner_waiting_most(const struct neighbour_owner *owner);

@@ -4,6 +4,7 @@
 void neighbour_queue_init(struct neighbour_queue *queue)
 {
 	queue->count = 0;
+	queue->most = 0;
 	queue->free = 0;
 	queue->oldest = NEIGHBOUR_QUEUE_END;
 	queue->newest = NEIGHBOUR_QUEUE_END;
@@ -39,6 +40,8 @@ void neighbour_queue_push(struct neighbour_queue *queue, uint32_t slot, struct b
 	queue->last[slot] = i;
 	queue->counts[slot]++;
 	queue->count++;
+	if (queue->count > queue->most)
+		queue->most = queue->count;
 }
 
 struct neighbour_waiter neighbour_queue_pop(struct neighbour_queue *queue, uint32_t slot)

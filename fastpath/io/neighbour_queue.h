@@ -24,6 +24,7 @@ enum {
 
 struct neighbour_queue {
 	uint32_t count;
+	uint32_t most; // that count ever was
 	uint16_t free;
 	uint16_t oldest;
 	uint16_t newest;
