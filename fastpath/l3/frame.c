@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "l3/frame.h"
 
-#include "pkt/checksum.h"
-
 // The piece of a chain that holds byte `from`, and how much of it lies from there on.
 struct piece {
 	const struct buffer *buffer;
@@ -51,22 +49,6 @@ bool frame_equal(const struct buffer *chain, uint32_t from, uint32_t length, con
 		done += p.length;
 	}
 	return done == length;
-}
-
-uint64_t frame_sum(const struct buffer *chain, uint32_t from, uint32_t length, uint64_t sum)
-{
-	uint32_t done = 0;
-
-	for (struct piece p = piece_at(chain, from, length); p.buffer && done < length;
-		p = piece_after(p, length - done)) {
-		uint16_t part = checksum_fold(checksum_bytes(p.data, p.length, 0));
-
-		// A piece that starts at an odd byte has its halves of the words swapped (RFC 1071
-		// section 2, B).
-		sum = checksum_add(sum, done & 1 ? (uint16_t)(part << 8 | part >> 8) : part);
-		done += p.length;
-	}
-	return sum;
 }
 
 void frame_trim(struct buffer *chain, uint32_t length, struct buffer_source *source)

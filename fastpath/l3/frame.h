@@ -11,8 +11,5 @@ uint32_t frame_copy(const struct buffer *chain, uint32_t from, uint32_t length, 
 // Whether [from, from + length) of a chain equals bytes.
 bool frame_equal(const struct buffer *chain, uint32_t from, uint32_t length, const uint8_t *bytes);
 
-// Adds the bytes [from, from + length) to a checksum sum (pkt/checksum.h).
-uint64_t frame_sum(const struct buffer *chain, uint32_t from, uint32_t length, uint64_t sum);
-
 // Cuts a chain to length bytes; buffers that end up empty go back to source. length at least 1.
 void frame_trim(struct buffer *chain, uint32_t length, struct buffer_source *source);

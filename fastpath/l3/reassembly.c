@@ -243,8 +243,8 @@ static uint16_t add(struct reassembly *r, uint16_t bucket, const struct fragment
 	return i;
 }
 
-// Makes room for the chunks that a fragment adds, at the cost of older datagrams; false when only
-// its own is left to give up.
+// Makes room for the chunks that a fragment adds, at the cost of older datagrams; false when its
+// own is the next to go.
 static bool make_room(struct reassembly *r, uint16_t i, uint32_t wanted)
 {
 	struct slot *s = &r->slots[i];
