@@ -59,9 +59,10 @@ enum exit_status print_config_check(const struct invocation *v, const json_t *re
 static const char *effect_text(const char *effect)
 {
 	static const char *const texts[][2] = {
-		{"none", "touches no session"},
-		{"new_sessions", "new sessions only"},
-		{"drains", "live sessions drain"},
+		{"none", "no session notices"},
+		{"new-sessions", "new sessions only"},
+		{"live", "live sessions too, none ends"},
+		{"drain", "live sessions drain, then end"},
 		{"restart", "needs --restart: the daemon starts again"},
 	};
 

@@ -72,23 +72,6 @@ enum exit_status print_upstream_list(const struct invocation *v, const json_t *r
 	return EXIT_DONE;
 }
 
-enum exit_status print_upstream_drain(const struct invocation *v, const json_t *result)
-{
-	char drained[CELL_TEXT_MAX];
-	char sessions[CELL_TEXT_MAX];
-	bool undo = invocation_option(v, "undo") != NULL;
-
-	printf(undo ? "%s of %s takes new sessions again (sessions now: %s)\n"
-		    : "%s of %s takes no new sessions; %s are still on it\n",
-		v->arguments[1], v->arguments[0],
-		member_print(result, "sessions", FORMAT_COUNT, sessions));
-	if (!undo && json_integer_value(json_object_get(result, "drained")) > 1) {
-		printf("addresses drained: %s\n",
-			member_print(result, "drained", FORMAT_COUNT, drained));
-	}
-	return EXIT_DONE;
-}
-
 enum exit_status print_port_list(const struct invocation *v, const json_t *result)
 {
 	static const struct column columns[] = {
