@@ -331,9 +331,10 @@ DIALOGUE(lost_last_acknowledgement_ends_after_four_minutes, OPEN "> FA 1 ack 1\n
 								 "wait 300\n"
 								 "sessions 0\n")
 
-DIALOGUE(mss_is_clamped_both_ways, "> S 0 mss 9000\n"
-				   "< SA 0 ack 1 mss 1400\n"
-				   "out mss 1400\n")
+DIALOGUE(mss_that_fits_is_left_alone, "> S 0 mss 1000\n"
+				      "out mss 1000\n"
+				      "< SA 0 ack 1 mss 1400\n"
+				      "out mss 1400\n")
 
 DIALOGUE(two_clients_do_not_meet, "> S 0\n"
 				  "port 40001\n"
@@ -387,7 +388,7 @@ int main(void)
 		T(half_open_target_is_reset),
 		T(idle_connection_ends_with_resets_both_ways),
 		T(lost_last_acknowledgement_ends_after_four_minutes),
-		T(mss_is_clamped_both_ways),
+		T(mss_that_fits_is_left_alone),
 		T(two_clients_do_not_meet),
 	};
 
