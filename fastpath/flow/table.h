@@ -118,10 +118,9 @@ static inline uint32_t flow_table_reference(
 
 static inline void flow_table_prefetch(const struct flow_table *table, uint32_t hash)
 {
-	uint32_t signature = flow_signature(hash);
+	uint32_t first = flow_bucket_first(table, flow_signature(hash));
 
-	__builtin_prefetch(&table->buckets[flow_bucket_first(table, signature)]);
-	__builtin_prefetch(&table->buckets[flow_bucket_second(table, signature)]);
+	__builtin_prefetch(&table->buckets[first]);
 }
 
 // The reference whose key is the caller's, or FLOW_REFERENCE_NONE. is_equal compares the key of a
@@ -140,26 +139,58 @@ static inline __attribute__((always_inline)) uint32_t flow_table_resolve(
 	return FLOW_REFERENCE_NONE;
 }
 
+// The first bucket of number i, matched; what has no match there has its second bucket prefetched.
+static inline __attribute__((always_inline)) uint16_t flow_table_match_first(
+	const struct flow_table *table, uint32_t hash,
+	void (*prefetch)(void *context, uint32_t reference), void *context)
+{
+	uint32_t signature = flow_signature(hash);
+	const struct flow_bucket *first = &table->buckets[flow_bucket_first(table, signature)];
+	uint32_t matches = flow_bucket_match(first, signature);
+
+	if (nx_likely(matches != 0))
+		prefetch(context, first->references[__builtin_ctz(matches)]);
+	else
+		__builtin_prefetch(&table->buckets[flow_bucket_second(table, signature)]);
+	return (uint16_t)matches;
+}
+
 // Looks up n (at most FLOW_LOOKUP_BURST) hashes: out[i] is the reference whose key is equal, or
-// FLOW_REFERENCE_NONE. Three passes hide the memory: buckets, then the sessions of matching entries
-// (prefetch is called for each), then the comparison.
+// FLOW_REFERENCE_NONE. Four passes hide the memory: first buckets, then the sessions behind them or
+// the second buckets, then the sessions behind those, then the comparison. prefetch is called with
+// the reference that is most likely the right one. Give static inline functions and both are
+// inlined.
 static inline __attribute__((always_inline)) void flow_table_lookup_bulk(
 	const struct flow_table *table, const uint32_t *hashes, uint32_t n, uint32_t *out,
 	void (*prefetch)(void *context, uint32_t reference),
 	bool (*is_equal)(void *context, uint32_t i, uint32_t reference), void *context)
 {
 	uint16_t matches[FLOW_LOOKUP_BURST];
+	uint8_t missed[FLOW_LOOKUP_BURST];
+	uint32_t misses = 0;
 
 	for (uint32_t i = 0; i < n; i++)
 		flow_table_prefetch(table, hashes[i]);
 	for (uint32_t i = 0; i < n; i++) {
+		matches[i] = flow_table_match_first(table, hashes[i], prefetch, context);
+		missed[misses] = (uint8_t)i;
+		misses += matches[i] == 0;
+	}
+	for (uint32_t k = 0; k < misses; k++) {
+		uint32_t i = missed[k];
+
 		matches[i] = (uint16_t)flow_table_match(table, hashes[i]);
 		if (matches[i] != 0)
 			prefetch(context, flow_table_reference(table, hashes[i],
 						  (unsigned)__builtin_ctz(matches[i])));
 	}
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		out[i] = flow_table_resolve(table, hashes[i], matches[i], i, is_equal, context);
+		// Another flow's hash in the first bucket says nothing about the second.
+		if (nx_unlikely(out[i] == FLOW_REFERENCE_NONE && matches[i] != 0))
+			out[i] = flow_table_resolve(table, hashes[i],
+				flow_table_match(table, hashes[i]), i, is_equal, context);
+	}
 }
 
 // One lookup, for what comes alone (ICMP errors, new sessions). is_equal as above, with i = 0.

@@ -172,6 +172,27 @@ static void equal_hashes_are_told_apart_by_reference_and_bounded(void **state)
 	assert_int_equal(flow_table_fini(&t), 0);
 }
 
+// Strangers with the flow's own hash fill its first bucket: the second must be looked at all the
+// same.
+static void bulk_lookup_sees_past_strangers_in_the_first_bucket(void **state)
+{
+	struct flow_key key = key_of(1000);
+	struct flows f = {.wanted = &key};
+	uint32_t hash = flow_key_hash(&key, 2);
+	struct flow_table t;
+	uint32_t out;
+
+	assert_int_equal(flow_table_init(&t, 5000, false), 0);
+	for (uint32_t i = 0; i < FLOW_BUCKET_ENTRIES; i++)
+		assert_int_equal(flow_table_insert(&t, hash, flow_reference(i, 0)), 0);
+	flow_table_lookup_bulk(&t, &hash, 1, &out, prefetch, is_equal, &f);
+	assert_int_equal(out, FLOW_REFERENCE_NONE);
+	assert_int_equal(flow_table_insert(&t, hash, flow_reference(1000, 1)), 0);
+	flow_table_lookup_bulk(&t, &hash, 1, &out, prefetch, is_equal, &f);
+	assert_int_equal(out, flow_reference(1000, 1));
+	assert_int_equal(flow_table_fini(&t), FLOW_BUCKET_ENTRIES + 1);
+}
+
 // Signature 0 marks free entries: a hash of 0 must work all the same.
 static void hash_zero_is_a_hash_like_others(void **state)
 {
@@ -316,6 +337,7 @@ int main(void)
 		cmocka_unit_test(churn_at_high_load_matches_a_model),
 		cmocka_unit_test(bulk_lookup_equals_single_lookups),
 		cmocka_unit_test(equal_hashes_are_told_apart_by_reference_and_bounded),
+		cmocka_unit_test(bulk_lookup_sees_past_strangers_in_the_first_bucket),
 		cmocka_unit_test(hash_zero_is_a_hash_like_others),
 		cmocka_unit_test(tiny_tables_take_what_they_promise),
 #ifdef NEXPATH_FAULT_INJECTION
