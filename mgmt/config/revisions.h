@@ -35,7 +35,7 @@ struct revision {
 	enum revision_state state;
 	char by[REVISION_BY_BYTES]; // "file", "uid 0"
 	char comment[REVISION_COMMENT_BYTES];
-	uint8_t hash[CONFIG_HASH_BYTES]; // SHA-256 of the text
+	uint8_t hash[CONFIG_HASH_BYTES]; // of the text (config_hash)
 	uint32_t length;                 // bytes of the text
 };
 
