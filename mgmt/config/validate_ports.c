@@ -10,6 +10,12 @@ static const char *family_name(const struct ip_address *address)
 	return ip_address_is_v4(address) ? "IPv4" : "IPv6";
 }
 
+// Devices that are private to the port that names them; two ends of a `ring:NAME` are joined.
+static bool may_repeat(const char *device)
+{
+	return strcmp(device, "null") == 0 || strncmp(device, "ring", 4) == 0;
+}
+
 static void check_port_names(const struct checking *c, uint32_t index)
 {
 	const struct config_port *ports = config_ports(c->config);
@@ -28,7 +34,7 @@ static void check_port_names(const struct checking *c, uint32_t index)
 				"another port is called \"%s\" (line %u)" HINT
 				"give each its own name",
 				port->name, ports[i].node->place.line);
-		if (strcmp(ports[i].device, port->device) != 0 || strcmp(port->device, "null") == 0)
+		if (strcmp(ports[i].device, port->device) != 0 || may_repeat(port->device))
 			continue;
 		snprintf(path, sizeof(path), "ports[%u].device", index);
 		fault_add(c->faults, place_of(port->node, "device"), path,
