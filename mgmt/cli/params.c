@@ -138,8 +138,9 @@ static enum exit_status add_argument(const struct invocation *v, size_t i, json_
 		break;
 	case VALUE_ID_OR_FILTERS:
 		if (v->argument_count == 1 && strpbrk(word, "=>") == NULL) {
-			json_object_set_new(params, "id", json_string(word));
-			return EXIT_DONE;
+			return json_object_set_new(params, "id", json_string(word)) == 0
+				       ? EXIT_DONE
+				       : usage_fault(v->verb, "the id is not UTF-8");
 		}
 		return words_to_object(v, i, params);
 	case VALUE_PAIRS:
