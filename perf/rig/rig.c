@@ -2,8 +2,6 @@
 
 #include "rig/rig.h"
 
-#include <unistd.h>
-
 #include <rte_eal.h>
 #include <rte_errno.h>
 
@@ -17,13 +15,12 @@
 int rig_eal_init(bool huge, uint32_t memory_mb)
 {
 	char memory[16];
-	char prefix[32];
-	char *arguments[] = {"rig", "--in-memory", "--no-pci", "--no-telemetry", "--log-level",
-		"*:error", "-l", "0", "-m", memory, "--file-prefix", prefix, "--no-huge"};
+	// Without hugepages DPDK's memory is of the legacy kind, which --in-memory does not go with.
+	char *arguments[] = {"rig", "--no-pci", "--no-telemetry", "--log-level", "*:error", "-l", "0",
+		"-m", memory, huge ? "--in-memory" : "--no-shconf", "--no-huge"};
 	int count = (int)nx_array_size(arguments) - (huge ? 1 : 0);
 
 	snprintf(memory, sizeof(memory), "%u", memory_mb);
-	snprintf(prefix, sizeof(prefix), "rig%d", (int)getpid());
 	if (rte_eal_init(count, arguments) >= 0)
 		return 0;
 	fprintf(stderr, "DPDK does not start: %s%s\n", rte_strerror(rte_errno),
