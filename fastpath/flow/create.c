@@ -105,6 +105,18 @@ static void evict_unanswered(struct flow_engine *engine, uint32_t index, usec_t 
 	session_end(engine, index, SESSION_END_EVICTED, now);
 }
 
+// Finished sessions go first, then unanswered ones; answered ones never.
+static bool make_place(struct flow_engine *engine, usec_t now)
+{
+	if (engine->lingering.count > 0)
+		session_end(engine, engine->lingering.oldest, SESSION_END_CLOSED, now);
+	else if (engine->unanswered.count > 0)
+		evict_unanswered(engine, engine->unanswered.oldest, now);
+	else
+		return false;
+	return true;
+}
+
 static enum drop_reason take_session(struct opening *o)
 {
 	struct flow_engine *engine = o->engine;
@@ -116,14 +128,8 @@ static enum drop_reason take_session(struct opening *o)
 	if (engine->unanswered.count >= engine->unanswered_limit)
 		evict_unanswered(engine, engine->unanswered.oldest, o->now);
 	o->index = pool_get(&engine->sessions);
-	if (o->index != POOL_NONE)
-		return DROP_NONE;
-	// Finished sessions go first, then unanswered ones; answered ones never.
-	if (engine->lingering.count > 0)
-		session_end(engine, engine->lingering.oldest, SESSION_END_CLOSED, o->now);
-	else if (engine->unanswered.count > 0)
-		evict_unanswered(engine, engine->unanswered.oldest, o->now);
-	o->index = pool_get(&engine->sessions);
+	if (o->index == POOL_NONE && make_place(engine, o->now))
+		o->index = pool_get(&engine->sessions);
 	if (o->index != POOL_NONE)
 		return DROP_NONE;
 	notice(o, EVENT_KIND_SESSION_TABLE_FULL);

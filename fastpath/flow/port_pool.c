@@ -160,10 +160,11 @@ static uint32_t fresh_index(
 	const struct port_pools *pools, const struct port_pool *pool, uint32_t n)
 {
 	uint32_t block = n / SHUFFLE_BLOCK * SHUFFLE_BLOCK;
-	uint32_t mix = (uint32_t)(pools->seed >> 32) + block * 0x9e3779b1u;
+	uint32_t mix =
+		(uint32_t)flow_mix(pools->seed ^ pool->start, FLOW_SECRET(pools->seed, block));
 
 	if (block + SHUFFLE_BLOCK <= pool->count)
-		n = block + (((n - block) * ((mix >> 7) | 1u) + (mix >> 19)) & (SHUFFLE_BLOCK - 1));
+		n = block + (((n - block) * (mix >> 8 | 1u) + mix) & (SHUFFLE_BLOCK - 1));
 	return (n + pool->start) % pool->count;
 }
 

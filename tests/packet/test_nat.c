@@ -353,7 +353,7 @@ static void refusals_are_named(void **state)
 	w->neighbours_full = false;
 	w->snapshot.route_count = 0;
 	assert_int_equal(world_send(w, &p).reason, DROP_IP_NO_ROUTE);
-	w->snapshot.route_count = 5;
+	w->snapshot.route_count = 6;
 	w->listeners[WORLD_TCP].max_sessions = 1;
 	send_ok(w, &p);
 	p.key.source_port++;

@@ -131,7 +131,9 @@ static void lay_out(struct world *w)
 	own_address(w, 2, "fd00:1::2", 0, 64);
 	own_address(w, 3, "fd00:2::2", 1, 64);
 	// Clients far away, for floods: everything else is behind a router on the client's link.
-	w->routes[4] = (struct snapshot_route){.via = address_of("10.1.0.254")};
+	w->routes[4] = (struct snapshot_route){
+		.to = {address_of("0.0.0.0"), 96}, .via = address_of("10.1.0.254")};
+	w->routes[5] = (struct snapshot_route){.via = address_of("fd00:1::fe")};
 	world_target(w, WORLD_TCP, 0, "10.2.0.1", 80, 1);
 	world_target(w, WORLD_TCP, 1, "fd00:2::1", 80, 1);
 	world_target(w, WORLD_UDP, 2, "10.2.0.1", 53, 1);
@@ -141,7 +143,7 @@ static void lay_out(struct world *w)
 		.generation = 1,
 		.netif_count = 2,
 		.address_count = 4,
-		.route_count = 5,
+		.route_count = 6,
 		.netifs = w->netifs,
 		.addresses = w->addresses,
 		.routes = w->routes,

@@ -31,7 +31,7 @@ struct world {
 	struct snapshot snapshot;
 	struct snapshot_netif netifs[2];
 	struct snapshot_address addresses[4];
-	struct snapshot_route routes[5];
+	struct snapshot_route routes[6];
 	struct snapshot_listener listeners[2];
 	struct snapshot_upstream upstreams[2];
 	struct snapshot_target targets[WORLD_TARGETS];
