@@ -30,6 +30,7 @@ struct bench_options {
 struct bench_flow {
 	struct flow_key in[2];
 	uint32_t sequence[2]; // TCP: next to send
+	uint32_t arrived[2];  // TCP: up to where the other side has seen it
 };
 
 enum { BENCH_LAN = 0, BENCH_WAN = 1, BENCH_CLIENTS = 16, BENCH_TARGETS = 16 };

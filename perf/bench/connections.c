@@ -41,11 +41,9 @@ json_t *bench_connections(const struct bench_options *options)
 	tcp.flows = BATCH;
 	tcp.sessions = 1u << 20;
 	bench_create(&b, &tcp);
-	b.neighbours_known = false;
-	for (uint32_t i = 0; i < WARM_BATCHES; i++, number += BATCH) {
+	bench_open_flows(&b);
+	for (number = BATCH; number < WARM_BATCHES * BATCH; number += BATCH)
 		run_batch(&b, number);
-		b.neighbours_known = true;
-	}
 	bench_measure_start(&b);
 	uint64_t connections = 0;
 

@@ -98,7 +98,7 @@ struct frame bench_frame(struct bench *b, const struct bench_flow *flow, unsigne
 		.key = flow->in[direction],
 		.tcp_flags = tcp_flags,
 		.sequence = flow->sequence[direction],
-		.acknowledgement = flow->sequence[!direction],
+		.acknowledgement = flow->arrived[!direction],
 		.window = 65535,
 		.payload = payload,
 		.seed = (uint8_t)flow->sequence[direction],
@@ -170,6 +170,7 @@ void bench_pass(struct bench *b, struct bench_flow *flows, uint32_t n, unsigned 
 	for (uint32_t i = 0; i < n; i++) {
 		struct packet p = take_checked(b, to);
 
+		flows[i].arrived[direction] = flows[i].sequence[direction];
 		if (direction == 1)
 			continue;
 		flows[i].in[1] = p.key;
@@ -212,8 +213,9 @@ void bench_open_flows(struct bench *b)
 	for (uint32_t first = 0; first < b->options.flows; first += batch) {
 		struct bench_flow *flows = b->flows + first;
 
-		batch = u32_min(OPEN_BATCH, b->options.flows - first);
-		b->neighbours_known = first > 0;
+		// The first flows go one by one: their packets wait for next hops, and may overtake.
+		b->neighbours_known = first >= BENCH_CLIENTS + BENCH_TARGETS;
+		batch = b->neighbours_known ? u32_min(OPEN_BATCH, b->options.flows - first) : 1;
 		first_keys(b, first, batch);
 		b->rig.now = node_now(b->rig.node) + USEC_PER_SECOND;
 		if (b->options.protocol == BENCH_UDP) {

@@ -66,8 +66,12 @@ static void run_batch(struct bench *b, uint32_t payload)
 	b->rig.now = node_now(b->rig.node) + USEC_PER_SECOND;
 	send_batch(b, sent, payload);
 	bench_turn_until(b, BATCH);
-	for (uint32_t i = 0; i < BATCH; i++)
+	for (uint32_t i = 0; i < BATCH; i++) {
+		struct bench_flow *flow = &b->flows[sent[i].flow];
+
 		check_one(b, &sent[i], payload);
+		memcpy(flow->arrived, flow->sequence, sizeof(flow->arrived));
+	}
 }
 
 json_t *bench_pipeline(const struct bench_options *options)
