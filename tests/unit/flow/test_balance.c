@@ -67,6 +67,15 @@ static int choose(struct bed *b, uint64_t hash)
 	return t ? t->slot : -1;
 }
 
+// One of the targets, never none.
+static unsigned int choose_one(struct bed *b, uint64_t hash)
+{
+	int t = choose(b, hash);
+
+	assert_in_range(t, 0, TARGETS - 1);
+	return (unsigned int)t % TARGETS;
+}
+
 static void round_robin_is_weighted_and_smooth(void **state)
 {
 	struct bed *b = *state;
@@ -75,7 +84,7 @@ static void round_robin_is_weighted_and_smooth(void **state)
 	int longest = 0;
 
 	for (int i = 0; i < 80; i++) {
-		int t = choose(b, 0);
+		unsigned int t = choose_one(b, 0);
 
 		count[t]++;
 		run = t == 0 ? run + 1 : 0;
@@ -112,13 +121,13 @@ static void least_connections_follows_live_counts_by_weight(void **state)
 
 	b->upstream.balance = BALANCE_LEAST_CONNECTIONS;
 	for (int i = 0; i < 800; i++)
-		counter_add(&b->stats->targets[choose(b, 0)].sessions, 1);
+		counter_add(&b->stats->targets[choose_one(b, 0)].sessions, 1);
 	assert_int_equal(counter_read(&b->stats->targets[0].sessions), 500);
 	for (int i = 1; i < TARGETS; i++)
 		assert_int_equal(counter_read(&b->stats->targets[i].sessions), 100);
 	counter_sub(&b->stats->targets[2].sessions, 50);
 	for (int i = 0; i < 50; i++) {
-		int t = choose(b, 0);
+		unsigned int t = choose_one(b, 0);
 
 		assert_int_equal(t, 2);
 		counter_add(&b->stats->targets[t].sessions, 1);
@@ -133,7 +142,7 @@ static void source_hash_is_stable_and_weighted(void **state)
 
 	b->upstream.balance = BALANCE_SOURCE_HASH;
 	for (uint32_t i = 0; i < 8000; i++)
-		count[choose(b, i * UINT64_C(0x9e3779b97f4a7c15))]++;
+		count[choose_one(b, i * UINT64_C(0x9e3779b97f4a7c15))]++;
 	assert_in_range(count[0], 4750, 5250);
 	for (int i = 1; i < TARGETS; i++)
 		assert_in_range(count[i], 850, 1150);
