@@ -281,6 +281,8 @@ class Lab:
                 *(["nodad"] if ":" in address else []))
         run("ip", "-n", self.namespace(role), "link", "set", "eth0", "up")
         run("ip", "-n", self.namespace("gateway"), "link", "set", near, "up")
+        wait_for(f"the link of {near}", lambda: "state UP" in run(
+            "ip", "-n", self.namespace("gateway"), "link", "show", near).stdout)
 
     def close(self):
         for child in reversed(self.children):
@@ -379,6 +381,10 @@ class Lab:
     def query(self, *argv):
         """The result of a CLI verb as an object."""
         return json.loads(self.nexpath("--json", *argv).stdout)
+
+    def gateway_mac(self):
+        """The address of nexpathd's port toward the client."""
+        return run("ip", "-n", self.namespace("gateway"), "-br", "link", "show", "gw-c").stdout.split()[2]
 
     def apply(self, text, *options):
         """Applies a configuration text through the CLI."""

@@ -9,6 +9,7 @@ import struct
 import time
 
 from cases_operations import Pulse
+from frames import ethernet, ipv4, syn, udp
 from harness import (ECHO, GATEWAY_C4, GATEWAY_C6, LISTEN, CLIENT4, CLIENT6, ECHO_LISTENERS, ECHO_UPSTREAMS,
                      GATEWAY_S4, GATEWAY_S6, case, check, connect, echo, exchange, wait_for)
 
@@ -16,35 +17,8 @@ FLOOD_SECONDS = 5
 FRAMES = 8192
 
 
-def ones_sum(data):
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
-
-
-def ethernet(destination, kind, payload):
-    return bytes.fromhex(destination.replace(":", "")) + b"\x02\0\0\0\0\x01" + struct.pack("!H", kind) + payload
-
-
-def ipv4(source, protocol, payload, identification=1, fragment=0, hops=64):
-    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), identification, fragment, hops, protocol, 0,
-                         source, socket.inet_aton(GATEWAY_C4))
-    return header[:10] + struct.pack("!H", ones_sum(header)) + header[12:] + payload
-
-
-def pseudo(source, protocol, length):
-    return source + socket.inet_aton(GATEWAY_C4) + struct.pack("!BBH", 0, protocol, length)
-
-
-def syn(source, port, number):
-    segment = struct.pack("!HHIIBBHHH", port, LISTEN, number, 0, 0x50, 2, 64240, 0, 0)
-    return segment[:16] + struct.pack("!H", ones_sum(pseudo(source, 6, 20) + segment)) + segment[18:]
-
-
-def datagram(source, port, data=b"spoofed!"):
-    head = struct.pack("!HHHH", port, LISTEN, 8 + len(data), 0)
-    return head[:6] + struct.pack("!H", ones_sum(pseudo(source, 17, 8 + len(data)) + head + data)) + data
+def datagram(source, port=5000):
+    return ipv4(source, GATEWAY_C4, 17, udp(source, GATEWAY_C4, port, LISTEN, b"by hand!"))
 
 
 def spoofed_frames(mac, kind):
@@ -52,10 +26,12 @@ def spoofed_frames(mac, kind):
     random.seed(1)
     frames = []
     for _ in range(FRAMES):
-        source = struct.pack("!I", 0xac100000 | random.getrandbits(20))
+        source = socket.inet_ntoa(struct.pack("!I", 0xac100000 | random.getrandbits(20)))
         port = random.randrange(1024, 65536)
-        body = ipv4(source, 6, syn(source, port, random.getrandbits(32))) if kind == "syn" \
-            else ipv4(source, 17, datagram(source, port))
+        if kind == "syn":
+            body = ipv4(source, GATEWAY_C4, 6, syn(source, GATEWAY_C4, port, LISTEN, random.getrandbits(32)))
+        else:
+            body = datagram(source, port)
         frames.append(ethernet(mac, 0x0800, body))
     return frames
 
@@ -87,10 +63,6 @@ class Flood:
         os.waitpid(self.child, 0)
 
 
-def gateway_mac(lab):
-    return next(p["mac"] for p in lab.query("port", "list")["ports"] if p["name"] == "lan")
-
-
 def flood_lab(t):
     """The client's network has a gateway, so that answers to spoofed addresses have somewhere to go."""
     lab = t.lab()
@@ -106,7 +78,7 @@ def flood_lab(t):
 def survive(t, kind):
     lab = flood_lab(t)
     pulse = Pulse(lab)
-    flood = Flood(lab, spoofed_frames(gateway_mac(lab), kind))
+    flood = Flood(lab, spoofed_frames(lab.gateway_mac(), kind))
     try:
         before, began = lab.query("port", "list")["ports"][0]["receive_packets"], time.monotonic()
         slowest = 0
@@ -140,15 +112,14 @@ def bad_packets_have_reasons(t):
     """truncated, badly summed, overlapping and unknown packets are drops with a name, and nothing breaks"""
     lab = flood_lab(t)
     pulse = Pulse(lab)
-    mac = gateway_mac(lab)
-    client = socket.inet_aton(CLIENT4)
-    good = ipv4(client, 17, datagram(client, 5000))
+    mac = lab.gateway_mac()
+    good = datagram(CLIENT4)
     broken_sum = good[:10] + b"\xde\xad" + good[12:]
     bad_udp = good[:26] + b"\xde\xad" + good[28:]
-    own_source = ipv4(socket.inet_aton(GATEWAY_C4), 17, datagram(socket.inet_aton(GATEWAY_C4), 5000))
-    loopback = ipv4(socket.inet_aton("127.0.0.1"), 17, datagram(socket.inet_aton("127.0.0.1"), 5000))
-    first = ipv4(client, 17, b"a" * 64, 77, 0x2000)
-    overlapping = ipv4(client, 17, b"b" * 64, 77, 0x2004)
+    own_source = datagram(GATEWAY_C4)
+    loopback = datagram("127.0.0.1")
+    first = ipv4(CLIENT4, GATEWAY_C4, 17, b"a" * 64, 77, 0x2000)
+    overlapping = ipv4(CLIENT4, GATEWAY_C4, 17, b"b" * 64, 77, 0x2004)
     wrong_version = b"\x75" + good[1:]
     cut = good[:2] + struct.pack("!H", 400) + good[4:]
     frames = [ethernet(mac, 0x0800, x) for x in
