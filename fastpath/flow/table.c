@@ -41,7 +41,9 @@ static void entry_write(struct flow_table *table, uint32_t bucket, unsigned entr
 	table->buckets[bucket].references[entry] = reference;
 }
 
-// Breadth first: the shortest chain of moves that frees an entry in one of two buckets.
+// Breadth first: the shortest chain of moves that frees an entry in one of two buckets. A shortest
+// chain passes no bucket twice (what the second visit leads to, the first had led to before), so no
+// move changes an entry that a later move of the chain relies on.
 struct search_node {
 	uint32_t bucket;
 	uint16_t parent; // node, SEARCH_ROOT for the two candidates
@@ -57,15 +59,6 @@ struct search {
 	struct search_node nodes[FLOW_SEARCH_MAX];
 };
 
-// A chain that came twice through one bucket could move an entry where it does not belong.
-static bool is_on_chain(const struct search *s, uint32_t node, uint32_t bucket)
-{
-	for (uint32_t i = node; i != SEARCH_ROOT; i = s->nodes[i].parent)
-		if (s->nodes[i].bucket == bucket)
-			return true;
-	return false;
-}
-
 // Queues the buckets to which the entries of a full bucket could move.
 static void search_expand(const struct flow_table *table, struct search *s, uint32_t node)
 {
@@ -74,8 +67,6 @@ static void search_expand(const struct flow_table *table, struct search *s, uint
 	for (unsigned i = 0; i < FLOW_BUCKET_ENTRIES && s->count < FLOW_SEARCH_MAX; i++) {
 		uint32_t other = bucket_other(table, s->nodes[node].bucket, b->signatures[i]);
 
-		if (is_on_chain(s, node, other))
-			continue;
 		__builtin_prefetch(&table->buckets[other]);
 		s->nodes[s->count++] = (struct search_node){
 			.bucket = other, .parent = (uint16_t)node, .entry = (uint8_t)i};

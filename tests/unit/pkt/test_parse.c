@@ -216,7 +216,11 @@ static void ipv6_headers_that_lie_are_refused(void **state)
 	assert_int_equal(verdict_after(&tcp6, 3, 4, 0xff), PARSE_IP_TRUNCATED);
 	assert_int_equal(verdict_after(&tcp6, 3, 5, 0), PARSE_IP_BAD_HEADER); // jumbo
 	assert_int_equal(verdict_after(&tcp6, 3, 8, 0xff), PARSE_IP_SPOOFED);
-	memcpy(f.bytes + f.l3 + 24, mapped, 12); // would alias an IPv4 flow
+	memcpy(f.bytes + f.l3 + 8, mapped, 12); // would alias an IPv4 flow
+	assert_int_equal(frame_parse(&f, 0, &p), PARSE_IP_SPOOFED);
+	frame_free(&f);
+	f = frame_make(&tcp6);
+	memcpy(f.bytes + f.l3 + 24, mapped, 12);
 	assert_int_equal(frame_parse(&f, 0, &p), PARSE_IP_SPOOFED);
 	frame_free(&f);
 	f = frame_make(&tcp6);
@@ -339,6 +343,10 @@ static void zero_ports_are_refused(void **state)
 	struct packet p;
 
 	be16_store(f.bytes + f.l4, 0);
+	assert_int_equal(frame_parse(&f, 0, &p), PARSE_L4_BAD_HEADER);
+	frame_free(&f);
+	f = frame_make(&tcp4);
+	be16_store(f.bytes + f.l4 + 2, 0);
 	assert_int_equal(frame_parse(&f, 0, &p), PARSE_L4_BAD_HEADER);
 	frame_free(&f);
 	f = frame_make(&udp4);
