@@ -388,8 +388,8 @@ static int ethdev_attach(struct port *port, char *error, size_t error_size)
 	return 0;
 }
 
-// A device that is back is a new one. The first two calls, half a second apart, only keep the
-// workers out: none is inside a burst for that long.
+// A device that is back is a new one. The first two calls only keep the workers out; the third comes
+// half a second later (io/link.c), and no worker is inside a burst for that long.
 static int ethdev_reopen(struct port *port)
 {
 	struct ethdev *e = ethdev_of(port);

@@ -188,8 +188,10 @@ static uint16_t queue_of(const struct buffer *b, uint16_t queues)
 	for (uint32_t i = 0; i < addresses; i += 4)
 		hash ^= be32_to_host(be32_load(ip + i));
 	if (cursor_take_span(&c, 4, &ports))
-		hash ^= (uint32_t)be16_to_host(be16_load(ports)) ^
-			be16_to_host(be16_load(ports + 2));
+		// Added, not mixed in: an address and a port that count up together must not
+		// cancel.
+		hash = hash * 31 + ((uint32_t)be16_to_host(be16_load(ports)) ^
+					   be16_to_host(be16_load(ports + 2)));
 	hash *= 0x9e3779b1;
 	return (uint16_t)(((uint64_t)hash * queues) >> 32);
 }
