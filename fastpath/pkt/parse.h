@@ -52,8 +52,9 @@ enum {
 // but PARSE_OK kind is PACKET_NONE and the rest is filled as far as the parser came. Ethernet
 // padding is cut from p->length only: the caller trims the buffer. PACKET_FRAGMENT: ip_protocol is
 // the datagram's, payload the offset of the fragment's data; in IPv6 the fragment header is the 8
-// bytes before it. TCP and UDP checksums are not looked at (packet_checksum_verify). RFC 791, 8200,
-// 9293, 768, 5095, 6864.
+// bytes before it. PACKET_IP_OTHER: l4 is where the IP payload begins. A UDP length below the IP
+// payload's is let through; p->length then counts the surplus too. TCP and UDP checksums are not
+// looked at (packet_checksum_verify). RFC 791, 8200, 9293, 768, 5095, 6864.
 enum parse_verdict packet_parse(struct packet *p, const struct parse_context *context);
 
 // Verifies the TCP, UDP, ICMP or ICMPv6 checksum of a parsed packet in software, unless its flags
