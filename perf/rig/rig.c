@@ -12,6 +12,8 @@
 #include "pipeline/node_private.h"
 #include "rig/station.h"
 
+#define TIME_STEP (20 * USEC_PER_MILLISECOND)
+
 int rig_eal_init(bool huge, uint32_t memory_mb)
 {
 	char memory[16];
@@ -246,6 +248,8 @@ static uint32_t pump(struct rig *rig, uint16_t index)
 	struct buffer *b;
 	uint32_t seen = 0;
 
+	if (strcmp(port->device, "ring") != 0)
+		return 0; // its far side is another node
 	for (uint16_t q = 0; q < port->transmit_queues; q++) {
 		while (stash->head - stash->tail < RIG_STASH &&
 			ring_port_far_receive(port, q, &b, 1) == 1) {
@@ -259,14 +263,37 @@ static uint32_t pump(struct rig *rig, uint16_t index)
 	return seen;
 }
 
+static uint32_t turn_and_pump(struct rig *rig)
+{
+	uint32_t moved = rig_turn(rig);
+
+	for (uint16_t i = 0; i < node_port_count(rig->node); i++)
+		moved += pump(rig, i);
+	return moved;
+}
+
 void rig_settle(struct rig *rig)
 {
-	for (uint32_t quiet = 0; quiet < 2;) {
-		uint32_t moved = rig_turn(rig);
+	rig_settle_both(rig, rig);
+}
 
-		for (uint16_t i = 0; i < node_port_count(rig->node); i++)
-			moved += pump(rig, i);
+void rig_settle_both(struct rig *a, struct rig *b)
+{
+	for (uint32_t quiet = 0; quiet < 2;) {
+		uint32_t moved = turn_and_pump(a);
+
+		if (b != a)
+			moved += turn_and_pump(b);
 		quiet = moved ? 0 : quiet + 1;
+	}
+}
+
+void rig_pass_time(struct rig *a, struct rig *b, usec_t duration)
+{
+	for (usec_t passed = 0; passed < duration; passed += TIME_STEP) {
+		a->now += TIME_STEP;
+		b->now = a->now;
+		rig_settle_both(a, b);
 	}
 }
 

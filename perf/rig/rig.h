@@ -48,6 +48,10 @@ int rig_destroy(struct rig *rig);
 uint32_t rig_turn(struct rig *rig);
 // Turns until nothing moves, answering ARP and ND on all far sides.
 void rig_settle(struct rig *rig);
+// The same for two nodes that a `ring:NAME` joins.
+void rig_settle_both(struct rig *a, struct rig *b);
+// Lets virtual time pass in small steps, settling after each; a and b may be one.
+void rig_pass_time(struct rig *a, struct rig *b, usec_t duration);
 
 // MAC of the station behind a port, and of the port.
 struct mac_address rig_station_mac(uint16_t port);
