@@ -440,6 +440,19 @@ void resolver_destroy(struct resolver *r)
 	free(r);
 }
 
+// localhost and what ends in it mean the machine itself (RFC 6761 section 6.3), where no target of
+// a data plane can be.
+static bool is_local_host(const char *text)
+{
+	static const char name[] = "localhost";
+	size_t length = strlen(text);
+	size_t end = length - (length > 0 && text[length - 1] == '.');
+	const char *last = end >= sizeof(name) - 1 ? text + end - (sizeof(name) - 1) : NULL;
+
+	return last != NULL && strncasecmp(last, name, sizeof(name) - 1) == 0 &&
+	       (last == text || last[-1] == '.');
+}
+
 // Letters, digits, '-' and '_' in labels of 1 to 63 bytes (RFC 1035 section 2.3.1, with the
 // underscore that service names use); a last label of digits alone would be an address, not a name.
 static bool is_host_name(const char *text)
@@ -509,7 +522,7 @@ int resolver_watch(struct resolver *r, const char *text)
 	int result = 0;
 	uint32_t i;
 
-	if (!is_host_name(text)) {
+	if (!is_host_name(text) || is_local_host(text)) {
 		return -EINVAL;
 	}
 	pthread_mutex_lock(&r->lock);

@@ -73,8 +73,8 @@ void resolver_destroy(struct resolver *resolver);
 
 // Begins to resolve name; case does not matter, a trailing dot is kept. Counted: every watch needs
 // its unwatch. A name that is watched already delivers its latest result once more. -EINVAL: not a
-// host name (empty, too long, label over 63 bytes, characters that a name cannot have), -ENOSPC:
-// RESOLVER_NAMES_MAX names are watched, -ENOMEM.
+// host name (empty, too long, label over 63 bytes, characters that a name cannot have, localhost),
+// -ENOSPC: RESOLVER_NAMES_MAX names are watched, -ENOMEM.
 [[nodiscard]] int resolver_watch(struct resolver *resolver, const char *name);
 
 // Takes back one watch; with the last one no result of the name is delivered any more. Names that

@@ -13,3 +13,6 @@ enum exit_status run_top(const struct invocation *invocation);
 // From now on SIGINT and SIGTERM make interrupted() true instead of ending the process.
 void interrupt_catch(void);
 bool interrupted(void);
+
+// Whether the terminal of standard output has a type that ncurses knows.
+bool terminal_is_known(void);

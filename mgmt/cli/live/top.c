@@ -121,7 +121,8 @@ static enum exit_status live(struct top *top)
 
 static enum exit_status with_screen(const struct invocation *v, struct top *top)
 {
-	SCREEN *screen = newterm(NULL, stdout, stdin);
+	// Asked first, since newterm leaks where it fails.
+	SCREEN *screen = terminal_is_known() ? newterm(NULL, stdout, stdin) : NULL;
 	enum exit_status status;
 
 	if (screen == NULL) {

@@ -3,6 +3,7 @@
 // argv[1] is the program.
 #include <fcntl.h>
 #include <poll.h>
+#include <pty.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -395,7 +397,7 @@ static void captures_become_files(void **state)
 			run_shell("$N capture listener:short - | tcpdump -n -tt -r - 2>/dev/null"),
 			0);
 		assert_string_equal(out,
-			"1763699785.123456 ARP, Request who-has 10.0.0.2 tell 10.0.0.1, length 28\n");
+			"1763699785.123456 ARP, Request who-has 10.0.0.2 tell 10.0.0.1, length 46\n");
 	}
 	assert_int_equal(run_shell("$N --json capture short f.pcapng"), 0);
 	assert_string_equal(out, "{\"capture\":5,\"packets\":1,\"lost\":3,\"reason\":\"count\"}\n");
@@ -462,6 +464,89 @@ static void events_are_listed_and_followed(void **state)
 	assert_non_null(strstr(err, "closed the connection"));
 }
 
+static volatile bool status_dies;
+
+static bool status_answers(int fd, json_int_t id, const char *method, const json_t *params)
+{
+	if (hello(fd, id, method, params)) {
+		return true;
+	}
+	if (status_dies && requests > 1) {
+		return false;
+	}
+	stand_in_result(fd, id,
+		"{\"version\":\"0.1.0\",\"revision\":7,\"state\":\"confirmed\",\"uptime_s\":5,"
+		"\"health\":{\"ok\":true,\"ready\":true,\"reasons\":[]},\"sessions\":{\"active\":1},\"workers\":[],"
+		"\"ports\":[],\"listeners\":[{\"name\":\"web-in\",\"state\":\"up\"}]}");
+	return true;
+}
+
+// Runs top on a terminal of 24 by 80, sends keys once its first screen is there, and returns its
+// exit status; what it wrote is in out.
+static int run_top_on_terminal(const char *term, const char *keys)
+{
+	struct winsize size = {.ws_row = 24, .ws_col = 80};
+	size_t used = 0;
+	bool sent = false;
+	int terminal;
+	int status;
+	pid_t child = forkpty(&terminal, NULL, NULL, &size);
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		setenv("TERM", term, 1);
+		execl(program, program, "--socket", socket_path, "top", NULL);
+		_exit(126);
+	}
+	for (;;) {
+		struct pollfd p = {.fd = terminal, .events = POLLIN};
+		ssize_t n = poll(&p, 1, 5000) > 0
+				    ? read(terminal, out + used, OUTPUT_MAX - 1 - used)
+				    : 0;
+
+		if (n <= 0) {
+			break;
+		}
+		used += (size_t)n;
+		out[used] = '\0';
+		if (!sent && strstr(out, "web-in") != NULL) {
+			size = (struct winsize){.ws_row = 5, .ws_col = 30};
+			assert_int_equal(ioctl(terminal, TIOCSWINSZ, &size), 0);
+			assert_int_equal(
+				write(terminal, keys, strlen(keys)), (ssize_t)strlen(keys));
+			sent = true;
+		}
+	}
+	out[used] = '\0';
+	close(terminal);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void top_runs_on_a_terminal(void **state)
+{
+	status_dies = false;
+	serve(status_answers);
+	assert_int_equal(run_top_on_terminal("xterm", "q"), 0);
+	assert_non_null(strstr(out, "LISTENER"));
+	assert_int_equal(run_top_on_terminal("xterm", "\003"), 0); // Ctrl-C
+	assert_int_equal(run_top_on_terminal("vt100", "jkxq"), 0);
+	assert_int_equal(run_top_on_terminal("nonsense-terminal", "q"), 2);
+	assert_non_null(strstr(out, "set TERM"));
+}
+
+static void top_leaves_the_screen_when_the_daemon_dies(void **state)
+{
+	status_dies = true;
+	serve(status_answers);
+	assert_int_equal(run_top_on_terminal("xterm", "x"), 3);
+	assert_non_null(strstr(out, "closed the connection"));
+	// The message comes after the terminal left the second screen (rmcup of xterm).
+	assert_true(strstr(out, "\033[?1049l") < strstr(out, "closed the connection"));
+	assert_non_null(strstr(out, "\033[?1049l"));
+}
+
 static int make_folder(void **state)
 {
 	setenv("UBSAN_OPTIONS", "halt_on_error=1", 0);
@@ -498,6 +583,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(signal_stops_a_capture, stop),
 		cmocka_unit_test_teardown(daemon_that_dies_leaves_a_readable_file, stop),
 		cmocka_unit_test_teardown(events_are_listed_and_followed, stop),
+		cmocka_unit_test_teardown(top_runs_on_a_terminal, stop),
+		cmocka_unit_test_teardown(top_leaves_the_screen_when_the_daemon_dies, stop),
 	};
 
 	if (argc != 2) {

@@ -347,7 +347,7 @@ static void watches_are_counted(void **state)
 static void names_are_checked_and_bounded(void **state)
 {
 	static const char *const bad[] = {"", ".", "a..b", ".a", "10.1.2.3", "a.7", "7", "a b",
-		"a/b", "h\xc3\xa9",
+		"a/b", "localhost", "LocalHost.", "a.localhost", "h\xc3\xa9",
 		"0123456789012345678901234567890123456789012345678901234567890123.test"};
 	char long_name[300];
 	struct resolver *r = resolver_for("127.0.0.1:1");
@@ -404,18 +404,47 @@ static void servers_are_checked(void **state)
 	resolver_destroy(NULL);
 }
 
+// A name of /etc/hosts with its IPv4 address; false where there is none but localhost.
+static bool hosts_entry(char address[64], char name[256])
+{
+	FILE *file = fopen("/etc/hosts", "re");
+	char line[512];
+	bool found = false;
+
+	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL) {
+		found = sscanf(line, "%63[0-9.] %255[a-z0-9-]", address, name) == 2 &&
+			strncmp(name, "localhost", 9) != 0;
+	}
+	if (file != NULL) {
+		fclose(file);
+	}
+	return found;
+}
+
 static void system_servers_know_the_hosts_file(void **state)
 {
-	struct resolver_config config = {0};
+	struct resolver_config config = {.timeout_ms = 200, .tries = 1};
 	struct resolver *r = NULL;
 	struct resolver_result result;
+	struct in_addr expected;
+	bool found = false;
 	char error[200];
+	char address[64];
+	char name[256];
 
+	if (!hosts_entry(address, name)) {
+		skip();
+	}
 	assert_int_equal(resolver_create(&config, &r, error, sizeof(error)), 0);
-	assert_int_equal(resolver_watch(r, "localhost"), 0);
-	result = take(r, 10000);
+	assert_int_equal(resolver_watch(r, name), 0);
+	result = take(r, 20000); // the question for IPv6 may go out to servers that are not there
 	assert_int_equal(result.status, RESOLVER_RESOLVED);
-	assert_address(&result, 0, "127.0.0.1");
+	assert_int_equal(inet_pton(AF_INET, address, &expected), 1);
+	for (uint32_t i = 0; i < result.count; i++) {
+		found = found || (ip_address_is_v4(&result.addresses[i]) &&
+					 result.addresses[i].words[3] == expected.s_addr);
+	}
+	assert_true(found);
 	resolver_destroy(r);
 }
 
