@@ -14,6 +14,8 @@ from harness import (ECHO, GATEWAY_C4, GATEWAY_C6, LISTEN, CLIENT4, CLIENT6, ECH
                      GATEWAY_S4, GATEWAY_S6, case, check, connect, echo, exchange, wait_for)
 
 FLOOD_SECONDS = 5
+# The kernel answers each SYN, on the CPU of the worker that delivers it: more would measure the kernel.
+RATES = {"syn": 50_000, "udp": 200_000}
 FRAMES = 8192
 
 
@@ -44,16 +46,21 @@ def packet_socket(lab):
 
 
 class Flood:
-    """A child process that sends the frames round and round."""
+    """A child process that sends the frames round and round, `rate` a second."""
 
-    def __init__(self, lab, frames):
+    def __init__(self, lab, frames, rate):
         s = packet_socket(lab)
         self.child = os.fork()
         if self.child == 0:
             try:
+                os.sched_setaffinity(0, {0})
+                began, sent = time.monotonic(), 0
                 while True:
-                    for frame in frames:
-                        s.send(frame)
+                    due = int((time.monotonic() - began) * rate)
+                    for i in range(sent, min(due, sent + 2000)):
+                        s.send(frames[i % FRAMES])
+                    sent = max(sent, min(due, sent + 2000))
+                    time.sleep(0.0005)
             finally:
                 os._exit(1)
         s.close()
@@ -71,14 +78,14 @@ def flood_lab(t):
     ports = (f'{{ name = "lan"; device = "af_packet:gw-c"; gateway = ["{CLIENT4}", "{CLIENT6}"]; '
              f'address = ["{GATEWAY_C4}/24", "{GATEWAY_C6}/64"]; }}, '
              f'{{ name = "wan"; device = "af_packet:gw-s"; address = ["{GATEWAY_S4}/24", "{GATEWAY_S6}/64"]; }}')
-    lab.start(lab.configuration(ECHO_LISTENERS, ECHO_UPSTREAMS, ports=ports))
+    lab.start(lab.configuration(ECHO_LISTENERS, ECHO_UPSTREAMS, ports=ports, workers='cpus = "1";'))
     return lab
 
 
 def survive(t, kind):
     lab = flood_lab(t)
     pulse = Pulse(lab)
-    flood = Flood(lab, spoofed_frames(lab.gateway_mac(), kind))
+    flood = Flood(lab, spoofed_frames(lab.gateway_mac(), kind), RATES[kind])
     try:
         before, began = lab.query("port", "list")["ports"][0]["receive_packets"], time.monotonic()
         slowest = 0
@@ -91,19 +98,21 @@ def survive(t, kind):
     finally:
         flood.stop()
     pulse.stop()
-    check(rate > 10000, f"the flood was only {rate:.0f} packets a second")
+    print(f"    {rate:.0f} packets a second, slowest connect {slowest * 1000:.0f} ms, "
+          f"slowest exchange of the old session {pulse.slowest * 1000:.0f} ms")
+    check(rate > RATES[kind] / 4, f"the flood was only {rate:.0f} packets a second")
     check(slowest < 1, f"under {rate:.0f} packets a second a connect took {slowest:.2f} s")
 
 
 @case
 def syn_flood(t):
-    """spoofed SYNs as fast as they can be made: sessions go on, a connect takes under 1 s"""
+    """50,000 spoofed SYNs a second: sessions go on, a connect takes under 1 s"""
     survive(t, "syn")
 
 
 @case
 def datagram_flood(t):
-    """spoofed datagrams as fast as they can be made: sessions go on, a connect takes under 1 s"""
+    """200,000 spoofed datagrams a second: sessions go on, a connect takes under 1 s"""
     survive(t, "udp")
 
 
