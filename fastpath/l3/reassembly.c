@@ -104,10 +104,16 @@ uint32_t reassembly_buffers_most(const struct reassembly *r)
 	return r->buffers_most;
 }
 
+// Murmur3's finalizer: addresses differ in their last bytes, which lie high in a little-endian
+// word.
 static uint64_t mix(uint64_t h, uint64_t value)
 {
-	h = (h ^ value) * UINT64_C(0xff51afd7ed558ccd);
-	return h ^ h >> 32;
+	h ^= value;
+	h ^= h >> 33;
+	h *= UINT64_C(0xff51afd7ed558ccd);
+	h ^= h >> 33;
+	h *= UINT64_C(0xc4ceb9fe1a85ec53);
+	return h ^ h >> 33;
 }
 
 static uint64_t hash_address(uint64_t seed, const struct ip_address *a)
