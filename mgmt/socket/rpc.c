@@ -44,8 +44,7 @@ void rpc_call_abandon(struct rpc_call *call)
 	call->client = NULL;
 }
 
-// Text of ours may quote a peer's, cut short: what is no UTF-8 any more is shown as '?'.
-static json_t *text_value(const char *text)
+json_t *rpc_text(const char *text)
 {
 	json_t *value = json_string(text);
 	char copy[1024];
@@ -62,13 +61,13 @@ static json_t *text_value(const char *text)
 static json_t *error_object(
 	enum rpc_code code, json_t *members, const char *path, const char *hint, const char *what)
 {
-	json_t *data = json_pack("{s:o, s:o}", "path", text_value(path), "hint", text_value(hint));
+	json_t *data = json_pack("{s:o, s:o}", "path", rpc_text(path), "hint", rpc_text(hint));
 
 	if (data != NULL && members != NULL)
 		json_object_update_missing(data, members);
 	json_decref(members);
 	return json_pack(
-		"{s:i, s:o, s:o}", "code", (int)code, "message", text_value(what), "data", data);
+		"{s:i, s:o, s:o}", "code", (int)code, "message", rpc_text(what), "data", data);
 }
 
 json_t *rpc_error_message(enum rpc_code code, const char *path, const char *hint, const char *what)

@@ -108,6 +108,10 @@ void rpc_fail_data(struct rpc_call *call, enum rpc_code code, json_t *members, c
 // An error that answers no call (id null), as a new object, or NULL when memory is out.
 json_t *rpc_error_message(enum rpc_code code, const char *path, const char *hint, const char *what);
 
+// A string for a result. Text of ours may quote a peer's, cut short inside a character: what is no
+// UTF-8 any more is shown as '?'. NULL when memory is out.
+json_t *rpc_text(const char *text);
+
 // Members of checked params: the value, or the default when absent.
 const char *rpc_string(const json_t *params, const char *name, const char *absent);
 int64_t rpc_integer(const json_t *params, const char *name, int64_t absent);

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "daemon/dataplane.h"
+
+#include "config/compile.h"
+#include "daemon/eal.h"
+#include "daemon/log.h"
+#include "daemon/names.h"
+#include "daemon/privileges.h"
+#include "io/interface.h"
+
+static int node_make(
+	struct daemon *daemon, const struct config *config, char *error, size_t error_size)
+{
+	const struct config_workers *workers = &config->workers;
+	struct node_config settings = {
+		.worker_count = (uint16_t)workers->cpus.count,
+		.idle = workers->idle,
+		.burst = (uint16_t)workers->burst,
+		.memory_mb = workers->memory_mb,
+		.sessions = workers->sessions,
+		.huge = daemon->huge,
+	};
+
+	snprintf(settings.name, sizeof(settings.name), "%s", daemon->options.file_prefix);
+	memcpy(settings.cpus, workers->cpus.items, sizeof(settings.cpus));
+
+	int status = node_create(&settings, &daemon->node, error, error_size);
+
+	if (status != 0)
+		return status;
+	status = node_start(daemon->node, error, error_size);
+	if (status != 0) {
+		char ignored[256];
+
+		(void)node_destroy(daemon->node, ignored, sizeof(ignored));
+		daemon->node = NULL;
+	}
+	return status;
+}
+
+static bool has_pci(const struct config *config)
+{
+	const struct config_port *ports = config_ports(config);
+
+	for (uint32_t i = 0; i < config->ports.count; i++)
+		if (eal_device_is_pci(ports[i].device))
+			return true;
+	return false;
+}
+
+int dataplane_start(
+	struct daemon *daemon, const struct config *config, char *error, size_t error_size)
+{
+	struct eal_request request = {
+		.file_prefix = daemon->options.file_prefix,
+		.no_huge = daemon->options.no_huge,
+		.config = config,
+	};
+
+	if (daemon->node != NULL)
+		return 0;
+
+	bool pci = has_pci(config);
+
+	if (!pci)
+		privileges_drop_capabilities(config);
+
+	int status = eal_start(&request, &daemon->huge, error, error_size);
+
+	if (pci)
+		privileges_drop_capabilities(config);
+	if (status == 0)
+		status = node_make(daemon, config, error, error_size);
+	if (status == 0)
+		node_session_log_level(daemon->node, config->log.sessions);
+	return status;
+}
+
+const struct open_port *dataplane_port(const struct daemon *daemon, const struct config_port *port)
+{
+	for (uint16_t i = 0; i < daemon->port_count; i++) {
+		const struct open_port *open = &daemon->ports[i];
+
+		if (strcmp(open->name, port->name) == 0 &&
+			strcmp(open->device, port->device) == 0 && open->mtu == port->mtu &&
+			open->queues == port->queues)
+			return open;
+	}
+	return NULL;
+}
+
+static int port_add(
+	struct daemon *daemon, const struct config_port *port, char *error, size_t error_size)
+{
+	struct port_request request = {
+		.mtu = (uint16_t)port->mtu,
+		.queues = (uint16_t)port->queues,
+		.transmit_queues = node_worker_count(daemon->node),
+		.huge = daemon->huge,
+	};
+	struct open_port *open = &daemon->ports[daemon->port_count];
+	uint16_t index;
+
+	if (daemon->port_count == MAX_PORTS) {
+		snprintf(error, error_size,
+			"more than %d ports; restart nexpathd to drop those that "
+			"are no longer configured",
+			MAX_PORTS);
+		return -ENOSPC;
+	}
+	snprintf(request.name, sizeof(request.name), "%s", port->name);
+	snprintf(request.device, sizeof(request.device), "%s", port->device);
+
+	int status = node_port_add(daemon->node, &request, &index, error, error_size);
+
+	if (status != 0)
+		return status;
+	*open = (struct open_port){.mtu = port->mtu, .queues = port->queues, .index = index};
+	snprintf(open->name, sizeof(open->name), "%s", port->name);
+	snprintf(open->device, sizeof(open->device), "%s", port->device);
+	daemon->port_count++;
+	return 0;
+}
+
+int dataplane_ports_open(struct daemon *daemon, const struct config *config, bool lenient,
+	char *error, size_t error_size)
+{
+	const struct config_port *ports = config_ports(config);
+
+	for (uint32_t i = 0; i < config->ports.count; i++) {
+		char why[400];
+
+		if (dataplane_port(daemon, &ports[i]) != NULL)
+			continue;
+
+		int status = port_add(daemon, &ports[i], why, sizeof(why));
+
+		if (status == 0)
+			continue;
+		if (!lenient) {
+			snprintf(error, error_size, "ports.%s: %s", ports[i].name, why);
+			return status;
+		}
+		daemon_event(daemon, EVENT_KIND_PORT_GONE, "port %s does not open: %s",
+			ports[i].name, why);
+	}
+	return 0;
+}
+
+void dataplane_ports_retry(struct daemon *daemon)
+{
+	const struct config_port *ports =
+		daemon->config != NULL ? config_ports(daemon->config) : NULL;
+
+	for (uint32_t i = 0;
+		daemon->node != NULL && ports != NULL && i < daemon->config->ports.count; i++) {
+		char why[400];
+
+		if (dataplane_port(daemon, &ports[i]) != NULL ||
+			port_add(daemon, &ports[i], why, sizeof(why)) != 0)
+			continue;
+		daemon_event(daemon, EVENT_KIND_PORT_UP, "port %s opened", ports[i].name);
+		daemon->recompile = true;
+	}
+}
+
+// "eth1" of "af_packet:eth1"; NULL for devices that are no kernel interface.
+static const char *kernel_interface(const char *device)
+{
+	static const char *const KINDS[] = {"af_packet:", "af_xdp:", "tap:"};
+
+	for (size_t i = 0; i < nx_array_size(KINDS); i++)
+		if (strncmp(device, KINDS[i], strlen(KINDS[i])) == 0)
+			return device + strlen(KINDS[i]);
+	return NULL;
+}
+
+static int prefixes_check(const char *interface, const struct config_prefixes *prefixes,
+	const char *path, char *error, size_t error_size)
+{
+	for (uint32_t i = 0; i < prefixes->count; i++) {
+		const struct ip_address *address = &prefixes->items[i].address;
+		char text[IP_ADDRESS_TEXT_MAX];
+		uint8_t length;
+
+		if (!kernel_holds_address(interface, address, &length))
+			continue;
+		ip_address_print(address, text);
+		snprintf(error, error_size,
+			"%s: the kernel holds %s on %s too and would reset every "
+			"connection; run `ip addr del %s/%u dev %s`",
+			path, text, interface, text, length, interface);
+		return -EADDRINUSE;
+	}
+	return 0;
+}
+
+int dataplane_addresses_check(const struct config *config, char *error, size_t error_size)
+{
+	const struct config_port *ports = config_ports(config);
+
+	for (uint32_t i = 0; i < config->ports.count; i++) {
+		const char *interface = kernel_interface(ports[i].device);
+		const struct config_vlan *vlans = config_vlans(&ports[i]);
+		char path[NAME_BYTES + 32];
+
+		if (interface == NULL)
+			continue;
+		snprintf(path, sizeof(path), "ports.%s.address", ports[i].name);
+
+		int status = prefixes_check(interface, &ports[i].address, path, error, error_size);
+
+		for (uint32_t v = 0; status == 0 && v < ports[i].vlans.count; v++)
+			status = prefixes_check(
+				interface, &vlans[v].address, path, error, error_size);
+		if (status != 0)
+			return status;
+	}
+	return 0;
+}
+
+struct compile_context {
+	struct daemon *daemon;
+	const struct config *config;
+};
+
+static uint16_t port_index_of(void *context, const char *name)
+{
+	const struct compile_context *c = context;
+	const struct config_port *ports = config_ports(c->config);
+
+	for (uint32_t i = 0; i < c->config->ports.count; i++) {
+		const struct open_port *open;
+
+		if (strcmp(ports[i].name, name) != 0)
+			continue;
+		open = dataplane_port(c->daemon, &ports[i]);
+		return open != NULL ? open->index : SLOT_NONE;
+	}
+	return SLOT_NONE;
+}
+
+static uint32_t resolve(void *context, const char *name, const struct ip_address **out)
+{
+	const struct compile_context *c = context;
+
+	return names_resolve(c->daemon, name, out);
+}
+
+int dataplane_compile(struct daemon *daemon, const struct config *config, struct snapshot **out,
+	char *error, size_t error_size)
+{
+	struct compile_context context = {daemon, config};
+	struct compile_input input = {
+		.config = config,
+		.revision = daemon->revision,
+		.generation = daemon->generation + 1,
+		.context = &context,
+		.port_index = port_index_of,
+		.resolve = resolve,
+	};
+	int status = snapshot_compile(&input, daemon->slots, out, error, error_size);
+
+	if (status == 0)
+		daemon->generation++;
+	return status;
+}
+
+void dataplane_forwarding_check(struct daemon *daemon, const struct config *config)
+{
+	const struct config_port *ports = config_ports(config);
+
+	for (uint32_t i = 0; i < config->ports.count; i++) {
+		const char *interface = kernel_interface(ports[i].device);
+
+		if (interface == NULL)
+			continue;
+		bool v4 = kernel_forwards_ipv4(interface), v6 = kernel_forwards_ipv6(interface);
+
+		if (v4 || v6)
+			daemon_event(daemon, EVENT_KIND_KERNEL_FORWARDING,
+				"the kernel forwards %s on %s, which port %s uses",
+				v4 && v6 ? "IPv4 and IPv6"
+				: v4     ? "IPv4"
+					 : "IPv6",
+				interface, ports[i].name);
+	}
+}
+
+void dataplane_publish(struct daemon *daemon, struct snapshot *snapshot, uint64_t revision)
+{
+	snapshot->revision = revision;
+	// Only one publication is ever outstanding: callers wait until the node is settled.
+	nx_bug_on(node_publish(daemon->node, snapshot) != 0);
+}
+
+bool dataplane_is_settled(struct daemon *daemon)
+{
+	if (daemon->node == NULL)
+		return true;
+	node_poll(daemon->node, node_now(daemon->node));
+	return node_is_settled(daemon->node);
+}
+
+void dataplane_refresh(struct daemon *daemon)
+{
+	struct snapshot *snapshot;
+	char why[400];
+
+	if (daemon->node == NULL || daemon->config == NULL)
+		return;
+	if (dataplane_compile(daemon, daemon->config, &snapshot, why, sizeof(why)) == 0)
+		dataplane_publish(daemon, snapshot, daemon->revision);
+	else
+		log_line(LOG_LEVEL_ERROR, "compiling revision %ju again: %s",
+			(uintmax_t)daemon->revision, why);
+}
+
+uint64_t dataplane_listener_sessions(const struct daemon *daemon, uint16_t slot)
+{
+	if (daemon->node == NULL || slot == SLOT_NONE)
+		return 0;
+	return node_listener_sessions(daemon->node, slot);
+}
+
+static bool is_unused(void *context, enum slot_kind kind, uint16_t slot)
+{
+	const struct daemon *daemon = context;
+
+	if (kind == SLOT_LISTENER)
+		return node_listener_sessions(daemon->node, slot) == 0;
+	return node_target_sessions(daemon->node, slot) == 0;
+}
+
+void dataplane_sweep(struct daemon *daemon)
+{
+	if (daemon->node == NULL || slot_map_closing_count(daemon->slots) == 0)
+		return;
+	if (slot_map_sweep(daemon->slots, daemon, is_unused) > 0)
+		daemon->recompile = true;
+}
+
+int dataplane_stop(struct daemon *daemon, char *error, size_t error_size)
+{
+	int status = 0;
+
+	if (daemon->node != NULL)
+		status = node_destroy(daemon->node, error, error_size);
+	daemon->node = NULL;
+	slot_map_destroy(daemon->slots);
+	daemon->slots = NULL;
+	eal_stop();
+	return status;
+}
