@@ -89,15 +89,23 @@ static bool is_for_us(const struct port *port, const struct packet *p)
 		memcmp(p->data, port->mac.bytes, sizeof(port->mac.bytes)) == 0;
 }
 
-// An address of our own, or none at all, cannot be another's source. IPv6 neighbour discovery sends from
-// the unspecified address: the parser let that through, and so do we.
-static bool is_spoofed(const struct worker *w, const struct packet *p)
+// An address of our own cannot be another's source, unless we made the packet ourselves.
+static bool is_spoofed(const struct worker *w, const struct packet *p, enum vector_origin origin)
 {
-	return p->kind != PACKET_ARP && !handover_note(p->buffer)->is_ours &&
-		snapshot_address_find(w->snapshot, &p->key.source) != NULL;
+	if (nx_likely(!snapshot_address_find(w->snapshot, &p->key.source)) || p->kind == PACKET_ARP)
+		return false;
+	return origin == VECTOR_RECEIVED || !handover_note(p->buffer)->is_ours;
 }
 
-static enum drop_reason judge(struct worker *w, struct packet *p)
+static void take_note(struct packet *p)
+{
+	if (handover_note(p->buffer)->largest == 0)
+		return;
+	p->flags |= PACKET_REASSEMBLED;
+	p->segment_size = handover_note(p->buffer)->largest;
+}
+
+static enum drop_reason judge(struct worker *w, struct packet *p, enum vector_origin origin)
 {
 	const struct port *port = w->ports->ports[p->buffer->port];
 	enum parse_verdict verdict = parse_frame(p);
@@ -113,16 +121,14 @@ static enum drop_reason judge(struct worker *w, struct packet *p)
 		return DROP_VLAN_UNKNOWN;
 	if (nx_unlikely(!is_checksum_right(w, p)))
 		return DROP_L4_BAD_CHECKSUM;
-	if (nx_unlikely(is_spoofed(w, p)))
+	if (nx_unlikely(is_spoofed(w, p, origin)))
 		return DROP_IP_SPOOFED;
-	if (nx_unlikely(handover_note(p->buffer)->largest != 0)) {
-		p->flags |= PACKET_REASSEMBLED;
-		p->segment_size = handover_note(p->buffer)->largest;
-	}
+	if (nx_unlikely(origin != VECTOR_RECEIVED))
+		take_note(p);
 	return DROP_NONE;
 }
 
-void stage_parse(struct worker *w, struct packet *packets, uint32_t n)
+void stage_parse(struct worker *w, struct packet *packets, uint32_t n, enum vector_origin origin)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
@@ -132,7 +138,7 @@ void stage_parse(struct worker *w, struct packet *packets, uint32_t n)
 			worker_drop(w, p, DROP_IP_NOT_OURS);
 			continue;
 		}
-		reason = judge(w, p);
+		reason = judge(w, p, origin);
 		if (nx_unlikely(reason != DROP_NONE))
 			worker_drop(w, p, reason);
 	}

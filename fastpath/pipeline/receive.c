@@ -9,15 +9,15 @@
 #include "pipeline/capture.h"
 #include "pipeline/local.h"
 
-void worker_run_vector(struct worker *w, struct buffer **buffers, uint32_t n, bool handed)
+void worker_run_vector(struct worker *w, struct buffer **buffers, uint32_t n, enum vector_origin origin)
 {
 	struct packet *packets = w->packets;
 
 	for (uint32_t i = 0; i < n; i++)
 		packets[i].buffer = buffers[i];
-	stage_parse(w, packets, n);
+	stage_parse(w, packets, n, origin);
 	if (w->count > 1)
-		stage_steer(w, packets, n, handed);
+		stage_steer(w, packets, n, origin);
 	flow_engine_lookup_bulk(w->flow, packets, n);
 	worker_charge(w, STAGE_LOOKUP, n);
 	stage_forward(w, packets, n);
@@ -33,7 +33,6 @@ static void count_received(struct worker *w, const struct port *port, uint16_t n
 		struct buffer *b = w->received[i];
 
 		b->port = port->index;
-		*handover_note(b) = (struct handover_note){0};
 		bytes += b->total_length;
 		__builtin_prefetch(buffer_data(b));
 	}
@@ -52,7 +51,7 @@ static void receive_source(struct worker *w, const struct receive_source *source
 		capture_burst(w, source->port->index, CAPTURE_RECEIVED, w->received, n);
 	worker_charge(w, STAGE_RECEIVE, n);
 	w->moved = true;
-	worker_run_vector(w, w->received, n, false);
+	worker_run_vector(w, w->received, n, VECTOR_RECEIVED);
 }
 
 // What a neighbour's owner is asked to resolve comes as a routed packet, ready but for its link header.
@@ -73,7 +72,7 @@ static void receive_handed(struct worker *w, struct rte_ring *ring)
 	worker_charge(w, STAGE_RECEIVE, n);
 	w->moved = true;
 	if (packets > 0)
-		worker_run_vector(w, w->received, packets, true);
+		worker_run_vector(w, w->received, packets, VECTOR_HANDED);
 }
 
 static void receive_put_back(struct worker *w)
@@ -84,7 +83,7 @@ static void receive_put_back(struct worker *w)
 		if (n == 0)
 			return;
 		worker_charge(w, STAGE_LOCAL, n);
-		worker_run_vector(w, w->received, n, false);
+		worker_run_vector(w, w->received, n, VECTOR_PUT_BACK);
 	}
 }
 

@@ -49,7 +49,7 @@ static uint8_t owner_of(const struct worker *w, const struct packet *p)
 	}
 }
 
-void stage_steer(struct worker *w, struct packet *packets, uint32_t n, bool handed)
+void stage_steer(struct worker *w, struct packet *packets, uint32_t n, enum vector_origin origin)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
@@ -60,8 +60,10 @@ void stage_steer(struct worker *w, struct packet *packets, uint32_t n, bool hand
 
 		if (nx_likely(owner == w->index))
 			continue;
-		if (handed)
+		if (origin == VECTOR_HANDED)
 			counter_add(&w->stats->wrong_worker, 1);
+		if (origin == VECTOR_RECEIVED)
+			*handover_note(p->buffer) = (struct handover_note){0};
 		handover_note(p->buffer)->kind = HANDOVER_PACKET;
 		worker_hand_over(w, owner, p->buffer);
 		p->buffer = NULL;

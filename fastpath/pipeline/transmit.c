@@ -21,9 +21,20 @@ enum {
 	MAX_EXPANDED = 64, // frames that one packet may become: segments or fragments
 };
 
+static uint64_t bytes_of(struct buffer *const *frames, uint16_t n)
+{
+	uint64_t bytes = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		bytes += frames[i]->total_length;
+	return bytes;
+}
+
 static void flush(struct worker *w, struct transmit_queue *t)
 {
+	struct port_stats *stats = &w->stats->ports[t->port->index];
 	struct port *port = t->port;
+	uint64_t bytes = bytes_of(t->frames, t->count);
 	uint16_t sent;
 
 	if (t->ring) {
@@ -34,7 +45,12 @@ static void flush(struct worker *w, struct transmit_queue *t)
 		sent = port_transmit(port, t->queue, t->frames, t->count);
 	}
 	t->count = (uint16_t)(t->count - sent);
-	memmove(t->frames, t->frames + sent, t->count * sizeof(t->frames[0]));
+	if (nx_unlikely(t->count > 0)) {
+		memmove(t->frames, t->frames + sent, t->count * sizeof(t->frames[0]));
+		bytes -= bytes_of(t->frames, t->count);
+	}
+	counter_add(&stats->transmit_packets, sent);
+	counter_add(&stats->transmit_bytes, bytes);
 }
 
 static bool is_up(const struct port *port)
@@ -45,19 +61,16 @@ static bool is_up(const struct port *port)
 void worker_send_frame(struct worker *w, uint16_t port, struct buffer *frame)
 {
 	struct transmit_queue *t = &w->transmit[port];
-	struct port_stats *stats = &w->stats->ports[port];
 
 	if (nx_unlikely(w->capture_count > 0))
 		capture_burst(w, port, CAPTURE_SENT, &frame, 1);
 	if (t->count == nx_array_size(t->frames))
 		flush(w, t);
 	if (nx_unlikely(t->count == nx_array_size(t->frames))) {
-		counter_add(&stats->transmit_dropped, 1);
+		counter_add(&w->stats->ports[port].transmit_dropped, 1);
 		worker_drop_buffer(w, frame, t->ring ? DROP_TX_RING_FULL : DROP_TX_FULL);
 		return;
 	}
-	counter_add(&stats->transmit_packets, 1);
-	counter_add(&stats->transmit_bytes, frame->total_length);
 	t->frames[t->count++] = frame;
 }
 

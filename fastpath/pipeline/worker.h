@@ -70,6 +70,14 @@ struct port_map {
 	struct rte_ring *transmit_rings[MAX_PORTS][MAX_WORKERS]; // by writing worker; NULL = own queue
 };
 
+// Where a vector comes from. Buffers of a received one carry no handover_note: their private area is
+// not even touched.
+enum vector_origin {
+	VECTOR_RECEIVED = 0,
+	VECTOR_HANDED,   // by another worker
+	VECTOR_PUT_BACK, // by this worker's local stage
+};
+
 // Why a buffer is handed to another worker; kept in its private area.
 enum handover_kind {
 	HANDOVER_PACKET = 0,      // parse again and go on
@@ -157,16 +165,16 @@ struct nx_aligned_line worker {
 // The stages. Each takes the worker's current vector; a packet that leaves the vector has its buffer
 // cleared to NULL.
 void stage_receive(struct worker *w);
-void stage_parse(struct worker *w, struct packet *packets, uint32_t n);
-void stage_steer(struct worker *w, struct packet *packets, uint32_t n, bool handed);
+void stage_parse(struct worker *w, struct packet *packets, uint32_t n, enum vector_origin origin);
+void stage_steer(struct worker *w, struct packet *packets, uint32_t n, enum vector_origin origin);
 void stage_forward(struct worker *w, struct packet *packets, uint32_t n);
 void stage_local(struct worker *w, struct packet *packets, uint32_t n);
 void stage_transmit(struct worker *w);
 void stage_messages(struct worker *w);
 
-// Takes n received buffers through parse to local (receive.c). handed: they come from another worker's
-// ring.
-void worker_run_vector(struct worker *w, struct buffer **buffers, uint32_t n, bool handed);
+// Takes n buffers through parse to local (receive.c).
+void worker_run_vector(
+	struct worker *w, struct buffer **buffers, uint32_t n, enum vector_origin origin);
 
 // Counts the reason and gives the packet's buffer back.
 void worker_drop(struct worker *w, struct packet *p, enum drop_reason reason);
