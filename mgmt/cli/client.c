@@ -214,11 +214,11 @@ static bool make_room(struct client *client)
 	size_t capacity = client->capacity ? 2 * client->capacity : 2 * READ_BYTES;
 	char *grown;
 
-	if (client->capacity - client->used >= READ_BYTES) {
-		return true;
-	}
 	if (client->used > CLIENT_LINE_MAX) {
 		return false;
+	}
+	if (client->capacity - client->used >= READ_BYTES) {
+		return true;
 	}
 	grown = realloc(client->buffer, capacity);
 	if (grown == NULL) {

@@ -53,6 +53,10 @@ static const char *list_print(const json_t *list, enum format format, char out[C
 
 const char *cell_print(const json_t *value, enum format format, char out[CELL_TEXT_MAX])
 {
+	if (json_is_integer(value) && format == FORMAT_TEXT) {
+		snprintf(out, CELL_TEXT_MAX, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+		return out;
+	}
 	if (json_is_number(value)) {
 		return number_print(json_number_value(value), format, out);
 	}

@@ -236,6 +236,13 @@ static bool broken_answers(int fd, json_int_t id, const char *method, const json
 		stand_in_line(fd, "garbage");
 	} else if (strcmp(method, "stats") == 0) {
 		stand_in_line(fd, "{\"jsonrpc\":\"2.0\",\"id\":99,\"result\":{}}");
+	} else if (strcmp(method, "pool.list") == 0) {
+		char *line = malloc(5000001);
+
+		memset(line, ' ', 5000000);
+		line[5000000] = '\0';
+		stand_in_line(fd, line);
+		free(line);
 	}
 	return false; // and gone
 }
@@ -249,6 +256,8 @@ static void death_in_the_middle_is_3(void **state)
 	assert_int_equal(run_shell("$N drops"), 3);
 	assert_non_null(strstr(err, "sent a line that is no JSON object"));
 	assert_int_equal(run_shell("$N stages"), 3);
+	assert_int_equal(run_shell("$N pool list"), 3);
+	assert_non_null(strstr(err, "sent a line of more than 4 MiB"));
 	assert_int_equal(run_shell("$N stats"), 3);
 	assert_non_null(strstr(err, "closed the connection"));
 }

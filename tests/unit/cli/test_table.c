@@ -89,6 +89,7 @@ static void cells_show_every_type(void **state)
 	assert_string_equal(cell("null", FORMAT_COUNT), "-");
 	assert_string_equal(cell("{}", FORMAT_TEXT), "-");
 	assert_string_equal(cell("7", FORMAT_TEXT), "7");
+	assert_string_equal(cell("9223372036854775807", FORMAT_TEXT), "9223372036854775807");
 	assert_string_equal(cell("7440", FORMAT_NEVER), "2h 4m");
 	assert_string_equal(cell("0", FORMAT_NEVER), "never");
 	assert_string_equal(cell("true", FORMAT_UP), "up");

@@ -22,6 +22,26 @@ static pid_t dnsmasq = -1;
 static char server[32]; // "127.0.0.1:PORT"
 static uint16_t port;
 
+// The allocation that fails, counted from 1; 0 = none. The test sets one before the resolver's
+// thread can allocate, or while it waits.
+static volatile int calloc_fails;
+static volatile int malloc_fails;
+
+void *__real_calloc(size_t count, size_t size);
+void *__real_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_malloc(size_t size);
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return calloc_fails > 0 && --calloc_fails == 0 ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return malloc_fails > 0 && --malloc_fails == 0 ? NULL : __real_malloc(size);
+}
+
 static double seconds(void)
 {
 	struct timespec t;
@@ -377,6 +397,34 @@ static void names_are_checked_and_bounded(void **state)
 	resolver_destroy(r);
 }
 
+static void failed_allocations_are_told(void **state)
+{
+	static const char *const address = "127.0.0.1:1";
+	struct resolver_config config = {.servers = &address, .server_count = 1};
+	struct resolver_result result;
+	struct resolver *r = NULL;
+	char error[200];
+
+	for (int i = 1; i <= 2; i++) {
+		error[0] = '\0';
+		calloc_fails = i;
+		assert_int_equal(resolver_create(&config, &r, error, sizeof(error)), -ENOMEM);
+		assert_null(r);
+		assert_string_equal(error, "resolvers: out of memory");
+	}
+	r = resolver_for(address);
+	calloc_fails = 1;
+	assert_int_equal(resolver_watch(r, "a.test"), -ENOMEM);
+	assert_false(resolver_current(r, "a.test", &result));
+	malloc_fails = 1; // of one question: the round has a reason, and goes on
+	assert_int_equal(resolver_watch(r, "a.test"), 0);
+	result = take(r, 2000);
+	assert_true(
+		result.status == RESOLVER_SERVER_FAILED || result.status == RESOLVER_UNREACHABLE);
+	assert_int_equal(malloc_fails, 0);
+	resolver_destroy(r);
+}
+
 static void servers_are_checked(void **state)
 {
 	static const char *const bad[] = {"", "dns.example", "10.0.0.1:0", "10.0.0.1:65536",
@@ -457,6 +505,7 @@ int main(void)
 		cmocka_unit_test(silent_server_stalls_nobody),
 		cmocka_unit_test(watches_are_counted),
 		cmocka_unit_test(names_are_checked_and_bounded),
+		cmocka_unit_test(failed_allocations_are_told),
 		cmocka_unit_test(servers_are_checked),
 		cmocka_unit_test(system_servers_know_the_hosts_file),
 		cmocka_unit_test(asked_again_at_its_ttl),
