@@ -14,7 +14,7 @@
 struct rte_mempool;
 
 enum {
-	SLOTS = 64,
+	SLOTS = 32,
 	SLOT_VECTORS = 3
 };
 
