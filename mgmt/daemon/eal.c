@@ -2,7 +2,6 @@
 
 #include "daemon/eal.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -135,13 +134,16 @@ static void arguments_fill(
 	bool pci = false;
 
 	argument_add(a, "nexpathd");
-	argument_add(a, "--in-memory");
 	argument_add(a, "--no-telemetry");
 	argument_add(a, "--lcores=0@%d", cpu);
 	argument_add(a, "--file-prefix=%s", request->file_prefix);
 	argument_add(a, "--log-level=*:warning");
-	if (!huge) {
+	// Without hugepages DPDK keeps its old memory layout, which knows no --in-memory.
+	if (huge) {
+		argument_add(a, "--in-memory");
+	} else {
 		argument_add(a, "--no-huge");
+		argument_add(a, "--no-shconf");
 		argument_add(a, "-m");
 		argument_add(a, "%u", request->config->workers.memory_mb + RESERVE_MB);
 	}
@@ -156,18 +158,19 @@ static void arguments_fill(
 		argument_add(a, "--no-pci");
 }
 
-// EAL talks a lot: what it said is shown only when it fails, one line.
-static void last_line(const char *said, char *out, size_t size)
+// EAL talks a lot: what it said is shown only when it fails, its first line of reason.
+static void reason_line(const char *said, char *out, size_t size)
 {
-	const char *end = said + strlen(said);
+	static const char *const NOISE[] = {"EAL: FATAL", "EAL: Detected", "EAL: WARNING"};
+	size_t length = strcspn(said, "\n");
 
-	while (end > said && isspace((unsigned char)end[-1]))
-		end--;
-	const char *start = end;
-
-	while (start > said && start[-1] != '\n')
-		start--;
-	snprintf(out, size, "%.*s", (int)(end - start), start);
+	for (size_t i = 0; i < nx_array_size(NOISE); i++) {
+		while (strncmp(said, NOISE[i], strlen(NOISE[i])) == 0 && said[length] != '\0') {
+			said += length + 1;
+			length = strcspn(said, "\n");
+		}
+	}
+	snprintf(out, size, "%.*s", (int)length, said);
 }
 
 int eal_start(const struct eal_request *request, bool *huge, char *error, size_t error_size)
@@ -207,7 +210,7 @@ int eal_start(const struct eal_request *request, bool *huge, char *error, size_t
 	if (rc < 0) {
 		char line[200];
 
-		last_line(said != NULL ? said : "", line, sizeof(line));
+		reason_line(said != NULL ? said : "", line, sizeof(line));
 		snprintf(error, error_size, "DPDK does not start: %s (%s); %s", rte_strerror(why),
 			line,
 			huge_now ? "`nexpathd --no-huge` goes without hugepages"

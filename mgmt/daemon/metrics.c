@@ -46,7 +46,7 @@ static void value_put(struct metrics_output *out, double value)
 	if (value == floor(value) && fabs(value) < 9007199254740992.0)
 		put(out, " %.0f\n", value);
 	else
-		put(out, " %.9g\n", value);
+		put(out, " %.15g\n", value);
 }
 
 static void series_put(struct metrics_output *out, double value, const char *const *values)
