@@ -35,9 +35,9 @@ void announcer_fini(struct announcer *a)
 static struct announced *place(
 	const struct announce_table *t, uint16_t netif, const struct ip_address *address)
 {
-	uint64_t h =
-		(address->halves[0] ^ address->halves[1] ^ netif) * UINT64_C(0x9e3779b97f4a7c15);
-	uint32_t i = (uint32_t)(h >> 40) & t->mask;
+	// Addresses differ in their last bytes, which lie high in a little-endian word.
+	uint64_t h = be64toh(address->halves[1]) ^ address->halves[0] ^ netif;
+	uint32_t i = (uint32_t)(h * UINT64_C(0x9e3779b97f4a7c15) >> 32) & t->mask;
 
 	while (t->entries[i].state != ANNOUNCE_FREE &&
 		(t->entries[i].netif != netif ||

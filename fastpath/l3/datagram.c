@@ -275,8 +275,8 @@ struct buffer *datagram_take(struct datagram *d)
 	uint8_t *ip = buffer_data(d->chunks[0]) - d->headers;
 	uint8_t congestion;
 
-	if (headers - (v6 ? IP6_BYTES : 0u) + d->total > IP_MAX ||
-		!merge_congestion(d, &congestion))
+	// Also in IPv6, whose header does not count there: frames have one bound (core/limits.h).
+	if (headers + d->total > IP_MAX || !merge_congestion(d, &congestion))
 		return NULL;
 	if (!v6)
 		finish_v4(d, ip, congestion);
