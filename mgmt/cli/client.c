@@ -416,6 +416,9 @@ void client_refusal_print(const struct client *client, const char *file)
 	{
 		print_fault(fault, file);
 	}
+	if (json_array_size(faults) > 0) {
+		return; // each says all there is to say
+	}
 	fputs("nexpath: ", stderr);
 	text_print(stderr, message != NULL ? message : "refused without a reason");
 	if (hint != NULL && *hint != '\0') {

@@ -46,8 +46,8 @@ void client_on_notification(struct client *client, client_notified *notified, vo
 // The error object of the last refused call, borrowed.
 json_t *client_refusal(const struct client *client);
 
-// Prints the last refusal to stderr: message, hint, and faults as FILE:LINE: PATH: what; hint. file
-// names the text that the faults are about, NULL when there is none.
+// Prints the last refusal to stderr: its faults as FILE:LINE: PATH: what; hint, or message and
+// hint. file names the text that the faults are about, NULL when there is none.
 void client_refusal_print(const struct client *client, const char *file);
 
 enum client_event {

@@ -12,12 +12,13 @@ static void print_fault(FILE *out, const char *file, const char *mark, const jso
 	const char *what = json_string_value(json_object_get(fault, "what"));
 	const char *hint = json_string_value(json_object_get(fault, "hint"));
 
-	fprintf(out, "%s:%lld: %s", file != NULL ? file : "configuration",
-		(long long)json_integer_value(json_object_get(fault, "line")), mark);
+	fprintf(out, "%s:%lld: ", file != NULL ? file : "configuration",
+		(long long)json_integer_value(json_object_get(fault, "line")));
 	if (path != NULL && *path != '\0') {
 		text_print(out, path);
 		fputs(": ", out);
 	}
+	fputs(mark, out);
 	text_print(out, what != NULL ? what : "refused");
 	if (hint != NULL && *hint != '\0') {
 		fputs("; ", out);
