@@ -146,8 +146,11 @@ static enum tracker_verdict input_new_target(
 static bool is_in_window(const struct tracker_side *from, const struct tracker_side *to,
 	uint32_t sequence, uint32_t end)
 {
-	// Starts no further than the right edge: a window probe starts there.
-	if (sequence_after(sequence, from->limit))
+	// Starts no further than the right edge, where a window probe starts; an acknowledgement
+	// without data one further, after a probe that was lost. What was sent once counts as sent.
+	uint32_t right = from->limit + (sequence == end);
+
+	if (sequence_after(sequence, right) && sequence_after(sequence, from->end))
 		return false;
 	// Ends no more than one window before what was sent: else it was acknowledged long ago. One
 	// more for keepalives, which repeat the last number.
