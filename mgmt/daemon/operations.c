@@ -26,6 +26,7 @@ struct operation {
 	char what[1024];
 	struct operation_result result;
 	struct change_list changes;
+	uint64_t *sessions;
 	struct config_faults faults;
 };
 
@@ -50,6 +51,7 @@ static void operation_free(struct operation *o)
 		free(o->settings[i]);
 	free(o->settings);
 	plan_fini(&o->changes);
+	free(o->sessions);
 	free(o);
 }
 
@@ -348,6 +350,30 @@ static int run_live(
 	return 0;
 }
 
+uint64_t change_sessions(const struct daemon *daemon, const struct change *change)
+{
+	if (daemon->node == NULL)
+		return 0;
+	if (change->subject == CHANGE_TOUCHES_ALL)
+		return node_sessions(daemon->node);
+	return change->subject == CHANGE_TOUCHES_LISTENER
+		       ? dataplane_listener_sessions(daemon, change->slot)
+		       : 0;
+}
+
+// The plan, with the sessions that each change finds alive.
+static int plan(struct daemon *daemon, struct operation *o, const struct config *config)
+{
+	if (plan_diff(daemon->config, config, daemon->slots, &o->changes) != 0)
+		return -ENOMEM;
+	o->sessions = calloc(o->changes.count + 1, sizeof(*o->sessions));
+	if (o->sessions == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < o->changes.count; i++)
+		o->sessions[i] = change_sessions(daemon, &o->changes.items[i]);
+	return 0;
+}
+
 // The text is judged and compared with what runs, then taken or refused. text is taken on success
 // only.
 static int run_text(struct operations *operations, struct operation *o, char *text)
@@ -361,7 +387,7 @@ static int run_text(struct operations *operations, struct operation *o, char *te
 		return status == -EINVAL ? fail_faults(o)
 					 : fail(o, RPC_INTERNAL_ERROR, "", "try again later",
 						   "out of memory");
-	if (plan_diff(daemon->config, config, daemon->slots, &o->changes) != 0) {
+	if (plan(daemon, o, config) != 0) {
 		config_destroy(config);
 		return fail(o, RPC_INTERNAL_ERROR, "", "try again later", "out of memory");
 	}
@@ -442,6 +468,7 @@ static void finish(struct operations *operations)
 	o->result.what = o->what;
 	o->result.faults = &o->faults;
 	o->result.changes = &o->changes;
+	o->result.sessions = o->sessions;
 	if (o->request.done != NULL)
 		o->request.done(o->request.context, &o->result);
 	operation_free(o);

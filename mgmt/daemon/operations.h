@@ -72,6 +72,9 @@ bool operations_busy(const struct operations *operations);
 [[nodiscard]] int configuration_judge(
 	struct daemon *daemon, const char *text, struct config_faults *faults, struct config **out);
 
+// How many live sessions a change touches now.
+uint64_t change_sessions(const struct daemon *daemon, const struct change *change);
+
 // What config takes in hand beyond the snapshot: log, drains, events. Called once it is published,
 // at start too.
 void configuration_adopt(struct daemon *daemon, struct config *config, char *text,

@@ -22,22 +22,20 @@ static json_t *faults_json(const struct config_faults *faults, bool warnings)
 	return list;
 }
 
-static json_t *changes_json(const struct daemon *daemon, const struct change_list *changes)
+// sessions: what each change found alive; NULL: count now.
+static json_t *changes_json(
+	const struct daemon *daemon, const struct change_list *changes, const uint64_t *sessions)
 {
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < changes->count; i++) {
 		const struct change *c = &changes->items[i];
-		uint64_t sessions = 0;
+		uint64_t live = sessions != NULL ? sessions[i] : change_sessions(daemon, c);
 
-		if (c->subject == CHANGE_TOUCHES_ALL && daemon->node != NULL)
-			sessions = node_sessions(daemon->node);
-		else if (c->subject == CHANGE_TOUCHES_LISTENER)
-			sessions = dataplane_listener_sessions(daemon, c->slot);
-		json_array_append_new(list,
-			json_pack("{s:s, s:s, s:s, s:I}", "path", c->path, "kind",
-				change_kind_name(c->kind), "effect", schema_effect_name(c->effect),
-				"sessions", (json_int_t)sessions));
+		json_array_append_new(
+			list, json_pack("{s:o, s:s, s:s, s:I}", "path", rpc_text(c->path), "kind",
+				      change_kind_name(c->kind), "effect",
+				      schema_effect_name(c->effect), "sessions", (json_int_t)live));
 	}
 	return list;
 }
@@ -105,9 +103,9 @@ void method_config_plan(struct rpc_call *call, const json_t *params)
 		rpc_reply(call, NULL);
 		return;
 	}
-	rpc_reply(call,
-		json_pack("{s:I, s:o, s:o}", "base", (json_int_t)daemon->revision, "changes",
-			changes_json(daemon, &changes), "warnings", faults_json(&faults, true)));
+	rpc_reply(call, json_pack("{s:I, s:o, s:o}", "base", (json_int_t)daemon->revision,
+				"changes", changes_json(daemon, &changes, NULL), "warnings",
+				faults_json(&faults, true)));
 	plan_fini(&changes);
 }
 
@@ -128,10 +126,11 @@ static void on_operation(void *context, const struct operation_result *result)
 		return;
 	}
 	confirm_by = result->confirm_by > 0 ? json_real(result->confirm_by) : json_null();
-	rpc_reply(call, json_pack("{s:I, s:o, s:b, s:o, s:o}", "revision",
-				(json_int_t)result->revision, "confirm_by", confirm_by, "restart",
-				result->restart, "changes", changes_json(daemon, result->changes),
-				"warnings", faults_json(result->faults, true)));
+	rpc_reply(call,
+		json_pack("{s:I, s:o, s:b, s:o, s:o}", "revision", (json_int_t)result->revision,
+			"confirm_by", confirm_by, "restart", result->restart, "changes",
+			changes_json(daemon, result->changes, result->sessions), "warnings",
+			faults_json(result->faults, true)));
 }
 
 static void on_confirm(void *context, const struct operation_result *result)
