@@ -7,6 +7,10 @@
 
 #include "cli/show/columns.h"
 
+enum {
+	BAR = 16
+}; // columns of a worker's load
+
 struct sheet {
 	struct top_screen *out;
 	int width;
@@ -71,10 +75,11 @@ static void put_head(struct sheet *sheet, const json_t *now)
 		json_is_string(reason)                        ? json_string_value(reason)
 		: json_is_true(json_object_get(health, "ok")) ? "ok"
 							      : "failing");
-	put_line(sheet, false, "sessions %s (%s unanswered), %s new   in %s %s   out %s %s",
+	put_line(sheet, false, "sessions %s (%s unanswered), %s new",
 		member_print(sessions, "active", FORMAT_COUNT, cells[0]),
 		member_print(sessions, "unanswered", FORMAT_COUNT, cells[1]),
-		member_print(sessions, "per_s", FORMAT_RATE, cells[2]),
+		member_print(sessions, "per_s", FORMAT_RATE, cells[2]));
+	put_line(sheet, false, "receive %s %s   transmit %s %s",
 		units_bit_rate(sum(ports, "receive_bps"), rates[0]),
 		units_rate(sum(ports, "receive_packets_per_s"), rates[1]),
 		units_bit_rate(sum(ports, "transmit_bps"), rates[2]),
@@ -92,19 +97,19 @@ static void put_workers(struct sheet *sheet, const json_t *workers, int room)
 	int rows = (int)json_array_size(workers);
 	int shown = rows_shown(rows, room);
 
-	put_line(sheet, true, "%-7s %4s %-9s %-20s %8s %11s %9s %9s", "WORKER", "CPU", "STATE",
+	put_line(sheet, true, "%-7s %4s %-9s %-16s %8s %11s %9s %9s", "WORKER", "CPU", "STATE",
 		"LOAD", "", "PACKETS", "SESSIONS", "NAT PORTS");
 	for (int i = 0; i < shown; i++) {
 		const json_t *w = json_array_get(workers, (size_t)i);
 		double load = json_number_value(json_object_get(w, "load"));
-		int bar = load > 1 ? 20 : load > 0 ? (int)(load * 20 + 0.5) : 0;
+		int bar = load > 1 ? BAR : load > 0 ? (int)(load * BAR + 0.5) : 0;
 		char cells[7][CELL_TEXT_MAX];
 
-		put_line(sheet, false, "%-7.7s %4.4s %-9.9s %-20.*s %8.8s %11.11s %9.9s %9.9s",
+		put_line(sheet, false, "%-7.7s %4.4s %-9.9s %-16.*s %8.8s %11.11s %9.9s %9.9s",
 			member_print(w, "worker", FORMAT_TEXT, cells[0]),
 			member_print(w, "cpu", FORMAT_TEXT, cells[1]),
-			member_print(w, "state", FORMAT_TEXT, cells[2]), bar,
-			"||||||||||||||||||||", member_print(w, "load", FORMAT_SHARE, cells[3]),
+			member_print(w, "state", FORMAT_TEXT, cells[2]), bar, "||||||||||||||||",
+			member_print(w, "load", FORMAT_SHARE, cells[3]),
 			member_print(w, "packets_per_s", FORMAT_RATE, cells[4]),
 			member_print(w, "sessions", FORMAT_COUNT, cells[5]),
 			member_print(w, "nat_ports_in_use", FORMAT_COUNT, cells[6]));
@@ -214,9 +219,9 @@ void top_screen_fill(struct top_screen *out, const json_t *now, const json_t *be
 	};
 	const json_t *workers = json_object_get(now, "workers");
 	const json_t *ports = json_object_get(now, "ports");
-	// Two lines on top, three headings, three blank lines; workers and ports leave a third each
-	// to the listeners.
-	int room = sheet.height > 8 ? sheet.height - 8 : 0;
+	// Three lines on top, three headings, three blank lines; workers and ports leave a third
+	// each to the listeners.
+	int room = sheet.height > 9 ? sheet.height - 9 : 0;
 	int for_workers = int_min((int)json_array_size(workers), room / 3);
 	int for_ports = int_min((int)json_array_size(ports), room / 3);
 

@@ -73,8 +73,13 @@ static void all_of_it_fits_80_by_24(void **state)
 	top_screen_fill(&screen, now, before, 2.0, 0, 80, 24);
 	assert_fits(80, 24);
 	assert_true(shows("revision 7 confirmed  up 3m 20s  ok"));
-	assert_true(shows("sessions 12.3 k (3 unanswered), 250 /s new   in 10.0 Gbit/s 2.00 k/s"));
-	assert_true(shows("||||||||||"));
+	assert_true(shows("sessions 12.3 k (3 unanswered), 250 /s new"));
+	assert_true(shows("receive 10.0 Gbit/s 2.00 k/s   transmit 8.00 Gbit/s 1.80 k/s"));
+	assert_true(shows("   50.0 %    1.20 M/s        99        98"));
+	assert_true(shows("NAT PORTS"));
+	assert_true(shows("   LOST"));
+	assert_true(shows("FROM TARGET"));
+	assert_true(shows("||||||||"));
 	assert_true(shows("port1"));
 	assert_true(shows("listener2"));
 	assert_true(shows("25 /s")); // 50 sessions in 2 s
