@@ -108,6 +108,9 @@ int main(int argc, char **argv)
 		break;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	// Until the control loop takes it: a reload in the middle of the start has nothing to
+	// reload.
+	signal(SIGHUP, SIG_IGN);
 	privileges_begin();
 	daemon.started = daemon_time();
 	log_open();

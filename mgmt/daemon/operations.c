@@ -109,6 +109,22 @@ static void apply_failed(struct operations *operations, struct operation *o)
 		o->request.by, o->what);
 }
 
+int text_reveal(
+	const struct daemon *daemon, const char *text, struct config_faults *faults, char **out)
+{
+	int status = hidden_resolve(text, daemon->text, hidden_by_schema, faults, out);
+
+	if (status != -EINVAL || faults->errors > 0)
+		return status;
+
+	char *copy_of_text = strdup(text);
+
+	if (copy_of_text == NULL)
+		return -ENOMEM;
+	*out = copy_of_text;
+	return 0;
+}
+
 // The text that the operation wants to run, allocated.
 static int text_make(struct daemon *daemon, struct operation *o, char **out)
 {
@@ -139,7 +155,7 @@ static int text_make(struct daemon *daemon, struct operation *o, char **out)
 			daemon->revisions, r->revision, out, &length, why, sizeof(why));
 		break;
 	default:
-		status = hidden_resolve(r->text, daemon->text, hidden_by_schema, &o->faults, out);
+		status = text_reveal(daemon, r->text, &o->faults, out);
 		if (status == -EINVAL)
 			return fail_faults(o);
 		break;

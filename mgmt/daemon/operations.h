@@ -29,6 +29,7 @@ struct operation_result {
 	double confirm_by; // 0: none
 	bool restart;
 	const struct change_list *changes; // never NULL
+	const uint64_t *sessions;          // live ones that each change found
 };
 
 // Strings and text are copied.
@@ -74,6 +75,11 @@ bool operations_busy(const struct operations *operations);
 
 // How many live sessions a change touches now.
 uint64_t change_sessions(const struct daemon *daemon, const struct change *change);
+
+// The text with its hidden values put back from what runs, allocated. A text that does not read
+// comes back as it is: judging it tells why. -EINVAL with errors in faults, -ENOMEM.
+[[nodiscard]] int text_reveal(
+	const struct daemon *daemon, const char *text, struct config_faults *faults, char **out);
 
 // What config takes in hand beyond the snapshot: log, drains, events. Called once it is published,
 // at start too.

@@ -49,8 +49,7 @@ void method_config_check(struct rpc_call *call, const json_t *params)
 
 	faults_init(&faults);
 
-	int status = hidden_resolve(
-		rpc_string(params, "text", ""), daemon->text, hidden_by_schema, &faults, &text);
+	int status = text_reveal(daemon, rpc_string(params, "text", ""), &faults, &text);
 
 	if (status == 0) {
 		status = configuration_judge(daemon, text, &faults, &config);
@@ -84,8 +83,7 @@ void method_config_plan(struct rpc_call *call, const json_t *params)
 
 	faults_init(&faults);
 
-	int status = hidden_resolve(
-		rpc_string(params, "text", ""), daemon->text, hidden_by_schema, &faults, &text);
+	int status = text_reveal(daemon, rpc_string(params, "text", ""), &faults, &text);
 
 	if (status == 0) {
 		status = configuration_judge(daemon, text, &faults, &config);

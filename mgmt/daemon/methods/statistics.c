@@ -30,7 +30,8 @@ static void counter_put(struct counters *c, uint64_t value, const char *format, 
 #define WORKER_COUNTERS(X)                                                                         \
 	X(turns)                                                                                   \
 	X(busy_cycles)                                                                             \
-	X(idle_cycles) X(sleep_cycles) X(sleeps) X(wrong_worker) X(handover_packets) X(sessions)   \
+	X(idle_cycles)                                                                             \
+	X(sleep_cycles) X(sleeps) X(wrong_worker) X(handover_packets) X(sessions)                  \
 		X(sessions_unanswered) X(sessions_total) X(resets_sent) X(unreachables_sent)       \
 			X(tcp_handshake_timeouts) X(tcp_resets_seen) X(nat_ports_in_use)
 

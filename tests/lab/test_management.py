@@ -1,0 +1,588 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""nexpathd under its management socket: starts the real daemon on ring ports without hugepages.
+
+Each test has a daemon, a state directory and a socket of its own in a temporary folder. Needs no
+network namespace. Runs alone: tests/lab/test_management.py --nexpathd PATH [NAME...]
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+CONFIG = """
+workers = {{ cpus = "0"; memory_mb = {memory}; hugepages = "off"; drain_s = 1; }};
+management = {{ socket = "{folder}/socket"; group = "root"; {management} }};
+ports = ( {{ name = "lan"; device = "ring:lan"; address = ["10.1.0.2/24"]; }},
+          {{ name = "wan"; device = "ring:wan"; address = ["10.2.0.2/24"]; }}{ports} );
+upstreams = ( {{ name = "web"; targets = ["10.2.0.1:80"]; }} );
+listeners = ( {{ name = "web-in"; protocol = "tcp"; listen = "10.1.0.2:{port}"; upstream = "web"; }} );
+"""
+
+
+class Failure(Exception):
+    """An expectation that did not hold."""
+
+
+def expect(condition, what):
+    if not condition:
+        raise Failure(what)
+
+
+def wait_for(what, condition, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        expect(time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}")
+        time.sleep(0.02)
+
+
+class RpcError(Exception):
+    def __init__(self, error):
+        super().__init__(f"{error['code']}: {error['message']}")
+        self.code = error["code"]
+        self.data = error["data"]
+
+
+class Client:
+    """One connection to the socket."""
+
+    def __init__(self, path, seconds=10.0):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(seconds)
+        self.socket.connect(str(path))
+        self.lines = self.socket.makefile("rb")
+        self.events = []
+
+    def close(self):
+        self.lines.close()
+        self.socket.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def line(self):
+        line = self.lines.readline()
+        return json.loads(line) if line else None
+
+    def call(self, method, /, **params):
+        self.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method,
+                              "params": params}).encode() + b"\n")
+        while True:
+            answer = self.line()
+            expect(answer is not None, f"{method}: the daemon closed the connection")
+            if "method" in answer:
+                self.events.append(answer)
+                continue
+            if "error" in answer:
+                raise RpcError(answer["error"])
+            return answer["result"]
+
+    def refused(self, code, method, /, **params):
+        """The error that a call gets; its code must be this one."""
+        try:
+            self.call(method, **params)
+        except RpcError as error:
+            expect(error.code == code, f"{method}: {error}, not {code}")
+            expect({"path", "hint"} <= set(error.data), f"{method}: data is {error.data}")
+            return error
+        raise Failure(f"{method} was not refused with {code}")
+
+
+class Daemon:
+    """A nexpathd with folder, configuration file and state of its own."""
+
+    count = 0
+
+    def __init__(self, program):
+        Daemon.count += 1
+        self.program = program
+        self.folder = Path(tempfile.mkdtemp(prefix="nxmgmt-"))
+        self.file = self.folder / "nexpath.conf"
+        self.socket = self.folder / "socket"
+        self.prefix = f"nxmgmt{os.getpid()}-{Daemon.count}"
+        self.process = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def config(self, port=9000, memory=64, management="", ports=""):
+        return CONFIG.format(folder=self.folder, port=port, memory=memory, management=management,
+                             ports=ports)
+
+    def log(self):
+        return (self.folder / "log").read_text(errors="replace")
+
+    def launch(self, *options):
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                [self.program, "-c", self.file, "--no-huge", "--file-prefix", self.prefix,
+                 "--state-dir", self.folder / "state", *options],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def start(self, text=None):
+        if text is not None:
+            self.file.write_text(text)
+        self.launch()
+        return self.client()
+
+    def client(self):
+        def connect():
+            expect(self.process.poll() is None,
+                   f"nexpathd ended with {self.process.returncode}: {self.log()[-400:]}")
+            try:
+                client = Client(self.socket)
+                client.call("hello")
+                return client
+            except (OSError, Failure):
+                return None
+        return wait_for("an answer on the socket", connect)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def fails(self):
+        """Starts it, expects exit status 1 and returns what it said."""
+        self.launch()
+        expect(self.process.wait(20) == 1, f"exit status {self.process.returncode}, not 1")
+        return self.log()
+
+
+def kinds(client, **params):
+    return [event["kind"] for event in client.call("events.list", **params)["events"]]
+
+
+def state_of(client, revision):
+    for entry in client.call("config.history")["revisions"]:
+        if entry["revision"] == revision:
+            return entry["state"]
+    return None
+
+
+# --- tests: each takes a fresh daemon; its first line of documentation is its name -----------------
+
+def test_every_read_method_answers(daemon):
+    """every method of the read right answers with its fields"""
+    client = daemon.start(daemon.config())
+    hello = client.call("hello")
+    expect(hello["interface"] == 1 and hello["revision"] == 1, hello)
+    for method, field in (("status", "health"), ("listener.list", "listeners"),
+                          ("upstream.list", "upstreams"), ("session.list", "sessions"),
+                          ("stats", "counters"), ("drops", "drops"), ("stages", "stages"),
+                          ("port.list", "ports"), ("worker.list", "workers"),
+                          ("route.list", "routes"), ("neighbour.list", "neighbours"),
+                          ("pool.list", "pools"), ("events.list", "events"),
+                          ("config.history", "revisions"), ("config.show", "text")):
+        expect(field in client.call(method), f"{method} has no {field}")
+    expect(len(client.call("drops", all=True)["drops"]) > 40, "drops")
+    client.refused(-32004, "session.show", id="0000000000000001")
+    client.refused(-32602, "session.list", limit=10001)
+    client.refused(-32602, "session.kill")
+    client.refused(-32004, "session.list", filter={"listener": "nobody"})
+
+
+def test_apply_plan_history_rollback(daemon):
+    """plan, apply, history, rollback and show agree"""
+    client = daemon.start(daemon.config())
+    plan = client.call("config.plan", text=daemon.config(9001))
+    expect(plan["base"] == 1 and plan["changes"], plan)
+    applied = client.call("config.apply", text=daemon.config(9001), base=1, comment="other port")
+    expect(applied["revision"] == 2 and applied["confirm_by"] is None, applied)
+    expect([c["path"] for c in applied["changes"]] == [c["path"] for c in plan["changes"]], applied)
+    expect(client.call("listener.list")["listeners"][0]["port_first"] == 9001, "listener")
+    expect(client.call("config.apply", text=daemon.config(9001))["revision"] == 2,
+           "an equal text made a revision")
+    back = client.call("config.rollback")
+    expect(back["revision"] == 3, back)
+    expect(client.call("config.show")["text"] == daemon.config(), "text after rollback")
+    history = client.call("config.history")
+    expect(history["current"] == 3 and history["revisions"][0]["state"] == "current", history)
+    expect(history["revisions"][1]["comment"] == "other port", history)
+    client.refused(-32004, "config.rollback", revision=99)
+
+
+def test_listener_verbs(daemon):
+    """listener add and remove, and a drained target, are revisions"""
+    client = daemon.start(daemon.config())
+    values = {"name": "dns", "protocol": "udp", "listen": "*:53", "upstream": "web"}
+    expect(client.call("listener.add", values=values)["revision"] == 2, "add")
+    names = [l["name"] for l in client.call("listener.list")["listeners"]]
+    expect(sorted(names) == ["dns", "web-in"], names)
+    client.refused(-32001, "listener.add", values=values)
+    client.refused(-32001, "listener.add", values={**values, "name": "x", "nonsense": "1"})
+    client.refused(-32602, "listener.add", values={**values, "name": ["x"]})
+    client.call("listener.remove", name="dns", drain_s=0)
+    wait_for("the slot to be given back", lambda: len(
+        client.call("listener.list")["listeners"]) == 1)
+    client.refused(-32004, "listener.remove", name="dns")
+    client.call("upstream.drain", upstream="web", target="10.2.0.1:80")
+    expect(client.call("upstream.list")["upstreams"][0]["targets"][0]["state"] == "drained",
+           "not drained")
+
+
+def test_bad_configuration_is_refused(daemon):
+    """a faulty text is refused with line, path and hint; the running revision stays"""
+    client = daemon.start(daemon.config())
+    bad = daemon.config() + "surprise = 1;\n"
+    check = client.call("config.check", text=bad)
+    expect(check["faults"][0]["path"] == "surprise" and check["faults"][0]["line"] > 0, check)
+    error = client.refused(-32001, "config.apply", text=bad)
+    expect(error.data["faults"] == check["faults"], error.data)
+    client.refused(-32001, "config.plan", text="listeners = (")
+    client.refused(-32001, "config.apply", text=daemon.config(memory=128))
+    client.refused(-32001, "config.apply", text='@include "/etc/passwd"\n')
+    expect(client.call("hello")["revision"] == 1, "revision")
+    expect("config_refused" in kinds(client, severity="error"), "event")
+
+
+def test_confirm_keeps(daemon):
+    """a confirmed revision stays; nothing else changes while one waits"""
+    client = daemon.start(daemon.config())
+    applied = client.call("config.apply", text=daemon.config(9001), confirm_within_s=2)
+    expect(applied["confirm_by"] > time.time(), applied)
+    expect(client.call("status")["state"] == "pending", "state")
+    client.refused(-32003, "config.apply", text=daemon.config(9002))
+    client.refused(-32003, "listener.remove", name="web-in")
+    client.refused(-32002, "config.confirm", revision=7)
+    client.call("config.confirm", revision=2)
+    time.sleep(2.5)
+    expect(client.call("hello")["revision"] == 2, "it was reverted")
+    client.refused(-32001, "config.confirm")
+
+
+def test_confirm_timer_fires(daemon):
+    """without confirmation, its client gone, the revision before comes back as a new one"""
+    client = daemon.start(daemon.config())
+    client.call("config.apply", text=daemon.config(9001), confirm_within_s=1)
+    client.close()
+    time.sleep(1.3)
+    client = daemon.client()
+    wait_for("the automatic return", lambda: client.call("hello")["revision"] == 3)
+    expect(client.call("listener.list")["listeners"][0]["port_first"] == 9000, "listener")
+    expect(state_of(client, 2) == "reverted", "state of 2")
+    expect("config_reverted" in kinds(client), "event")
+
+
+def test_rollback_while_waiting(daemon):
+    """rollback while a revision waits takes that one back"""
+    client = daemon.start(daemon.config())
+    client.call("config.apply", text=daemon.config(9001), confirm_within_s=60)
+    expect(client.call("config.rollback")["revision"] == 3, "rollback")
+    expect(client.call("status")["state"] == "confirmed", "state")
+    expect(client.call("config.show")["text"] == daemon.config(), "text")
+
+
+def test_kill_before_confirm(daemon):
+    """kill -9 before the timer fires: the next start runs the revision before"""
+    client = daemon.start(daemon.config())
+    client.call("config.apply", text=daemon.config(9001), confirm_within_s=60)
+    daemon.kill()
+    client = daemon.start()
+    expect(client.call("listener.list")["listeners"][0]["port_first"] == 9000, "listener")
+    expect(state_of(client, 2) == "reverted", "state of 2")
+    expect("config_revision_skipped" in kinds(client), "event")
+
+
+def test_two_operators(daemon):
+    """of two who planned on the same base, one is told of the conflict"""
+    one, two = daemon.start(daemon.config()), daemon.client()
+    results = []
+
+    def apply(client, port):
+        try:
+            results.append(client.call("config.apply", text=daemon.config(port), base=1))
+        except RpcError as error:
+            results.append(error.code)
+
+    threads = [threading.Thread(target=apply, args=pair) for pair in ((one, 9001), (two, 9002))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expect(-32002 in results and len([r for r in results if r != -32002]) == 1, results)
+    expect(one.call("hello")["revision"] == 2, "revision")
+
+
+def test_restart_keeps_the_revision(daemon):
+    """a restart runs the last accepted revision, not an unchanged FILE"""
+    client = daemon.start(daemon.config())
+    client.call("config.apply", text=daemon.config(9001))
+    expect(daemon.stop() == 0, f"exit status {daemon.process.returncode}: {daemon.log()[-300:]}")
+    client = daemon.start()
+    expect(client.call("hello")["revision"] == 2, "revision")
+    daemon.stop()
+    client = daemon.start(daemon.config(9005))
+    expect(client.call("hello")["revision"] == 3, "a changed FILE did not become a revision")
+    expect(client.call("listener.list")["listeners"][0]["port_first"] == 9005, "listener")
+    expect(daemon.file.read_text() == daemon.config(9005), "FILE was written")
+
+
+def test_faulty_file_falls_back(daemon):
+    """a faulty FILE: the last confirmed revision and an event; without one exit 1"""
+    daemon.file.write_text("nonsense\n")
+    expect("nexpath.conf" in daemon.fails(), "no line names the file")
+    daemon.start(daemon.config())
+    daemon.stop()
+    client = daemon.start(daemon.config() + "surprise = 1;\n")
+    expect(client.call("hello")["revision"] == 1, "revision")
+    expect("config_refused" in kinds(client, severity="error"), "event")
+
+
+def test_crash_loop(daemon):
+    """a revision under which the process died 3 times in 60 s is not started again"""
+    client = daemon.start(daemon.config())
+    client.call("config.apply", text=daemon.config(9001))
+    for _ in range(3):
+        daemon.kill()
+        client = daemon.start()
+    expect(client.call("listener.list")["listeners"][0]["port_first"] == 9000,
+           client.call("config.history"))
+    expect(state_of(client, 2) == "failed", client.call("config.history"))
+
+
+def test_empty_start(daemon):
+    """an empty FILE serves the socket; the first apply starts the data plane"""
+    client = daemon.start(f'management = {{ socket = "{daemon.socket}"; group = "root"; }};\n'
+                          'workers = { cpus = "0"; memory_mb = 64; hugepages = "off"; };\n')
+    expect(client.call("listener.list")["listeners"] == [], "listeners")
+    client.call("config.apply", text=daemon.config())
+    expect(client.call("listener.list")["listeners"][0]["name"] == "web-in", "listener")
+
+
+def test_restart_apply(daemon):
+    """apply with restart stores the revision and ends with status 75; the next start runs it"""
+    client = daemon.start(daemon.config())
+    client.refused(-32001, "config.apply", text=daemon.config(memory=80))
+    answer = client.call("config.apply", text=daemon.config(memory=80), restart=True)
+    expect(answer["restart"] and answer["revision"] == 2, answer)
+    expect(daemon.process.wait(15) == 75, f"status {daemon.process.returncode}")
+    client = daemon.start()
+    expect(client.call("hello")["revision"] == 2, "revision")
+
+
+def test_port_added_live(daemon):
+    """a port is added without a restart; a new one that cannot open leaves what ran"""
+    client = daemon.start(daemon.config())
+    more = ', { name = "dmz"; device = "ring:dmz"; address = ["10.3.0.2/24"]; }'
+    client.call("config.apply", text=daemon.config(ports=more))
+    expect([p["name"] for p in client.call("port.list")["ports"]] == ["lan", "wan", "dmz"], "ports")
+    bad = ', { name = "no"; device = "af_packet:nxmgmt-none"; address = ["10.4.0.2/24"]; }'
+    error = client.refused(-32001, "config.apply", text=daemon.config(ports=more + bad))
+    expect("nxmgmt-none" in str(error), error)
+    expect(client.call("hello")["revision"] == 2, "revision")
+    client.refused(-32001, "config.apply", text=daemon.config())
+
+
+def test_reload(daemon):
+    """SIGHUP makes a changed FILE a revision; a faulty one changes nothing"""
+    client = daemon.start(daemon.config())
+    daemon.file.write_text(daemon.config(9007))
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for("the reload", lambda: client.call("hello")["revision"] == 2)
+    daemon.file.write_text(daemon.config() + "surprise = 1;\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for("the event", lambda: "config_refused" in kinds(client))
+    expect(client.call("hello")["revision"] == 2, "revision")
+
+
+def test_one_daemon_a_state_and_a_socket(daemon):
+    """a second daemon on the same socket or state directory ends with one line"""
+    daemon.start(daemon.config())
+    other = subprocess.run([daemon.program, "-c", daemon.file, "--no-huge", "--file-prefix",
+                            daemon.prefix + "x", "--state-dir", daemon.folder / "other"],
+                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+    expect(other.returncode == 1 and "another nexpathd" in other.stderr, other.stderr)
+    other = subprocess.run([daemon.program, "-c", daemon.file, "--no-huge", "--file-prefix",
+                            daemon.prefix + "x", "--state-dir", daemon.folder / "state"],
+                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+    expect(other.returncode == 1, other.stderr)
+    daemon.client().call("hello")
+
+
+def test_stale_socket(daemon):
+    """what a killed daemon left behind does not keep the next one from starting"""
+    daemon.start(daemon.config())
+    daemon.kill()
+    expect(daemon.socket.exists(), "the socket file is gone")
+    mode = daemon.start().call("hello") and daemon.socket.stat().st_mode & 0o777
+    expect(mode == 0o660, oct(mode))
+
+
+def test_events_subscription(daemon):
+    """a subscriber gets kept events and new ones, with lost counted"""
+    client = daemon.start(daemon.config())
+    client.call("events.subscribe", since=0)
+    daemon.client().call("config.apply", text=daemon.config(9001))
+    seen = []
+    while "config_applied" not in seen:
+        event = client.line()
+        expect(event["method"] == "event" and event["params"]["lost"] == 0, event)
+        seen.append(event["params"]["kind"])
+    expect(seen[0] == "started", seen)
+
+
+def test_hostile_clients(daemon):
+    """garbage, floods, half lines, huge lines and slow readers delay nobody else"""
+    client = daemon.start(daemon.config())
+    for data in (b"garbage\n", b"[]\n", b"{}\n", b"\x00\xff\n", b'{"jsonrpc":"2.0","id":1}\n',
+                 b"[" * 100000 + b"\n"):
+        bad = daemon.client()
+        bad.send(data)
+        expect(bad.line()["error"]["code"] in (-32700, -32600), data[:20])
+        bad.close()
+    half = [daemon.client() for _ in range(20)]
+    for bad in half:
+        bad.send(b'{"jsonrpc"')
+    flood = daemon.client()
+    flood.socket.settimeout(0.2)
+    request = b'{"jsonrpc":"2.0","id":1,"method":"stats"}\n'
+    try:
+        for _ in range(2000):
+            flood.send(request * 64)
+    except OSError:
+        pass
+    huge = daemon.client()
+    try:
+        huge.send(b"x" * (6 << 20))
+    except OSError:
+        pass
+    worst = 0.0
+    for _ in range(100):
+        begun = time.monotonic()
+        client.call("hello")
+        worst = max(worst, time.monotonic() - begun)
+    expect(worst < 0.5, f"an answer took {worst:.3f} s")
+    many = []
+    for _ in range(80):
+        bad = socket.socket(socket.AF_UNIX)
+        bad.settimeout(2)
+        wait_for("room to connect", lambda bad=bad: bad.connect_ex(str(daemon.socket)) == 0)
+        many.append(bad)
+    expect(b"too many clients" in many[-1].recv(4096), "no limit of clients")
+    client.call("config.apply", text=daemon.config(9001))
+    wait_for("the stalled ones to be closed", lambda: half[0].lines.read(1) == b"", 20)
+
+
+def test_metrics(daemon):
+    """metrics, health and readiness over HTTP"""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    client = daemon.start(daemon.config(management=f'metrics = "127.0.0.1:{port}";'))
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+    sample = re.compile(r'[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [-+0-9.e]+')
+    families = set(re.findall(r"^# TYPE (\S+)", text, re.M))
+    for line in text.splitlines():
+        expect(line.startswith("#") or sample.fullmatch(line), line)
+        expect(line.startswith("#") or line.split("{")[0].split()[0] in families, line)
+    for name in ("nexpath_build_info", "nexpath_config_revision", "nexpath_port_up",
+                 "nexpath_drops_total", "nexpath_listener_sessions", "nexpath_pool_used"):
+        expect(name in families, name)
+    expect(urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).status == 200, "health")
+    ready = client.call("status")["health"]
+    try:
+        status = urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).status
+    except urllib.error.HTTPError as error:
+        status = error.code
+    expect(status == (200 if ready["ready"] else 503), f"{status} {ready}")
+
+
+def test_check(daemon):
+    """--check prints every fault and opens nothing"""
+    daemon.file.write_text(daemon.config() + "one = 1;\ntwo = 2;\n")
+    for option in ("--check", "--check=text"):
+        run = subprocess.run([daemon.program, "-c", daemon.file, option], text=True,
+                             stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+        expect(run.returncode == 1 and run.stderr.count(str(daemon.file)) == 2, run.stderr)
+    daemon.file.write_text(daemon.config())
+    run = subprocess.run([daemon.program, "-c", daemon.file, "--check=text"], text=True,
+                         stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+    expect(run.returncode == 0 and run.stderr == "", run.stderr)
+    expect(not (daemon.folder / "state").exists(), "it opened the state directory")
+    run = subprocess.run([daemon.program, "--nonsense"], stdin=subprocess.DEVNULL,
+                         capture_output=True, timeout=20)
+    expect(run.returncode == 2, run.returncode)
+
+
+def test_privileges(daemon):
+    """capabilities, new privileges and core dumps are gone once it runs"""
+    daemon.start(daemon.config())
+    for task in Path(f"/proc/{daemon.process.pid}/task").iterdir():
+        status = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines()
+                      if ":" in line)
+        held = int(status["CapEff"], 16)
+        # NET_ADMIN, NET_RAW, IPC_LOCK, SYS_NICE.
+        expect(held & ~(1 << 12 | 1 << 13 | 1 << 14 | 1 << 23) == 0, f"{task.name} {held:#x}")
+        expect(status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2", status)
+
+
+def test_thousand_applies(daemon):
+    """many applies in a row, slots and memory given back"""
+    client = daemon.start(daemon.config())
+
+    def memory():
+        return int(Path(f"/proc/{daemon.process.pid}/statm").read_text().split()[1])
+
+    for i in range(20):
+        client.call("config.apply", text=daemon.config(9000 + i % 2 + 1))
+    before = memory()
+    for i in range(200):
+        client.call("config.apply", text=daemon.config(9000 + i % 2 + 1))
+    expect(memory() - before < 2048, f"{memory() - before} pages more")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--nexpathd", required=True, type=Path)
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    for name, function in list(globals().items()):
+        if not name.startswith("test_") or (arguments.names and name not in arguments.names):
+            continue
+        begun = time.monotonic()
+        if os.geteuid() != 0 and name == "test_privileges":
+            counts["skipped"] += 1
+            print(f"skip {name}: needs root")
+            continue
+        with Daemon(arguments.nexpathd.resolve()) as daemon:
+            try:
+                function(daemon)
+                outcome, why = "passed", ""
+            except (Failure, RpcError, OSError, ValueError, KeyError, IndexError, TypeError,
+                    subprocess.SubprocessError) as error:
+                outcome, why = "failed", f": {error}"
+        counts[outcome] += 1
+        print(f"{'ok  ' if outcome == 'passed' else 'FAIL'} {name} "
+              f"({time.monotonic() - begun:.1f} s) {function.__doc__.splitlines()[0]}{why}", flush=True)
+    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    return 1 if counts["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
