@@ -240,8 +240,7 @@ static int socket_open(int ifindex, bool receives, int *out)
 	if (fd < 0)
 		return -errno;
 	socket_room_set(fd);
-	// Bypassing the queueing discipline is a gain, not a need.
-	setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one));
+	// No PACKET_QDISC_BYPASS: it drops a frame that the kernel has to cut for its device.
 	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) < 0 ||
 		setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)) < 0 ||
 		setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) < 0 ||

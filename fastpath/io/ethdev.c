@@ -113,10 +113,13 @@ static void ethdev_counters(struct port *port)
 		refused += counter_read(&e->refused[i]);
 	if (!shared_word_load(&port->gone) && rte_eth_stats_get(port->dpdk_port, &stats) == 0) {
 		counter_set(&port->missed, stats.imissed + stats.rx_nombuf);
-		counter_set(&port->oversized, e->kernel_frames ? stats.ierrors : 0);
 		refused += stats.oerrors;
 	}
 	counter_set(&port->refused, refused);
+	// Under XDP the kernel drops what is larger than a page takes, and says no more than this.
+	if (e->kernel_frames && port->interface[0])
+		counter_set(&port->oversized,
+			interface_receive_dropped(port->interface) - e->dropped_before);
 }
 
 static int ethdev_removed(uint16_t id, enum rte_eth_event_type type, void *context, void *result)
@@ -343,6 +346,7 @@ static void kernel_interface_note(const struct ethdev_name *name, struct port *p
 		return;
 	memcpy(port->interface, name->interface, sizeof(port->interface));
 	port->ifindex = interface_index(port->interface);
+	ethdev_of(port)->dropped_before = interface_receive_dropped(port->interface);
 	port->capabilities |= PORT_KERNEL;
 	if (name->partial)
 		port->capabilities |= PORT_RX_PARTIAL;
@@ -388,8 +392,8 @@ static int ethdev_attach(struct port *port, char *error, size_t error_size)
 	return 0;
 }
 
-// A device that is back is a new one. The first two calls only keep the workers out; the third comes
-// half a second later (io/link.c), and no worker is inside a burst for that long.
+// A device that is back is a new one. The first two calls only keep the workers out; the third
+// comes half a second later (io/link.c), and no worker is inside a burst for that long.
 static int ethdev_reopen(struct port *port)
 {
 	struct ethdev *e = ethdev_of(port);

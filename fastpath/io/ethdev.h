@@ -16,7 +16,8 @@ struct ethdev {
 	bool attached;                // there is an ethdev
 	bool probed;                  // by us: removed when the port is closed
 	bool interrupts;              // receive queues can wake
-	bool kernel_frames; // stands on a kernel interface: its receive errors are large frames
+	bool kernel_frames;      // stands on a kernel interface that has no room for large frames
+	uint64_t dropped_before; // by the kernel interface, until the port was opened
 	uint8_t reopen_calls;
 	counter_t refused[MAX_QUEUES]; // w: queue owner
 };

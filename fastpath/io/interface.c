@@ -2,6 +2,9 @@
 #include "io/interface.h"
 
 #include <ifaddrs.h>
+#include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
@@ -71,7 +74,7 @@ int interface_set_up(const char *name)
 	return interface_request(name, SIOCSIFFLAGS, &request);
 }
 
-// First number in a small file of /proc or /sys, or -1.
+// First number in a small file, or -1.
 static long number_read(const char *path)
 {
 	FILE *f = fopen(path, "re");
@@ -87,12 +90,32 @@ static long number_read(const char *path)
 
 uint64_t interface_speed(const char *name)
 {
-	char path[96];
-	long mbit;
+	struct ethtool_cmd command = {.cmd = ETHTOOL_GSET};
+	struct ifreq request = {.ifr_data = (char *)&command};
+	uint32_t mbit;
 
-	snprintf(path, sizeof(path), "/sys/class/net/%.15s/speed", name);
-	mbit = number_read(path);
-	return mbit > 0 ? (uint64_t)mbit * 1000000 : 0;
+	if (interface_request(name, SIOCETHTOOL, &request) < 0)
+		return 0;
+	mbit = ethtool_cmd_speed(&command);
+	return mbit == (uint32_t)SPEED_UNKNOWN ? 0 : (uint64_t)mbit * 1000000;
+}
+
+uint64_t interface_receive_dropped(const char *name)
+{
+	struct ifaddrs *list;
+	uint64_t dropped = 0;
+
+	if (getifaddrs(&list) < 0)
+		return 0;
+	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
+		const struct rtnl_link_stats *stats = i->ifa_data;
+
+		if (stats && i->ifa_addr && i->ifa_addr->sa_family == AF_PACKET &&
+			strcmp(i->ifa_name, name) == 0)
+			dropped = stats->rx_dropped;
+	}
+	freeifaddrs(list);
+	return dropped;
 }
 
 static bool kernel_forwards(const char *family, const char *name)

@@ -15,6 +15,8 @@ int interface_index(const char *name);
 [[nodiscard]] int interface_is_up(const char *name, bool *up);
 // Bits a second; 0 where the driver does not say.
 uint64_t interface_speed(const char *name);
+// Frames that the interface dropped on receive since it exists.
+uint64_t interface_receive_dropped(const char *name);
 [[nodiscard]] int interface_set_up(const char *name);
 
 // Whether the kernel holds address on the interface: then it answers for it too, and resets every

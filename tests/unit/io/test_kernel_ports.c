@@ -139,6 +139,30 @@ static void frames_arrive_as_they_were_described(void **state)
 	assert_true(pools_are_full());
 }
 
+// The kernel cuts for an interface that cannot: a frame must not be lost because of it.
+static void segments_leave_by_an_interface_that_cannot_cut(void **state)
+{
+	struct frame_shape shape = {.tcp = true, .payload = 10 * SEGMENT};
+	struct port *a, *b;
+
+	veth_make();
+	run("ethtool -K nxa tso off gso off");
+	a = port_make("af_packet:nxa", 1);
+	b = port_make("af_packet:nxb", 1);
+	send_marked(a, &shape, SEGMENT);
+	for (uint32_t i = 0; i < 10; i++) {
+		struct buffer *got = receive(b);
+
+		assert_non_null(got);
+		assert_int_equal(got->total_length, frame_payload(&shape) + SEGMENT);
+		mbuf_chain_put(got);
+	}
+	port_close(a);
+	port_close(b);
+	run("ip link del nxa");
+	assert_true(pools_are_full());
+}
+
 static void the_largest_frame_passes(void **state)
 {
 	// 65,507 bytes of UDP payload make an IP datagram of 65,535.
@@ -410,6 +434,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_arrive_as_they_were_described),
+		cmocka_unit_test(segments_leave_by_an_interface_that_cannot_cut),
 		cmocka_unit_test(the_largest_frame_passes),
 		cmocka_unit_test(a_port_without_large_buffers_counts_what_it_cannot_take),
 		cmocka_unit_test(a_refused_frame_is_counted_and_not_offered_again),
