@@ -349,7 +349,7 @@ class Lab:
                      f'address = ["{GATEWAY_C4}/24", "{GATEWAY_C6}/64"]; }},\n'
                      f'          {{ name = "wan"; device = "af_packet:gw-s"; '
                      f'address = ["{GATEWAY_S4}/24", "{GATEWAY_S6}/64"]; }}')
-        return (f'workers = {{ {workers} memory_mb = 256; hugepages = "{huge}"; }};\n'
+        return (f'workers = {{ {workers} memory_mb = 256; drain_s = 1; hugepages = "{huge}"; }};\n'
                 f'management = {{ socket = "{self.socket}"; }};\n'
                 f'ports = ( {ports} );\n'
                 f'upstreams = ( {upstreams} );\n'

@@ -105,7 +105,7 @@ def no_such_interface(t):
 def out_of_hugepages(t):
     """hugepages asked for and not to be had: one line that names the remedy"""
     lab = t.lab()
-    text = lab.configuration(huge="on").replace("memory_mb = 256", "memory_mb = 65536")
+    text = lab.configuration(huge="on").replace("memory_mb = 256", "memory_mb = 8192")
     refused_start(lab, text, "hugepages")
 
 
