@@ -3,8 +3,8 @@
 """Holds the documents to what they say.
 
 Code blocks of README.md and docs/*.md by their info string: "libconfig check" must pass
-`nexpathd --check=text`; "sh run" blocks of one document are run as one script, from the root of the
-tree, with the built programs on the path, in namespaces of their own. Links into the tree must lead somewhere.
+`nexpathd --check=text`; "sh run" blocks of one document are run as one script, in an empty folder, with
+the built programs on the path, in namespaces of their own. Links into the tree must lead somewhere.
 """
 
 import argparse
@@ -55,16 +55,22 @@ def run_script(build, name, script):
         print(f"skip {name}: needs root for namespaces of its own")
         return
     path = f"{build / 'mgmt/daemon'}:{build / 'mgmt/cli'}:{os.environ['PATH']}"
-    prepare = ("mount --make-rprivate /; for d in /run /var/lib /tmp; do mount -t tmpfs tmpfs $d; done; "
+    prepare = ("mount --make-rprivate /; for d in /run /var/lib; do mount -t tmpfs tmpfs $d; done; "
                "ip link set lo up; ")
+    with tempfile.TemporaryDirectory() as folder:
+        fault = script_fault(prepare + script, folder, path)
+    verdict(fault, name)
+
+
+def script_fault(script, folder, path):
     try:
         done = subprocess.run(
             ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-euo",
-             "pipefail", "-c", prepare + script], cwd=ROOT, text=True, timeout=120, stdin=subprocess.DEVNULL,
+             "pipefail", "-c", script], cwd=folder, text=True, timeout=120, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(os.environ, PATH=path))
-        verdict(f"ended with {done.returncode}: {done.stdout[-800:]}" if done.returncode else "", name)
+        return f"ended with {done.returncode}: {done.stdout[-800:]}" if done.returncode else ""
     except subprocess.TimeoutExpired:
-        verdict("not over after 120 s", name)
+        return "not over after 120 s"
 
 
 def main():
