@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What keys say together: own addresses, gateways, routes, references, clashes, families, loops.
+#include "config_test.h"
+
+// The base with one piece replaced must be refused with `part`, or taken with one warning ("":
+// none).
+static void variant_refused(const char *from, const char *to, uint32_t line, const char *part)
+{
+	char *text = test_variant(from, to);
+
+	assert_fault(text, line, part);
+	test_free(text);
+}
+
+static void variant_warned(const char *from, const char *to, const char *part)
+{
+	char *text = test_variant(from, to);
+	struct config *config = test_config(text);
+
+	if (part[0])
+		assert_true(test_has_fault(0, part));
+	assert_int_equal(test_faults.count, part[0] ? 1 : 0);
+	assert_int_equal(test_faults.errors, 0);
+	config_destroy(config);
+	test_free(text);
+}
+
+static void own_addresses_are_stations_and_do_not_overlap(void **state)
+{
+	variant_refused("10.1.0.2/24", "10.1.0.0/24", 2, "is the network itself");
+	variant_refused("10.1.0.2/24", "10.1.0.255/24", 2, "broadcast address");
+	variant_refused("10.1.0.2/24", "127.0.0.1/8", 2, "loopback");
+	variant_refused("10.1.0.2/24", "224.0.0.1/24", 2, "no address of one station");
+	variant_refused("10.1.0.2/24", "10.1.0.2/0", 2, "whole world");
+	variant_refused(
+		"10.1.0.2/24", "10.1.0.2", 2, "ports[0].address[0]: \"10.1.0.2\" has no length");
+	variant_refused(
+		"10.1.0.2/24", "10.2.0.9/24", 3, "overlaps with one on port \"lan\" (line 2)");
+	variant_refused(
+		"10.1.0.2/24", "10.2.0.2/32", 3, "10.2.0.2/24 stands twice, also on port \"lan\"");
+	variant_refused("10.1.0.2/24", "10.0.0.9/8", 3, "overlaps");
+	variant_refused("fd00:2::2/64", "fd00:1::9/48", 3, "overlaps");
+	variant_refused("gateway = [",
+		"vlans = ( { id = 5; address = [\"10.1.0.7/24\"]; } ); gateway = [", 4, "overlaps");
+	variant_refused("gateway = [",
+		"vlans = ( { id = 5; address = [\"10.5.0.7/24\"]; },\n{ id = 5; address = [\"10.6.0.7/24\"]; } ); gateway = [",
+		5, "ports[1].vlans[1].id: VLAN 5 stands twice");
+}
+
+static void ports_have_their_own_names_and_devices(void **state)
+{
+	variant_refused(
+		"name = \"wan\"", "name = \"lan\"", 3, "another port is called \"lan\" (line 2)");
+	variant_refused("name = \"wan\"", "name = \"wan.7\"", 3, "holds a dot");
+	variant_refused("af_packet:eth2", "af_packet:eth1", 3, "port \"lan\" has the same device");
+}
+
+static void gateways_and_routes_are_on_link(void **state)
+{
+	variant_refused(
+		"[\"10.2.0.254\"]", "[\"10.1.0.254\"]", 4, "is in no network of this interface");
+	variant_refused("[\"10.2.0.254\"]", "[\"10.2.0.2\"]", 4, "10.2.0.2 is an own address");
+	variant_refused("[\"10.2.0.254\"]", "[\"10.2.0.254\", \"10.2.0.253\"]", 4,
+		"a second default gateway");
+	variant_refused(
+		"via = \"10.2.0.253\"", "via = \"10.7.0.1\"", 5, "is in no network of a port");
+	variant_refused("via = \"10.2.0.253\"", "via = \"10.2.0.2\"", 5, "is an own address");
+	variant_refused("via = \"10.2.0.253\"", "via = \"fd00:2::1\"", 5, "not of the family");
+	variant_refused("to = \"10.9.0.0/16\"", "to = \"10.9.0.1/16\"", 5, "write 10.9.0.0/16");
+	variant_refused("to = \"10.9.0.0/16\"", "to = \"0.0.0.0/0\"", 5,
+		"is the default, and a port has a gateway");
+	variant_refused(
+		"to = \"10.9.0.0/16\"", "to = \"10.1.0.0/24\"", 5, "own network of port \"lan\"");
+	variant_refused("routes = ( ",
+		"routes = ( { to = \"10.9.0.0/16\"; via = \"10.2.0.9\"; },\n", 6,
+		"has a route already (line 5)");
+}
+
+static void references_must_hold(void **state)
+{
+	variant_refused(
+		"upstream = \"web\"", "upstream = \"wbe\"", 7, "there is no upstream \"wbe\"");
+	variant_refused("listen = \"10.1.0.2:9000\"", "listen = \"10.1.0.3:9000\"", 7,
+		"10.1.0.3 is not an own address");
+	variant_refused("\"10.9.0.3:80 weight=2\"", "\"10.2.0.1:80 weight=2\"", 6,
+		"\"10.2.0.1:80\" stands twice");
+	variant_refused("weight=2", "weight=0", 6, "weight that is not between 1 and 256");
+	variant_refused("weight=2", "weight=257", 6, "weight");
+	variant_refused(
+		"weight=2", "weight=2 weight=3", 6, "something else than weight=N or drained");
+	variant_refused("10.2.0.1:80", "10.2.0.1", 6, "is not HOST:PORT");
+	variant_refused("10.2.0.1:80", "10.2.0.1:0", 6, "no port between");
+	variant_refused("10.2.0.1:80", "10.2.0.1:65536", 6, "no port between");
+	variant_refused("10.2.0.1:80", "10.2.0.300:80", 6, "neither an address nor a host");
+	variant_refused("10.2.0.1:80", "fd00::1:80", 6, "is not HOST:PORT");
+	variant_refused("targets = [\"10.2.0.1:80\", \"10.9.0.3:80 weight=2\"]", "targets = []", 6,
+		"has 0 entries");
+	variant_refused("targets =", "source = [\"10.2.0.77\"]; targets =", 6,
+		"10.2.0.77 is not an own address");
+	variant_refused("targets =", "source = [\"fd00:2::2\"]; targets =", 6,
+		"no source is of the targets' family");
+	variant_refused("listeners = ( ",
+		"listeners = ( { name = \"in\"; protocol = \"udp\"; listen = \"*:1\"; upstream = \"web\"; },\n",
+		8, "another listener is called \"in\"");
+	variant_refused("upstreams = ( ",
+		"upstreams = ( { name = \"web\"; targets = [\"10.2.0.9:1\"]; },\n", 7,
+		"another upstream is called \"web\" (line 6)");
+	variant_refused("workers = { cpus = \"0\"; }",
+		"workers = { cpus = \"0\"; }; slowpath = { cpus = \"0\"; }", 1,
+		"slowpath.cpus: CPU 0 is a worker's");
+	variant_refused("upstream = \"web\"",
+		"upstream = \"web\"; transport = { outer = \"udp\"; }", 7,
+		"does not carry listener \"in\" (tcp)");
+}
+
+static void direct_mode_keeps_the_family(void **state)
+{
+	variant_refused("10.1.0.2:9000", "[fd00:1::2]:9000", 7, "has no IPv6 target");
+	assert_true(test_has_fault(7, "mode = \"terminate\""));
+
+	char *text = test_variant("\"10.2.0.1:80\"", "\"app.example:80\"");
+	struct config *config = test_config(text);
+
+	config_destroy(config);
+	test_free(text);
+	text = test_variant("10.1.0.2:9000", "*:9000");
+	config = test_config(text);
+	config_destroy(config);
+	test_free(text);
+}
+
+static void targets_that_are_ours_are_loops(void **state)
+{
+	variant_refused(
+		"10.2.0.1:80", "10.1.0.2:9000", 7, "is our own listener \"in\" (line 7), a loop");
+	variant_warned(
+		"10.2.0.1:80", "10.1.0.2:9001", "is an own address on which nothing listens");
+	// Another wire protocol is no loop.
+	variant_warned("listeners = ( ",
+		"listeners = ( { name = \"u\"; protocol = \"udp\"; listen = \"10.1.0.2:80\"; upstream = \"web\"; },\n",
+		"");
+}
+
+static void warnings_do_not_refuse(void **state)
+{
+	variant_warned("gateway = [\"10.2.0.254\"];", "", "");
+	variant_warned("10.9.0.3:80", "[2001:db8::1]:80", "has no route");
+	variant_warned("targets =", "source = [\"10.2.0.2\"]; targets =", "");
+	variant_warned("name = \"in\";", "max_sessions = 1000000; name = \"in\";", "");
+
+	char *text = test_variant("targets =", "source = [\"10.2.0.2\"]; targets =");
+	char *more = test_malloc(strlen(text) + 64);
+	char *at = strstr(text, "name = \"in\"");
+	struct config *config;
+
+	sprintf(more, "%.*smax_sessions = 1000000; %s", (int)(at - text), text, at);
+	config = test_config(more);
+	assert_true(test_has_fault(
+		7, "warning: 1000000 sessions are expected, and 1 sources x 2 targets x 64512"));
+	config_destroy(config);
+	test_free(text);
+	test_free(more);
+}
+
+// Two listeners, and whether they may stand together.
+static void listeners_clash_over_address_port_and_wire_protocol(void **state)
+{
+	static const struct {
+		const char *first;
+		const char *second;
+		const char *protocols; // one letter each
+		bool clash;
+	} cases[] = {
+		{"10.1.0.2:80", "10.1.0.2:80", "tt", true},
+		{"10.1.0.2:80", "10.1.0.2:80", "uu", true},
+		{"10.1.0.2:80", "10.1.0.2:80", "tu", false},
+		{"10.1.0.2:80", "10.1.0.2:81", "tt", false},
+		{"10.1.0.2:80", "10.2.0.2:80", "tt", false},
+		{"*:80", "10.1.0.2:80", "tt", true},
+		{"10.1.0.2:80", "*:80", "uu", true},
+		{"*:80", "*:80", "tt", true},
+		{"*:80", "[fd00:1::2]:80", "tt", true},
+		{"*:80", "[fd00:1::2]:80", "tu", false},
+		{"[fd00:1::2]:80", "10.1.0.2:80", "tt", false},
+		{"10.1.0.2:70-90", "10.1.0.2:80", "tt", true},
+		{"10.1.0.2:70-90", "10.1.0.2:90-95", "tt", true},
+		{"10.1.0.2:70-90", "10.1.0.2:91-95", "tt", false},
+		{"*:1-65535", "10.2.0.2:7", "uu", true},
+		{"10.1.0.2:70-90", "*:60-70", "tt", true},
+		{"10.1.0.2:70-90", "10.2.0.2:60-95", "tt", false},
+	};
+
+	for (size_t i = 0; i < nx_array_size(cases); i++) {
+		char text[4096];
+		const char *base_end = strstr(test_base, "upstreams");
+		struct config *config = NULL;
+		int rc;
+
+		snprintf(text, sizeof(text),
+			"%.*supstreams = ( { name = \"web\"; targets = [\"10.2.0.1:80\", \"[fd00:2::1]:80\"]; } );\n"
+			"listeners = ( { name = \"one\"; protocol = \"%s\"; listen = \"%s\"; upstream = \"web\"; },\n"
+			"{ name = \"two\"; protocol = \"%s\"; listen = \"%s\"; upstream = \"web\"; } );",
+			(int)(base_end - test_base), test_base,
+			cases[i].protocols[0] == 't' ? "tcp" : "udp", cases[i].first,
+			cases[i].protocols[1] == 't' ? "tcp" : "udp", cases[i].second);
+		rc = test_parse(text, &config);
+		config_destroy(config);
+		if (rc != (cases[i].clash ? -EINVAL : 0))
+			fail_msg("%s and %s (%s): %d", cases[i].first, cases[i].second,
+				cases[i].protocols, rc);
+		if (cases[i].clash)
+			assert_true(test_has_fault(8, "listeners[1].listen: listener \"two\""));
+		if (cases[i].clash)
+			assert_true(test_has_fault(8, "clashes with \"one\""));
+	}
+}
+
+static void listen_forms_are_refused_with_their_reason(void **state)
+{
+	static const char *const bad[] = {"10.1.0.2", "10.1.0.2:", "10.1.0.2:0", "10.1.0.2:70000",
+		"10.1.0.2:9-8", "10.1.0.2:1-", "10.1.0.2:1-70000", "fd00:1::2:80", "[fd00:1::2",
+		"[fd00:1::2]", "[fd00:1::2]80", ":80", "*", "**:80", "host:80", "10.1.0.2:80x",
+		"10.1.0.2:8 0", "[10.1.0.2:80"};
+
+	for (size_t i = 0; i < nx_array_size(bad); i++) {
+		char *text = test_variant("10.1.0.2:9000", bad[i]);
+
+		assert_fault(text, 7, "listeners[0].listen: \"");
+		test_free(text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(own_addresses_are_stations_and_do_not_overlap),
+		cmocka_unit_test(ports_have_their_own_names_and_devices),
+		cmocka_unit_test(gateways_and_routes_are_on_link),
+		cmocka_unit_test(references_must_hold),
+		cmocka_unit_test(direct_mode_keeps_the_family),
+		cmocka_unit_test(targets_that_are_ours_are_loops),
+		cmocka_unit_test(warnings_do_not_refuse),
+		cmocka_unit_test(listeners_clash_over_address_port_and_wire_protocol),
+		cmocka_unit_test(listen_forms_are_refused_with_their_reason),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
