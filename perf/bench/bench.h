@@ -2,38 +2,49 @@
 #pragma once
 
 // What the measurements of nexpath-bench share: options, flows over a rig, timed turns, results.
-// Everything that is measured is the node that nexpathd runs; only the ring ports' far sides and the
-// generator are here. One thread.
+// Everything that is measured is the node that nexpathd runs; only the ring ports' far sides and
+// the generator are here. One thread.
 
 #include <jansson.h>
 
 #include "rig/rig.h"
 
-enum bench_protocol { BENCH_UDP = 0, BENCH_TCP };
+enum bench_protocol {
+	BENCH_UDP = 0,
+	BENCH_TCP
+};
 
 struct bench_options {
 	enum bench_protocol protocol;
-	uint32_t size;      // bytes of a frame, 64 to 1514, as without its check sequence
+	uint32_t size; // bytes of a frame, 64 to 1514, as without its check sequence
 	uint32_t flows;
-	uint32_t sessions;  // capacity; 0 = what flows need
+	uint32_t sessions; // capacity; 0 = what flows need
 	uint32_t burst;
-	uint64_t packets;   // or connections
+	uint64_t packets; // or connections
 	uint32_t seed;
 	bool huge;
 	bool v6;
 	uint32_t memory_mb;
-	const char *json;   // result file, NULL = none
+	const char *json; // result file, NULL = none
+	uint32_t rate;    // flood: spoofed packets a second
+	uint32_t seconds; // flood: how long
+	bool on_link;     // flood: sources inside the clients' network, not beyond a gateway
 };
 
-// One client-to-target flow that is open. in[d]: its packets as the node receives them from the client
-// (0, on port lan) or the target (1, on port wan).
+// One client-to-target flow that is open. in[d]: its packets as the node receives them from the
+// client (0, on port lan) or the target (1, on port wan).
 struct bench_flow {
 	struct flow_key in[2];
 	uint32_t sequence[2]; // TCP: next to send
 	uint32_t arrived[2];  // TCP: up to where the other side has seen it
 };
 
-enum { BENCH_LAN = 0, BENCH_WAN = 1, BENCH_CLIENTS = 16, BENCH_TARGETS = 16 };
+enum {
+	BENCH_LAN = 0,
+	BENCH_WAN = 1,
+	BENCH_CLIENTS = 16,
+	BENCH_TARGETS = 16
+};
 
 struct bench {
 	struct bench_options options;
@@ -43,14 +54,14 @@ struct bench {
 	struct rig rig;
 	struct bench_flow *flows;
 	uint64_t random;
-	uint64_t cycles;   // spent in turns of the node since bench_measure_start
-	uint64_t packets;  // that the node forwarded in them
+	uint64_t cycles;  // spent in turns of the node since bench_measure_start
+	uint64_t packets; // that the node forwarded in them
 	uint64_t hz;
 	struct stage_stats before[STAGE_COUNT];
 };
 
-// A rig under the bench's configuration: two ring ports, 16 targets, one listener a protocol. Exits with
-// a line on failure.
+// A rig under the bench's configuration: two ring ports, 16 targets, one listener a protocol. Exits
+// with a line on failure.
 void bench_create(struct bench *b, const struct bench_options *options);
 void bench_destroy(struct bench *b);
 
@@ -58,16 +69,16 @@ void bench_destroy(struct bench *b);
 void bench_open_flows(struct bench *b);
 // The client's key of the number-th flow.
 void bench_flow_key(struct bench *b, struct bench_flow *flow, uint32_t number);
-// One frame for each of n flows: sent, forwarded, checked whole on the other side. TCP flags count in the
-// flows' sequence numbers; the target's key is learnt from what the client sent.
+// One frame for each of n flows: sent, forwarded, checked whole on the other side. TCP flags count
+// in the flows' sequence numbers; the target's key is learnt from what the client sent.
 void bench_pass(struct bench *b, struct bench_flow *flows, uint32_t n, unsigned direction,
 	uint8_t tcp_flags);
 // TCP or UDP frame of a flow and direction with payload bytes; key fields only, MACs by rig_send.
 struct frame bench_frame(struct bench *b, const struct bench_flow *flow, unsigned direction,
 	uint8_t tcp_flags, uint32_t payload);
 
-// Turns the node until it has put out `expected` frames in all, or exits after a second without one.
-// Cycles of the turns are added to b->cycles.
+// Turns the node until it has put out `expected` frames in all, or exits after a second without
+// one. Cycles of the turns are added to b->cycles.
 void bench_turn_until(struct bench *b, uint32_t expected);
 
 // Counters of the stages since bench_measure_start, as JSON and as lines on standard output.
@@ -75,11 +86,14 @@ void bench_measure_start(struct bench *b);
 json_t *bench_stages(struct bench *b);
 
 uint32_t bench_random(struct bench *b, uint32_t below);
+// Bytes of resident memory, hugepages included.
+uint64_t bench_resident(void);
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // CPU, isolation, hugepage size, governor, versions and the command (machine.c).
 json_t *bench_machine(int argc, char **argv);
-// Median TSC cycles a packet of dpdk-testpmd macswap over two null ports, one core; 0 when it cannot run.
+// Median TSC cycles a packet of dpdk-testpmd macswap over two null ports, one core; 0 when it
+// cannot run.
 double bench_macswap(void);
 
 // The measurements. Each returns its result object.

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Cycles a TCP connection from its first SYN to its last acknowledgement: seven packets, both directions,
-// a new client port each time, timers and time-wait included, in real time.
+// Cycles a TCP connection from its first SYN to its last acknowledgement: seven packets, both
+// directions, a new client port each time, timers and time-wait included, in real time.
 
 #include "bench/bench.h"
 
-enum { BATCH = 128, WARM_BATCHES = 50, SEQUENCE_STEP = 65536 };
+enum {
+	BATCH = 128,
+	WARM_BATCHES = 50,
+	SEQUENCE_STEP = 65536
+};
 
-// Sequence numbers of a port that comes back are above its last ones, as those of Linux are (RFC 6528).
+// Sequence numbers of a port that comes back are above its last ones, as those of Linux are (RFC
+// 6528).
 static void next_batch(struct bench *b, uint32_t first)
 {
 	for (uint32_t i = 0; i < BATCH; i++) {

@@ -9,7 +9,10 @@
 
 #include "core/clock.h"
 
-enum { OPEN_BATCH = 256, FIRST_CLIENT_PORT = 1024 };
+enum {
+	OPEN_BATCH = 256,
+	FIRST_CLIENT_PORT = 1024
+};
 
 static const uint8_t syn_options[] = {2, 4, 0x05, 0xb4, 1, 3, 3, 14};
 
@@ -40,8 +43,8 @@ static void write_targets(char *out, size_t size, bool v6)
 
 	for (unsigned i = 0; i < BENCH_TARGETS; i++) {
 		at += (size_t)snprintf(out + at, size - at,
-			v6 ? "%s\"[fd00:2::1:%x]:7000\"" : "%s\"10.2.1.%u:7000\"",
-			i ? ", " : "", i + 1);
+			v6 ? "%s\"[fd00:2::1:%x]:7000\"" : "%s\"10.2.1.%u:7000\"", i ? ", " : "",
+			i + 1);
 	}
 }
 
@@ -66,7 +69,7 @@ void bench_create(struct bench *b, const struct bench_options *options)
 	write_targets(targets, sizeof(targets), options->v6);
 	snprintf(text, sizeof(text),
 		"workers = { cpus = \"0\"; burst = %u; memory_mb = %u; sessions = %u; };\n"
-		"ports = ( { name = \"lan\"; device = \"ring\"; address = [\"10.1.0.2/16\", \"fd00:1::2/64\"]; },\n"
+		"ports = ( { name = \"lan\"; device = \"ring\"; address = [\"10.1.0.2/16\", \"fd00:1::2/64\"]; gateway = [\"10.1.0.1\", \"fd00:1::1\"]; },\n"
 		"          { name = \"wan\"; device = \"ring\"; address = [\"10.2.0.2/16\", \"fd00:2::2/64\"]; } );\n"
 		"upstreams = ( { name = \"u\"; targets = [%s]; } );\n"
 		"listeners = ( { name = \"tcp\"; protocol = \"tcp\"; listen = \"*:9000\"; upstream = \"u\"; },\n"
@@ -109,7 +112,7 @@ void bench_turn_until(struct bench *b, uint32_t expected)
 {
 	const struct worker_stats *stats = node_worker_stats(b->rig.node, 0);
 	uint64_t sent = counter_read(&stats->ports[BENCH_LAN].transmit_packets) +
-		counter_read(&stats->ports[BENCH_WAN].transmit_packets);
+			counter_read(&stats->ports[BENCH_WAN].transmit_packets);
 	uint64_t wanted = sent + expected;
 	uint64_t start = clock_cycles();
 	uint64_t now = start;
@@ -118,7 +121,7 @@ void bench_turn_until(struct bench *b, uint32_t expected)
 		rig_turn(&b->rig);
 		now = clock_cycles();
 		sent = counter_read(&stats->ports[BENCH_LAN].transmit_packets) +
-			counter_read(&stats->ports[BENCH_WAN].transmit_packets);
+		       counter_read(&stats->ports[BENCH_WAN].transmit_packets);
 		if (now - start > b->hz)
 			bench_fail("%lu frames did not come out", (unsigned long)(wanted - sent));
 	}
@@ -213,7 +216,8 @@ void bench_open_flows(struct bench *b)
 	for (uint32_t first = 0; first < b->options.flows; first += batch) {
 		struct bench_flow *flows = b->flows + first;
 
-		// The first flows go one by one: their packets wait for next hops, and may overtake.
+		// The first flows go one by one: their packets wait for next hops, and may
+		// overtake.
 		b->neighbours_known = first >= BENCH_CLIENTS + BENCH_TARGETS;
 		batch = b->neighbours_known ? u32_min(OPEN_BATCH, b->options.flows - first) : 1;
 		first_keys(b, first, batch);
@@ -244,15 +248,17 @@ json_t *bench_stages(struct bench *b)
 
 	for (int i = 0; i < STAGE_COUNT; i++) {
 		uint64_t calls = counter_read(&now[i].calls) - counter_read(&b->before[i].calls);
-		uint64_t packets = counter_read(&now[i].packets) - counter_read(&b->before[i].packets);
+		uint64_t packets =
+			counter_read(&now[i].packets) - counter_read(&b->before[i].packets);
 		uint64_t cycles = counter_read(&now[i].cycles) - counter_read(&b->before[i].cycles);
 
 		if (calls == 0)
 			continue;
-		json_array_append_new(stages, json_pack("{s:s, s:I, s:I, s:I, s:f}", "stage",
-			stage_name(i), "calls", (json_int_t)calls, "packets", (json_int_t)packets,
-			"cycles", (json_int_t)cycles, "cycles_per_packet",
-			b->packets ? (double)cycles / (double)b->packets : 0.0));
+		json_array_append_new(
+			stages, json_pack("{s:s, s:I, s:I, s:I, s:f}", "stage", stage_name(i),
+					"calls", (json_int_t)calls, "packets", (json_int_t)packets,
+					"cycles", (json_int_t)cycles, "cycles_per_packet",
+					b->packets ? (double)cycles / (double)b->packets : 0.0));
 	}
 	return stages;
 }

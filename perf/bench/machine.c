@@ -57,7 +57,8 @@ json_t *bench_machine(int argc, char **argv)
 			command + at, sizeof(command) - at, "%s%s", i ? " " : "", argv[i]);
 	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "cpu",
 		cpu_model(model, sizeof(model)), "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN),
-		"isolated", first_line("/sys/devices/system/cpu/isolated", isolated, sizeof(isolated)),
+		"isolated",
+		first_line("/sys/devices/system/cpu/isolated", isolated, sizeof(isolated)),
 		"governor",
 		first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", governor,
 			sizeof(governor)),
@@ -73,7 +74,8 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-// testpmd is told what to do on its standard input and prints its own cycles a packet when it stops.
+// testpmd is told what to do on its standard input and prints its own cycles a packet when it
+// stops.
 static double macswap_once(void)
 {
 	static const char *const command =

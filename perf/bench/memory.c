@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Bytes a session: growth of resident memory, hugepages included, while options.flows sessions open.
+// Bytes a session: growth of resident memory, hugepages included, while options.flows sessions
+// open.
 
 #include "bench/bench.h"
 
@@ -20,7 +21,7 @@ static uint64_t status_kb(const char *key)
 	return value;
 }
 
-static uint64_t resident(void)
+uint64_t bench_resident(void)
 {
 	return (status_kb("VmRSS:") + status_kb("HugetlbPages:")) * 1024;
 }
@@ -33,10 +34,10 @@ json_t *bench_memory(const struct bench_options *options)
 	// The generator's own table must not be counted: touch it first.
 	memset(b.flows, 1, options->flows * sizeof(*b.flows));
 	memset(b.flows, 0, options->flows * sizeof(*b.flows));
-	uint64_t before = resident();
+	uint64_t before = bench_resident();
 
 	bench_open_flows(&b);
-	uint64_t after = resident();
+	uint64_t after = bench_resident();
 	uint64_t sessions = node_sessions(b.rig.node);
 
 	if (sessions != options->flows)

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Cycles a packet of established sessions, both directions, flows in random order, every output checked.
+// Cycles a packet of established sessions, both directions, flows in random order, every output
+// checked.
 
 #include "bench/bench.h"
 
-enum { BATCH = 512, HEADERS_UDP_V4 = 42, HEADERS_TCP_V4 = 54, V6_EXTRA = 20 };
+enum {
+	BATCH = 512,
+	HEADERS_UDP_V4 = 42,
+	HEADERS_TCP_V4 = 54,
+	V6_EXTRA = 20
+};
 
 struct sent {
 	uint32_t flow;
@@ -14,7 +20,7 @@ struct sent {
 static uint32_t payload_of(const struct bench_options *o)
 {
 	uint32_t headers = (o->protocol == BENCH_TCP ? HEADERS_TCP_V4 : HEADERS_UDP_V4) +
-		(o->v6 ? V6_EXTRA : 0);
+			   (o->v6 ? V6_EXTRA : 0);
 
 	return o->size > headers ? o->size - headers : 0;
 }
@@ -40,8 +46,7 @@ static void check_one(struct bench *b, const struct sent *sent, uint32_t payload
 {
 	static uint8_t bytes[FRAME_BYTES_MAX];
 	const struct bench_flow *flow = &b->flows[sent->flow];
-	uint32_t length = rig_receive(
-		&b->rig, sent->direction == 0 ? BENCH_WAN : BENCH_LAN, bytes);
+	uint32_t length = rig_receive(&b->rig, sent->direction == 0 ? BENCH_WAN : BENCH_LAN, bytes);
 	const struct flow_key *back = &flow->in[!sent->direction];
 	struct packet p;
 
@@ -87,12 +92,13 @@ json_t *bench_pipeline(const struct bench_options *options)
 	while (b.packets < options->packets)
 		run_batch(&b, payload);
 	double cycles = (double)b.cycles / (double)b.packets;
-	json_t *result = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:f, s:f, s:o}", "measurement",
-		"pipeline", "protocol", options->protocol == BENCH_TCP ? "tcp" : "udp", "family",
-		options->v6 ? 6 : 4, "frame_bytes", options->size, "flows", options->flows, "burst",
-		options->burst, "packets", (json_int_t)b.packets, "cycles_per_packet", cycles,
-		"million_packets_per_second", (double)b.hz / cycles / 1e6, "stages",
-		bench_stages(&b));
+	json_t *result =
+		json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:f, s:f, s:o}", "measurement",
+			"pipeline", "protocol", options->protocol == BENCH_TCP ? "tcp" : "udp",
+			"family", options->v6 ? 6 : 4, "frame_bytes", options->size, "flows",
+			options->flows, "burst", options->burst, "packets", (json_int_t)b.packets,
+			"cycles_per_packet", cycles, "million_packets_per_second",
+			(double)b.hz / cycles / 1e6, "stages", bench_stages(&b));
 
 	bench_destroy(&b);
 	return result;

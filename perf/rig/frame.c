@@ -115,5 +115,5 @@ bool frame_read(const uint8_t *bytes, uint32_t length, struct packet *out)
 	struct checksum_span span = {bytes, length};
 
 	return parse((uint8_t *)(uintptr_t)bytes, length, out) &&
-		packet_checksum_verify(out, &span, 1, false) == PARSE_OK;
+	       packet_checksum_verify(out, &span, 1, false) == PARSE_OK;
 }

@@ -9,20 +9,22 @@
 struct frame {
 	struct mac_address source_mac;
 	struct mac_address destination_mac;
-	uint16_t vlan;            // 0 = untagged
-	struct flow_key key;      // addresses, ports, protocol
-	uint8_t hop_limit;        // 0 = 64
+	uint16_t vlan;       // 0 = untagged
+	struct flow_key key; // addresses, ports, protocol
+	uint8_t hop_limit;   // 0 = 64
 	uint8_t tcp_flags;
-	uint32_t sequence;        // host order
+	uint32_t sequence; // host order
 	uint32_t acknowledgement;
 	uint16_t window;
-	const uint8_t *options;   // TCP options, a multiple of four bytes
+	const uint8_t *options; // TCP options, a multiple of four bytes
 	uint8_t options_length;
-	uint32_t payload;         // bytes; payload byte i is (seed + i) & 0xff
+	uint32_t payload; // bytes; payload byte i is (seed + i) & 0xff
 	uint8_t seed;
 };
 
-enum { FRAME_BYTES_MAX = 65535 + 18 };
+enum {
+	FRAME_BYTES_MAX = 65535 + 18
+};
 
 // Writes the frame to out (FRAME_BYTES_MAX of room); returns its length in bytes.
 uint32_t frame_write(const struct frame *frame, uint8_t *out);

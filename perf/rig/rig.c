@@ -17,9 +17,10 @@
 int rig_eal_init(bool huge, uint32_t memory_mb)
 {
 	char memory[16];
-	// Without hugepages DPDK's memory is of the legacy kind, which --in-memory does not go with.
-	char *arguments[] = {"rig", "--no-pci", "--no-telemetry", "--log-level", "*:error", "-l", "0",
-		"-m", memory, huge ? "--in-memory" : "--no-shconf", "--no-huge"};
+	// Without hugepages DPDK's memory is of the legacy kind, which --in-memory does not go
+	// with.
+	char *arguments[] = {"rig", "--no-pci", "--no-telemetry", "--log-level", "*:error", "-l",
+		"0", "-m", memory, huge ? "--in-memory" : "--no-shconf", "--no-huge"};
 	int count = (int)nx_array_size(arguments) - (huge ? 1 : 0);
 
 	snprintf(memory, sizeof(memory), "%u", memory_mb);
@@ -73,8 +74,8 @@ static int publish(struct rig *rig, const struct config *config)
 		.port_index = port_index,
 		.resolve = resolve_nothing,
 	};
-	int status = snapshot_compile(
-		&input, rig->slots, &snapshot, rig->error, sizeof(rig->error));
+	int status =
+		snapshot_compile(&input, rig->slots, &snapshot, rig->error, sizeof(rig->error));
 
 	if (status != 0)
 		return status;
@@ -96,8 +97,8 @@ static int open_ports(struct rig *rig)
 
 		snprintf(request.name, sizeof(request.name), "%s", ports[i].name);
 		snprintf(request.device, sizeof(request.device), "%s", ports[i].device);
-		int status = node_port_add(
-			rig->node, &request, &index, rig->error, sizeof(rig->error));
+		int status =
+			node_port_add(rig->node, &request, &index, rig->error, sizeof(rig->error));
 
 		if (status != 0)
 			return status;

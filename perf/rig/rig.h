@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// A node under a configuration text, turned by hand, with the far sides of its `ring` ports at hand:
-// what the pipeline tests and nexpath-bench drive. The node is the one nexpathd runs; only its ports and
-// its clock are ours. Each far side is a station that answers ARP and neighbour discovery for every
-// address that is asked for. One thread.
+// A node under a configuration text, turned by hand, with the far sides of its `ring` ports at
+// hand: what the pipeline tests and nexpath-bench drive. The node is the one nexpathd runs; only
+// its ports and its clock are ours. Each far side is a station that answers ARP and neighbour
+// discovery for every address that is asked for. One thread.
 
 #include "pipeline/node.h"
 #include "rig/frame.h"
@@ -12,7 +12,9 @@
 struct config;
 struct slot_map;
 
-enum { RIG_STASH = 4096 };
+enum {
+	RIG_STASH = 4096
+};
 
 // Frames that came out of a port while the rig settled, oldest first.
 struct rig_stash {
@@ -26,9 +28,10 @@ struct rig {
 	struct config *config;
 	struct slot_map *slots;
 	uint64_t generation;
-	usec_t now;                  // virtual time; advanced by the caller
+	usec_t now; // virtual time; advanced by the caller
 	struct buffer_source *buffers;
-	struct rig_stash *stash;     // by port
+	struct rig_stash *stash;                               // by port
+	bool (*station_has)(const struct ip_address *address); // NULL: any address has a station
 	char error[512];
 };
 
@@ -57,12 +60,13 @@ void rig_pass_time(struct rig *a, struct rig *b, usec_t duration);
 struct mac_address rig_station_mac(uint16_t port);
 struct mac_address rig_port_mac(struct rig *rig, uint16_t port);
 
-// Puts a frame where the port receives (its MAC addresses are filled in); false when there is no room.
+// Puts a frame where the port receives (its MAC addresses are filled in); false when there is no
+// room.
 bool rig_send(struct rig *rig, uint16_t port, struct frame *frame);
 bool rig_send_bytes(struct rig *rig, uint16_t port, const uint8_t *bytes, uint32_t length);
 
-// Takes the next frame that the node sent on the port, ARP and ND aside (these are answered); copies it to
-// bytes. Returns its length, 0 when there is none.
+// Takes the next frame that the node sent on the port, ARP and ND aside (these are answered);
+// copies it to bytes. Returns its length, 0 when there is none.
 uint32_t rig_receive(struct rig *rig, uint16_t port, uint8_t bytes[FRAME_BYTES_MAX]);
 
 // Sum of a drop reason over all workers.

@@ -7,7 +7,11 @@
 #include "pkt/arp.h"
 #include "pkt/nd.h"
 
-enum { ETHERNET_BYTES = 14, VLAN_TAG_BYTES = 4, ETHERTYPE_AT = 12 };
+enum {
+	ETHERNET_BYTES = 14,
+	VLAN_TAG_BYTES = 4,
+	ETHERTYPE_AT = 12
+};
 
 struct mac_address rig_station_mac(uint16_t port)
 {
@@ -64,6 +68,11 @@ static void answer_nd(struct rig *rig, uint16_t port, const uint8_t *bytes, uint
 		return; // no room: the node asks again
 }
 
+static bool has(const struct rig *rig, const struct ip_address *address)
+{
+	return !rig->station_has || rig->station_has(address);
+}
+
 bool station_answer(struct rig *rig, uint16_t port, const uint8_t *bytes, uint32_t length)
 {
 	struct arp_message arp;
@@ -79,7 +88,7 @@ bool station_answer(struct rig *rig, uint16_t port, const uint8_t *bytes, uint32
 	if (type == be16_from_host(0x0806)) {
 		if (arp_parse(bytes + l2, length - l2, &arp) == ARP_PARSED &&
 			arp.operation == ARP_REQUEST && !ip_address_is_unspecified(&arp.sender) &&
-			!ip_address_equal(&arp.sender, &arp.target))
+			!ip_address_equal(&arp.sender, &arp.target) && has(rig, &arp.target))
 			answer_arp(rig, port, bytes, l2, &arp);
 		return true;
 	}
@@ -87,7 +96,7 @@ bool station_answer(struct rig *rig, uint16_t port, const uint8_t *bytes, uint32
 		return false;
 	if (nd_parse(bytes + l2, length - l2, 40, &nd) != ND_PARSED)
 		return false;
-	if (!nd.advertisement && !ip_address_is_unspecified(&nd.source))
+	if (!nd.advertisement && !ip_address_is_unspecified(&nd.source) && has(rig, &nd.target))
 		answer_nd(rig, port, bytes, l2, &nd);
 	return true;
 }
