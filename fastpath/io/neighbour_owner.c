@@ -10,6 +10,7 @@ enum {
 	INACTIVE = UINT16_MAX,
 };
 #define SCAN_PERIOD (1 * USEC_PER_SECOND)
+#define TIMER_GRAIN (10 * USEC_PER_MILLISECOND)
 #define STALE_POLL  (1 * USEC_PER_SECOND)
 // No reader spans this between finding a slot and comparing its key.
 #define RETIRED_TIME (1 * USEC_PER_SECOND)
@@ -78,8 +79,11 @@ static struct neighbour *entry(struct neighbour_owner *o, uint32_t slot)
 	return &o->config.table->entries[slot];
 }
 
+// Times are rounded up: however many entries there are, few moments a second have anything due.
 static void timer_set(struct neighbour_owner *o, uint32_t slot, usec_t due)
 {
+	due = (due + TIMER_GRAIN - 1) / TIMER_GRAIN * TIMER_GRAIN;
+
 	uint16_t at = o->position[slot];
 
 	if (at == INACTIVE) {

@@ -28,6 +28,15 @@ bool icmp_type_is_error(bool v6, uint8_t type)
 	}
 }
 
+// Redirects concern one link, source quench is dead (RFC 6633), unknown types mean nothing here.
+static bool is_about_session(bool v6, uint8_t type)
+{
+	if (v6)
+		return type >= ICMP6_UNREACHABLE && type <= ICMP6_PARAMETER_PROBLEM;
+	return type == ICMP4_UNREACHABLE || type == ICMP4_TIME_EXCEEDED ||
+	       type == ICMP4_PARAMETER_PROBLEM;
+}
+
 static enum icmp_error_verdict quote_ipv4(
 	struct cursor *c, const uint8_t *header, struct icmp_quote *q)
 {
@@ -121,7 +130,7 @@ enum icmp_error_verdict icmp_error_parse(
 		return ICMP_ERROR_TRUNCATED;
 	q.type = packet->data[packet->l4];
 	q.code = packet->data[packet->l4 + 1];
-	if (!icmp_type_is_error(v6, q.type))
+	if (!is_about_session(v6, q.type))
 		return ICMP_ERROR_IS_NOT_ONE;
 
 	struct cursor c = {packet->data + packet->l4 + ICMP_HEADER_BYTES, packet->data + end};

@@ -43,9 +43,9 @@ bool icmp_type_is_error(bool v6, uint8_t type);
 
 enum icmp_error_verdict {
 	ICMP_ERROR_PARSED = 0,
-	ICMP_ERROR_IS_NOT_ONE,         // not an ICMP error message
-	ICMP_ERROR_TRUNCATED,          // the quoted packet ends before its ports
-	ICMP_ERROR_QUOTE_MALFORMED,    // quoted header impossible, or of the other family
+	ICMP_ERROR_IS_NOT_ONE,      // not an error that a session can have: no error, or a redirect
+	ICMP_ERROR_TRUNCATED,       // the quoted packet ends before its ports
+	ICMP_ERROR_QUOTE_MALFORMED, // quoted header impossible, or of the other family
 	ICMP_ERROR_QUOTE_HAS_NO_PORTS, // quoted packet is neither TCP nor UDP, or a later fragment
 };
 

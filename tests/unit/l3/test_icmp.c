@@ -222,6 +222,7 @@ static void damaged_quotes_are_refused(void **state)
 		uint8_t value;
 		enum icmp_error_verdict verdict;
 	} damage[] = {
+		{34, 5, ICMP_ERROR_IS_NOT_ONE},         // redirect
 		{34, 8, ICMP_ERROR_IS_NOT_ONE},         // echo
 		{42, 0x65, ICMP_ERROR_QUOTE_MALFORMED}, // version 6
 		{42, 0x44, ICMP_ERROR_QUOTE_MALFORMED}, // header of 16 bytes

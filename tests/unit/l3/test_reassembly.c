@@ -266,7 +266,8 @@ static void sixty_four_kilobytes_in_eight_byte_fragments(void **state)
 	random_state = 2;
 	for (uint32_t i = 0; i < 2; i++) {
 		b->v6 = i & 1;
-		round_trip(b, 65515, 16, i, true);
+		// With its header each is as long as a frame may be.
+		round_trip(b, b->v6 ? 65495 : 65515, 16, i, true);
 	}
 	bench_destroy(b);
 }
