@@ -97,8 +97,11 @@ static uint16_t af_packet_receive(
 
 	if (ready == 0)
 		return 0;
-	// An error that the socket kept (interface down) is read by this call and gone.
+	// An error that the socket kept is read by this call and gone: the interface went down, or
+	// the header has no words for a frame, which is then lost.
 	got = recvmmsg(q->fd, q->receive, ready, MSG_DONTWAIT, NULL);
+	if (nx_unlikely(got < 0 && errno == EINVAL))
+		counter_add(&q->counts.malformed, 1);
 	for (int i = 0; i < got; i++) {
 		struct buffer *b = frame_take(q, (uint16_t)i);
 
