@@ -101,7 +101,9 @@ static enum drop_reason find_ways(struct opening *o)
 
 static void evict_unanswered(struct flow_engine *engine, uint32_t index, usec_t now)
 {
-	stats_drop(engine->config.stats, DROP_SESSION_EVICTED);
+	// A UDP exchange that had its reply lost nothing.
+	if (engine_session(engine, index)->tracker.state < SESSION_ESTABLISHED)
+		stats_drop(engine->config.stats, DROP_SESSION_EVICTED);
 	session_end(engine, index, SESSION_END_EVICTED, now);
 }
 

@@ -34,8 +34,8 @@ static void leave_unanswered(struct flow_engine *engine, struct session *s)
 		pool_list_remove(engine, session_port_pool(engine, s), index);
 	if (s->flags & SESSION_COUNTED_SOURCE)
 		source_limit_put(&engine->sources, &s->leg[0].key.source);
+	s->leg[1].bytes = session_target_bytes(s);
 	s->flags = (s->flags & ~SESSION_COUNTED_SOURCE) | SESSION_IS_ANSWERED;
-	s->leg[1].bytes = 0;
 	s->last = 0;
 	s->round_trip_us = 0;
 	counter_sub(&engine->config.stats->sessions_unanswered, 1);
@@ -45,12 +45,38 @@ void session_answered(struct flow_engine *engine, struct session *s, usec_t now)
 {
 	usec_t round_trip = now - s->opened;
 
+	if (!session_is_tcp(s))
+		round_trip = *session_udp_round_trip(s);
 	leave_unanswered(engine, s);
 	s->last = session_tick(now);
 	s->round_trip_us = (uint32_t)u64_min(round_trip ? round_trip : 1, UINT32_MAX);
 	if (!(s->flags & SESSION_TARGET_REPLIED))
 		counter_add(&target_stats(engine, s)->answered, 1);
 	s->flags |= SESSION_TARGET_REPLIED;
+}
+
+void session_replied(struct flow_engine *engine, const struct snapshot *snapshot, struct session *s,
+	uint32_t payload, usec_t now)
+{
+	usec_t idle;
+
+	if (!(s->flags & SESSION_TARGET_REPLIED)) {
+		s->flags |= SESSION_TARGET_REPLIED;
+		s->tracker.state = SESSION_ESTABLISHED;
+		*session_udp_round_trip(s) = (uint32_t)u64_min(now - s->opened, UINT32_MAX);
+		counter_add(&target_stats(engine, s)->answered, 1);
+		// A resolver may have many such sessions.
+		if (s->flags & SESSION_COUNTED_SOURCE)
+			source_limit_put(&engine->sources, &s->leg[0].key.source);
+		s->flags &= ~SESSION_COUNTED_SOURCE;
+	}
+	if (s->leg[1].packets >= SESSION_UDP_CONFIRMED) {
+		session_answered(engine, s, now);
+		return;
+	}
+	*session_udp_bytes(s) += payload;
+	idle = session_silence_allowed(s, snapshot);
+	wheel_arm(&engine->wheel, index_of(engine, s), now + u64_min(idle, SESSION_RECHECK));
 }
 
 void session_connect_failed(struct flow_engine *engine, struct session *s, usec_t now)
@@ -82,7 +108,6 @@ void session_describe(const struct flow_engine *engine, uint32_t index, enum ses
 	const struct flow_key *target = &s->leg[1].key;
 	bool is_live =
 		(s->flags & (SESSION_IS_ANSWERED | SESSION_IS_LINGERING)) == SESSION_IS_ANSWERED;
-	bool is_answered = s->flags & SESSION_IS_ANSWERED;
 
 	*out = (struct session_record){
 		.id = (uint64_t)engine->config.worker << 56 | (uint64_t)s->generation << 32 | index,
@@ -104,9 +129,9 @@ void session_describe(const struct flow_engine *engine, uint32_t index, enum ses
 		.opened = s->opened,
 		.last_packet = is_live ? session_last_packet(s, now) : s->opened,
 		.packets = {session_packets(&s->leg[0]), session_packets(&s->leg[1])},
-		.bytes = {s->leg[0].bytes, is_answered ? s->leg[1].bytes : 0},
+		.bytes = {s->leg[0].bytes, session_target_bytes(s)},
 		.retransmissions = {s->tracker.retransmissions[0], s->tracker.retransmissions[1]},
-		.round_trip_us = is_live ? s->round_trip_us : 0,
+		.round_trip_us = session_round_trip_us(s),
 	};
 }
 

@@ -3,8 +3,6 @@
 
 // The engine from inside: what its files share. Private to flow/.
 
-#include <netinet/in.h>
-
 #include "core/pool.h"
 #include "core/wheel.h"
 #include "flow/balance.h"
@@ -75,11 +73,6 @@ static inline struct session *engine_session(const struct flow_engine *engine, u
 	return pool_at(&engine->sessions, index);
 }
 
-static inline bool session_is_tcp(const struct session *s)
-{
-	return s->leg[0].key.protocol == IPPROTO_TCP;
-}
-
 // Finds the session and direction of a key as it arrives; FLOW_REFERENCE_NONE if there is none.
 uint32_t engine_find(const struct flow_engine *engine, const struct flow_key *key, uint32_t hash);
 
@@ -91,6 +84,11 @@ enum flow_verdict session_open(struct flow_engine *engine, const struct snapshot
 // end.c
 // Takes a session out of the lists of the unanswered: its target answered, or it is over.
 void session_answered(struct flow_engine *engine, struct session *s, usec_t now);
+// A reply to a UDP session whose client has not sent since: anyone may have sent the first datagram
+// in its name, so the session stays among the unanswered, with its listener's idle timeout, until
+// the client sends again or the target has sent a lot.
+void session_replied(struct flow_engine *engine, const struct snapshot *snapshot, struct session *s,
+	uint32_t payload, usec_t now);
 // A finished session stays to catch stray packets, but lends its port and place to new ones.
 void session_linger(struct flow_engine *engine, uint32_t index, enum session_end why, usec_t now);
 // Ends and frees a session; with resets where an end may still hold the connection.

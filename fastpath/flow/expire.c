@@ -18,10 +18,19 @@ usec_t session_silence_allowed(const struct session *s, const struct snapshot *s
 	}
 }
 
-static void expire_unanswered(struct flow_engine *engine, uint32_t index, usec_t now)
+static void expire_unanswered(
+	struct flow_engine *engine, const struct snapshot *snapshot, uint32_t index, usec_t now)
 {
 	struct session *s = engine_session(engine, index);
 
+	if (!session_is_tcp(s) && (s->flags & SESSION_TARGET_REPLIED)) {
+		// Armed anew by each reply; a longer timeout than the timer's ends at eviction.
+		if (session_silence_allowed(s, snapshot) <= SESSION_RECHECK)
+			session_end(engine, index, SESSION_END_IDLE, now);
+		else
+			wheel_arm(&engine->wheel, index, now + SESSION_RECHECK);
+		return;
+	}
 	if (session_is_tcp(s))
 		counter_add(&engine->config.stats->tcp_handshake_timeouts, 1);
 	// A target that sent its SYN-ACK is well: it is the client that went away.
@@ -42,7 +51,7 @@ static void expire(
 		return;
 	}
 	if (!(s->flags & SESSION_IS_ANSWERED)) {
-		expire_unanswered(engine, index, now);
+		expire_unanswered(engine, snapshot, index, now);
 		return;
 	}
 	allowed = session_silence_allowed(s, snapshot);

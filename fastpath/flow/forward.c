@@ -254,9 +254,11 @@ enum flow_verdict flow_engine_forward(
 		return verdict;
 	if (p->kind == PACKET_TCP)
 		return forward_tcp(engine, snapshot, s, p, now);
-	if (nx_unlikely(p->direction == 1 && !(s->flags & SESSION_IS_ANSWERED))) {
-		s->tracker.state = SESSION_ESTABLISHED;
-		session_answered(engine, s, now);
+	if (nx_unlikely(!(s->flags & SESSION_IS_ANSWERED))) {
+		if (p->direction == 1)
+			session_replied(engine, snapshot, s, packet_payload_length(p), now);
+		else if (s->flags & SESSION_TARGET_REPLIED)
+			session_answered(engine, s, now);
 	}
 	return pass(engine, s, p, now);
 }

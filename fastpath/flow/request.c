@@ -57,6 +57,9 @@ bool flow_engine_request(struct flow_engine *engine, const struct snapshot *snap
 
 	nx_debug_on(request->kind != CONTROL_LIST && request->kind != CONTROL_COUNT &&
 		    request->kind != CONTROL_KILL);
+	// An id tells where its session is.
+	if (request->filter.id != 0 && request->cursor < (uint32_t)request->filter.id)
+		request->cursor = (uint32_t)request->filter.id;
 	for (; request->cursor < engine->sessions.touched; request->cursor++) {
 		if (is_list && request->count == request->limit) {
 			request->more = true;
@@ -66,6 +69,8 @@ bool flow_engine_request(struct flow_engine *engine, const struct snapshot *snap
 			return false;
 		if (matches(engine, request->cursor, request, now))
 			act(engine, snapshot, request, request->cursor, now);
+		if (request->filter.id != 0)
+			break;
 	}
 	request->more = false;
 	return true;

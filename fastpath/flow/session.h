@@ -5,6 +5,8 @@
 // from the target, line 2 to both. Keys live here once; the flow table refers to (session,
 // direction) in 8 bytes. Private to flow/.
 
+#include <netinet/in.h>
+
 #include "core/base.h"
 #include "flow/tracker.h"
 #include "pkt/packet.h"
@@ -48,7 +50,7 @@ static_assert(sizeof(struct session_leg) == 64);
 struct nx_aligned_line session {
 	struct session_leg leg[2]; // lines 0 and 1
 	// Line 2.
-	struct tracker tracker; // 40 bytes; of UDP only the state
+	struct tracker tracker; // 40 bytes; of UDP the state, and what is below
 	uint64_t opened : 48;   // usec_t
 	uint64_t listener : 16; // slots
 	union {
@@ -92,4 +94,44 @@ static inline struct flow_key flow_key_reverse(const struct flow_key *key)
 		.destination_port = key->source_port,
 		.protocol = key->protocol,
 	};
+}
+
+enum {
+	// So many packets from the target confirm a UDP session whose client only listens.
+	SESSION_UDP_CONFIRMED = 16
+};
+
+// Until a UDP session is confirmed its links lie where these are kept later, and the tracker is
+// unused.
+static inline uint32_t *session_udp_bytes(struct session *s)
+{
+	return &s->tracker.side[1].end;
+}
+
+static inline uint32_t *session_udp_round_trip(struct session *s)
+{
+	return &s->tracker.side[1].limit;
+}
+
+static inline bool session_is_tcp(const struct session *s)
+{
+	return s->leg[0].key.protocol == IPPROTO_TCP;
+}
+
+// Transport payload that the target sent.
+static inline uint64_t session_target_bytes(const struct session *s)
+{
+	if (s->flags & SESSION_IS_ANSWERED)
+		return s->leg[1].bytes;
+	return session_is_tcp(s) ? 0 : s->tracker.side[1].end;
+}
+
+// Of the handshake or the first exchange; 0 while unknown, and once the session is over.
+static inline uint32_t session_round_trip_us(const struct session *s)
+{
+	if (s->flags & SESSION_IS_LINGERING)
+		return 0;
+	if (s->flags & SESSION_IS_ANSWERED)
+		return s->round_trip_us;
+	return session_is_tcp(s) ? 0 : s->tracker.side[1].limit;
 }

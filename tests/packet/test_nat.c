@@ -92,10 +92,12 @@ static void udp_is_translated_both_ways(void **state)
 		out = send_ok(w, &reply);
 		assert_true(flow_key_equal(&out.key, &back));
 		assert_int_equal(out.egress, 0);
-		assert_int_equal(counter_read(&w->stats->sessions_unanswered), 0);
+		assert_int_equal(counter_read(&w->stats->sessions_unanswered), 1);
 		assert_int_equal(counter_read(&w->stats->listeners[WORLD_UDP].packets[0]), 1);
 		assert_int_equal(counter_read(&w->stats->listeners[WORLD_UDP].packets[1]), 1);
 		assert_int_equal(counter_read(&w->stats->listeners[WORLD_UDP].bytes[1]), 208);
+		send_ok(w, &p); // the client has heard the reply
+		assert_int_equal(counter_read(&w->stats->sessions_unanswered), 0);
 		assert_int_equal(world_destroy(w), 0);
 	}
 }
@@ -115,6 +117,47 @@ static void udp_session_ends_when_idle(void **state)
 	world_wait(w, 31 * USEC_PER_SECOND);
 	assert_int_equal(world_sessions(w), 0);
 	assert_int_equal(w->reset_count, 0);
+	assert_int_equal(world_destroy(w), 0);
+}
+
+static void udp_exchange_keeps_the_idle_timeout_and_its_bytes(void **state)
+{
+	struct world *w = new_world();
+	struct world_packet p = from_client(0, IPPROTO_UDP, 5000);
+	struct world_outcome out = send_ok(w, &p);
+	struct world_packet reply = reply_to(&out, IPPROTO_UDP);
+
+	flow_engine_log(w->engine, 1);
+	for (int i = 0; i < 3; i++) {
+		world_wait(w, 9 * USEC_PER_SECOND);
+		send_ok(w, &reply);
+	}
+	world_wait(w, 29 * USEC_PER_SECOND);
+	assert_int_equal(world_sessions(w), 1);
+	world_wait(w, 2 * USEC_PER_SECOND);
+	assert_int_equal(world_sessions(w), 0);
+	assert_int_equal(w->record_count, 1);
+	assert_int_equal(w->records[0].end, SESSION_END_IDLE);
+	assert_int_equal(w->records[0].bytes[0], 100);
+	assert_int_equal(w->records[0].bytes[1], 600);
+	assert_int_equal(w->event_count, 0);
+	assert_int_equal(world_destroy(w), 0);
+}
+
+static void stream_from_the_target_confirms_a_udp_session(void **state)
+{
+	struct world *w = new_world();
+	struct world_packet p = from_client(0, IPPROTO_UDP, 5000);
+	struct world_outcome out = send_ok(w, &p);
+	struct world_packet reply = reply_to(&out, IPPROTO_UDP);
+
+	for (int i = 0; i < 100; i++)
+		send_ok(w, &reply);
+	assert_int_equal(counter_read(&w->stats->sessions_unanswered), 0);
+	flow_engine_log(w->engine, 1);
+	world_wait(w, 31 * USEC_PER_SECOND);
+	assert_int_equal(w->records[0].packets[1], 100);
+	assert_int_equal(w->records[0].bytes[1], 20000);
 	assert_int_equal(world_destroy(w), 0);
 }
 
@@ -419,6 +462,13 @@ static void list_goes_on_from_its_cursor(void **state)
 	assert_true(ip_prefix_parse("10.1.0.0/24", &count.filter.client));
 	assert_true(flow_engine_request(w->engine, &w->snapshot, &count, w->now, 100));
 	assert_int_equal(count.count, 10);
+	list.count = 0;
+	list.cursor = 0;
+	list.filter.id = records[1].id;
+	assert_true(flow_engine_request(w->engine, &w->snapshot, &list, w->now, 1));
+	assert_int_equal(list.count, 1);
+	assert_int_equal(records[0].id, list.filter.id);
+	assert_false(list.more);
 	count.count = 0;
 	count.cursor = 0;
 	assert_true(ip_prefix_parse("10.3.0.0/24", &count.filter.client));
@@ -498,6 +548,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(udp_is_translated_both_ways),
 		T(udp_session_ends_when_idle),
+		T(udp_exchange_keeps_the_idle_timeout_and_its_bytes),
+		T(stream_from_the_target_confirms_a_udp_session),
 		T(udp_session_with_timeout_zero_never_ends),
 		T(unanswered_udp_ends_soon_and_is_told),
 		T(events_are_rate_limited_and_carry_their_count),

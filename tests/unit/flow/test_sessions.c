@@ -95,6 +95,30 @@ static void flood_leaves_answered_sessions_and_new_connections_alone(void **stat
 	}
 }
 
+// The target answers every datagram of the flood: still, no one proved to be there.
+static void answered_flood_has_no_more_than_its_share(void **state)
+{
+	struct world *w = new_world(1024);
+
+	for (uint32_t n = 0; n < 700; n++)
+		connect_nth(w, n);
+	for (uint32_t n = 0; n < 20000; n++) {
+		struct world_packet p = from_client(false, 100000 + n);
+		struct world_outcome out = world_send(w, &p);
+		struct world_packet reply = reply_to(&out);
+
+		assert_int_equal(out.verdict, FLOW_FORWARD);
+		assert_int_equal(world_send(w, &reply).verdict, FLOW_FORWARD);
+		w->now += 5;
+	}
+	assert_int_equal(counter_read(&w->stats->sessions_unanswered), 256);
+	assert_int_equal(counter_read(&w->stats->drops[DROP_SESSION_EVICTED]), 0);
+	for (uint32_t n = 0; n < 700; n++)
+		assert_true(is_alive(w, n));
+	connect_nth(w, 999);
+	assert_int_equal(world_destroy(w), 0);
+}
+
 static void unanswered_are_evicted_oldest_first(void **state)
 {
 	struct world *w = new_world(64);
@@ -299,6 +323,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(flood_leaves_answered_sessions_and_new_connections_alone),
+		T(answered_flood_has_no_more_than_its_share),
 		T(unanswered_are_evicted_oldest_first),
 		T(one_source_has_a_quarter_of_the_unanswered),
 		T(full_table_takes_no_answered_session_back),
