@@ -3,7 +3,7 @@
 // fragments. Each frame is one byte of flags, one of length, and its bytes; flags choose the port,
 // whether time passes, whether link header and addresses are made to fit, and whether a packet is
 // put to wait.
-#include "../../unit/l3/rig.h"
+#include "tests/unit/l3/rig.h"
 
 #include <assert.h>
 
