@@ -57,12 +57,34 @@ static void fault_put(struct config_faults *faults, bool warning, const struct t
 	text_fit(fault->hint, sizeof(fault->hint), hint, strlen(hint));
 }
 
+// Whether a fault would find a place: a text with thousands of them is not to cost their
+// formatting.
+static bool has_place(const struct config_faults *faults, bool warning)
+{
+	if (faults->count < FAULTS_MAX)
+		return true;
+	for (uint32_t i = 0; !warning && i < FAULTS_MAX; i++)
+		if (faults->items[i].warning)
+			return true;
+	return false;
+}
+
+static void fault_count(struct config_faults *faults, bool warning)
+{
+	faults->dropped++;
+	faults->errors += !warning;
+}
+
 void fault_add(struct config_faults *faults, const struct text_place *place, const char *path,
 	const char *format, ...)
 {
 	char line[2 * FAULT_TEXT_BYTES];
 	va_list arguments;
 
+	if (!has_place(faults, false)) {
+		fault_count(faults, false);
+		return;
+	}
 	va_start(arguments, format);
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
@@ -75,6 +97,10 @@ void fault_warn(struct config_faults *faults, const struct text_place *place, co
 	char line[2 * FAULT_TEXT_BYTES];
 	va_list arguments;
 
+	if (!has_place(faults, true)) {
+		fault_count(faults, true);
+		return;
+	}
 	va_start(arguments, format);
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);

@@ -119,6 +119,44 @@ static void check_workers(const struct checking *c)
 	}
 }
 
+// Bounds that no list has by itself. Checked first: what follows compares every entry with every
+// other.
+static bool check_counts(const struct checking *c)
+{
+	const struct config *config = c->config;
+	const struct text_place whole = {.file = config->root->place.file, .line = 1};
+	uint32_t netifs = config->ports.count;
+	uint32_t targets = 0;
+
+	for (uint32_t i = 0; i < config->ports.count; i++)
+		netifs += config_ports(config)[i].vlans.count;
+	for (uint32_t i = 0; i < config->upstreams.count; i++)
+		targets += config_upstreams(config)[i].targets.count;
+	if (netifs > MAX_NETIFS)
+		fault_add(c->faults, &whole, "ports", "%u ports and VLANs in all" HINT "at most %d",
+			netifs, MAX_NETIFS);
+	// Each address makes a network, and routes share their table with these.
+	if (c->own.count > MAX_ADDRESSES / 4)
+		fault_add(c->faults, &whole, "ports", "%u own addresses in all" HINT "at most %d",
+			c->own.count, MAX_ADDRESSES / 4);
+	// Half of the slots are for targets that still have sessions, and for names with several
+	// addresses.
+	if (targets > MAX_TARGETS / 2)
+		fault_add(c->faults, &whole, "upstreams", "%u targets in all" HINT "at most %d",
+			targets, MAX_TARGETS / 2);
+	return netifs <= MAX_NETIFS && c->own.count <= MAX_ADDRESSES / 4 &&
+	       targets <= MAX_TARGETS / 2;
+}
+
+static void check_all(const struct checking *c)
+{
+	check_workers(c);
+	check_ports(c);
+	check_routes(c);
+	check_upstreams(c);
+	check_listeners(c);
+}
+
 int config_validate(struct config *config, struct config_faults *faults)
 {
 	struct checking c = {.config = config, .faults = faults};
@@ -127,11 +165,8 @@ int config_validate(struct config *config, struct config_faults *faults)
 
 	if (rc)
 		return rc;
-	check_workers(&c);
-	check_ports(&c);
-	check_routes(&c);
-	check_upstreams(&c);
-	check_listeners(&c);
+	if (check_counts(&c))
+		check_all(&c);
 	free(c.own.items);
 	return faults->errors > before ? -EINVAL : 0;
 }

@@ -203,27 +203,10 @@ static void check_gateways(const struct checking *c, struct gateways_seen *seen)
 	}
 }
 
-static void check_counts(const struct checking *c)
-{
-	static const struct text_place whole = {0};
-	uint32_t netifs = c->config->ports.count;
-
-	for (uint32_t i = 0; i < c->config->ports.count; i++)
-		netifs += config_ports(c->config)[i].vlans.count;
-	if (netifs > MAX_NETIFS)
-		fault_add(c->faults, &whole, "ports", "%u ports and VLANs in all" HINT "at most %d",
-			netifs, MAX_NETIFS);
-	// Each address makes a network, and routes share their table with these.
-	if (c->own.count > MAX_ADDRESSES / 4)
-		fault_add(c->faults, &whole, "ports", "%u own addresses in all" HINT "at most %d",
-			c->own.count, MAX_ADDRESSES / 4);
-}
-
 void check_ports(const struct checking *c)
 {
 	struct gateways_seen seen = {0};
 
-	check_counts(c);
 	for (uint32_t i = 0; i < c->config->ports.count; i++) {
 		check_port_names(c, i);
 		check_vlan_ids(c, i);

@@ -127,9 +127,7 @@ static void check_sources(const struct checking *c, uint32_t u)
 
 void check_upstreams(const struct checking *c)
 {
-	static const struct text_place whole = {0};
 	const struct config_upstream *upstreams = config_upstreams(c->config);
-	uint32_t targets = 0;
 
 	for (uint32_t u = 0; u < c->config->upstreams.count; u++) {
 		char path[FAULT_PATH_BYTES];
@@ -144,13 +142,7 @@ void check_upstreams(const struct checking *c)
 		for (uint32_t t = 0; t < upstreams[u].targets.count; t++)
 			check_target(c, u, t);
 		check_sources(c, u);
-		targets += upstreams[u].targets.count;
 	}
-	// Half of the slots are for targets that still have sessions, and for names with several
-	// addresses.
-	if (targets > MAX_TARGETS / 2)
-		fault_add(c->faults, &whole, "upstreams", "%u targets in all" HINT "at most %d",
-			targets, MAX_TARGETS / 2);
 }
 
 static bool find_upstream(const struct config *config, const char *name, uint32_t *index)
@@ -202,6 +194,11 @@ static void check_listener_pair(const struct checking *c, uint32_t index, uint32
 	if (config_listener_wire_protocol(a) != config_listener_wire_protocol(b) ||
 		!endpoints_share(&a->listen, &b->listen))
 		return;
+	// Enough is shown; thousands of clashes are not to cost their printing.
+	if (c->faults->dropped > 0) {
+		c->faults->errors++;
+		return;
+	}
 	snprintf(path, sizeof(path), "listeners[%u].listen", index);
 	listen_print(a, mine, sizeof(mine));
 	listen_print(b, theirs, sizeof(theirs));

@@ -295,7 +295,7 @@ static void a_write_that_stops_half_way_changes_nothing(void **state)
 	uint64_t number = 77;
 
 	add(r, "one", REVISION_CONFIRMED);
-	// A file may grow to 64 bytes: the write falls short as it does on a full disk.
+	// A file may grow to so many bytes only: the write falls short as it does on a full disk.
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	small = old;

@@ -230,6 +230,64 @@ static void listen_forms_are_refused_with_their_reason(void **state)
 	}
 }
 
+static void bounds_over_several_lists_hold(void **state)
+{
+	enum {
+		SIZE = 1 << 20
+	};
+	char *text = test_malloc(SIZE);
+	size_t used = (size_t)sprintf(text, "ports = (\n");
+	struct config *config = NULL;
+
+	for (int port = 0; port < 5; port++) {
+		used += (size_t)sprintf(text + used,
+			"%s{ name = \"p%d\"; device = \"null\"; address = [", port ? ",\n" : "",
+			port);
+		for (int i = 0; i < 250; i++)
+			used += (size_t)sprintf(
+				text + used, "%s\"10.%d.%d.1/24\"", i ? ", " : "", port, i);
+		used += (size_t)sprintf(text + used, "]; }");
+	}
+	sprintf(text + used, ");");
+	assert_int_equal(test_parse(text, &config), -EINVAL);
+	assert_true(test_has_fault(1, "ports: 1250 own addresses in all; at most 1024"));
+	used = (size_t)sprintf(text, "upstreams = (\n");
+	for (int upstream = 0; upstream < 3; upstream++) {
+		used += (size_t)sprintf(text + used, "%s{ name = \"u%d\"; targets = [",
+			upstream ? ",\n" : "", upstream);
+		for (int i = 0; i < 3000; i++)
+			used += (size_t)sprintf(
+				text + used, "%s\"10.0.0.1:%d\"", i ? ", " : "", i + 1);
+		used += (size_t)sprintf(text + used, "]; }");
+	}
+	sprintf(text + used, ");");
+	assert_int_equal(test_parse(text, &config), -EINVAL);
+	assert_true(test_has_fault(1, "upstreams: 9000 targets in all; at most 8192"));
+	test_free(text);
+}
+
+static void thousands_of_clashes_are_counted(void **state)
+{
+	enum {
+		SIZE = 1 << 20,
+		LISTENERS = 2000
+	};
+	char *text = test_malloc(SIZE);
+	size_t used = (size_t)sprintf(text,
+		"upstreams = ( { name = \"u\"; targets = [\"10.0.0.1:1\"]; } );\nlisteners = (\n");
+	struct config *config = NULL;
+
+	for (int i = 0; i < LISTENERS; i++)
+		used += (size_t)sprintf(text + used,
+			"%s{ name = \"l%d\"; protocol = \"udp\"; listen = \"*:1-9\"; upstream = \"u\"; }",
+			i ? ",\n" : "", i);
+	sprintf(text + used, ");");
+	assert_int_equal(test_parse(text, &config), -EINVAL);
+	assert_int_equal(test_faults.count, FAULTS_MAX);
+	assert_int_equal(test_faults.errors, LISTENERS * (LISTENERS - 1) / 2);
+	test_free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +300,8 @@ int main(void)
 		cmocka_unit_test(warnings_do_not_refuse),
 		cmocka_unit_test(listeners_clash_over_address_port_and_wire_protocol),
 		cmocka_unit_test(listen_forms_are_refused_with_their_reason),
+		cmocka_unit_test(bounds_over_several_lists_hold),
+		cmocka_unit_test(thousands_of_clashes_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
