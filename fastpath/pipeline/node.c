@@ -53,6 +53,8 @@ static int create_pools(struct node *node, char *error, size_t error_size)
 // Nodes are made on one thread: the control thread of the process.
 static uint32_t nodes_made;
 
+static void note_link(void *context, struct port *port, enum link_change change);
+
 int node_create(const struct node_config *config, struct node **out, char *error, size_t error_size)
 {
 	struct node *node = calloc(1, sizeof(*node));
@@ -77,6 +79,8 @@ int node_create(const struct node_config *config, struct node **out, char *error
 		status = empty ? 0 : -ENOMEM;
 		shared_pointer_store(&node->port_map, empty);
 	}
+	if (status == 0 && !config->manual)
+		status = link_follower_create(note_link, node, &node->links);
 	for (uint8_t i = 0; status == 0 && i < config->worker_count; i++)
 		status = worker_init(&node->workers[i], node, i, error, error_size);
 	if (status != 0) {
@@ -126,6 +130,8 @@ int node_port_adopt(struct node *node, struct port *port, uint16_t *index)
 	for (uint16_t i = 0; i < node->config.worker_count; i++)
 		worker_wake(&node->workers[i]);
 	*index = port->index;
+	if (node->links && link_follow(node->links, port) != 0)
+		return -ENOSPC; // cannot be: the follower holds as many ports as a node
 	return node_retire(node, old, port_map_destroy);
 }
 
@@ -141,6 +147,25 @@ uint16_t node_port_count(const struct node *node)
 	const struct port_map *map = shared_pointer_load(&node->port_map);
 
 	return map->port_count;
+}
+
+static void note_link(void *context, struct port *port, enum link_change change)
+{
+	struct node *node = context;
+
+	if (node->link_changes_head - node->link_changes_tail == LINK_CHANGES_MAX)
+		node->link_changes_tail++;
+	node->link_changes[node->link_changes_head++ % LINK_CHANGES_MAX] =
+		(struct node_link_change){port->index, change};
+	node->must_relay_out |= change == LINK_RETURNED;
+}
+
+bool node_link_change_take(struct node *node, struct node_link_change *out)
+{
+	if (node->link_changes_head == node->link_changes_tail)
+		return false;
+	*out = node->link_changes[node->link_changes_tail++ % LINK_CHANGES_MAX];
+	return true;
 }
 
 int node_start(struct node *node, char *error, size_t error_size)
@@ -209,7 +234,10 @@ void node_poll(struct node *node, usec_t now)
 {
 	uint32_t kept = 0;
 
-	(void)now;
+	if (node->links)
+		link_poll(node->links, now);
+	if (node->must_relay_out)
+		node->must_relay_out = !port_map_renew(node);
 	for (uint32_t i = 0; i < node->retired_count; i++) {
 		struct retired *r = &node->retired[i];
 
@@ -259,6 +287,9 @@ int node_destroy(struct node *node, char *error, size_t error_size)
 	uint32_t left = 0;
 
 	stop_workers(node);
+	if (node->links)
+		link_follower_destroy(node->links);
+	node->links = NULL;
 	if (node->workers) {
 		for (uint16_t i = 0; i < node->config.worker_count; i++)
 			left += worker_fini(&node->workers[i]);

@@ -9,6 +9,7 @@
 #include "core/event.h"
 #include "core/snapshot.h"
 #include "core/stats.h"
+#include "io/link.h"
 #include "io/port.h"
 
 enum idle_mode { IDLE_ADAPTIVE = 0, IDLE_POLL };
@@ -56,9 +57,16 @@ const struct snapshot *node_snapshot(const struct node *node);
 // Whether every worker has left the snapshots before the current one.
 bool node_is_settled(struct node *node);
 
-// The control thread's share of the work: frees old snapshots, follows links, wakes nobody. Call at
-// least every 10 ms while something is outstanding, else every 100 ms.
+// The control thread's share of the work: frees old snapshots, follows links (a port whose device
+// returned is opened again). Call at least every 10 ms while something is outstanding, else every 100 ms.
 void node_poll(struct node *node, usec_t now);
+
+// A link that changed, as node_poll saw it. Takes the oldest not taken yet; false when there is none.
+struct node_link_change {
+	uint16_t port;
+	enum link_change change;
+};
+bool node_link_change_take(struct node *node, struct node_link_change *out);
 
 // One turn of a worker of a manual node, at the caller's time. Returns packets moved.
 uint32_t node_turn(struct node *node, uint16_t worker, usec_t now);

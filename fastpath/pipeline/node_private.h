@@ -13,7 +13,7 @@
 
 struct rte_rcu_qsbr;
 
-enum { RETIRED_MAX = 4, SMALL_BUFFERS_LEAST = 4096 };
+enum { RETIRED_MAX = 4, SMALL_BUFFERS_LEAST = 4096, LINK_CHANGES_MAX = 4 * MAX_PORTS };
 
 // Something that workers may still read: freed once they all have passed a quiescent state.
 struct retired {
@@ -38,6 +38,11 @@ struct node {
 	uint32_t small_buffers;
 	struct retired retired[RETIRED_MAX];
 	uint32_t retired_count;
+	struct link_follower *links;
+	struct node_link_change link_changes[LINK_CHANGES_MAX];
+	uint32_t link_changes_head;       // counts for ever; the oldest are overwritten
+	uint32_t link_changes_tail;
+	bool must_relay_out;              // a device returned: its descriptors are new
 	bool running;
 	struct memory worker_memory;
 	struct memory stats_memory;
@@ -66,6 +71,10 @@ uint32_t worker_fini(struct worker *w);
 // port_map.c: a copy of the current map with one more port. NULL when memory is out.
 struct port_map *port_map_extend(struct node *node, struct port *port);
 void port_map_destroy(void *map);
+
+// Publishes a copy of the port map, so that every worker lays its queues out anew. False when that has to
+// wait.
+bool port_map_renew(struct node *node);
 
 // Hands an object to be freed when no worker can see it any more. -EBUSY when too many wait.
 [[nodiscard]] int node_retire(struct node *node, void *object, void (*destroy)(void *object));

@@ -45,6 +45,20 @@ struct port_map *port_map_extend(struct node *node, struct port *port)
 	return map;
 }
 
+bool port_map_renew(struct node *node)
+{
+	struct port_map *old = shared_pointer_load(&node->port_map);
+	struct port_map *map = node->retired_count < RETIRED_MAX ? malloc(sizeof(*map)) : NULL;
+
+	if (!map)
+		return false;
+	*map = *old;
+	shared_pointer_store(&node->port_map, map);
+	for (uint16_t i = 0; i < node->config.worker_count; i++)
+		worker_wake(&node->workers[i]);
+	return node_retire(node, old, port_map_destroy) == 0;
+}
+
 void port_map_destroy(void *map)
 {
 	free(map);
