@@ -4,7 +4,10 @@
 // Neighbours of a node: (interface, address) -> MAC, shared by its workers. An entry's answer is
 // one 64-bit word (state, MAC), so a reader needs no lock. Any worker may create an entry (a claim
 // on a free slot); only the worker that owns the interface's port (the reader of its queue 0)
-// changes its state, sends requests, and keeps the packets that wait for it.
+// changes its state, sends requests, and keeps the packets that wait for it. An entry without an
+// answer for which nothing waits (UNASKED, FAILED) gives way to a new one that finds no free slot,
+// so that addresses nobody has cannot keep the others out: claimed by any worker, hence left by its
+// owner only through a compare-and-swap.
 
 #include "core/atomic.h"
 #include "core/limits.h"
@@ -15,9 +18,10 @@ enum neighbour_state {
 	NEIGHBOUR_CLAIMED,    // key being written
 	NEIGHBOUR_INCOMPLETE, // asked, no answer yet
 	NEIGHBOUR_REACHABLE,
-	NEIGHBOUR_STALE,  // answer is old; usable, probed when used
-	NEIGHBOUR_PROBE,  // being probed; usable
-	NEIGHBOUR_FAILED, // did not answer; asked again after a pause
+	NEIGHBOUR_STALE,   // answer is old; usable, probed when used
+	NEIGHBOUR_PROBE,   // being probed; usable
+	NEIGHBOUR_FAILED,  // did not answer; asked again after a pause
+	NEIGHBOUR_UNASKED, // nothing waits for it: never asked, or what waited had to go
 };
 
 enum {
@@ -58,8 +62,8 @@ struct neighbour_table {
 // Also after an init that failed, and on a zeroed table. Control thread.
 void neighbour_table_fini(struct neighbour_table *table);
 
-// Worker or control. Index of the entry, created INCOMPLETE if new; PACKET_NO_NEIGHBOUR if the
-// table is full.
+// Worker or control. Index of the entry, created UNASKED if new; PACKET_NO_NEIGHBOUR if the table
+// is full of entries that answered or are being asked.
 uint32_t neighbour_get(
 	struct neighbour_table *table, uint16_t netif, const struct ip_address *address);
 

@@ -120,16 +120,28 @@ static uint64_t mac_word(const struct mac_address *mac)
 
 #define MAC_MASK ((UINT64_C(1) << 48) - 1)
 
-// Enters a state; the MAC is kept by the states that have one.
+// Enters a state from what was read before; the MAC is kept by the states that have one. False when
+// another worker took the slot meanwhile, which happens only to UNASKED and FAILED ones.
+static bool enter_from(struct neighbour_owner *o, uint32_t slot, uint64_t answer,
+	enum neighbour_state state, uint64_t mac, usec_t now)
+{
+	struct neighbour *n = entry(o, slot);
+	uint64_t generation = answer >> 56 << 56;
+
+	if (!shared_word_claim(&n->answer, answer, generation | (uint64_t)state << 48 | mac))
+		return false;
+	n->changed = now;
+	n->probes = 0;
+	return true;
+}
+
+// The same from a state that only the owner leaves.
 static void enter(struct neighbour_owner *o, uint32_t slot, enum neighbour_state state,
 	uint64_t mac, usec_t now)
 {
-	struct neighbour *n = entry(o, slot);
-	uint64_t generation = shared_word_load(&n->answer) >> 56 << 56;
+	uint64_t answer = shared_word_load(&entry(o, slot)->answer);
 
-	n->changed = now;
-	n->probes = 0;
-	shared_word_store(&n->answer, generation | (uint64_t)state << 48 | mac);
+	nx_bug_on(!enter_from(o, slot, answer, state, mac, now));
 }
 
 static void ask(
@@ -184,18 +196,21 @@ static void release_waiting(struct neighbour_owner *o, uint32_t slot)
 		o->config.resolved(o->config.context, index, pop(o, slot).buffer);
 }
 
+// What waits goes first: a failed entry may be another's the moment after.
 static void fail(struct neighbour_owner *o, uint32_t slot, usec_t now)
 {
 	struct neighbour *n = entry(o, slot);
+	bool has_waiter = n->waiting > 0;
+	struct neighbour_waiter w = {0};
 
-	enter(o, slot, NEIGHBOUR_FAILED, 0, now);
-	timer_clear(o, slot);
-	if (n->waiting == 0)
-		return;
-	struct neighbour_waiter w = pop(o, slot);
-
+	if (has_waiter)
+		w = pop(o, slot);
 	while (n->waiting > 0)
 		drop_first(o, slot, DROP_NEIGHBOUR_UNRESOLVED);
+	timer_clear(o, slot);
+	enter(o, slot, NEIGHBOUR_FAILED, 0, now);
+	if (!has_waiter)
+		return;
 	stats_drop(o->config.stats, DROP_NEIGHBOUR_UNRESOLVED);
 	o->config.unreachable(o->config.context, w.netif, w.l3, w.buffer);
 }
@@ -233,6 +248,7 @@ static void expire(
 	case NEIGHBOUR_FREE:
 	case NEIGHBOUR_CLAIMED:
 	case NEIGHBOUR_FAILED:
+	case NEIGHBOUR_UNASKED:
 		timer_clear(o, slot);
 		break;
 	}
@@ -267,15 +283,34 @@ static bool is_index_void(struct neighbour_owner *o, uint32_t index)
 	return answer >> 56 != index >> 24 || neighbour_state_of(answer) < NEIGHBOUR_INCOMPLETE;
 }
 
+// The oldest packet of all goes; an entry for which nothing waits any more need not be kept. So at
+// most NEIGHBOUR_WAITING_TOTAL entries are being asked for the first time.
+static void make_room(struct neighbour_owner *o, uint32_t slot, usec_t now)
+{
+	uint32_t oldest = o->queue.waiters[o->queue.oldest].slot;
+
+	drop_first(o, oldest, DROP_NEIGHBOUR_QUEUE_FULL);
+	if (oldest == slot || entry(o, oldest)->waiting > 0)
+		return;
+	timer_clear(o, oldest);
+	enter(o, oldest, NEIGHBOUR_UNASKED, 0, now);
+}
+
 static void enqueue(struct neighbour_owner *o, uint32_t slot, uint16_t netif, uint16_t l3,
-	struct buffer *buffer)
+	struct buffer *buffer, usec_t now)
 {
 	if (entry(o, slot)->waiting >= NEIGHBOUR_WAITING_PER_ENTRY)
 		drop_first(o, slot, DROP_NEIGHBOUR_QUEUE_FULL);
 	else if (o->queue.count >= NEIGHBOUR_WAITING_TOTAL)
-		drop_first(o, o->queue.waiters[o->queue.oldest].slot, DROP_NEIGHBOUR_QUEUE_FULL);
+		make_room(o, slot, now);
 	neighbour_queue_push(&o->queue, slot, buffer, netif, l3);
 	entry(o, slot)->waiting++;
+}
+
+static void give_up(struct neighbour_owner *o, struct buffer *buffer, enum drop_reason reason)
+{
+	stats_drop(o->config.stats, reason);
+	o->config.buffers->put(o->config.buffers, buffer);
 }
 
 void neighbour_owner_wait(struct neighbour_owner *owner, const struct snapshot *snapshot,
@@ -286,8 +321,7 @@ void neighbour_owner_wait(struct neighbour_owner *owner, const struct snapshot *
 	if (is_index_void(owner, neighbour))
 		neighbour = look_up_again(owner, snapshot, netif, l3, buffer);
 	if (neighbour == PACKET_NO_NEIGHBOUR) {
-		stats_drop(owner->config.stats, DROP_NEIGHBOUR_TABLE_FULL);
-		owner->config.buffers->put(owner->config.buffers, buffer);
+		give_up(owner, buffer, DROP_NEIGHBOUR_TABLE_FULL);
 		return;
 	}
 	neighbour_use(owner->config.table, neighbour, now);
@@ -298,18 +332,23 @@ void neighbour_owner_wait(struct neighbour_owner *owner, const struct snapshot *
 
 	uint32_t slot = neighbour_slot(neighbour);
 	struct neighbour *n = entry(owner, slot);
-	bool has_failed = neighbour_state_of(shared_word_load(&n->answer)) == NEIGHBOUR_FAILED;
+	uint64_t answer = shared_word_load(&n->answer);
+	bool has_failed = neighbour_state_of(answer) == NEIGHBOUR_FAILED;
+	bool is_new = owner->position[slot] == INACTIVE;
 
 	if (has_failed && now - n->changed < NEIGHBOUR_FAILED_PAUSE) {
-		stats_drop(owner->config.stats, DROP_NEIGHBOUR_UNRESOLVED);
-		owner->config.buffers->put(owner->config.buffers, buffer);
+		give_up(owner, buffer, DROP_NEIGHBOUR_UNRESOLVED);
 		return;
 	}
-	enqueue(owner, slot, netif, l3, buffer);
-	if (owner->position[slot] == INACTIVE) {
-		enter(owner, slot, NEIGHBOUR_INCOMPLETE, 0, now);
-		ask(owner, snapshot, slot, now);
+	// Somebody else's address may live here since the index was looked at.
+	if (answer >> 56 != neighbour >> 24 ||
+		(is_new && !enter_from(owner, slot, answer, NEIGHBOUR_INCOMPLETE, 0, now))) {
+		give_up(owner, buffer, DROP_NEIGHBOUR_TABLE_FULL);
+		return;
 	}
+	enqueue(owner, slot, netif, l3, buffer, now);
+	if (is_new)
+		ask(owner, snapshot, slot, now);
 }
 
 static void become_reachable(struct neighbour_owner *o, uint32_t slot, uint64_t mac, usec_t now)
@@ -325,24 +364,30 @@ static void become_stale(struct neighbour_owner *o, uint32_t slot, uint64_t mac,
 	timer_set(o, slot, now + STALE_POLL);
 }
 
+static bool has_answer(enum neighbour_state state)
+{
+	return state == NEIGHBOUR_REACHABLE || state == NEIGHBOUR_STALE || state == NEIGHBOUR_PROBE;
+}
+
 // RFC 4861 section 7.2.5; a request that names its sender, and a gratuitous ARP, are advertisements
 // with override that nobody asked for.
-static void learn_entry(
-	struct neighbour_owner *o, uint32_t slot, const struct neighbour_claim *claim, usec_t now)
+static void learn_entry(struct neighbour_owner *o, uint32_t slot, uint64_t answer,
+	const struct neighbour_claim *claim, usec_t now)
 {
 	struct neighbour *n = entry(o, slot);
-	uint64_t answer = shared_word_load(&n->answer);
 	enum neighbour_state state = neighbour_state_of(answer);
 	bool is_asked = o->position[slot] != INACTIVE && n->probes > 0;
 	bool is_same = !claim->has_mac || (answer & MAC_MASK) == mac_word(&claim->mac);
 
-	if (state == NEIGHBOUR_INCOMPLETE || state == NEIGHBOUR_FAILED) {
-		if (!claim->has_mac)
+	if (!has_answer(state)) {
+		// Out of reach of other workers first: what answered is nobody's to take.
+		if (!claim->has_mac ||
+			!enter_from(o, slot, answer, NEIGHBOUR_STALE, mac_word(&claim->mac), now))
 			return;
 		if (claim->solicited && is_asked)
 			become_reachable(o, slot, mac_word(&claim->mac), now);
 		else
-			become_stale(o, slot, mac_word(&claim->mac), now);
+			timer_set(o, slot, now + STALE_POLL);
 		release_waiting(o, slot);
 		return;
 	}
@@ -371,10 +416,11 @@ void neighbour_owner_learn(struct neighbour_owner *owner, uint16_t netif,
 	for (uint32_t step = 0; neighbour_probe(table, netif, &claim->address, step, &slot);
 		step++) {
 		struct neighbour *n = entry(owner, slot);
+		uint64_t answer = shared_word_load(&n->answer);
 
-		if (neighbour_state_of(shared_word_load(&n->answer)) >= NEIGHBOUR_INCOMPLETE &&
-			n->netif == netif && ip_address_equal(&n->address, &claim->address))
-			learn_entry(owner, slot, claim, now);
+		if (neighbour_state_of(answer) >= NEIGHBOUR_INCOMPLETE && n->netif == netif &&
+			ip_address_equal(&n->address, &claim->address))
+			learn_entry(owner, slot, answer, claim, now);
 	}
 }
 
@@ -386,7 +432,8 @@ void neighbour_owner_port_up(
 		uint64_t answer = shared_word_load(&n->answer);
 		enum neighbour_state state = neighbour_state_of(answer);
 
-		if (state < NEIGHBOUR_REACHABLE || n->netif >= snapshot->netif_count ||
+		if ((!has_answer(state) && state != NEIGHBOUR_FAILED) ||
+			n->netif >= snapshot->netif_count ||
 			snapshot->netifs[n->netif].port != port)
 			continue;
 		if (state == NEIGHBOUR_FAILED)
@@ -402,14 +449,15 @@ static bool is_owned(struct neighbour_owner *o, const struct snapshot *snapshot,
 	       o->config.ports.owns(o->config.ports.context, snapshot->netifs[netif].port);
 }
 
-static bool is_recyclable(struct neighbour_owner *o, uint32_t slot, usec_t now)
+static bool is_recyclable(
+	struct neighbour_owner *o, uint32_t slot, enum neighbour_state state, usec_t now)
 {
 	struct neighbour *n = entry(o, slot);
 	usec_t used = shared_word_load(&n->used);
 	usec_t idle = now - (used > n->changed ? u64_min(used, now) : n->changed);
 
-	switch (neighbour_state_of(shared_word_load(&n->answer))) {
-	case NEIGHBOUR_INCOMPLETE:
+	switch (state) {
+	case NEIGHBOUR_UNASKED:
 	case NEIGHBOUR_FAILED:
 		return o->position[slot] == INACTIVE && n->waiting == 0 &&
 		       idle > NEIGHBOUR_FAILED_KEPT;
@@ -432,17 +480,18 @@ static void scan_slot(
 	if (state == NEIGHBOUR_FREE || !is_owned(o, snapshot, n->netif))
 		return;
 	if (state == NEIGHBOUR_CLAIMED) {
-		if (n->probes == RETIRED && now - n->changed > RETIRED_TIME)
-			shared_word_store(
-				&n->answer, generation << 56 | (uint64_t)NEIGHBOUR_FREE << 48);
+		if (n->probes != RETIRED || now - n->changed <= RETIRED_TIME)
+			return;
+		n->probes = 0;
+		shared_word_store(&n->answer, generation << 56 | (uint64_t)NEIGHBOUR_FREE << 48);
 		return;
 	}
 	if (n->changed == 0)
 		n->changed = now;
-	if (!is_recyclable(o, slot, now))
+	if (!is_recyclable(o, slot, state, now) ||
+		!enter_from(o, slot, answer, NEIGHBOUR_CLAIMED, 0, now))
 		return;
 	timer_clear(o, slot);
-	enter(o, slot, NEIGHBOUR_CLAIMED, 0, now);
 	n->probes = RETIRED;
 }
 

@@ -6,11 +6,13 @@
 // to a forwarder that hears nothing from upper layers). Worker thread only, but for _create and
 // _destroy.
 //
+// UNASKED     nothing waits. The first packet for it asks.
 // INCOMPLETE  asked 3 times, 1 s apart; packets wait. No answer -> FAILED.
 // REACHABLE   for 30 s after an answer, then STALE.
 // STALE       usable; once used again -> PROBE.
 // PROBE       usable; asked 3 times by unicast. No answer -> INCOMPLETE.
 // FAILED      packets are dropped; after 1 s the next packet asks again.
+// When the packets that wait are too many, the oldest goes, and its entry with it: back to UNASKED.
 //
 // A slot is recycled by its owner alone: an entry that never answered after 60 s without use, any
 // other after 4 h, longer than a session's default idle time. A session that is still older finds

@@ -127,6 +127,7 @@ static json_t *neighbour_json(const struct snapshot *s, const struct neighbour_r
 		[NEIGHBOUR_STALE] = "stale",
 		[NEIGHBOUR_PROBE] = "probe",
 		[NEIGHBOUR_FAILED] = "failed",
+		[NEIGHBOUR_UNASKED] = "incomplete",
 	};
 	char address[IP_ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX];
 	bool known = n->state == NEIGHBOUR_REACHABLE || n->state == NEIGHBOUR_STALE ||

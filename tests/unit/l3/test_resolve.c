@@ -355,6 +355,15 @@ static void entries_that_never_answered_are_recycled_within_two_minutes(void **s
 	rig_destroy(rig);
 }
 
+// As if the neighbour had answered.
+static void answer_entry(struct rig *rig, uint32_t index)
+{
+	struct neighbour *n = &rig->table.entries[neighbour_slot(index)];
+
+	shared_word_store(&n->answer, (uint64_t)(index >> 24) << 56 |
+					      (uint64_t)NEIGHBOUR_REACHABLE << 48 | 0x020000000099);
+}
+
 static void full_table_is_said_not_hung(void **state)
 {
 	struct rig *rig = rig_create();
@@ -362,10 +371,58 @@ static void full_table_is_said_not_hung(void **state)
 
 	for (uint32_t i = 0; i < 2 * NEIGHBOUR_MAX; i++) {
 		struct ip_address a = ip_address_from_v4(be32_from_host(0x0b000000 + i));
+		uint32_t index = neighbour_get(&rig->table, 0, &a);
 
-		refused += neighbour_get(&rig->table, 0, &a) == PACKET_NO_NEIGHBOUR;
+		if (index == PACKET_NO_NEIGHBOUR)
+			refused++;
+		else
+			answer_entry(rig, index);
 	}
 	assert_true(refused >= NEIGHBOUR_MAX);
+	rig_destroy(rig);
+}
+
+static void entries_without_an_answer_give_way_to_new_ones(void **state)
+{
+	struct rig *rig = rig_create();
+	uint32_t answered = entry_of(rig, neighbour_text);
+	struct ip_address silent = rig_address("10.1.0.77");
+	uint32_t old = neighbour_get(&rig->table, 0, &silent);
+	struct mac_address mac;
+
+	answer_entry(rig, answered);
+	for (uint32_t i = 0; i < 20 * NEIGHBOUR_MAX; i++) {
+		struct ip_address a = ip_address_from_v4(be32_from_host(0x0b000000 + i));
+
+		assert_int_not_equal(neighbour_get(&rig->table, 0, &a), PACKET_NO_NEIGHBOUR);
+	}
+	assert_int_equal(entry_of(rig, neighbour_text), answered);
+	assert_true(neighbour_mac(&rig->table, answered, &mac));
+	assert_int_not_equal(neighbour_get(&rig->table, 0, &silent), old);
+	rig_destroy(rig);
+}
+
+static void asked_in_vain_by_the_thousand_a_new_neighbour_is_still_resolved(void **state)
+{
+	struct rig *rig = rig_create();
+	uint32_t asked = 0;
+
+	for (uint32_t i = 0; i < 3 * NEIGHBOUR_MAX; i++) {
+		struct ip_address a = ip_address_from_v4(be32_from_host(0x0a010100 + i));
+
+		send_through(rig, neighbour_get(&rig->table, 0, &a), 1);
+		rig_forget(rig);
+	}
+	assert_int_equal(rig_drops(rig, DROP_NEIGHBOUR_TABLE_FULL), 0);
+	for (uint32_t i = 0; i < NEIGHBOUR_MAX; i++)
+		asked += neighbour_state_of(shared_word_load(&rig->table.entries[i].answer)) ==
+			 NEIGHBOUR_INCOMPLETE;
+	assert_int_equal(asked, NEIGHBOUR_WAITING_TOTAL);
+	send_through(rig, entry_of(rig, neighbour_text), 7);
+	rig_assert_frame(rig, 0, 0, OUR_REQUEST);
+	rig_receive_hex(rig, 0, PEER_REPLY);
+	assert_int_equal(rig->resolved.count, 1);
+	assert_int_equal(mark_of(&rig->resolved.items[0]), 7);
 	rig_destroy(rig);
 }
 
@@ -533,6 +590,8 @@ int main(void)
 		cmocka_unit_test(recycled_slot_voids_old_indices),
 		cmocka_unit_test(entries_that_never_answered_are_recycled_within_two_minutes),
 		cmocka_unit_test(full_table_is_said_not_hung),
+		cmocka_unit_test(entries_without_an_answer_give_way_to_new_ones),
+		cmocka_unit_test(asked_in_vain_by_the_thousand_a_new_neighbour_is_still_resolved),
 		cmocka_unit_test(solicitation_is_answered),
 		cmocka_unit_test(link_local_address_of_the_mac_answers),
 		cmocka_unit_test(forwarded_and_damaged_solicitations_are_dropped),
