@@ -99,7 +99,7 @@ static enum drop_reason find_ways(struct opening *o)
 	return DROP_NONE;
 }
 
-static void evict_unanswered(struct flow_engine *engine, uint32_t index, usec_t now)
+static void evict(struct flow_engine *engine, uint32_t index, usec_t now)
 {
 	// A UDP exchange that had its reply lost nothing.
 	if (engine_session(engine, index)->tracker.state < SESSION_ESTABLISHED)
@@ -107,13 +107,15 @@ static void evict_unanswered(struct flow_engine *engine, uint32_t index, usec_t 
 	session_end(engine, index, SESSION_END_EVICTED, now);
 }
 
-// Finished sessions go first, then unanswered ones; answered ones never.
+// Finished sessions go first, then unanswered ones, then single UDP exchanges; others never.
 static bool make_place(struct flow_engine *engine, usec_t now)
 {
 	if (engine->lingering.count > 0)
 		session_end(engine, engine->lingering.oldest, SESSION_END_CLOSED, now);
 	else if (engine->unanswered.count > 0)
-		evict_unanswered(engine, engine->unanswered.oldest, now);
+		evict(engine, engine->unanswered.oldest, now);
+	else if (engine->exchanged.count > 0)
+		evict(engine, engine->exchanged.oldest, now);
 	else
 		return false;
 	return true;
@@ -128,7 +130,7 @@ static enum drop_reason take_session(struct opening *o)
 		return DROP_SESSION_SOURCE_LIMIT;
 	o->source_counted = verdict == SOURCE_COUNTED;
 	if (engine->unanswered.count >= engine->unanswered_limit)
-		evict_unanswered(engine, engine->unanswered.oldest, o->now);
+		evict(engine, engine->unanswered.oldest, o->now);
 	o->index = pool_get(&engine->sessions);
 	if (o->index == POOL_NONE && make_place(engine, o->now))
 		o->index = pool_get(&engine->sessions);
@@ -176,12 +178,16 @@ static bool take_port_from(struct opening *o, const struct ip_address *source)
 	if (!pool)
 		return false;
 	// The unanswered have a quarter of the ports.
-	if (pool->unanswered >= (pool->count + 3) / 4)
-		evict_unanswered(o->engine, pool->oldest, o->now);
+	if (pool->unanswered.count >= (pool->count + 3) / 4)
+		evict(o->engine, pool->unanswered.oldest, o->now);
 	for (unsigned int i = 0; i < PORT_TRIES; i++) {
 		bool lingers;
 		uint16_t port = port_pool_take(pools, pool, o->syn, o->now, &lingers);
 
+		if (port == 0 && pool->exchanged.count > 0) {
+			evict(o->engine, pool->exchanged.oldest, o->now);
+			port = port_pool_take(pools, pool, o->syn, o->now, &lingers);
+		}
 		if (port == 0)
 			return false;
 		o->target_key.source_port = be16_from_host(port);
@@ -337,7 +343,7 @@ static void start(struct opening *o)
 
 	list_append(engine, &engine->unanswered, o->index);
 	if (o->pool)
-		pool_list_append(engine, o->pool, o->index);
+		pool_list_append(engine, &o->pool->unanswered, o->index);
 	if (!o->syn)
 		timeout = o->listener->idle_timeout == 0
 				  ? SESSION_UDP_UNANSWERED

@@ -24,21 +24,39 @@ static uint32_t index_of(const struct flow_engine *engine, const struct session 
 	return (uint32_t)(((const uint8_t *)s - engine->sessions.objects) / sizeof(*s));
 }
 
-// Out of the lists of the unanswered, whatever becomes of it.
-static void leave_unanswered(struct flow_engine *engine, struct session *s)
+static bool is_exchanged(const struct session *s)
+{
+	return !session_is_tcp(s) && (s->flags & SESSION_TARGET_REPLIED);
+}
+
+// Out of the lists of those that may be evicted, whatever becomes of it.
+static void leave_lists(struct flow_engine *engine, struct session *s)
 {
 	uint32_t index = index_of(engine, s);
+	struct port_pool *pool = s->flags & SESSION_HAS_PORT ? session_port_pool(engine, s) : NULL;
 
+	if (is_exchanged(s)) {
+		list_remove(engine, &engine->exchanged, index);
+		if (pool)
+			pool_list_remove(engine, &pool->exchanged, index);
+		return;
+	}
 	list_remove(engine, &engine->unanswered, index);
-	if (s->flags & SESSION_HAS_PORT)
-		pool_list_remove(engine, session_port_pool(engine, s), index);
+	if (pool)
+		pool_list_remove(engine, &pool->unanswered, index);
 	if (s->flags & SESSION_COUNTED_SOURCE)
 		source_limit_put(&engine->sources, &s->leg[0].key.source);
+	s->flags &= ~SESSION_COUNTED_SOURCE;
+	counter_sub(&engine->config.stats->sessions_unanswered, 1);
+}
+
+static void leave_unanswered(struct flow_engine *engine, struct session *s)
+{
+	leave_lists(engine, s);
 	s->leg[1].bytes = session_target_bytes(s);
-	s->flags = (s->flags & ~SESSION_COUNTED_SOURCE) | SESSION_IS_ANSWERED;
+	s->flags |= SESSION_IS_ANSWERED;
 	s->last = 0;
 	s->round_trip_us = 0;
-	counter_sub(&engine->config.stats->sessions_unanswered, 1);
 }
 
 void session_answered(struct flow_engine *engine, struct session *s, usec_t now)
@@ -55,21 +73,27 @@ void session_answered(struct flow_engine *engine, struct session *s, usec_t now)
 	s->flags |= SESSION_TARGET_REPLIED;
 }
 
+static void first_reply(struct flow_engine *engine, struct session *s, usec_t now)
+{
+	uint32_t index = index_of(engine, s);
+
+	leave_lists(engine, s);
+	s->flags |= SESSION_TARGET_REPLIED;
+	s->tracker.state = SESSION_ESTABLISHED;
+	*session_udp_round_trip(s) = (uint32_t)u64_min(now - s->opened, UINT32_MAX);
+	list_append(engine, &engine->exchanged, index);
+	if (s->flags & SESSION_HAS_PORT)
+		pool_list_append(engine, &session_port_pool(engine, s)->exchanged, index);
+	counter_add(&target_stats(engine, s)->answered, 1);
+}
+
 void session_replied(struct flow_engine *engine, const struct snapshot *snapshot, struct session *s,
 	uint32_t payload, usec_t now)
 {
 	usec_t idle;
 
-	if (!(s->flags & SESSION_TARGET_REPLIED)) {
-		s->flags |= SESSION_TARGET_REPLIED;
-		s->tracker.state = SESSION_ESTABLISHED;
-		*session_udp_round_trip(s) = (uint32_t)u64_min(now - s->opened, UINT32_MAX);
-		counter_add(&target_stats(engine, s)->answered, 1);
-		// A resolver may have many such sessions.
-		if (s->flags & SESSION_COUNTED_SOURCE)
-			source_limit_put(&engine->sources, &s->leg[0].key.source);
-		s->flags &= ~SESSION_COUNTED_SOURCE;
-	}
+	if (!(s->flags & SESSION_TARGET_REPLIED))
+		first_reply(engine, s, now);
 	if (s->leg[1].packets >= SESSION_UDP_CONFIRMED) {
 		session_answered(engine, s, now);
 		return;

@@ -12,6 +12,7 @@ int flow_engine_create(const struct flow_engine_config *config, struct flow_engi
 	*engine = (struct flow_engine){
 		.config = *config,
 		.unanswered = {SESSION_INDEX_NONE, SESSION_INDEX_NONE, 0},
+		.exchanged = {SESSION_INDEX_NONE, SESSION_INDEX_NONE, 0},
 		.lingering = {SESSION_INDEX_NONE, SESSION_INDEX_NONE, 0},
 		.unanswered_limit = (config->sessions + 3) / 4,
 	};

@@ -51,6 +51,7 @@ struct flow_engine {
 	struct source_limit sources;
 	struct balance balance;
 	struct session_list unanswered;
+	struct session_list exchanged; // UDP: a datagram and replies, no more of the client
 	struct session_list lingering;
 	uint32_t unanswered_limit;
 	uint32_t ended;     // sessions that ever ended, to tell a lookup that has gone stale
@@ -85,8 +86,8 @@ enum flow_verdict session_open(struct flow_engine *engine, const struct snapshot
 // Takes a session out of the lists of the unanswered: its target answered, or it is over.
 void session_answered(struct flow_engine *engine, struct session *s, usec_t now);
 // A reply to a UDP session whose client has not sent since: anyone may have sent the first datagram
-// in its name, so the session stays among the unanswered, with its listener's idle timeout, until
-// the client sends again or the target has sent a lot.
+// in its name. The session is kept like any other, but gives way to a new one when the table or the
+// ports are exhausted; until the client sends again or the target has sent a lot.
 void session_replied(struct flow_engine *engine, const struct snapshot *snapshot, struct session *s,
 	uint32_t payload, usec_t now);
 // A finished session stays to catch stray packets, but lends its port and place to new ones.
@@ -103,8 +104,8 @@ struct port_pool *session_port_pool(struct flow_engine *engine, const struct ses
 // list.c
 void list_append(struct flow_engine *engine, struct session_list *list, uint32_t index);
 void list_remove(struct flow_engine *engine, struct session_list *list, uint32_t index);
-void pool_list_append(struct flow_engine *engine, struct port_pool *pool, uint32_t index);
-void pool_list_remove(struct flow_engine *engine, struct port_pool *pool, uint32_t index);
+void pool_list_append(struct flow_engine *engine, struct port_list *list, uint32_t index);
+void pool_list_remove(struct flow_engine *engine, struct port_list *list, uint32_t index);
 
 // expire.c: how long an answered, live session may be silent; UINT64_MAX for ever.
 usec_t session_silence_allowed(const struct session *s, const struct snapshot *snapshot);

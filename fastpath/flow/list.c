@@ -29,30 +29,30 @@ void list_remove(struct flow_engine *engine, struct session_list *list, uint32_t
 	list->count--;
 }
 
-void pool_list_append(struct flow_engine *engine, struct port_pool *pool, uint32_t index)
+void pool_list_append(struct flow_engine *engine, struct port_list *list, uint32_t index)
 {
 	struct session_link *link = &engine_session(engine, index)->leg[1].pool;
 
-	*link = (struct session_link){.older = pool->newest, .newer = SESSION_INDEX_NONE};
-	if (pool->newest != SESSION_INDEX_NONE)
-		engine_session(engine, pool->newest)->leg[1].pool.newer = index;
+	*link = (struct session_link){.older = list->newest, .newer = SESSION_INDEX_NONE};
+	if (list->newest != SESSION_INDEX_NONE)
+		engine_session(engine, list->newest)->leg[1].pool.newer = index;
 	else
-		pool->oldest = index;
-	pool->newest = index;
-	pool->unanswered++;
+		list->oldest = index;
+	list->newest = index;
+	list->count++;
 }
 
-void pool_list_remove(struct flow_engine *engine, struct port_pool *pool, uint32_t index)
+void pool_list_remove(struct flow_engine *engine, struct port_list *list, uint32_t index)
 {
 	struct session_link link = engine_session(engine, index)->leg[1].pool;
 
 	if (link.older != SESSION_INDEX_NONE)
 		engine_session(engine, link.older)->leg[1].pool.newer = link.newer;
 	else
-		pool->oldest = link.newer;
+		list->oldest = link.newer;
 	if (link.newer != SESSION_INDEX_NONE)
 		engine_session(engine, link.newer)->leg[1].pool.older = link.older;
 	else
-		pool->newest = link.older;
-	pool->unanswered--;
+		list->newest = link.older;
+	list->count--;
 }

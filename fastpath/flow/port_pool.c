@@ -143,8 +143,8 @@ struct port_pool *port_pools_get(struct port_pools *pools, const struct flow_key
 		.key = *key,
 		.entries = pools->entries + index * pools->stride,
 		.count = ports_of_worker(pools->worker, pools->worker_count),
-		.oldest = UINT32_MAX,
-		.newest = UINT32_MAX,
+		.unanswered = {UINT32_MAX, UINT32_MAX, 0},
+		.exchanged = {UINT32_MAX, UINT32_MAX, 0},
 		.hash_next = *bucket,
 		.used = true,
 	};

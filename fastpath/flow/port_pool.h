@@ -41,6 +41,13 @@ enum {
 	PORT_IS_FREE = 1u << 3,
 };
 
+// Sessions of one pool by age, linked through struct session_leg.
+struct port_list {
+	uint32_t oldest;
+	uint32_t newest;
+	uint32_t count;
+};
+
 struct port_pool {
 	struct flow_key key;        // source, destination and destination_port, protocol
 	struct port_entry *entries; // one for each port of this worker
@@ -48,9 +55,8 @@ struct port_pool {
 	uint32_t fresh;             // ports taken for the first time so far
 	uint32_t free;              // in the queue
 	uint32_t sessions;          // that stand on a port: taken or lingering
-	uint32_t unanswered;        // of these; the list of them, oldest first
-	uint32_t oldest;
-	uint32_t newest;
+	struct port_list unanswered;
+	struct port_list exchanged;
 	uint16_t head; // index + 1 of the port freed longest ago
 	uint16_t tail;
 	uint16_t start;      // where the order of fresh ports begins

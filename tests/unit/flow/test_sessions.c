@@ -96,7 +96,7 @@ static void flood_leaves_answered_sessions_and_new_connections_alone(void **stat
 }
 
 // The target answers every datagram of the flood: still, no one proved to be there.
-static void answered_flood_has_no_more_than_its_share(void **state)
+static void answered_flood_gives_way_to_connections(void **state)
 {
 	struct world *w = new_world(1024);
 
@@ -111,11 +111,30 @@ static void answered_flood_has_no_more_than_its_share(void **state)
 		assert_int_equal(world_send(w, &reply).verdict, FLOW_FORWARD);
 		w->now += 5;
 	}
-	assert_int_equal(counter_read(&w->stats->sessions_unanswered), 256);
+	assert_int_equal(w->engine->exchanged.count, 1024 - 700);
 	assert_int_equal(counter_read(&w->stats->drops[DROP_SESSION_EVICTED]), 0);
 	for (uint32_t n = 0; n < 700; n++)
 		assert_true(is_alive(w, n));
 	connect_nth(w, 999);
+	assert_int_equal(world_destroy(w), 0);
+}
+
+static void exhausted_ports_are_taken_from_single_exchanges(void **state)
+{
+	struct world *w = world_create(
+		&(struct world_options){.sessions = 8192, .worker = 5, .worker_count = 64});
+
+	assert_non_null(w);
+	for (uint32_t n = 0; n < 3000; n++) {
+		struct world_packet p = from_client(false, n);
+		struct world_outcome out = world_send(w, &p);
+		struct world_packet reply = reply_to(&out);
+
+		assert_int_equal(out.verdict, FLOW_FORWARD);
+		assert_int_equal(world_send(w, &reply).verdict, FLOW_FORWARD);
+	}
+	assert_int_equal(world_ports(w), 1008);
+	assert_int_equal(w->engine->exchanged.count, 1008);
 	assert_int_equal(world_destroy(w), 0);
 }
 
@@ -323,7 +342,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(flood_leaves_answered_sessions_and_new_connections_alone),
-		T(answered_flood_has_no_more_than_its_share),
+		T(answered_flood_gives_way_to_connections),
+		T(exhausted_ports_are_taken_from_single_exchanges),
 		T(unanswered_are_evicted_oldest_first),
 		T(one_source_has_a_quarter_of_the_unanswered),
 		T(full_table_takes_no_answered_session_back),
