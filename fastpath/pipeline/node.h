@@ -23,6 +23,7 @@ struct node_config {
 	uint32_t memory_mb;
 	uint32_t sessions;          // per node; 0 = from memory_mb
 	bool huge;                  // hugepages for tables
+	uint64_t seed;              // of all hashes; 0 = random (instruction counts need the same one)
 	bool manual;                // no threads: the owner calls node_turn (tests, bench, emulator)
 };
 
@@ -106,6 +107,8 @@ struct neighbour_record {
 	usec_t age;
 };
 bool node_neighbour(const struct node *node, uint32_t *cursor, struct neighbour_record *out);
+// "incomplete", "reachable", "stale", "probe" or "failed" of a record's state.
+const char *node_neighbour_state_name(uint8_t state);
 
 // Sum of a slot's gauge over all workers: what `plan` counts and slot reuse waits for.
 uint64_t node_listener_sessions(const struct node *node, uint16_t slot);

@@ -118,13 +118,30 @@ bool node_pool_status(const struct node *node, uint32_t index, struct pool_statu
 	return false;
 }
 
+const char *node_neighbour_state_name(uint8_t state)
+{
+	switch ((enum neighbour_state)state) {
+	case NEIGHBOUR_REACHABLE:
+		return "reachable";
+	case NEIGHBOUR_STALE:
+		return "stale";
+	case NEIGHBOUR_PROBE:
+		return "probe";
+	case NEIGHBOUR_FAILED:
+		return "failed";
+	default:
+		return "incomplete";
+	}
+}
+
 bool node_neighbour(const struct node *node, uint32_t *cursor, struct neighbour_record *out)
 {
 	usec_t now = node_now(node);
 
 	for (; *cursor < NEIGHBOUR_MAX; (*cursor)++) {
 		const struct neighbour *n = &node->neighbours.entries[*cursor];
-		enum neighbour_state state = neighbour_state_of(shared_word_load(&n->answer));
+		uint64_t answer = shared_word_load(&n->answer);
+		enum neighbour_state state = neighbour_state_of(answer);
 
 		if (state < NEIGHBOUR_INCOMPLETE)
 			continue;
@@ -132,7 +149,8 @@ bool node_neighbour(const struct node *node, uint32_t *cursor, struct neighbour_
 		out->netif = n->netif;
 		out->state = (uint8_t)state;
 		out->age = now > n->changed ? now - n->changed : 0;
-		if (!neighbour_mac(&node->neighbours, *cursor, &out->mac))
+		if (!neighbour_mac(&node->neighbours, neighbour_index(*cursor, answer),
+			    &out->mac))
 			memset(&out->mac, 0, sizeof(out->mac));
 		(*cursor)++;
 		return true;
