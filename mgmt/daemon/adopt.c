@@ -91,6 +91,6 @@ void configuration_adopt(struct daemon *daemon, struct config *config, char *tex
 		node_session_log_level(daemon->node, config->log.sessions);
 		drains_begin(daemon, drain_s);
 	}
-	dataplane_forwarding_check(daemon, config);
+	dataplane_forwarding_check(daemon);
 	listeners_log(daemon);
 }

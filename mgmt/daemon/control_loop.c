@@ -20,7 +20,8 @@
 enum {
 	TICKS_PER_SECOND = 20,
 	ACCEPTS_AT_ONCE = 16,
-	PORT_RETRY_S = 2
+	PORT_RETRY_S = 2,
+	FORWARDING_CHECK_S = 10
 };
 
 enum {
@@ -154,6 +155,8 @@ static void each_second(struct control_loop *loop)
 	dataplane_sweep(daemon);
 	if (loop->ticks % (PORT_RETRY_S * TICKS_PER_SECOND) == 0)
 		dataplane_ports_retry(daemon);
+	if (loop->ticks % (FORWARDING_CHECK_S * TICKS_PER_SECOND) == 0)
+		dataplane_forwarding_check(daemon);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *argument)

@@ -29,7 +29,8 @@ struct open_port {
 	char device[256];
 	uint32_t mtu;
 	uint32_t queues;
-	uint16_t index; // in the node
+	uint16_t index;       // in the node
+	bool forwarding_told; // an event says that the kernel forwards on its interface
 };
 
 struct operations;

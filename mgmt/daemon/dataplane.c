@@ -267,24 +267,25 @@ int dataplane_compile(struct daemon *daemon, const struct config *config, struct
 	return status;
 }
 
-void dataplane_forwarding_check(struct daemon *daemon, const struct config *config)
+void dataplane_forwarding_check(struct daemon *daemon)
 {
-	const struct config_port *ports = config_ports(config);
-
-	for (uint32_t i = 0; i < config->ports.count; i++) {
-		const char *interface = kernel_interface(ports[i].device);
+	for (uint16_t i = 0; i < daemon->port_count; i++) {
+		struct open_port *open = &daemon->ports[i];
+		const char *interface = kernel_interface(open->device);
 
 		if (interface == NULL)
 			continue;
 		bool v4 = kernel_forwards_ipv4(interface), v6 = kernel_forwards_ipv6(interface);
 
-		if (v4 || v6)
+		// Once, until it has been switched off in between.
+		if ((v4 || v6) && !open->forwarding_told)
 			daemon_event(daemon, EVENT_KIND_KERNEL_FORWARDING,
 				"the kernel forwards %s on %s, which port %s uses",
 				v4 && v6 ? "IPv4 and IPv6"
 				: v4     ? "IPv4"
 					 : "IPv6",
-				interface, ports[i].name);
+				interface, open->name);
+		open->forwarding_told = v4 || v6;
 	}
 }
 

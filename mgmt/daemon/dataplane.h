@@ -21,8 +21,8 @@ void dataplane_ports_retry(struct daemon *daemon);
 [[nodiscard]] int dataplane_addresses_check(
 	const struct config *config, char *error, size_t error_size);
 
-// An event for every port on whose interface the kernel forwards too.
-void dataplane_forwarding_check(struct daemon *daemon, const struct config *config);
+// An event for each open port on whose interface the kernel forwards too, once.
+void dataplane_forwarding_check(struct daemon *daemon);
 
 // Compiles config into a snapshot that is not published yet.
 [[nodiscard]] int dataplane_compile(struct daemon *daemon, const struct config *config,

@@ -303,6 +303,20 @@ static void pending_end(struct operations *operations, enum revision_state state
 	event_del(operations->confirm);
 }
 
+// Back to the names that run, which can be watched: they were.
+static void names_restore(struct daemon *daemon, const struct config *refused)
+{
+	struct config *running = daemon->config;
+	char ignored[400];
+
+	if (running == NULL)
+		return;
+	daemon->config = (struct config *)(uintptr_t)refused;
+	if (names_follow(daemon->names, running, ignored, sizeof(ignored)) != 0)
+		log_line(LOG_LEVEL_ERROR, "%s", ignored);
+	daemon->config = running;
+}
+
 // Everything that can fail before the new revision is on disk.
 static int prepare(struct daemon *daemon, struct operation *o, const struct config *config,
 	struct snapshot **snapshot)
@@ -316,14 +330,7 @@ static int prepare(struct daemon *daemon, struct operation *o, const struct conf
 		return fail_line(o, RPC_REFUSED, "", why);
 	if (dataplane_compile(daemon, config, snapshot, why, sizeof(why)) == 0)
 		return 0;
-	// Back to the names that run: they were resolvable before.
-	if (daemon->config != NULL) {
-		struct config *running = daemon->config;
-
-		daemon->config = (struct config *)(uintptr_t)config;
-		(void)names_follow(daemon->names, running, why, sizeof(why));
-		daemon->config = running;
-	}
+	names_restore(daemon, config);
 	return fail_line(o, RPC_REFUSED, "", why);
 }
 
@@ -342,6 +349,7 @@ static int run_live(
 		    &o->result.revision) != 0) {
 		// Slots already stand as the new revision wants them: compile what runs again.
 		snapshot_destroy(snapshot);
+		names_restore(daemon, config);
 		dataplane_refresh(daemon);
 		return -1;
 	}

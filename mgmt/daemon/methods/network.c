@@ -2,7 +2,6 @@
 
 #include "daemon/dataplane.h"
 #include "daemon/methods/methods.h"
-#include "io/neighbour.h"
 
 static json_t *prefixes_json(const struct config_prefixes *prefixes)
 {
@@ -119,26 +118,15 @@ void method_route_list(struct rpc_call *call, const json_t *params)
 
 static json_t *neighbour_json(const struct snapshot *s, const struct neighbour_record *n)
 {
-	static const char *const STATES[] = {
-		[NEIGHBOUR_FREE] = "free",
-		[NEIGHBOUR_CLAIMED] = "incomplete",
-		[NEIGHBOUR_INCOMPLETE] = "incomplete",
-		[NEIGHBOUR_REACHABLE] = "reachable",
-		[NEIGHBOUR_STALE] = "stale",
-		[NEIGHBOUR_PROBE] = "probe",
-		[NEIGHBOUR_FAILED] = "failed",
-		[NEIGHBOUR_UNASKED] = "incomplete",
-	};
+	static const struct mac_address NONE;
 	char address[IP_ADDRESS_TEXT_MAX], mac[MAC_TEXT_MAX];
-	bool known = n->state == NEIGHBOUR_REACHABLE || n->state == NEIGHBOUR_STALE ||
-		     n->state == NEIGHBOUR_PROBE;
+	bool known = memcmp(&n->mac, &NONE, sizeof(NONE)) != 0;
 
 	return json_pack("{s:s, s:s?, s:s?, s:s, s:f}", "address",
 		ip_address_print(&n->address, address), "mac",
 		known ? mac_address_print(&n->mac, mac) : NULL, "interface",
 		n->netif < s->netif_count ? s->netifs[n->netif].name : NULL, "state",
-		n->state < nx_array_size(STATES) ? STATES[n->state] : "?", "age_s",
-		(double)n->age / USEC_PER_SECOND);
+		node_neighbour_state_name(n->state), "age_s", (double)n->age / USEC_PER_SECOND);
 }
 
 void method_neighbour_list(struct rpc_call *call, const json_t *params)
