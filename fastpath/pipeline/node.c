@@ -66,7 +66,8 @@ int node_create(const struct node_config *config, struct node **out, char *error
 	}
 	node->config = *config;
 	node->number = ++nodes_made;
-	if (getrandom(&node->seed, sizeof(node->seed), 0) != sizeof(node->seed))
+	node->seed = config->seed;
+	if (node->seed == 0 && getrandom(&node->seed, sizeof(node->seed), 0) != sizeof(node->seed))
 		node->seed = clock_cycles();
 	clock_init(&node->clock, rte_get_tsc_hz());
 	int status = create_tables(node, error, error_size);

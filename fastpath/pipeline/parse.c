@@ -6,6 +6,7 @@
 #include "pkt/parse.h"
 
 #include "pipeline/node_private.h"
+#include "pkt/icmp.h"
 
 static const uint8_t reason_of[PARSE_VERDICT_COUNT] = {
 	[PARSE_L2_TRUNCATED] = DROP_L2_TRUNCATED,
@@ -89,10 +90,19 @@ static bool is_for_us(const struct port *port, const struct packet *p)
 		memcmp(p->data, port->mac.bytes, sizeof(port->mac.bytes)) == 0;
 }
 
+// ARP, and neighbour solicitations and advertisements: a station that claims one of our addresses is to
+// be heard, so that the conflict is seen.
+static bool may_claim_address(const struct packet *p)
+{
+	return p->kind == PACKET_ARP ||
+		(p->kind == PACKET_ICMP6 && (p->icmp_type == ICMP6_NEIGHBOUR_SOLICITATION ||
+						    p->icmp_type == ICMP6_NEIGHBOUR_ADVERTISEMENT));
+}
+
 // An address of our own cannot be another's source, unless we made the packet ourselves.
 static bool is_spoofed(const struct worker *w, const struct packet *p, enum vector_origin origin)
 {
-	if (nx_likely(!snapshot_address_find(w->snapshot, &p->key.source)) || p->kind == PACKET_ARP)
+	if (nx_likely(!snapshot_address_find(w->snapshot, &p->key.source)) || may_claim_address(p))
 		return false;
 	return origin == VECTOR_RECEIVED || !handover_note(p->buffer)->is_ours;
 }

@@ -9,6 +9,7 @@
 #include "io/mbuf.h"
 #include "l3/reassembly.h"
 #include "pipeline/node_private.h"
+#include "pkt/icmp.h"
 
 void worker_hand_over(struct worker *w, uint8_t to, struct buffer *b)
 {
@@ -41,7 +42,7 @@ static uint8_t owner_of(const struct worker *w, const struct packet *p)
 		return flow_owner(w->snapshot, p, w->node->seed, w->count, w->index, is_spread(w, p));
 	case PACKET_ICMP6:
 		// Neighbour discovery belongs to the port's owner, as ARP does.
-		if (p->icmp_type >= 133 && p->icmp_type <= 137)
+		if (p->icmp_type >= ICMP6_ROUTER_SOLICITATION && p->icmp_type <= ICMP6_REDIRECT)
 			return w->ports->owner[p->buffer->port];
 		return flow_owner(w->snapshot, p, w->node->seed, w->count, w->index, is_spread(w, p));
 	default:
