@@ -33,7 +33,7 @@ void tracker_open(struct tracker *t, const struct tracker_segment *syn)
 
 	*t = (struct tracker){.state = SESSION_NEW};
 	t->side[0].end = segment_end(syn);
-	t->side[0].limit = t->side[0].end;
+	t->side[0].limit = syn->sequence + 1; // until there is a window: what must be acknowledged
 	t->side[0].window = syn->window;
 	t->side[0].flags = TRACKER_SYN;
 	if (syn->has_scale) {
@@ -136,7 +136,7 @@ static enum tracker_verdict input_new_target(
 	// A SYN with data may be acknowledged without it (RFC 7413 section 4.2.2). A wrong
 	// acknowledgement goes on to the client, whose reset clears the target's old connection.
 	if (ack && (sequence_after(segment->acknowledgement, end) ||
-			   sequence_before(segment->acknowledgement, end - ACKNOWLEDGEMENT_LAG)))
+			   sequence_before(segment->acknowledgement, t->side[0].limit)))
 		return TRACKER_PASS;
 	answer(t, segment);
 	return TRACKER_PASS;

@@ -142,6 +142,20 @@ DIALOGUE(challenge_of_an_old_connection_reaches_the_client, "> S 0\n"
 							    "> A 1 ack 1\n"
 							    "state established\n")
 
+DIALOGUE(syn_ack_with_a_wrong_number_is_for_the_client_to_reset, "> S 0\n"
+								 "< SA 0 ack 500\n"
+								 "< SA 0 ack 0\n"
+								 "state new\n"
+								 "> R 500\n"
+								 "state new\n"
+								 "< SA 0 ack 1\n"
+								 "state syn_received\n")
+
+DIALOGUE(data_on_the_syn_may_be_acknowledged_in_part, "> S 0+100\n"
+						      "< SA 0 ack 1\n"
+						      "> PA 1+100 ack 1\n"
+						      "state established\n")
+
 DIALOGUE(reset_with_the_exact_number_ends, OPEN "> PA 1+100 ack 1\n"
 						"< A 1 ack 101\n"
 						"> R 101\n"
@@ -363,6 +377,8 @@ int main(void)
 		T(client_resets_right_after_its_syn),
 		T(new_syn_after_a_refusal_opens_again),
 		T(challenge_of_an_old_connection_reaches_the_client),
+		T(syn_ack_with_a_wrong_number_is_for_the_client_to_reset),
+		T(data_on_the_syn_may_be_acknowledged_in_part),
 		T(reset_with_the_exact_number_ends),
 		T(reset_that_answers_data_ends),
 		T(reset_after_lost_data_ends),
