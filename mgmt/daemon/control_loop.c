@@ -12,6 +12,7 @@
 #include "daemon/captures.h"
 #include "daemon/dataplane.h"
 #include "daemon/feed.h"
+#include "daemon/links.h"
 #include "daemon/log.h"
 #include "daemon/operations.h"
 #include "daemon/start.h"
@@ -173,6 +174,8 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
 	}
 
 	bool settled = dataplane_is_settled(daemon);
+
+	links_tell(daemon);
 
 	worker_events_take(daemon);
 	session_records_take(daemon);

@@ -31,6 +31,7 @@ struct open_port {
 	uint32_t queues;
 	uint16_t index;       // in the node
 	bool forwarding_told; // an event says that the kernel forwards on its interface
+	bool oversized_told;  // an event says that it received frames larger than it takes
 };
 
 struct operations;

@@ -212,9 +212,11 @@ int start_run(struct daemon *daemon, char *error, size_t error_size)
 	if (status == 0 && decision.choice == START_FILE) {
 		status = run_file(daemon, &file, refused, sizeof(refused));
 		if (status != 0) {
-			daemon_event(daemon, EVENT_KIND_CONFIG_REFUSED, "%s", refused);
 			status = revisions_choose(
 				daemon->revisions, NULL, now, &decision, error, error_size);
+			// Without a revision to go on with it is the process's last line.
+			if (status == 0 && decision.choice == START_REVISION)
+				daemon_event(daemon, EVENT_KIND_CONFIG_REFUSED, "%s", refused);
 		}
 	}
 	free(file.text);

@@ -559,11 +559,16 @@ def test_thousand_applies(daemon):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--nexpathd", required=True, type=Path)
+    parser.add_argument("--nexpathd", type=Path, help="the program to test")
+    parser.add_argument("--build", type=Path, default=Path("build"),
+                        help="build folder that has it, where --nexpathd is not given")
     parser.add_argument("--sanitized", action="store_true",
                         help="nexpathd is a sanitizer build: leave out what that changes")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
+    program = (arguments.nexpathd or arguments.build / "mgmt/daemon/nexpathd").resolve()
+    if not program.exists():
+        parser.error(f"there is no {program}; build it, or name it with --nexpathd")
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     for name, function in list(globals().items()):
         if not name.startswith("test_") or (arguments.names and name not in arguments.names):
@@ -578,7 +583,7 @@ def main():
             counts["skipped"] += 1
             print(f"skip {name}: {without}")
             continue
-        with Daemon(arguments.nexpathd.resolve()) as daemon:
+        with Daemon(program) as daemon:
             try:
                 function(daemon)
                 outcome, why = "passed", ""
