@@ -13,7 +13,7 @@
 
 struct rte_rcu_qsbr;
 
-enum { RETIRED_MAX = 4, SMALL_BUFFERS_LEAST = 4096, LINK_CHANGES_MAX = 4 * MAX_PORTS };
+enum { RETIRED_MAX = MAX_PORTS + 8, SMALL_BUFFERS_LEAST = 4096, LINK_CHANGES_MAX = 4 * MAX_PORTS };
 
 // Something that workers may still read: freed once they all have passed a quiescent state.
 struct retired {

@@ -77,12 +77,15 @@ void worker_send_frame(struct worker *w, uint16_t port, struct buffer *frame)
 // Cuts what lies beyond the IP datagram (Ethernet padding) off the end of a chain.
 static void trim(struct worker *w, struct buffer *b, uint32_t length)
 {
+	struct buffer *head = b;
 	uint32_t left = length;
 
-	b->total_length = length;
+	head->total_length = length;
+	head->segments = 1;
 	while (left > b->length && b->next) {
 		left -= b->length;
 		b = b->next;
+		head->segments++;
 	}
 	b->length = (uint16_t)u32_min(b->length, left);
 	if (nx_unlikely(b->next)) {
@@ -168,6 +171,16 @@ static uint32_t fragment_limit(const struct packet *p, const struct snapshot_net
 static void complete_checksum(struct packet *p)
 {
 	struct checksum_span spans[MAX_CHECKSUM_SPANS];
+	const uint8_t *ip = p->data + p->l3;
+
+	// The key still has the addresses that the packet came with.
+	if (p->flags & PACKET_IS_V6) {
+		p->key.source = ip_address_from_bytes(ip + 8);
+		p->key.destination = ip_address_from_bytes(ip + 24);
+	} else {
+		p->key.source = ip_address_from_v4(be32_load(ip + 12));
+		p->key.destination = ip_address_from_v4(be32_load(ip + 16));
+	}
 
 	packet_checksum_fill(p, spans, packet_spans(p->buffer, spans));
 }
