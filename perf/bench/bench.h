@@ -25,10 +25,11 @@ struct bench_options {
 	bool huge;
 	bool v6;
 	uint32_t memory_mb;
-	const char *json; // result file, NULL = none
-	uint32_t rate;    // flood: spoofed packets a second
-	uint32_t seconds; // flood: how long
-	bool on_link;     // flood: sources inside the clients' network, not beyond a gateway
+	const char *json;  // result file, NULL = none
+	bool virtual_time; // and fixed seeds: every run executes the same instructions
+	uint32_t rate;     // flood: spoofed packets a second
+	uint32_t seconds;  // flood: how long
+	bool on_link;      // flood: sources inside the clients' network, not beyond a gateway
 };
 
 // One client-to-target flow that is open. in[d]: its packets as the node receives them from the
@@ -77,6 +78,8 @@ void bench_pass(struct bench *b, struct bench_flow *flows, uint32_t n, unsigned 
 struct frame bench_frame(struct bench *b, const struct bench_flow *flow, unsigned direction,
 	uint8_t tcp_flags, uint32_t payload);
 
+// Tells the node the time: real, or a step further.
+void bench_tell_time(struct bench *b);
 // Turns the node until it has put out `expected` frames in all, or exits after a second without
 // one. Cycles of the turns are added to b->cycles.
 void bench_turn_until(struct bench *b, uint32_t expected);

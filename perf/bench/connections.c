@@ -27,7 +27,7 @@ static void next_batch(struct bench *b, uint32_t first)
 static void run_batch(struct bench *b, uint32_t first)
 {
 	next_batch(b, first);
-	b->rig.now = node_now(b->rig.node) + USEC_PER_SECOND;
+	bench_tell_time(b);
 	bench_pass(b, b->flows, BATCH, 0, TCP_FLAG_SYN);
 	bench_pass(b, b->flows, BATCH, 1, TCP_FLAG_SYN | TCP_FLAG_ACK);
 	bench_pass(b, b->flows, BATCH, 0, TCP_FLAG_ACK);

@@ -11,7 +11,9 @@
 
 enum {
 	OPEN_BATCH = 256,
-	FIRST_CLIENT_PORT = 1024
+	FIRST_CLIENT_PORT = 1024,
+	VIRTUAL_STEP_US = 100,
+	TURNS_MAX = 10000,
 };
 
 static const uint8_t syn_options[] = {2, 4, 0x05, 0xb4, 1, 3, 3, 14};
@@ -77,7 +79,8 @@ void bench_create(struct bench *b, const struct bench_options *options)
 		options->burst, options->memory_mb,
 		options->sessions ? options->sessions : options->flows + options->flows / 8 + 16384,
 		targets);
-	if (rig_create(&b->rig, text, options->huge) != 0)
+	if (rig_create_seeded(&b->rig, text, options->huge,
+		    options->virtual_time ? options->seed + 1u : 0) != 0)
 		bench_fail("%s", b->rig.error);
 	for (uint32_t i = 0; i < BENCH_CLIENTS; i++)
 		b->clients[i] = address_of(options->v6 ? "fd00:1::1:%x" : "10.1.1.%u", i + 1);
@@ -108,6 +111,14 @@ struct frame bench_frame(struct bench *b, const struct bench_flow *flow, unsigne
 	};
 }
 
+void bench_tell_time(struct bench *b)
+{
+	if (b->options.virtual_time)
+		b->rig.now += VIRTUAL_STEP_US;
+	else
+		b->rig.now = node_now(b->rig.node) + USEC_PER_SECOND;
+}
+
 void bench_turn_until(struct bench *b, uint32_t expected)
 {
 	const struct worker_stats *stats = node_worker_stats(b->rig.node, 0);
@@ -116,13 +127,14 @@ void bench_turn_until(struct bench *b, uint32_t expected)
 	uint64_t wanted = sent + expected;
 	uint64_t start = clock_cycles();
 	uint64_t now = start;
+	uint32_t turns = 0;
 
 	while (sent < wanted) {
 		rig_turn(&b->rig);
 		now = clock_cycles();
 		sent = counter_read(&stats->ports[BENCH_LAN].transmit_packets) +
 		       counter_read(&stats->ports[BENCH_WAN].transmit_packets);
-		if (now - start > b->hz)
+		if (b->options.virtual_time ? ++turns > TURNS_MAX : now - start > b->hz)
 			bench_fail("%lu frames did not come out", (unsigned long)(wanted - sent));
 	}
 	b->cycles += now - start;
@@ -221,7 +233,7 @@ void bench_open_flows(struct bench *b)
 		b->neighbours_known = first >= BENCH_CLIENTS + BENCH_TARGETS;
 		batch = b->neighbours_known ? u32_min(OPEN_BATCH, b->options.flows - first) : 1;
 		first_keys(b, first, batch);
-		b->rig.now = node_now(b->rig.node) + USEC_PER_SECOND;
+		bench_tell_time(b);
 		if (b->options.protocol == BENCH_UDP) {
 			bench_pass(b, flows, batch, 0, 0);
 			bench_pass(b, flows, batch, 1, 0);

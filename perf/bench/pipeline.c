@@ -68,7 +68,7 @@ static void run_batch(struct bench *b, uint32_t payload)
 {
 	struct sent sent[BATCH];
 
-	b->rig.now = node_now(b->rig.node) + USEC_PER_SECOND;
+	bench_tell_time(b);
 	send_batch(b, sent, payload);
 	bench_turn_until(b, BATCH);
 	for (uint32_t i = 0; i < BATCH; i++) {

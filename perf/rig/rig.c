@@ -106,7 +106,7 @@ static int open_ports(struct rig *rig)
 	return 0;
 }
 
-static int create_node(struct rig *rig, bool huge)
+static int create_node(struct rig *rig, bool huge, uint64_t seed)
 {
 	const struct config_workers *workers = &rig->config->workers;
 	struct node_config config = {
@@ -116,6 +116,7 @@ static int create_node(struct rig *rig, bool huge)
 		.memory_mb = workers->memory_mb,
 		.sessions = workers->sessions,
 		.huge = huge,
+		.seed = seed,
 		.manual = true,
 	};
 
@@ -127,6 +128,11 @@ static int create_node(struct rig *rig, bool huge)
 
 int rig_create(struct rig *rig, const char *text, bool huge)
 {
+	return rig_create_seeded(rig, text, huge, 0);
+}
+
+int rig_create_seeded(struct rig *rig, const char *text, bool huge, uint64_t seed)
+{
 	memset(rig, 0, sizeof(*rig));
 	rig->now = USEC_PER_SECOND;
 	int status = parse(rig, text, &rig->config);
@@ -134,7 +140,7 @@ int rig_create(struct rig *rig, const char *text, bool huge)
 	if (status == 0)
 		status = slot_map_create(&rig->slots);
 	if (status == 0)
-		status = create_node(rig, huge);
+		status = create_node(rig, huge, seed);
 	if (status == 0)
 		status = open_ports(rig);
 	if (status == 0)

@@ -42,6 +42,8 @@ struct rig {
 // Parses the text, creates the node with its workers (manual: turned by rig_turn), opens its ports,
 // publishes the snapshot. On failure a line is in rig->error.
 [[nodiscard]] int rig_create(struct rig *rig, const char *text, bool huge);
+// The same with a seed for all hashes, so that every run takes the same way.
+[[nodiscard]] int rig_create_seeded(struct rig *rig, const char *text, bool huge, uint64_t seed);
 // Compiles and publishes another text on the running node (ports and workers stay).
 [[nodiscard]] int rig_apply(struct rig *rig, const char *text);
 // 0, or -EBUSY with the leaking pool in rig->error.
