@@ -15,14 +15,14 @@ typedef struct {
 static inline void counter_add(counter_t *c, uint64_t n)
 {
 	// A plain load and store: there is one writer, so no locked instruction is needed.
-	atomic_store_explicit(&c->value,
-		atomic_load_explicit(&c->value, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(&c->value, atomic_load_explicit(&c->value, memory_order_relaxed) + n,
+		memory_order_relaxed);
 }
 
 static inline void counter_sub(counter_t *c, uint64_t n)
 {
-	atomic_store_explicit(&c->value,
-		atomic_load_explicit(&c->value, memory_order_relaxed) - n, memory_order_relaxed);
+	atomic_store_explicit(&c->value, atomic_load_explicit(&c->value, memory_order_relaxed) - n,
+		memory_order_relaxed);
 }
 
 static inline void counter_set(counter_t *c, uint64_t value)
@@ -35,8 +35,8 @@ static inline uint64_t counter_read(const counter_t *c)
 	return atomic_load_explicit(&c->value, memory_order_relaxed);
 }
 
-// A word that carries a small immutable fact (a resolved MAC, a flag): release on write so that what
-// was written before it is seen by who acquires it.
+// A word that carries a small immutable fact (a resolved MAC, a flag): release on write so that
+// what was written before it is seen by who acquires it.
 typedef struct {
 	_Atomic uint64_t value;
 } shared_word_t;
@@ -74,8 +74,8 @@ static inline void shared_pointer_store(shared_pointer_t *p, void *value)
 	atomic_store_explicit(&p->pointer, value, memory_order_release);
 }
 
-// Full fence between "I put something on your ring" and "are you asleep?", and between "I am asleep" and
-// "is my ring empty?": with it, one of the two sides sees the other.
+// Full fence between "I put something on your ring" and "are you asleep?", and between "I am
+// asleep" and "is my ring empty?": with it, one of the two sides sees the other.
 static inline void shared_fence(void)
 {
 	atomic_thread_fence(memory_order_seq_cst);

@@ -13,16 +13,17 @@
 // Microseconds since the node's clock began; time enters protocol code as a parameter only.
 typedef uint64_t usec_t;
 
-enum { CACHE_LINE = 64 };
+enum {
+	CACHE_LINE = 64
+};
 #define USEC_PER_SECOND      UINT64_C(1000000)
 #define USEC_PER_MILLISECOND UINT64_C(1000)
 
-#define nx_likely(cond)   __builtin_expect(!!(cond), 1)
-#define nx_unlikely(cond) __builtin_expect(!!(cond), 0)
-#define nx_aligned_line   __attribute__((aligned(CACHE_LINE)))
-#define nx_array_size(a)  (sizeof(a) / sizeof((a)[0]))
-#define nx_container_of(pointer, type, member)                                                     \
-	((type *)((char *)(pointer) - offsetof(type, member)))
+#define nx_likely(cond)                        __builtin_expect(!!(cond), 1)
+#define nx_unlikely(cond)                      __builtin_expect(!!(cond), 0)
+#define nx_aligned_line                        __attribute__((aligned(CACHE_LINE)))
+#define nx_array_size(a)                       (sizeof(a) / sizeof((a)[0]))
+#define nx_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 #define nx_bug_on(cond)                                                                            \
 	do {                                                                                       \

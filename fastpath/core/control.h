@@ -3,22 +3,22 @@
 
 // The bounded control ring of a worker: list, kill, capture. The control thread owns a request from
 // its creation until it sends it, and again once the worker has set `done`; in between the worker
-// owns it and works on it a bounded number of sessions a turn. Nobody waits: the control thread looks
-// at `done` from its own loop. A request is never freed while a worker owns it.
+// owns it and works on it a bounded number of sessions a turn. Nobody waits: the control thread
+// looks at `done` from its own loop. A request is never freed while a worker owns it.
 
 #include "core/atomic.h"
 #include "core/limits.h"
 
 enum session_state {
 	SESSION_FREE = 0,
-	SESSION_NEW,          // UDP without a reply, TCP SYN sent on
-	SESSION_SYN_RECEIVED, // SYN and SYN-ACK seen
-	SESSION_ESTABLISHED,  // TCP handshake done; UDP answered
-	SESSION_CLIENT_CLOSED,// FIN from the client
-	SESSION_TARGET_CLOSED,// FIN from the target
-	SESSION_CLOSING,      // FIN from both, last acknowledgement outstanding
+	SESSION_NEW,           // UDP without a reply, TCP SYN sent on
+	SESSION_SYN_RECEIVED,  // SYN and SYN-ACK seen
+	SESSION_ESTABLISHED,   // TCP handshake done; UDP answered
+	SESSION_CLIENT_CLOSED, // FIN from the client
+	SESSION_TARGET_CLOSED, // FIN from the target
+	SESSION_CLOSING,       // FIN from both, last acknowledgement outstanding
 	SESSION_TIME_WAIT,
-	SESSION_RESET,        // reset seen, entry kept shortly
+	SESSION_RESET, // reset seen, entry kept shortly
 	SESSION_STATE_COUNT,
 };
 
@@ -27,13 +27,13 @@ const char *session_state_name(enum session_state state); // "new", "syn_receive
 // Why a session ended; for the session log and session show.
 enum session_end {
 	SESSION_END_NONE = 0,
-	SESSION_END_CLOSED,    // FIN both ways
-	SESSION_END_RESET,     // a peer reset it
-	SESSION_END_IDLE,      // idle timeout
-	SESSION_END_UNANSWERED,// the target never answered
-	SESSION_END_REFUSED,   // the target refused: reset or unreachable to the first packet
-	SESSION_END_KILLED,    // operator
-	SESSION_END_DRAINED,   // its listener was removed and the drain time passed
+	SESSION_END_CLOSED,     // FIN both ways
+	SESSION_END_RESET,      // a peer reset it
+	SESSION_END_IDLE,       // idle timeout
+	SESSION_END_UNANSWERED, // the target never answered
+	SESSION_END_REFUSED,    // the target refused: reset or unreachable to the first packet
+	SESSION_END_KILLED,     // operator
+	SESSION_END_DRAINED,    // its listener was removed and the drain time passed
 	SESSION_END_EVICTED,
 	SESSION_END_SHUTDOWN,
 	SESSION_END_COUNT,
@@ -43,29 +43,29 @@ const char *session_end_name(enum session_end end);
 
 // What list and show tell of one session, and what the session log writes at its end.
 struct session_record {
-	uint64_t id;              // worker << 56 | generation << 32 | index: unique while the process lives
+	uint64_t id; // worker << 56 | generation << 32 | index: unique while the process lives
 	uint8_t protocol;
-	uint8_t state;            // enum session_state
-	uint8_t end;              // enum session_end
+	uint8_t state; // enum session_state
+	uint8_t end;   // enum session_end
 	uint8_t worker;
-	uint16_t listener;        // slots
+	uint16_t listener; // slots
 	uint16_t upstream;
 	uint16_t target;
 	struct ip_address client; // leg 0: client -> listener
 	struct ip_address local;
 	struct ip_address source; // leg 1: source -> target
 	struct ip_address target_address;
-	uint16_t client_port;     // host order
+	uint16_t client_port; // host order
 	uint16_t local_port;
 	uint16_t source_port;
 	uint16_t target_port;
 	usec_t opened;
 	usec_t last_packet;
-	uint64_t packets[2];      // [0] from the client, [1] from the target
-	uint64_t bytes[2];        // transport payload
+	uint64_t packets[2]; // [0] from the client, [1] from the target
+	uint64_t bytes[2];   // transport payload
 	uint32_t retransmissions[2];
-	uint32_t round_trip_us;   // of the handshake, 0 = unknown
-	uint32_t idle_timeout_s;  // 0 = never
+	uint32_t round_trip_us;  // of the handshake, 0 = unknown
+	uint32_t idle_timeout_s; // 0 = never
 };
 
 // All conditions must hold; a zero or SLOT_NONE field asks nothing.
@@ -76,15 +76,15 @@ struct session_filter {
 	uint8_t protocol;
 	bool by_client;
 	struct ip_prefix client;
-	usec_t older_than;        // age at least
+	usec_t older_than; // age at least
 	uint64_t id;
 };
 
 enum control_kind {
-	CONTROL_LIST = 1,     // fill records with matching sessions
-	CONTROL_COUNT,        // count matching sessions
-	CONTROL_KILL,         // end matching sessions, resets to both sides
-	CONTROL_CAPTURE,      // start copying packets into capture
+	CONTROL_LIST = 1, // fill records with matching sessions
+	CONTROL_COUNT,    // count matching sessions
+	CONTROL_KILL,     // end matching sessions, resets to both sides
+	CONTROL_CAPTURE,  // start copying packets into capture
 	CONTROL_CAPTURE_STOP,
 };
 

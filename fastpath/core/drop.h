@@ -24,22 +24,27 @@
 	X(IP_BAD_HEADER, "ip_bad_header", "bad version, header length or total length")            \
 	X(IP_BAD_CHECKSUM, "ip_bad_checksum", "wrong IPv4 header checksum")                        \
 	X(IP_BAD_OPTION, "ip_bad_option", "malformed, source-routed or overlong IP options")       \
-	X(IP_SPOOFED, "ip_spoofed", "source that no peer can have: own, loopback, multicast, unspecified") \
-	X(IP_NOT_OURS, "ip_not_ours", "destination is not an own address and belongs to no session") \
+	X(IP_SPOOFED, "ip_spoofed",                                                                \
+		"source that no peer can have: own, loopback, multicast, unspecified")             \
+	X(IP_NOT_OURS, "ip_not_ours",                                                              \
+		"destination is not an own address and belongs to no session")                     \
 	X(IP_NO_ROUTE, "ip_no_route", "no route to the destination")                               \
 	X(IP_HOP_LIMIT, "ip_hop_limit", "hop limit reached zero here")                             \
 	X(IP_TOO_BIG, "ip_too_big", "larger than the egress MTU, may not be fragmented")           \
 	X(IP_UNKNOWN_PROTOCOL, "ip_unknown_protocol", "IP protocol that is not handled")           \
-	X(MULTICAST_IGNORED, "multicast_ignored", "broadcast or multicast that concerns nobody here") \
+	X(MULTICAST_IGNORED, "multicast_ignored",                                                  \
+		"broadcast or multicast that concerns nobody here")                                \
 	/* fragments */                                                                            \
 	X(FRAGMENT_MALFORMED, "fragment_malformed", "fragment with impossible offset or length")   \
 	X(FRAGMENT_OVERLAP, "fragment_overlap", "overlapping fragments: datagram discarded")       \
 	X(FRAGMENT_TIMEOUT, "fragment_timeout", "datagram not completed in time")                  \
-	X(FRAGMENT_SOURCE_LIMIT, "fragment_source_limit", "too many datagrams in reassembly from one source") \
+	X(FRAGMENT_SOURCE_LIMIT, "fragment_source_limit",                                          \
+		"too many datagrams in reassembly from one source")                                \
 	X(FRAGMENT_LIMIT, "fragment_limit", "the reassembly memory is full")                       \
 	/* transport */                                                                            \
 	X(L4_TRUNCATED, "l4_truncated", "shorter than its transport header")                       \
-	X(L4_BAD_HEADER, "l4_bad_header", "bad transport header length, port zero or impossible flags") \
+	X(L4_BAD_HEADER, "l4_bad_header",                                                          \
+		"bad transport header length, port zero or impossible flags")                      \
 	X(L4_BAD_CHECKSUM, "l4_bad_checksum", "wrong TCP, UDP or ICMP checksum")                   \
 	X(TCP_BAD_OPTION, "tcp_bad_option", "malformed TCP options on a SYN")                      \
 	X(TCP_OUT_OF_WINDOW, "tcp_out_of_window", "segment outside the session's window")          \
@@ -62,13 +67,15 @@
 	/* sessions */                                                                             \
 	X(SESSION_TABLE_FULL, "session_table_full", "no free session")                             \
 	X(FLOW_TABLE_FULL, "flow_table_full", "no free flow table entry")                          \
-	X(SESSION_SOURCE_LIMIT, "session_source_limit", "too many unanswered sessions from one source") \
+	X(SESSION_SOURCE_LIMIT, "session_source_limit",                                            \
+		"too many unanswered sessions from one source")                                    \
 	X(NAT_PORTS_EXHAUSTED, "nat_ports_exhausted", "no free source port toward the target")     \
 	X(NAT_CONFLICT, "nat_conflict", "the client's own port is taken toward the target")        \
 	X(NO_TARGET, "no_target", "the upstream has no usable target")                             \
 	X(LISTENER_CLOSING, "listener_closing", "new session on a listener that is being removed") \
 	X(LISTENER_LIMIT, "listener_limit", "the listener's session limit is reached")             \
-	X(MODE_UNAVAILABLE, "mode_unavailable", "the listener's mode is not served by this worker") \
+	X(MODE_UNAVAILABLE, "mode_unavailable",                                                    \
+		"the listener's mode is not served by this worker")                                \
 	X(SESSION_EVICTED, "session_evicted", "unanswered session evicted for a newer one")        \
 	X(WORKER_STOPPING, "worker_stopping", "the worker is shutting down")
 

@@ -7,39 +7,57 @@
 
 #include "core/base.h"
 
-enum event_severity { EVENT_INFO = 0, EVENT_WARNING, EVENT_ERROR };
+enum event_severity {
+	EVENT_INFO = 0,
+	EVENT_WARNING,
+	EVENT_ERROR
+};
 
 // enumerator, kind as operators see it, severity, hint
-#define EVENT_KINDS(X)                                                                             \
-	X(STARTED, "started", INFO, "")                                                            \
-	X(STOPPING, "stopping", INFO, "")                                                          \
-	X(CONFIG_APPLIED, "config_applied", INFO, "")                                              \
-	X(CONFIG_REFUSED, "config_refused", ERROR, "nexpath config check FILE lists every fault")  \
-	X(CONFIG_CONFIRMED, "config_confirmed", INFO, "")                                          \
-	X(CONFIG_REVERTED, "config_reverted", WARNING, "the confirm timer fired; apply again and confirm in time") \
-	X(CONFIG_SKIPPED, "config_revision_skipped", ERROR, "nexpath config history shows which revision runs") \
-	X(LISTENER_OPENED, "listener_opened", INFO, "")                                            \
-	X(LISTENER_CLOSED, "listener_closed", INFO, "")                                            \
-	X(TCP_LISTENER_BIND_FAILED, "tcp_listener_bind_failed", ERROR, "the address must be one of the node's own") \
-	X(UDP_LISTENER_BIND_FAILED, "udp_listener_bind_failed", ERROR, "the address must be one of the node's own") \
-	X(TCP_UPSTREAM_CONNECT_FAILED, "tcp_upstream_connect_failed", WARNING, "check that the target listens and its way back leads here") \
-	X(UDP_UPSTREAM_CONNECT_FAILED, "udp_upstream_connect_failed", WARNING, "check that the target listens and its way back leads here") \
-	X(PORT_CONFLICT, "port_conflict", ERROR, "give one of the two another address or port")    \
-	X(PORT_UP, "port_up", INFO, "")                                                            \
-	X(PORT_DOWN, "port_down", ERROR, "its listeners are down until it returns; nexpath port list") \
-	X(PORT_GONE, "port_gone", ERROR, "the device disappeared; it is reopened when it returns") \
-	X(PORT_OVERSIZED, "port_frame_oversized", WARNING, "ethtool -K IF gro off lro off tso off gso off on both ends of the link") \
-	X(KERNEL_FORWARDING, "kernel_forwarding_on", WARNING, "sysctl -w net.ipv4.conf.all.forwarding=0 net.ipv6.conf.all.forwarding=0, or the kernel forwards a second copy") \
-	X(ADDRESS_CONFLICT, "address_conflict", ERROR, "another station uses the address; remove it there or here") \
-	X(ADDRESS_HELD_BY_KERNEL, "address_held_by_kernel", ERROR, "ip addr del ADDRESS dev IF")   \
-	X(NAT_PORTS_EXHAUSTED, "nat_ports_exhausted", ERROR, "give the upstream more source addresses") \
-	X(SESSION_TABLE_FULL, "session_table_full", ERROR, "raise workers.memory_mb or workers.sessions") \
-	X(NAME_RESOLVED, "name_resolved", INFO, "")                                                \
-	X(NAME_UNRESOLVED, "name_unresolved", WARNING, "check the resolvers and the name")         \
-	X(TARGET_OWN_LISTENER, "target_is_own_listener", ERROR, "the name resolves to one of this node's listeners: a loop") \
-	X(CAPTURE_STARTED, "capture_started", INFO, "")                                            \
-	X(CAPTURE_STOPPED, "capture_stopped", INFO, "")                                            \
-	X(WORKER_STALLED, "worker_stalled", ERROR, "the worker made no turn for a second; is its CPU shared?") \
+#define EVENT_KINDS(X)                                                                                                           \
+	X(STARTED, "started", INFO, "")                                                                                          \
+	X(STOPPING, "stopping", INFO, "")                                                                                        \
+	X(CONFIG_APPLIED, "config_applied", INFO, "")                                                                            \
+	X(CONFIG_REFUSED, "config_refused", ERROR, "nexpath config check FILE lists every fault")                                \
+	X(CONFIG_CONFIRMED, "config_confirmed", INFO, "")                                                                        \
+	X(CONFIG_REVERTED, "config_reverted", WARNING,                                                                           \
+		"the confirm timer fired; apply again and confirm in time")                                                      \
+	X(CONFIG_SKIPPED, "config_revision_skipped", ERROR,                                                                      \
+		"nexpath config history shows which revision runs")                                                              \
+	X(LISTENER_OPENED, "listener_opened", INFO, "")                                                                          \
+	X(LISTENER_CLOSED, "listener_closed", INFO, "")                                                                          \
+	X(TCP_LISTENER_BIND_FAILED, "tcp_listener_bind_failed", ERROR,                                                           \
+		"the address must be one of the node's own")                                                                     \
+	X(UDP_LISTENER_BIND_FAILED, "udp_listener_bind_failed", ERROR,                                                           \
+		"the address must be one of the node's own")                                                                     \
+	X(TCP_UPSTREAM_CONNECT_FAILED, "tcp_upstream_connect_failed", WARNING,                                                   \
+		"check that the target listens and its way back leads here")                                                     \
+	X(UDP_UPSTREAM_CONNECT_FAILED, "udp_upstream_connect_failed", WARNING,                                                   \
+		"check that the target listens and its way back leads here")                                                     \
+	X(PORT_CONFLICT, "port_conflict", ERROR, "give one of the two another address or port")                                  \
+	X(PORT_UP, "port_up", INFO, "")                                                                                          \
+	X(PORT_DOWN, "port_down", ERROR,                                                                                         \
+		"its listeners are down until it returns; nexpath port list")                                                    \
+	X(PORT_GONE, "port_gone", ERROR, "the device disappeared; it is reopened when it returns")                               \
+	X(PORT_OVERSIZED, "port_frame_oversized", WARNING,                                                                       \
+		"ethtool -K IF gro off lro off tso off gso off on both ends of the link")                                        \
+	X(KERNEL_FORWARDING, "kernel_forwarding_on", WARNING,                                                                    \
+		"sysctl -w net.ipv4.conf.all.forwarding=0 net.ipv6.conf.all.forwarding=0, or the kernel forwards a second copy") \
+	X(ADDRESS_CONFLICT, "address_conflict", ERROR,                                                                           \
+		"another station uses the address; remove it there or here")                                                     \
+	X(ADDRESS_HELD_BY_KERNEL, "address_held_by_kernel", ERROR, "ip addr del ADDRESS dev IF")                                 \
+	X(NAT_PORTS_EXHAUSTED, "nat_ports_exhausted", ERROR,                                                                     \
+		"give the upstream more source addresses")                                                                       \
+	X(SESSION_TABLE_FULL, "session_table_full", ERROR,                                                                       \
+		"raise workers.memory_mb or workers.sessions")                                                                   \
+	X(NAME_RESOLVED, "name_resolved", INFO, "")                                                                              \
+	X(NAME_UNRESOLVED, "name_unresolved", WARNING, "check the resolvers and the name")                                       \
+	X(TARGET_OWN_LISTENER, "target_is_own_listener", ERROR,                                                                  \
+		"the name resolves to one of this node's listeners: a loop")                                                     \
+	X(CAPTURE_STARTED, "capture_started", INFO, "")                                                                          \
+	X(CAPTURE_STOPPED, "capture_stopped", INFO, "")                                                                          \
+	X(WORKER_STALLED, "worker_stalled", ERROR,                                                                               \
+		"the worker made no turn for a second; is its CPU shared?")                                                      \
 	X(EVENTS_LOST, "events_lost", WARNING, "more happened than the ring holds")
 
 enum event_kind {
@@ -51,13 +69,13 @@ enum event_kind {
 
 // One record from a worker. subject is a listener, target, port or netif index, as the kind says.
 struct worker_event {
-	uint16_t kind;    // enum event_kind
+	uint16_t kind; // enum event_kind
 	uint16_t subject;
-	uint32_t count;   // how many happened since the last record of this kind and subject
+	uint32_t count; // how many happened since the last record of this kind and subject
 	usec_t time;
 	struct ip_address address;
 	struct ip_address peer;
-	uint16_t port;    // host order
+	uint16_t port; // host order
 	uint8_t mac[6];
 };
 static_assert(sizeof(struct worker_event) == 56);

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// The fixed bounds of a node. Tables of these sizes are mapped lazily: what is not used costs nothing.
+// The fixed bounds of a node. Tables of these sizes are mapped lazily: what is not used costs
+// nothing.
 
 enum {
 	MAX_WORKERS = 64,
 	MAX_PORTS = 64,
-	MAX_QUEUES = 16,        // receive queues of one port
-	MAX_NETIFS = 1024,      // ports and their VLANs
-	MAX_ADDRESSES = 4096,   // own addresses of a node
+	MAX_QUEUES = 16,      // receive queues of one port
+	MAX_NETIFS = 1024,    // ports and their VLANs
+	MAX_ADDRESSES = 4096, // own addresses of a node
 	MAX_ROUTES = 4096,
 	MAX_LISTENERS = 4096,
 	MAX_UPSTREAMS = 4096,
-	MAX_TARGETS = 16384,    // resolved targets of all upstreams
-	MAX_SOURCES = 64,       // source addresses of one upstream
+	MAX_TARGETS = 16384, // resolved targets of all upstreams
+	MAX_SOURCES = 64,    // source addresses of one upstream
 	MAX_BURST = 256,
 	MAX_FRAME = 65535 + 18, // bytes of one frame on a kernel port
 	NAME_BYTES = 64,        // object names, NUL included

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// One immutable compiled configuration. The control thread builds it (mgmt/config/compile.h), workers
-// read it through one pointer (core/rcu.h) and never write it. Objects that a session refers to
-// (listener, upstream, target) live in slots: an index that stays the object's own from revision to
-// revision, plus a generation that changes when the slot gets a new owner. A slot is reused only
-// when no worker has a session on it; until then the object stays in the snapshot with
+// One immutable compiled configuration. The control thread builds it (mgmt/config/compile.h),
+// workers read it through one pointer (core/rcu.h) and never write it. Objects that a session
+// refers to (listener, upstream, target) live in slots: an index that stays the object's own from
+// revision to revision, plus a generation that changes when the slot gets a new owner. A slot is
+// reused only when no worker has a session on it; until then the object stays in the snapshot with
 // `closing` set. Unchanged objects are shared between snapshots by reference count.
 
 #include "core/base.h"
 #include "core/limits.h"
 
-enum listener_mode { MODE_DIRECT = 0, MODE_TERMINATE };
+enum listener_mode {
+	MODE_DIRECT = 0,
+	MODE_TERMINATE
+};
 
 enum balance_rule {
 	BALANCE_ROUND_ROBIN = 0,
@@ -22,12 +25,12 @@ enum balance_rule {
 
 // An IP interface: a port, or one VLAN of it.
 struct snapshot_netif {
-	uint16_t port;           // index into node ports
-	uint16_t vlan;           // 0 = untagged
-	uint16_t mtu;            // bytes of IP datagram
-	uint16_t address_first;  // its own addresses: snapshot.addresses[first .. first + count)
+	uint16_t port;          // index into node ports
+	uint16_t vlan;          // 0 = untagged
+	uint16_t mtu;           // bytes of IP datagram
+	uint16_t address_first; // its own addresses: snapshot.addresses[first .. first + count)
 	uint16_t address_count;
-	char name[NAME_BYTES];   // "wan" or "wan.100"
+	char name[NAME_BYTES]; // "wan" or "wan.100"
 };
 
 // An own address and the network on its interface.
@@ -51,10 +54,10 @@ struct snapshot_target {
 	uint32_t generation;
 	struct ip_address address;
 	be16 port;
-	uint16_t weight;          // 1 to 256
-	bool drained;             // takes no new sessions (`upstream drain`)
-	bool closing;             // no longer in the configuration; sessions remain
-	char text[128];           // as configured: "app.example:80", for people
+	uint16_t weight; // 1 to 256
+	bool drained;    // takes no new sessions (`upstream drain`)
+	bool closing;    // no longer in the configuration; sessions remain
+	char text[128];  // as configured: "app.example:80", for people
 	// Where it is reached: by route at compile time. netif SLOT_NONE when there is no route.
 	uint16_t netif;
 	struct ip_address next_hop;
@@ -63,7 +66,9 @@ struct snapshot_target {
 	struct ip_address sources[MAX_SOURCES];
 };
 
-enum { MAGLEV_SIZE = 65537 };
+enum {
+	MAGLEV_SIZE = 65537
+};
 
 struct snapshot_upstream {
 	uint32_t references;
@@ -71,10 +76,10 @@ struct snapshot_upstream {
 	uint32_t generation;
 	char name[NAME_BYTES];
 	enum balance_rule balance;
-	bool source_client;       // keep the client's address and port
+	bool source_client; // keep the client's address and port
 	bool closing;
 	uint32_t target_count;
-	uint16_t *targets;        // target slots
+	uint16_t *targets; // target slots
 	// For BALANCE_MAGLEV: MAGLEV_SIZE entries for each family [0] IPv4, [1] IPv6, indices into
 	// targets; NULL when the family has none.
 	uint16_t *maglev[2];
@@ -85,16 +90,16 @@ struct snapshot_listener {
 	uint16_t slot;
 	uint32_t generation;
 	char name[NAME_BYTES];
-	uint8_t protocol;         // IPPROTO_TCP or IPPROTO_UDP
+	uint8_t protocol; // IPPROTO_TCP or IPPROTO_UDP
 	enum listener_mode mode;
-	bool closing;             // takes no new sessions
-	uint16_t upstream;        // upstream slot
-	struct ip_address address;// unspecified (all zero): every own address, both families
-	uint16_t port_first;      // host order, inclusive range
+	bool closing;              // takes no new sessions
+	uint16_t upstream;         // upstream slot
+	struct ip_address address; // unspecified (all zero): every own address, both families
+	uint16_t port_first;       // host order, inclusive range
 	uint16_t port_last;
-	usec_t idle_timeout;      // 0 = never
+	usec_t idle_timeout; // 0 = never
 	usec_t connect_timeout;
-	uint32_t max_sessions;    // 0 = unlimited, per node
+	uint32_t max_sessions; // 0 = unlimited, per node
 };
 
 // Which listener owns (protocol, port, address). Chains of entries; head by port, one array per
@@ -107,9 +112,9 @@ struct listen_entry {
 
 struct snapshot {
 	uint64_t revision;
-	uint64_t generation;      // counts snapshots of this process, from 1
-	// Frees the snapshot; set by whoever built it. The node calls it on the control thread once no
-	// worker can see the snapshot any more.
+	uint64_t generation; // counts snapshots of this process, from 1
+	// Frees the snapshot; set by whoever built it. The node calls it on the control thread once
+	// no worker can see the snapshot any more.
 	void (*destroy)(struct snapshot *self);
 	uint16_t netif_count;
 	uint16_t address_count;
@@ -121,15 +126,17 @@ struct snapshot {
 	const struct snapshot_listener **listeners;
 	const struct snapshot_upstream **upstreams;
 	const struct snapshot_target **targets;
-	uint16_t listener_limit;  // one more than the highest used slot
+	uint16_t listener_limit; // one more than the highest used slot
 	uint16_t upstream_limit;
 	uint16_t target_limit;
 	uint16_t *listen_head[2]; // [0] TCP, [1] UDP: 65,536 entry indices + 1, 0 = none
 	struct listen_entry *listen_entries;
 	uint32_t listen_entry_count;
-	// netif by (port, VLAN id): netif_of[port] points to 4,096 entries, SLOT_NONE = not carried.
+	// netif by (port, VLAN id): netif_of[port] points to 4,096 entries, SLOT_NONE = not
+	// carried.
 	uint16_t *netif_of[MAX_PORTS];
-	// Open-addressed set of own addresses: index + 1 into addresses, 0 = free; mask + 1 entries.
+	// Open-addressed set of own addresses: index + 1 into addresses, 0 = free; mask + 1
+	// entries.
 	uint16_t *address_hash;
 	uint32_t address_hash_mask;
 };
@@ -138,14 +145,15 @@ struct snapshot {
 // probing), so builder and reader agree.
 static inline uint32_t snapshot_address_start(const struct ip_address *address, uint32_t mask)
 {
-	uint64_t mixed = (address->halves[0] ^ (address->halves[1] << 1)) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t mixed =
+		(address->halves[0] ^ (address->halves[1] << 1)) * UINT64_C(0x9e3779b97f4a7c15);
 
 	mixed = (mixed ^ address->halves[1]) * UINT64_C(0xff51afd7ed558ccd);
 	return (uint32_t)(mixed >> 32) & mask;
 }
 
-// Frees a snapshot, and its listeners, upstreams and targets whose last reference it held. Every array
-// and object is heap memory of its own. Control thread; NULL is allowed.
+// Frees a snapshot, and its listeners, upstreams and targets whose last reference it held. Every
+// array and object is heap memory of its own. Control thread; NULL is allowed.
 void snapshot_destroy(struct snapshot *snapshot);
 // Gives one reference back. Control thread: the counts are plain integers.
 void snapshot_listener_put(const struct snapshot_listener *listener);
@@ -156,8 +164,8 @@ void snapshot_target_put(const struct snapshot_target *target);
 const struct snapshot_address *snapshot_address_find(
 	const struct snapshot *s, const struct ip_address *address);
 
-// The listener for a destination, or NULL: exact address before wildcard, closing ones left out. The
-// wildcard matches only own addresses. port in host order. Worker or control; O(chain).
+// The listener for a destination, or NULL: exact address before wildcard, closing ones left out.
+// The wildcard matches only own addresses. port in host order. Worker or control; O(chain).
 const struct snapshot_listener *snapshot_listener_find(const struct snapshot *s, uint8_t protocol,
 	const struct ip_address *address, uint16_t port);
 

@@ -46,12 +46,12 @@ struct port_stats {
 
 // Indexed by listener or target slot.
 struct slot_stats {
-	counter_t sessions;        // gauge: live now
+	counter_t sessions; // gauge: live now
 	counter_t sessions_total;
-	counter_t bytes[2];        // [0] from the client, [1] from the target: IP payload of TCP/UDP
+	counter_t bytes[2]; // [0] from the client, [1] from the target: IP payload of TCP/UDP
 	counter_t packets[2];
-	counter_t connect_failed;  // targets: no answer, or refused
-	counter_t answered;        // targets: sessions the target answered
+	counter_t connect_failed; // targets: no answer, or refused
+	counter_t answered;       // targets: sessions the target answered
 };
 
 struct nx_aligned_line worker_stats {
@@ -61,13 +61,13 @@ struct nx_aligned_line worker_stats {
 	struct slot_stats listeners[MAX_LISTENERS];
 	struct slot_stats targets[MAX_TARGETS];
 	counter_t turns;
-	counter_t busy_cycles;     // in turns that moved a packet, message or timer
-	counter_t idle_cycles;     // polling in vain
-	counter_t sleep_cycles;    // asleep
+	counter_t busy_cycles;  // in turns that moved a packet, message or timer
+	counter_t idle_cycles;  // polling in vain
+	counter_t sleep_cycles; // asleep
 	counter_t sleeps;
-	counter_t wrong_worker;    // packets that reached a worker which does not own them
+	counter_t wrong_worker; // packets that reached a worker which does not own them
 	counter_t handover_packets;
-	counter_t sessions;        // gauge
+	counter_t sessions;            // gauge
 	counter_t sessions_unanswered; // gauge
 	counter_t sessions_total;
 	counter_t resets_sent;

@@ -25,7 +25,11 @@ struct mac_address {
 	uint8_t bytes[6];
 };
 
-enum { IP_ADDRESS_TEXT_MAX = 46, IP_PREFIX_TEXT_MAX = 50, MAC_TEXT_MAX = 18 };
+enum {
+	IP_ADDRESS_TEXT_MAX = 46,
+	IP_PREFIX_TEXT_MAX = 50,
+	MAC_TEXT_MAX = 18
+};
 
 static inline bool ip_address_equal(const struct ip_address *a, const struct ip_address *b)
 {
@@ -53,8 +57,7 @@ static inline struct ip_address ip_address_from_bytes(const uint8_t bytes[16])
 static inline bool ip_address_is_unspecified(const struct ip_address *a)
 {
 	return a->halves[0] == 0 &&
-		(a->halves[1] == 0 ||
-			(a->words[2] == htobe32(0x0000ffff) && a->words[3] == 0));
+	       (a->halves[1] == 0 || (a->words[2] == htobe32(0x0000ffff) && a->words[3] == 0));
 }
 
 static inline bool ip_address_is_multicast(const struct ip_address *a)

@@ -63,7 +63,8 @@ static inline void be32_store(uint8_t *p, be32 value)
 	memcpy(p, &value, sizeof(value));
 }
 
-// What is left to read: the bytes [p, end). Every read checks the end; a refused read moves nothing.
+// What is left to read: the bytes [p, end). Every read checks the end; a refused read moves
+// nothing.
 struct cursor {
 	const uint8_t *p;
 	const uint8_t *end;
