@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// What happens to the devices behind the ports, as events: links that come and go, frames that are larger
-// than a port takes. Control thread.
+// What happens to the devices behind the ports, as events: links that come and go, frames that are
+// larger than a port takes. Control thread.
 
 #include "daemon/daemon.h"
 
