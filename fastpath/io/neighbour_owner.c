@@ -212,7 +212,8 @@ static void fail(struct neighbour_owner *o, uint32_t slot, usec_t now)
 	if (!has_waiter)
 		return;
 	stats_drop(o->config.stats, DROP_NEIGHBOUR_UNRESOLVED);
-	o->config.unreachable(o->config.context, w.netif, w.l3, w.buffer);
+	// In parentheses: C23's stddef.h has a macro of this name.
+	(o->config.unreachable)(o->config.context, w.netif, w.l3, w.buffer);
 }
 
 static void expire(

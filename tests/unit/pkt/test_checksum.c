@@ -29,7 +29,7 @@ static void every_length_and_offset_matches_the_definition(void **state)
 {
 	for (size_t length = 0; length < 700; length++) {
 		size_t offset = length % 9;
-		uint8_t *block = malloc(offset + length + (length == 0));
+		uint8_t *block = calloc(1, offset + length + (length == 0));
 
 		fill_random(block, offset + length);
 		if (length % 5 == 0)
