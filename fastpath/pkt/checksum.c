@@ -25,18 +25,23 @@ static inline uint64_t load_u64(const uint8_t *p)
 	return value;
 }
 
-// The last 0 to 7 bytes, as if zeros followed.
-static inline uint64_t load_tail(const uint8_t *p, size_t length)
+// The last 1 to 7 bytes, as if zeros followed. before: bytes ahead of them
+// that may be read too.
+static inline uint64_t load_tail(const uint8_t *p, size_t length, size_t before)
 {
 	uint64_t value = 0;
 
-	memcpy(&value, p, length);
+	if (before >= 8)
+		return load_u64(p + length - 8) >> (64 - 8 * length);
+	for (size_t i = 0; i < length; i++)
+		value |= (uint64_t)p[i] << (8 * i);
 	return value;
 }
 
 static uint64_t sum_scalar(const uint8_t *data, size_t length, uint64_t sum)
 {
 	uint64_t second = 0;
+	size_t whole = length;
 
 	for (; length >= 16; length -= 16, data += 16) {
 		sum = checksum_add(sum, load_u64(data));
@@ -48,7 +53,7 @@ static uint64_t sum_scalar(const uint8_t *data, size_t length, uint64_t sum)
 		data += 8;
 		length -= 8;
 	}
-	return length == 0 ? sum : checksum_add(sum, load_tail(data, length));
+	return length == 0 ? sum : checksum_add(sum, load_tail(data, length, whole - length));
 }
 
 // Four 64-bit lanes that add 32-bit halves: no carry can be lost below 2^32 blocks.

@@ -39,6 +39,15 @@ static bool has_checksum(const struct packet *p)
 	       p->kind == PACKET_ICMP6;
 }
 
+// Almost every packet lies in one piece.
+static inline uint64_t covered_sum(
+	const struct checksum_span *spans, uint32_t n, uint32_t from, uint32_t length, uint64_t sum)
+{
+	if (n == 1 && from + length <= spans[0].length)
+		return checksum_bytes(spans[0].data + from, length, sum);
+	return checksum_spans(spans, n, from, length, sum);
+}
+
 enum parse_verdict packet_checksum_verify(struct packet *p, const struct checksum_span *spans,
 	uint32_t span_count, bool may_be_partial)
 {
@@ -56,7 +65,7 @@ enum parse_verdict packet_checksum_verify(struct packet *p, const struct checksu
 		return p->flags & PACKET_IS_V6 ? PARSE_L4_BAD_CHECKSUM : PARSE_OK;
 	length = covered_length(p);
 	pseudo = pseudo_sum(p, length);
-	if (checksum_fold(checksum_spans(spans, span_count, p->l4, length, pseudo)) == 0xffff)
+	if (checksum_fold(covered_sum(spans, span_count, p->l4, length, pseudo)) == 0xffff)
 		return PARSE_OK;
 	if (may_be_partial && port_could_know && field == checksum_fold(pseudo)) {
 		p->flags |= PACKET_CHECKSUM_PARTIAL;
@@ -76,7 +85,7 @@ void packet_checksum_fill(struct packet *p, const struct checksum_span *spans, u
 	field = p->data + field_offset(p);
 	be16_store(field, 0);
 	length = covered_length(p);
-	sum = checksum_spans(spans, span_count, p->l4, length, pseudo_sum(p, length));
+	sum = covered_sum(spans, span_count, p->l4, length, pseudo_sum(p, length));
 	be16_store(field, p->kind == PACKET_UDP ? checksum_finish_udp(sum) : checksum_finish(sum));
 	p->flags &= (uint16_t)~PACKET_CHECKSUM_PARTIAL;
 }
