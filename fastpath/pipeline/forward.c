@@ -1,14 +1,37 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Stage 5: sessions. The flow engine judges and rewrites each packet in place; what it does not know is
-// left in the vector for the local stage.
+// Stage 5: sessions. The flow engine judges and rewrites each packet in place; what it does not
+// know is left in the vector for the local stage.
 
 #include "pipeline/worker.h"
 
 #include "pipeline/local.h"
+#include "pkt/icmp.h"
+
+// ARP, and neighbour solicitations and advertisements: a station that claims one of our addresses
+// is to be heard, so that the conflict is seen.
+static bool may_claim_address(const struct packet *p)
+{
+	return p->kind == PACKET_ARP ||
+	       (p->kind == PACKET_ICMP6 && (p->icmp_type == ICMP6_NEIGHBOUR_SOLICITATION ||
+						   p->icmp_type == ICMP6_NEIGHBOUR_ADVERTISEMENT));
+}
+
+// An address of our own cannot be another's source, unless we made the packet ourselves. Asked of
+// packets without a session only: those of a session come from whom it was opened by.
+static bool is_spoofed(const struct worker *w, const struct packet *p)
+{
+	if (nx_likely(!snapshot_address_find(w->snapshot, &p->key.source)) || may_claim_address(p))
+		return false;
+	return w->origin == VECTOR_RECEIVED || !handover_note(p->buffer)->is_ours;
+}
 
 static enum flow_verdict forward_one(struct worker *w, struct packet *p)
 {
+	if (nx_unlikely(p->session == PACKET_NO_SESSION && is_spoofed(w, p))) {
+		p->reason = DROP_IP_SPOOFED;
+		return FLOW_DROP;
+	}
 	switch (p->kind) {
 	case PACKET_TCP:
 	case PACKET_UDP:

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Stage 2: headers to descriptors. What the parser refuses is dropped here under the reason of the same
-// name; frames for other stations and unknown VLANs too.
+// Stage 2: headers to descriptors. What the parser refuses is dropped here under the reason of the
+// same name; frames for other stations and unknown VLANs too.
 
 #include "pkt/parse.h"
 
 #include "pipeline/node_private.h"
-#include "pkt/icmp.h"
 
 static const uint8_t reason_of[PARSE_VERDICT_COUNT] = {
 	[PARSE_L2_TRUNCATED] = DROP_L2_TRUNCATED,
@@ -52,8 +51,8 @@ static uint32_t offload_of(const struct buffer *b)
 	return bits;
 }
 
-// Headers lie in the first buffer: a port that scatters frames puts at least this much there, and what
-// reassembly builds does too. A chain that does not is not worth mending.
+// Headers lie in the first buffer: a port that scatters frames puts at least this much there, and
+// what reassembly builds does too. A chain that does not is not worth mending.
 static enum parse_verdict parse_frame(struct packet *p)
 {
 	struct buffer *b = p->buffer;
@@ -87,24 +86,7 @@ static bool is_checksum_right(const struct worker *w, struct packet *p)
 static bool is_for_us(const struct port *port, const struct packet *p)
 {
 	return (p->flags & PACKET_L2_MULTICAST) ||
-		memcmp(p->data, port->mac.bytes, sizeof(port->mac.bytes)) == 0;
-}
-
-// ARP, and neighbour solicitations and advertisements: a station that claims one of our addresses is to
-// be heard, so that the conflict is seen.
-static bool may_claim_address(const struct packet *p)
-{
-	return p->kind == PACKET_ARP ||
-		(p->kind == PACKET_ICMP6 && (p->icmp_type == ICMP6_NEIGHBOUR_SOLICITATION ||
-						    p->icmp_type == ICMP6_NEIGHBOUR_ADVERTISEMENT));
-}
-
-// An address of our own cannot be another's source, unless we made the packet ourselves.
-static bool is_spoofed(const struct worker *w, const struct packet *p, enum vector_origin origin)
-{
-	if (nx_likely(!snapshot_address_find(w->snapshot, &p->key.source)) || may_claim_address(p))
-		return false;
-	return origin == VECTOR_RECEIVED || !handover_note(p->buffer)->is_ours;
+	       memcmp(p->data, port->mac.bytes, sizeof(port->mac.bytes)) == 0;
 }
 
 static void take_note(struct packet *p)
@@ -115,7 +97,7 @@ static void take_note(struct packet *p)
 	p->segment_size = handover_note(p->buffer)->largest;
 }
 
-static enum drop_reason judge(struct worker *w, struct packet *p, enum vector_origin origin)
+static enum drop_reason judge(struct worker *w, struct packet *p)
 {
 	const struct port *port = w->ports->ports[p->buffer->port];
 	enum parse_verdict verdict = parse_frame(p);
@@ -131,14 +113,12 @@ static enum drop_reason judge(struct worker *w, struct packet *p, enum vector_or
 		return DROP_VLAN_UNKNOWN;
 	if (nx_unlikely(!is_checksum_right(w, p)))
 		return DROP_L4_BAD_CHECKSUM;
-	if (nx_unlikely(is_spoofed(w, p, origin)))
-		return DROP_IP_SPOOFED;
-	if (nx_unlikely(origin != VECTOR_RECEIVED))
+	if (nx_unlikely(w->origin != VECTOR_RECEIVED))
 		take_note(p);
 	return DROP_NONE;
 }
 
-void stage_parse(struct worker *w, struct packet *packets, uint32_t n, enum vector_origin origin)
+void stage_parse(struct worker *w, struct packet *packets, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
@@ -148,7 +128,7 @@ void stage_parse(struct worker *w, struct packet *packets, uint32_t n, enum vect
 			worker_drop(w, p, DROP_IP_NOT_OURS);
 			continue;
 		}
-		reason = judge(w, p, origin);
+		reason = judge(w, p);
 		if (nx_unlikely(reason != DROP_NONE))
 			worker_drop(w, p, reason);
 	}

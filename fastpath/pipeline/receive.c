@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Stage 1: bursts from this worker's queues and from the rings of other workers. Each burst is taken
-// through all stages before the next one is received, so that it stays in the first-level cache.
+// Stage 1: bursts from this worker's queues and from the rings of other workers. Each burst is
+// taken through all stages before the next one is received, so that it stays in the first-level
+// cache.
 
 #include "pipeline/worker.h"
 
@@ -9,15 +10,17 @@
 #include "pipeline/capture.h"
 #include "pipeline/local.h"
 
-void worker_run_vector(struct worker *w, struct buffer **buffers, uint32_t n, enum vector_origin origin)
+void worker_run_vector(
+	struct worker *w, struct buffer **buffers, uint32_t n, enum vector_origin origin)
 {
 	struct packet *packets = w->packets;
 
+	w->origin = origin;
 	for (uint32_t i = 0; i < n; i++)
 		packets[i].buffer = buffers[i];
-	stage_parse(w, packets, n, origin);
+	stage_parse(w, packets, n);
 	if (w->count > 1)
-		stage_steer(w, packets, n, origin);
+		stage_steer(w, packets, n);
 	flow_engine_lookup_bulk(w->flow, packets, n);
 	worker_charge(w, STAGE_LOOKUP, n);
 	stage_forward(w, packets, n);
@@ -54,7 +57,8 @@ static void receive_source(struct worker *w, const struct receive_source *source
 	worker_run_vector(w, w->received, n, VECTOR_RECEIVED);
 }
 
-// What a neighbour's owner is asked to resolve comes as a routed packet, ready but for its link header.
+// What a neighbour's owner is asked to resolve comes as a routed packet, ready but for its link
+// header.
 static void receive_handed(struct worker *w, struct rte_ring *ring)
 {
 	struct buffer *handed[MAX_BURST];

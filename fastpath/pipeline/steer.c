@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Stage 3, with more than one worker: packets go to the worker that owns their session. The owner of a
-// reply is written in its destination port, that of a client's packet is a hash of the client, or the
-// worker that received it where the port spreads flows itself.
+// Stage 3, with more than one worker: packets go to the worker that owns their session. The owner
+// of a reply is written in its destination port, that of a client's packet is a hash of the client,
+// or the worker that received it where the port spreads flows itself.
 
 #include "pipeline/worker.h"
 
@@ -39,18 +39,20 @@ static uint8_t owner_of(const struct worker *w, const struct packet *p)
 	case PACKET_TCP:
 	case PACKET_UDP:
 	case PACKET_ICMP4:
-		return flow_owner(w->snapshot, p, w->node->seed, w->count, w->index, is_spread(w, p));
+		return flow_owner(
+			w->snapshot, p, w->node->seed, w->count, w->index, is_spread(w, p));
 	case PACKET_ICMP6:
 		// Neighbour discovery belongs to the port's owner, as ARP does.
 		if (p->icmp_type >= ICMP6_ROUTER_SOLICITATION && p->icmp_type <= ICMP6_REDIRECT)
 			return w->ports->owner[p->buffer->port];
-		return flow_owner(w->snapshot, p, w->node->seed, w->count, w->index, is_spread(w, p));
+		return flow_owner(
+			w->snapshot, p, w->node->seed, w->count, w->index, is_spread(w, p));
 	default:
 		return w->index;
 	}
 }
 
-void stage_steer(struct worker *w, struct packet *packets, uint32_t n, enum vector_origin origin)
+void stage_steer(struct worker *w, struct packet *packets, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
@@ -61,9 +63,9 @@ void stage_steer(struct worker *w, struct packet *packets, uint32_t n, enum vect
 
 		if (nx_likely(owner == w->index))
 			continue;
-		if (origin == VECTOR_HANDED)
+		if (w->origin == VECTOR_HANDED)
 			counter_add(&w->stats->wrong_worker, 1);
-		if (origin == VECTOR_RECEIVED)
+		if (w->origin == VECTOR_RECEIVED)
 			*handover_note(p->buffer) = (struct handover_note){0};
 		handover_note(p->buffer)->kind = HANDOVER_PACKET;
 		worker_hand_over(w, owner, p->buffer);

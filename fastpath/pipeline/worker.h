@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// One worker: a poll-mode loop that owns its queues, sessions, timers and rings, and shares nothing that
-// it writes. A turn takes each receive source in order through the stages, each a file of its own:
+// One worker: a poll-mode loop that owns its queues, sessions, timers and rings, and shares nothing
+// that it writes. A turn takes each receive source in order through the stages, each a file of its
+// own:
 //
 //   receive.c -> parse.c -> steer.c -> (flow lookup) -> forward.c -> local.c -> transmit.c
 //
@@ -24,17 +25,17 @@ struct rte_ring;
 struct rte_mempool;
 
 enum {
-	HANDOVER_RING = 1024,      // packets, per pair of workers
-	TRANSMIT_RING = 1024,      // frames, per port and worker without a queue of its own
-	CONTROL_RING = 64,         // requests
-	EVENT_RING = 4096,         // records
-	SESSION_LOG_RING = 16384,  // records
+	HANDOVER_RING = 1024,     // packets, per pair of workers
+	TRANSMIT_RING = 1024,     // frames, per port and worker without a queue of its own
+	CONTROL_RING = 64,        // requests
+	EVENT_RING = 4096,        // records
+	SESSION_LOG_RING = 16384, // records
 	HOUSEKEEPING_TURNS = 256,
 	MAX_SOURCES_READ = MAX_PORTS * MAX_QUEUES,
 	MAX_CAPTURES = 4,
-	TIMER_BUDGET = 256,        // timers a turn
-	REQUEST_BUDGET = 512,      // sessions walked a turn
-	MAX_CHECKSUM_SPANS = 40,   // buffers of a chain whose checksum software verifies
+	TIMER_BUDGET = 256,      // timers a turn
+	REQUEST_BUDGET = 512,    // sessions walked a turn
+	MAX_CHECKSUM_SPANS = 40, // buffers of a chain whose checksum software verifies
 };
 
 // A receive queue that this worker reads.
@@ -48,8 +49,8 @@ struct receive_source {
 // the queue's owner through `ring`. Frames that the port did not take wait for the next turn.
 struct transmit_queue {
 	struct port *port;
-	struct rte_ring *ring;    // NULL: queue is this worker's own
-	uint8_t owner;            // worker that drains ring
+	struct rte_ring *ring; // NULL: queue is this worker's own
+	uint8_t owner;         // worker that drains ring
 	uint16_t queue;
 	uint16_t count;
 	struct buffer *frames[2 * MAX_BURST];
@@ -61,17 +62,18 @@ struct transmit_inlet {
 	uint16_t port;
 };
 
-// What the workers of a node read and write, by port: built by the control thread when ports are added,
-// published like a snapshot, immutable.
+// What the workers of a node read and write, by port: built by the control thread when ports are
+// added, published like a snapshot, immutable.
 struct port_map {
 	uint16_t port_count;
 	struct port *ports[MAX_PORTS];
-	uint8_t owner[MAX_PORTS];                 // worker that reads queue 0
-	struct rte_ring *transmit_rings[MAX_PORTS][MAX_WORKERS]; // by writing worker; NULL = own queue
+	uint8_t owner[MAX_PORTS]; // worker that reads queue 0
+	struct rte_ring
+		*transmit_rings[MAX_PORTS][MAX_WORKERS]; // by writing worker; NULL = own queue
 };
 
-// Where a vector comes from. Buffers of a received one carry no handover_note: their private area is
-// not even touched.
+// Where a vector comes from. Buffers of a received one carry no handover_note: their private area
+// is not even touched.
 enum vector_origin {
 	VECTOR_RECEIVED = 0,
 	VECTOR_HANDED,   // by another worker
@@ -80,16 +82,16 @@ enum vector_origin {
 
 // Why a buffer is handed to another worker; kept in its private area.
 enum handover_kind {
-	HANDOVER_PACKET = 0,      // parse again and go on
-	HANDOVER_RESOLVE,         // waits for a neighbour that the receiver owns
+	HANDOVER_PACKET = 0, // parse again and go on
+	HANDOVER_RESOLVE,    // waits for a neighbour that the receiver owns
 };
 
 struct handover_note {
 	uint8_t kind;
 	uint8_t ip_protocol;
-	uint8_t kind_of_packet;   // enum packet_kind
-	bool is_ours;             // made here: its source may be an own address
-	uint16_t largest;         // reassembled: largest fragment's IP length, 0 = was whole
+	uint8_t kind_of_packet; // enum packet_kind
+	bool is_ours;           // made here: its source may be an own address
+	uint16_t largest;       // reassembled: largest fragment's IP length, 0 = was whole
 	// HANDOVER_RESOLVE: the routed packet's descriptor, all that is needed to send it.
 	uint32_t neighbour;
 	uint32_t length;
@@ -110,20 +112,22 @@ static inline struct handover_note *handover_note(struct buffer *b)
 struct nx_aligned_line worker {
 	struct node *node;
 	uint8_t index;
-	uint8_t count;                      // workers of the node
+	uint8_t count; // workers of the node
 	uint16_t burst;
-	const struct snapshot *snapshot;    // this turn's
-	const struct port_map *ports;       // this turn's
-	const struct port_map *ports_known; // the one that sources and transmit queues were laid out for
-	usec_t now;                         // this turn's time
-	uint64_t mark;                      // TSC at the last stage boundary
+	const struct snapshot *snapshot; // this turn's
+	const struct port_map *ports;    // this turn's
+	const struct port_map
+		*ports_known;      // the one that sources and transmit queues were laid out for
+	usec_t now;                // this turn's time
+	enum vector_origin origin; // of the vector in the stages
+	uint64_t mark;             // TSC at the last stage boundary
 	struct flow_engine *flow;
-	struct local *local;                // ARP, ND, ICMP, reassembly
+	struct local *local; // ARP, ND, ICMP, reassembly
 	struct worker_stats *stats;
-	struct buffer_source *buffers;      // small buffers
+	struct buffer_source *buffers; // small buffers
 	struct clock clock;
 	uint64_t turns;
-	bool moved;                         // something happened this turn
+	bool moved; // something happened this turn
 	bool draining;
 
 	uint16_t source_count;
@@ -133,26 +137,26 @@ struct nx_aligned_line worker {
 	struct transmit_inlet inlets[MAX_PORTS * MAX_WORKERS];
 	struct rte_ring *handover_in[MAX_WORKERS];  // by sender
 	struct rte_ring *handover_out[MAX_WORKERS]; // by receiver
-	uint64_t wake_mask;                 // workers to wake at the end of the turn
-	struct rte_ring *control;           // requests from the control thread
+	uint64_t wake_mask;                         // workers to wake at the end of the turn
+	struct rte_ring *control;                   // requests from the control thread
 	struct rte_ring *events;
 	struct rte_ring *session_log;
 	counter_t events_lost;
 	counter_t session_log_lost;
-	counter_t log_level;                // w: control, r: worker
+	counter_t log_level; // w: control, r: worker
 	uint8_t log_level_set;
-	struct control_request *request;    // being worked on over several turns
+	struct control_request *request; // being worked on over several turns
 	struct capture *captures[MAX_CAPTURES];
 
 	// Idling (idle.c)
 	int epoll_fd;
 	int wake_fd;
-	shared_word_t asleep;               // w: worker, r: whoever hands it something
+	shared_word_t asleep; // w: worker, r: whoever hands it something
 	uint32_t empty_turns;
-	bool can_block;                     // every source has a wake-up descriptor
-	shared_word_t stop;                 // w: control
-	shared_word_t drain;                // w: control
-	counter_t heartbeat;                // turn time, for the stall watchdog
+	bool can_block;      // every source has a wake-up descriptor
+	shared_word_t stop;  // w: control
+	shared_word_t drain; // w: control
+	counter_t heartbeat; // turn time, for the stall watchdog
 	int16_t cpu;
 	bool running;
 	unsigned long thread;
@@ -162,11 +166,11 @@ struct nx_aligned_line worker {
 	struct transmit_queue transmit[MAX_PORTS];
 };
 
-// The stages. Each takes the worker's current vector; a packet that leaves the vector has its buffer
-// cleared to NULL.
+// The stages. Each takes the worker's current vector; a packet that leaves the vector has its
+// buffer cleared to NULL.
 void stage_receive(struct worker *w);
-void stage_parse(struct worker *w, struct packet *packets, uint32_t n, enum vector_origin origin);
-void stage_steer(struct worker *w, struct packet *packets, uint32_t n, enum vector_origin origin);
+void stage_parse(struct worker *w, struct packet *packets, uint32_t n);
+void stage_steer(struct worker *w, struct packet *packets, uint32_t n);
 void stage_forward(struct worker *w, struct packet *packets, uint32_t n);
 void stage_local(struct worker *w, struct packet *packets, uint32_t n);
 void stage_transmit(struct worker *w);
@@ -208,7 +212,7 @@ void worker_layout(struct worker *w);
 uint32_t worker_turn(struct worker *w, usec_t now);
 void *worker_main(void *worker);
 void worker_idle(struct worker *w);
-void worker_wake(struct worker *w);     // any thread: makes a sleeping worker turn
+void worker_wake(struct worker *w); // any thread: makes a sleeping worker turn
 
 // Cycle accounting: charges what passed since the last boundary to a stage.
 static inline void worker_charge(struct worker *w, enum stage stage, uint64_t packets)
