@@ -84,7 +84,7 @@ static int publish(struct rig *rig, const struct config *config)
 	return node_publish(rig->node, snapshot);
 }
 
-static int open_ports(struct rig *rig)
+static int open_ports(struct rig *rig, const struct rig_options *options)
 {
 	const struct config_port *ports = config_ports(rig->config);
 
@@ -92,6 +92,7 @@ static int open_ports(struct rig *rig)
 		struct port_request request = {
 			.mtu = (uint16_t)ports[i].mtu,
 			.queues = (uint16_t)ports[i].queues,
+			.transmit_queues = options->transmit_queues,
 		};
 		uint16_t index;
 
@@ -106,18 +107,18 @@ static int open_ports(struct rig *rig)
 	return 0;
 }
 
-static int create_node(struct rig *rig, bool huge, uint64_t seed)
+static int create_node(struct rig *rig, const struct rig_options *options)
 {
 	const struct config_workers *workers = &rig->config->workers;
 	struct node_config config = {
 		.worker_count = (uint16_t)workers->cpus.count,
-		.idle = IDLE_POLL,
+		.idle = options->idle,
 		.burst = (uint16_t)workers->burst,
 		.memory_mb = workers->memory_mb,
 		.sessions = workers->sessions,
-		.huge = huge,
-		.seed = seed,
-		.manual = true,
+		.huge = options->huge,
+		.seed = options->seed,
+		.manual = !options->threads,
 	};
 
 	for (uint16_t i = 0; i < MAX_WORKERS; i++)
@@ -133,6 +134,13 @@ int rig_create(struct rig *rig, const char *text, bool huge)
 
 int rig_create_seeded(struct rig *rig, const char *text, bool huge, uint64_t seed)
 {
+	struct rig_options options = {.huge = huge, .seed = seed, .idle = IDLE_POLL};
+
+	return rig_create_with(rig, text, &options);
+}
+
+int rig_create_with(struct rig *rig, const char *text, const struct rig_options *options)
+{
 	memset(rig, 0, sizeof(*rig));
 	rig->now = USEC_PER_SECOND;
 	int status = parse(rig, text, &rig->config);
@@ -140,9 +148,9 @@ int rig_create_seeded(struct rig *rig, const char *text, bool huge, uint64_t see
 	if (status == 0)
 		status = slot_map_create(&rig->slots);
 	if (status == 0)
-		status = create_node(rig, huge, seed);
+		status = create_node(rig, options);
 	if (status == 0)
-		status = open_ports(rig);
+		status = open_ports(rig, options);
 	if (status == 0)
 		status = node_start(rig->node, rig->error, sizeof(rig->error));
 	if (status == 0)
@@ -153,7 +161,8 @@ int rig_create_seeded(struct rig *rig, const char *text, bool huge, uint64_t see
 	rig->stash = calloc(MAX_PORTS, sizeof(*rig->stash));
 	if (!rig->stash)
 		return -ENOMEM;
-	rig_settle(rig);
+	if (!options->threads)
+		rig_settle(rig);
 	return 0;
 }
 

@@ -44,6 +44,17 @@ struct rig {
 [[nodiscard]] int rig_create(struct rig *rig, const char *text, bool huge);
 // The same with a seed for all hashes, so that every run takes the same way.
 [[nodiscard]] int rig_create_seeded(struct rig *rig, const char *text, bool huge, uint64_t seed);
+// The same with everything that a test may choose. With threads the workers turn themselves, by
+// their own clock: rig_turn, rig_settle and rig_pass_time are then not to be called.
+struct rig_options {
+	bool huge;
+	bool threads;
+	uint64_t seed;            // 0 = random
+	uint16_t transmit_queues; // of each port; 0 = one a worker
+	enum idle_mode idle;
+};
+[[nodiscard]] int rig_create_with(
+	struct rig *rig, const char *text, const struct rig_options *options);
 // Compiles and publishes another text on the running node (ports and workers stay).
 [[nodiscard]] int rig_apply(struct rig *rig, const char *text);
 // 0, or -EBUSY with the leaking pool in rig->error.
