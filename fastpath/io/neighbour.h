@@ -26,7 +26,9 @@ enum neighbour_state {
 
 enum {
 	NEIGHBOUR_MAX = 16384,
-	NEIGHBOUR_WAITING_PER_ENTRY = 8,
+	// First packets of many clients at once, while the one gateway they go to is asked: what is
+	// dropped here comes back after a second.
+	NEIGHBOUR_WAITING_PER_ENTRY = 128,
 	NEIGHBOUR_WAITING_TOTAL = 1024
 };
 

@@ -57,7 +57,7 @@ struct neighbour_owner_config {
 // Gives the packets that wait back to their source. Control thread, after the worker has ended.
 void neighbour_owner_destroy(struct neighbour_owner *owner);
 
-// Keeps a routed packet until its next hop is known: at most 8 an entry and 1,024 in all, the
+// Keeps a routed packet until its next hop is known: at most 128 an entry and 1,024 in all, the
 // oldest dropped for a new one (DROP_NEIGHBOUR_QUEUE_FULL). netif: its egress; l3: offset of its IP
 // header from the buffer's data. Takes the buffer; nothing of it is changed. May call resolved at
 // once.

@@ -190,18 +190,19 @@ static void failed_entry_is_asked_again_after_a_pause(void **state)
 	rig_destroy(rig);
 }
 
-static void ninth_packet_pushes_out_the_first(void **state)
+static void packet_too_many_pushes_out_the_first(void **state)
 {
 	struct rig *rig = rig_create();
 	uint32_t index = entry_of(rig, neighbour_text);
 
-	for (uint8_t i = 1; i <= 9; i++)
+	for (uint8_t i = 1; i <= NEIGHBOUR_WAITING_PER_ENTRY + 1; i++)
 		send_through(rig, index, i);
 	assert_int_equal(rig_drops(rig, DROP_NEIGHBOUR_QUEUE_FULL), 1);
 	rig_receive_hex(rig, 0, PEER_REPLY);
-	assert_int_equal(rig->resolved.count, 8);
+	assert_int_equal(rig->resolved.count, NEIGHBOUR_WAITING_PER_ENTRY);
 	assert_int_equal(mark_of(&rig->resolved.items[0]), 2);
-	assert_int_equal(mark_of(&rig->resolved.items[7]), 9);
+	assert_int_equal(mark_of(&rig->resolved.items[NEIGHBOUR_WAITING_PER_ENTRY - 1]),
+		NEIGHBOUR_WAITING_PER_ENTRY + 1);
 	rig_destroy(rig);
 }
 
@@ -581,7 +582,7 @@ int main(void)
 		cmocka_unit_test(waiting_packets_leave_in_order_once_resolved),
 		cmocka_unit_test(three_requests_a_second_apart_then_failure),
 		cmocka_unit_test(failed_entry_is_asked_again_after_a_pause),
-		cmocka_unit_test(ninth_packet_pushes_out_the_first),
+		cmocka_unit_test(packet_too_many_pushes_out_the_first),
 		cmocka_unit_test(a_flood_to_unknown_hosts_holds_at_most_1024),
 		cmocka_unit_test(reachable_ages_to_stale_and_is_probed_when_used),
 		cmocka_unit_test(unanswered_probes_end_in_asking_everybody_then_failure),
