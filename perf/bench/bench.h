@@ -27,9 +27,12 @@ struct bench_options {
 	uint32_t memory_mb;
 	const char *json;  // result file, NULL = none
 	bool virtual_time; // and fixed seeds: every run executes the same instructions
-	uint32_t rate;     // flood: spoofed packets a second
-	uint32_t seconds;  // flood: how long
-	bool on_link;      // flood: sources inside the clients' network, not beyond a gateway
+	uint32_t rate;    // flood: spoofed packets a second; client: requests a second; 0 = default
+	uint32_t seconds; // flood: how long
+	const char *target;   // client
+	uint32_t connections; // client
+	bool close;           // client: a connection a request
+	bool on_link;         // flood: sources inside the clients' network, not beyond a gateway
 };
 
 // One client-to-target flow that is open. in[d]: its packets as the node receives them from the
@@ -104,3 +107,4 @@ json_t *bench_pipeline(const struct bench_options *options);
 json_t *bench_connections(const struct bench_options *options);
 json_t *bench_memory(const struct bench_options *options);
 json_t *bench_flood(const struct bench_options *options);
+json_t *bench_client(const struct bench_options *options);

@@ -13,6 +13,7 @@ enum {
 	CONNECT_US = 100000, // a new client comes
 	SENT_A_TURN = 64,
 	SESSIONS = 262144, // capacity
+	DEFAULT_RATE = 200000,
 	RATE_PERCENT = 95, // of what was asked for must have been sent
 	GROWTH_MB = 16,    // resident memory beyond the sessions' own
 };
@@ -126,6 +127,7 @@ json_t *bench_flood(const struct bench_options *options)
 
 	if (!f)
 		bench_fail("out of memory");
+	wanted.rate = options->rate ? options->rate : DEFAULT_RATE;
 	wanted.flows = FLOOD_OLD;
 	wanted.sessions = SESSIONS;
 	bench_create(&f->b, &wanted);
@@ -139,7 +141,7 @@ json_t *bench_flood(const struct bench_options *options)
 	uint64_t load = f->b.cycles;
 
 	wind_down(f);
-	json_t *result = result_of(f, options, before, load);
+	json_t *result = result_of(f, &wanted, before, load);
 
 	bench_destroy(&f->b);
 	free(f);

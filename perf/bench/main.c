@@ -18,6 +18,7 @@ static const char *const help =
 	"  connections   cycles a TCP connection from SYN to the last acknowledgement\n"
 	"  memory        bytes a session\n"
 	"  flood         spoofed packets in real time: old sessions untouched, connects under 1 s\n"
+	"  client        HTTP requests over kernel sockets, for comparisons in a lab\n"
 	"  machine       what all figures are recorded with, and nothing else\n"
 	"  macswap       cycles a packet of dpdk-testpmd macswap over null ports, as a yardstick\n"
 	"\n"
@@ -27,8 +28,11 @@ static const char *const help =
 	"  --burst N            1 to 256 (64)  --packets N         packets or connections (2000000)\n"
 	"  --seed N             (1)            --memory MB         of the node (512)\n"
 	"  --cpu N              pin to it (1)  --no-huge           plain pages\n"
-	"  --rate N             flood: packets a second (200000)\n"
-	"  --seconds N          flood: how long (30)\n"
+	"  --rate N             flood: packets a second (200000); client: requests a second, each timed\n"
+	"                       from the moment it was due (without it: as fast as answers come)\n"
+	"  --target ADDR:PORT   client: IPv4 only\n"
+	"  --connections N      client (64)    --close             client: a connection a request\n"
+	"  --seconds N          flood, client: how long (30)\n"
 	"  --on-link            flood: sources inside the clients' network, not beyond a gateway\n"
 	"  --virtual-time       time in steps and fixed seeds: the same instructions every run\n"
 	"  --ratio              run macswap beside it and print the ratio\n"
@@ -61,6 +65,9 @@ enum {
 	OPT_RATE,
 	OPT_SECONDS,
 	OPT_ON_LINK,
+	OPT_TARGET,
+	OPT_CONNECTIONS,
+	OPT_CLOSE,
 	OPT_VIRTUAL,
 	OPT_HELP
 };
@@ -82,6 +89,9 @@ static const struct option long_options[] = {
 	{"seconds", required_argument, NULL, OPT_SECONDS},
 	{"on-link", no_argument, NULL, OPT_ON_LINK},
 	{"virtual-time", no_argument, NULL, OPT_VIRTUAL},
+	{"target", required_argument, NULL, OPT_TARGET},
+	{"connections", required_argument, NULL, OPT_CONNECTIONS},
+	{"close", no_argument, NULL, OPT_CLOSE},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -146,7 +156,7 @@ static void take_option(struct command *c, int option, const char *value)
 		o->json = value;
 		break;
 	case OPT_RATE:
-		o->rate = number(value, 1000, 10000000);
+		o->rate = number(value, 1, 10000000);
 		break;
 	case OPT_SECONDS:
 		o->seconds = number(value, 1, 86400);
@@ -156,6 +166,15 @@ static void take_option(struct command *c, int option, const char *value)
 		break;
 	case OPT_VIRTUAL:
 		o->virtual_time = true;
+		break;
+	case OPT_TARGET:
+		o->target = value;
+		break;
+	case OPT_CONNECTIONS:
+		o->connections = number(value, 1, 10000);
+		break;
+	case OPT_CLOSE:
+		o->close = true;
 		break;
 	case OPT_HELP:
 		fputs(help, stdout);
@@ -175,7 +194,7 @@ static struct command parse(int argc, char **argv)
 			.seed = 1,
 			.huge = true,
 			.memory_mb = 512,
-			.rate = 200000,
+			.connections = 64,
 			.seconds = 30},
 		.cpu = 1,
 	};
@@ -205,6 +224,8 @@ static json_t *measure(const struct command *c)
 
 	if (strcmp(c->measurement, "machine") == 0)
 		return json_object();
+	if (strcmp(c->measurement, "client") == 0)
+		return bench_client(&c->options);
 	if (strcmp(c->measurement, "macswap") == 0)
 		return json_pack("{s:s, s:f}", "measurement", "macswap", "cycles_per_packet",
 			bench_macswap());
@@ -234,7 +255,7 @@ int main(int argc, char **argv)
 	json_t *machine = bench_machine(argc, argv);
 	struct command c = parse(argc, argv);
 
-	if (strcmp(c.measurement, "macswap") != 0)
+	if (strcmp(c.measurement, "macswap") != 0 && strcmp(c.measurement, "client") != 0)
 		pin(c.cpu);
 	json_t *result = measure(&c);
 

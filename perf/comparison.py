@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""nexpathd beside HAProxy and nginx stream: same namespaces, same origin, same client, offloads on.
+
+Every measurement has fresh namespaces, and the systems take turns, so that a slow spell of the machine
+falls on all of them. A connect error fails the whole comparison.
+"""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from common import bench, bench_program, fail, save, spread
+from lab import (GATEWAY_C4, GATEWAY_S4, SERVER4, Lab, LabError, listener, run, upstream, wait_for)
+
+LISTEN, BULK, ORIGIN, IPERF = 9000, 9001, 80, 5201
+CONNECTIONS = 64
+SYSTEMS = ("direct-adaptive", "direct-poll", "haproxy", "nginx")
+HAPROXY = """global
+    nbthread 1
+    maxconn 5000
+defaults
+    mode tcp
+    option splice-auto
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+listen requests
+    bind {own}:{listen} backlog 65535
+    server s {server}:{origin}
+listen bulk
+    bind {own}:{bulk}
+    server s {server}:{iperf}
+"""
+NGINX_STREAM = """load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+worker_processes 1;
+daemon off;
+pid {folder}/stream.pid;
+error_log {folder}/stream.log error;
+events {{ worker_connections 8000; }}
+stream {{
+    server {{ listen {own}:{listen} backlog=65535; proxy_pass {server}:{origin}; }}
+    server {{ listen {own}:{bulk}; proxy_pass {server}:{iperf}; }}
+}}
+"""
+NGINX_ORIGIN = """worker_processes 1;
+daemon off;
+pid {folder}/origin.pid;
+error_log {folder}/origin.log error;
+events {{ worker_connections 8000; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    server {{ listen {server}:{origin} backlog=65535; location / {{ return 200 "here is a small answer\\n"; }} }}
+}}
+"""
+
+
+def write(lab, name, text):
+    path = lab.folder / name
+    path.write_text(text.format(folder=lab.folder, own=GATEWAY_C4, server=SERVER4, listen=LISTEN, bulk=BULK,
+                                origin=ORIGIN, iperf=IPERF))
+    return path
+
+
+def start_origin(lab):
+    for role in ("client", "gateway", "server"):
+        lab.at(role, "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_tw_reuse=1",
+               "net.core.somaxconn=65535", "net.ipv4.tcp_max_syn_backlog=65535")
+    lab.spawn("server", "nginx", "-e", lab.folder / "origin.log", "-c", write(lab, "origin.conf", NGINX_ORIGIN))
+    lab.spawn("server", "iperf3", "-s", "-p", IPERF)
+    wait_for("the origin", lambda: lab.listening("server", ORIGIN) and lab.listening("server", IPERF))
+
+
+def start_direct(lab, idle):
+    lab.start(lab.configuration(
+        listener("requests", "tcp", f"{GATEWAY_C4}:{LISTEN}", "origin") + ", "
+        + listener("bulk", "tcp", f"{GATEWAY_C4}:{BULK}", "iperf"),
+        upstream("origin", f"{SERVER4}:{ORIGIN}") + ", " + upstream("iperf", f"{SERVER4}:{IPERF}"),
+        workers=f'cpus = "1"; idle = "{idle}";'))
+
+
+def start_peer(lab, system):
+    for interface, address in (("gw-c", GATEWAY_C4), ("gw-s", GATEWAY_S4)):
+        run("ip", "-n", lab.namespace("gateway"), "addr", "add", f"{address}/24", "dev", interface)
+    if system == "haproxy":
+        lab.spawn("gateway", "haproxy", "-db", "-f", write(lab, "haproxy.cfg", HAPROXY))
+    else:
+        lab.spawn("gateway", "nginx", "-e", lab.folder / "stream.log", "-c",
+                  write(lab, "stream.conf", NGINX_STREAM))
+    wait_for(system, lambda: lab.listening("gateway", LISTEN) and lab.listening("gateway", BULK))
+
+
+def start(lab, system):
+    start_origin(lab)
+    if system.startswith("direct"):
+        start_direct(lab, system.removeprefix("direct-"))
+    else:
+        start_peer(lab, system)
+
+
+def cpu_seconds(lab):
+    """User and system time of all that runs in the lab so far, interrupts served in its name included."""
+    ticks = 0
+    for role in ("client", "gateway", "server"):
+        for pid in lab.at("gateway", "ip", "netns", "pids", lab.namespace(role)).stdout.split():
+            try:
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            except FileNotFoundError:
+                continue
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def ask(lab, arguments, *options):
+    done = lab.at("client", bench_program(arguments.build), "client", "--target", f"{GATEWAY_C4}:{LISTEN}",
+                  "--connections", CONNECTIONS, "--seconds", arguments.seconds, *options, check=False)
+    if done.returncode:
+        raise LabError(f"the client failed: {done.stderr.strip()[-300:]}")
+    return json.loads(done.stdout)
+
+
+def bulk(lab, arguments):
+    """Download by one stream; CPU of everything in the lab, by gigabyte of payload."""
+    before = cpu_seconds(lab)
+    done = lab.at("client", "iperf3", "-J", "-R", "-c", GATEWAY_C4, "-p", BULK, "-t", arguments.seconds)
+    result = json.loads(done.stdout)["end"]
+    own = result["cpu_utilization_percent"]["host_total"] / 100 * arguments.seconds
+    received = result["sum_received"]
+    return {"gbit_per_second": received["bits_per_second"] / 1e9,
+            "cpu_seconds_per_gb": (cpu_seconds(lab) - before + own) / (received["bytes"] / 1e9)}
+
+
+def requests(lab, arguments):
+    return {"requests_per_second": ask(lab, arguments)["per_second"]}
+
+
+def connections(lab, arguments):
+    return {"connections_per_second": ask(lab, arguments, "--close")["per_second"]}
+
+
+def latency(rate):
+    def measure(lab, arguments):
+        result = ask(lab, arguments, "--rate", rate)
+        if result["per_second"] < rate * 0.98:
+            raise LabError(f"only {result['per_second']:.0f} of {rate} requests a second were answered")
+        return {"p50_us": result["p50_us"], "p99_us": result["p99_us"]}
+    return measure
+
+
+def take_turns(arguments, measurements, rows):
+    for number in range(arguments.rounds):
+        for measurement in measurements:
+            for system in SYSTEMS[number % 4:] + SYSTEMS[:number % 4]:
+                with Lab(arguments.build) as lab:
+                    try:
+                        start(lab, system)
+                        result = measurement(lab, arguments)
+                    except LabError as error:
+                        logs = "".join(child.log.read_text()[-300:] for child in lab.children)
+                        fail(f"{system}: {error}\n{logs}")
+                for name, value in result.items():
+                    rows.setdefault(system, {}).setdefault(name, []).append(value)
+                    print(f"perf: round {number + 1}: {system}: {name} {value:.5g}", flush=True)
+
+
+def versions():
+    def first_line(*argv):
+        done = subprocess.run(argv, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        return done.stdout.splitlines()[0]
+    return {"haproxy": re.search(r"version (\S+)", first_line("haproxy", "-v")).group(1),
+            "nginx": first_line("nginx", "-v").rpartition("/")[2],
+            "iperf3": first_line("iperf3", "--version").split()[1]}
+
+
+def compare(arguments):
+    if os.geteuid() != 0:
+        fail("namespaces need root; run it as root")
+    rows = {}
+    take_turns(arguments, (bulk, requests, connections), rows)
+    slower = min(spread(rows[system]["requests_per_second"])["median"] for system in ("direct-adaptive", "haproxy"))
+    rate = int(slower / 2)
+    take_turns(arguments, (latency(rate),), rows)
+    save(arguments, "compare", {
+        "machine": bench(arguments.build, "machine")["machine"],
+        "versions": versions(), "rate": rate, "connections": CONNECTIONS, "seconds": arguments.seconds,
+        "rounds": arguments.rounds,
+        "systems": {system: {name: spread(values) for name, values in row.items()} for system, row in rows.items()}})
+    return 0
