@@ -76,8 +76,7 @@
 	X(LISTENER_LIMIT, "listener_limit", "the listener's session limit is reached")             \
 	X(MODE_UNAVAILABLE, "mode_unavailable",                                                    \
 		"the listener's mode is not served by this worker")                                \
-	X(SESSION_EVICTED, "session_evicted", "unanswered session evicted for a newer one")        \
-	X(WORKER_STOPPING, "worker_stopping", "the worker is shutting down")
+	X(SESSION_EVICTED, "session_evicted", "unanswered session evicted for a newer one")
 
 enum drop_reason {
 #define X(id, name, help) DROP_##id,

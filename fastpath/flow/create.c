@@ -50,8 +50,6 @@ static enum drop_reason choose(struct opening *o)
 	uint64_t seed = engine->config.seed;
 	uint8_t workers = engine->config.worker_count;
 
-	if (engine->draining)
-		return DROP_WORKER_STOPPING;
 	if (l->closing)
 		return DROP_LISTENER_CLOSING;
 	if (l->mode != MODE_DIRECT)
@@ -147,12 +145,12 @@ static uint32_t find_arriving(const struct opening *o)
 	return engine_find(o->engine, &arriving, flow_key_hash(&arriving, o->engine->config.seed));
 }
 
-// With several workers a port that a listener has is steered as the listener's: unusable as a
+// With several workers a port that a listener has (or had, and sessions remain) is steered as the listener's: unusable as a
 // source. With one, the target itself may be a client of that listener, from the same address and
 // port.
 static bool is_port_usable(const struct opening *o, uint16_t port)
 {
-	if (!snapshot_listener_find(
+	if (!snapshot_listener_find_any(
 		    o->snapshot, o->target_key.protocol, &o->target_key.source, port))
 		return true;
 	return o->engine->config.worker_count == 1 && find_arriving(o) == FLOW_REFERENCE_NONE;
@@ -389,7 +387,8 @@ enum flow_verdict session_open(struct flow_engine *engine, const struct snapshot
 	};
 	enum drop_reason reason;
 
-	if (!o.listener)
+	// A worker that stops has no listeners any more: refused at once, not left to time out.
+	if (!o.listener || engine->draining)
 		return refuse_unknown(snapshot, packet);
 	if (syn && (syn->flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) != TCP_FLAG_SYN) {
 		packet->reason = DROP_TCP_NO_SESSION;

@@ -402,7 +402,7 @@ static void refusals_are_named(void **state)
 	assert_int_equal(world_send(w, &p).reason, DROP_LISTENER_LIMIT);
 	w->listeners[WORLD_TCP].max_sessions = 0;
 	flow_engine_drain(w->engine);
-	assert_int_equal(world_send(w, &p).reason, DROP_WORKER_STOPPING);
+	assert_int_equal(world_send(w, &p).verdict, FLOW_LOCAL);
 	assert_int_equal(world_sessions(w), 1);
 	assert_int_equal(world_destroy(w), 0);
 }
