@@ -30,8 +30,8 @@ static bool is_wildcard(const struct listen_entry *entry)
 	return (entry->address.halves[0] | entry->address.halves[1]) == 0;
 }
 
-const struct snapshot_listener *snapshot_listener_find(
-	const struct snapshot *s, uint8_t protocol, const struct ip_address *address, uint16_t port)
+static const struct snapshot_listener *listener_find(const struct snapshot *s, uint8_t protocol,
+	const struct ip_address *address, uint16_t port, bool closing_too)
 {
 	const uint16_t *head = s->listen_head[protocol == IPPROTO_UDP];
 	const struct listen_entry *entry;
@@ -43,13 +43,25 @@ const struct snapshot_listener *snapshot_listener_find(
 
 		entry = &s->listen_entries[next - 1];
 		listener = s->listeners[entry->listener];
-		if (listener == NULL || listener->closing)
+		if (listener == NULL || (!closing_too && (entry->closing || listener->closing)))
 			continue;
 		if (is_wildcard(entry) ? snapshot_address_find(s, address) != NULL
 				       : ip_address_equal(&entry->address, address))
 			return listener;
 	}
 	return NULL;
+}
+
+const struct snapshot_listener *snapshot_listener_find(
+	const struct snapshot *s, uint8_t protocol, const struct ip_address *address, uint16_t port)
+{
+	return listener_find(s, protocol, address, port, false);
+}
+
+const struct snapshot_listener *snapshot_listener_find_any(
+	const struct snapshot *s, uint8_t protocol, const struct ip_address *address, uint16_t port)
+{
+	return listener_find(s, protocol, address, port, true);
 }
 
 const struct snapshot_route *snapshot_route_find(

@@ -103,11 +103,13 @@ struct snapshot_listener {
 };
 
 // Which listener owns (protocol, port, address). Chains of entries; head by port, one array per
-// protocol; entry order: exact addresses before the wildcard.
+// protocol; entry order: those that take new sessions, then those that only have old ones; in
+// both, exact addresses before the wildcard.
 struct listen_entry {
 	struct ip_address address; // unspecified: any own address
 	uint16_t listener;         // slot
 	uint16_t next;             // index + 1 of the next entry, 0 = end
+	bool closing; // only sessions that are open already: its listener closes, or has moved away
 };
 
 struct snapshot {
@@ -168,6 +170,11 @@ const struct snapshot_address *snapshot_address_find(
 // The wildcard matches only own addresses. port in host order. Worker or control; O(chain).
 const struct snapshot_listener *snapshot_listener_find(const struct snapshot *s, uint8_t protocol,
 	const struct ip_address *address, uint16_t port);
+
+// The same, but where no listener takes new sessions also one that still has old ones there. For
+// steering: a session's packets go the same way until it ends.
+const struct snapshot_listener *snapshot_listener_find_any(const struct snapshot *s,
+	uint8_t protocol, const struct ip_address *address, uint16_t port);
 
 // The best route for an address, or NULL. Worker or control, at session set-up only.
 const struct snapshot_route *snapshot_route_find(

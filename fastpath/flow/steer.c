@@ -29,7 +29,7 @@ static uint8_t key_owner(const struct snapshot *snapshot, const struct flow_key 
 	// To an address that is not ours: a target's reply to a client that kept its own.
 	if (!snapshot_address_find(snapshot, &key->destination))
 		return endpoint_owner(&key->destination, key->destination_port, seed, worker_count);
-	listener = snapshot_listener_find(snapshot, key->protocol, &key->destination, port);
+	listener = snapshot_listener_find_any(snapshot, key->protocol, &key->destination, port);
 	if (!listener)
 		return port >= PORT_FIRST ? port_worker(port, worker_count) : self;
 	// Where the port spreads clients itself, each stays where it came; but a reply to a

@@ -10,13 +10,14 @@ enum {
 
 struct listen_build {
 	struct snapshot *snapshot;
+	const struct slot_table *listeners;
 	uint32_t capacity;
 	uint8_t protocol;
 	bool boundary[PORTS + 1]; // the listeners of this port differ from those of the one before
 };
 
-static int entry_add(
-	struct listen_build *b, const struct snapshot_listener *listener, uint16_t next)
+static int entry_add(struct listen_build *b, const struct listen_place *place, uint16_t listener,
+	bool closing, uint16_t next)
 {
 	struct snapshot *s = b->snapshot;
 
@@ -32,50 +33,78 @@ static int entry_add(
 		b->capacity = capacity;
 	}
 	s->listen_entries[s->listen_entry_count++] = (struct listen_entry){
-		.address = listener->address, .listener = listener->slot, .next = next};
+		.address = place->address, .listener = listener, .next = next, .closing = closing};
 	return 0;
 }
 
-static bool is_wildcard(const struct snapshot_listener *listener)
+static bool is_wildcard(const struct listen_place *place)
 {
-	return (listener->address.halves[0] | listener->address.halves[1]) == 0;
+	return (place->address.halves[0] | place->address.halves[1]) == 0;
 }
 
-// The chain for a port, built from its end: first the wildcard, so that exact addresses come before
-// it.
-static int chain_build(struct listen_build *b, uint32_t port, uint16_t *head)
+// The n-th place of a listener: where it listens, then where it did while sessions remain.
+static bool place_at(const struct listen_build *b, uint32_t slot, uint32_t n,
+	struct listen_place *place, bool *closing)
 {
-	const struct snapshot *s = b->snapshot;
+	const struct snapshot_listener *listener = b->snapshot->listeners[slot];
+	const struct slot_entry *entry = &b->listeners->entries[slot];
+
+	if (!listener || listener->protocol != b->protocol || n > entry->former_count)
+		return false;
+	*closing = listener->closing || n > 0;
+	if (n > 0)
+		*place = entry->former[n - 1];
+	else
+		*place = (struct listen_place){
+			listener->address, listener->port_first, listener->port_last};
+	return true;
+}
+
+// One stretch of a port's chain is put before what stands there: exact addresses or the wildcard,
+// of places that take new sessions or of those that do not.
+static int stretch_build(
+	struct listen_build *b, uint32_t port, bool closing, bool exact, uint16_t *head)
+{
+	struct listen_place place;
+	bool closes;
 	int rc = 0;
 
-	*head = 0;
-	for (int exact = 0; exact < 2; exact++) {
-		for (uint32_t i = 0; i < s->listener_limit && !rc; i++) {
-			const struct snapshot_listener *listener = s->listeners[i];
-
-			if (!listener || listener->closing || listener->protocol != b->protocol ||
-				port < listener->port_first || port > listener->port_last ||
-				is_wildcard(listener) == exact)
+	for (uint32_t i = 0; i < b->snapshot->listener_limit; i++) {
+		for (uint32_t n = 0; !rc && place_at(b, i, n, &place, &closes); n++) {
+			if (closes != closing || is_wildcard(&place) == exact ||
+				port < place.port_first || port > place.port_last)
 				continue;
-			rc = entry_add(b, listener, *head);
-			*head = (uint16_t)s->listen_entry_count;
+			rc = entry_add(b, &place, (uint16_t)i, closing, *head);
+			*head = (uint16_t)b->snapshot->listen_entry_count;
 		}
 	}
 	return rc;
 }
 
+// The chain for a port, built from its end, so that exact addresses come before the wildcard and
+// new sessions find all of them before what closes.
+static int chain_build(struct listen_build *b, uint32_t port, uint16_t *head)
+{
+	int rc = 0;
+
+	*head = 0;
+	for (int live = 0; live < 2; live++)
+		for (int exact = 0; exact < 2 && !rc; exact++)
+			rc = stretch_build(b, port, !live, exact, head);
+	return rc;
+}
+
 static void boundaries_mark(struct listen_build *b)
 {
-	const struct snapshot *s = b->snapshot;
+	struct listen_place place;
+	bool closes;
 
 	memset(b->boundary, 0, sizeof(b->boundary));
-	for (uint32_t i = 0; i < s->listener_limit; i++) {
-		const struct snapshot_listener *listener = s->listeners[i];
-
-		if (!listener || listener->closing || listener->protocol != b->protocol)
-			continue;
-		b->boundary[listener->port_first] = true;
-		b->boundary[listener->port_last + 1u] = true;
+	for (uint32_t i = 0; i < b->snapshot->listener_limit; i++) {
+		for (uint32_t n = 0; place_at(b, i, n, &place, &closes); n++) {
+			b->boundary[place.port_first] = true;
+			b->boundary[place.port_last + 1u] = true;
+		}
 	}
 }
 
@@ -104,6 +133,7 @@ int compile_listen(struct compiling *c)
 
 	for (unsigned i = 0; i < 2 && !rc; i++) {
 		b->snapshot = c->snapshot;
+		b->listeners = &c->slots->tables[SLOT_LISTENER];
 		b->protocol = i == 0 ? IPPROTO_TCP : IPPROTO_UDP;
 		rc = heads_build(b, &c->snapshot->listen_head[i]);
 	}

@@ -123,6 +123,39 @@ static void listener_fill(const struct compiling *c, const struct config_listene
 	listener->max_sessions = from->max_sessions;
 }
 
+static void former_remove(struct slot_entry *entry, uint32_t at)
+{
+	memmove(&entry->former[at], &entry->former[at + 1],
+		(entry->former_count - at - 1u) * sizeof(entry->former[0]));
+	entry->former_count--;
+}
+
+static bool is_at(const struct snapshot_listener *listener, const struct listen_place *place)
+{
+	return ip_address_equal(&listener->address, &place->address) &&
+	       listener->port_first == place->port_first && listener->port_last == place->port_last;
+}
+
+// Sessions that a listener has where it was until now keep their way through steering. Of more
+// moves than there is room for, the oldest is forgotten.
+static void former_keep(struct slot_entry *entry, const struct snapshot_listener *now)
+{
+	const struct snapshot_listener *before = entry->object;
+	struct listen_place left;
+
+	for (uint32_t i = entry->former_count; i-- > 0;)
+		if (is_at(now, &entry->former[i]))
+			former_remove(entry, i);
+	if (!before)
+		return;
+	left = (struct listen_place){before->address, before->port_first, before->port_last};
+	if (is_at(now, &left))
+		return;
+	if (entry->former_count == FORMER_PLACES)
+		former_remove(entry, 0);
+	entry->former[entry->former_count++] = left;
+}
+
 static int listener_compile(struct compiling *c, const struct config_listener *from)
 {
 	struct snapshot_listener *listener;
@@ -141,6 +174,7 @@ static int listener_compile(struct compiling *c, const struct config_listener *f
 	listener->slot = slot;
 	listener->generation = entry->generation;
 	listener_fill(c, from, listener);
+	former_keep(entry, listener);
 	if (entry->object && listener_equal(entry->object, listener))
 		free(listener);
 	else

@@ -5,6 +5,17 @@
 
 #include "config/slots.h"
 
+// Where a listener listens or did.
+struct listen_place {
+	struct ip_address address;
+	uint16_t port_first;
+	uint16_t port_last;
+};
+
+enum {
+	FORMER_PLACES = 4
+};
+
 struct slot_entry {
 	char *key;           // NULL: free
 	uint32_t generation; // of the owner, or of the last one
@@ -12,6 +23,10 @@ struct slot_entry {
 	bool closing;
 	uint16_t port;      // interfaces: the node's port index, as last known
 	const void *object; // compiled: the map holds one reference
+	// Listeners: places that they moved away from while sessions may remain there, oldest
+	// first; the sweep forgets them once there are none.
+	uint8_t former_count;
+	struct listen_place former[FORMER_PLACES];
 };
 
 struct slot_table {

@@ -241,13 +241,14 @@ bool slot_map_is_closing(const struct slot_map *map, enum slot_kind kind, uint16
 	return slot < map->tables[kind].limit && map->tables[kind].entries[slot].closing;
 }
 
-uint32_t slot_map_closing_count(const struct slot_map *map)
+uint32_t slot_map_pending_count(const struct slot_map *map)
 {
 	uint32_t count = 0;
 
 	for (int kind = 0; kind < SLOT_NETIF; kind++)
 		for (uint32_t slot = 0; slot < map->tables[kind].limit; slot++)
-			count += map->tables[kind].entries[slot].closing;
+			count += map->tables[kind].entries[slot].closing ||
+				 map->tables[kind].entries[slot].former_count > 0;
 	return count;
 }
 
@@ -282,9 +283,15 @@ static uint32_t sweep_unused(struct slot_map *map, enum slot_kind kind, void *co
 	uint32_t freed = 0;
 
 	for (uint32_t slot = 0; slot < table->limit; slot++) {
-		if (!table->entries[slot].closing || !is_unused(context, kind, (uint16_t)slot))
+		struct slot_entry *entry = &table->entries[slot];
+
+		if ((!entry->closing && entry->former_count == 0) ||
+			!is_unused(context, kind, (uint16_t)slot))
 			continue;
-		entry_free(&table->entries[slot], kind);
+		if (entry->closing)
+			entry_free(entry, kind);
+		else
+			entry->former_count = 0;
 		freed++;
 	}
 	if (freed > 0)

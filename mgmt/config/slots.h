@@ -28,7 +28,8 @@ void slot_map_destroy(struct slot_map *map);
 // interface "PORT" or "PORT.VLAN".
 uint16_t slot_map_find(const struct slot_map *map, enum slot_kind kind, const char *key);
 bool slot_map_is_closing(const struct slot_map *map, enum slot_kind kind, uint16_t slot);
-uint32_t slot_map_closing_count(const struct slot_map *map);
+// Slots that a sweep may find something to free in: closing ones, and moved listeners.
+uint32_t slot_map_pending_count(const struct slot_map *map);
 
 enum {
 	SLOT_KEY_BYTES = 400
@@ -40,7 +41,7 @@ const char *slot_target_key(char out[SLOT_KEY_BYTES], const char *upstream, cons
 
 // Frees closing listeners and targets for which is_unused says true (no session on any worker,
 // after every worker took the snapshot in which they close), and closing upstreams that nothing
-// refers to. The next compile leaves them out and may give their slots away under a new generation.
-// Returns how many.
+// refers to; forgets where listeners without sessions were before they moved. The next compile
+// leaves them out and may give their slots away under a new generation. Returns how many.
 uint32_t slot_map_sweep(struct slot_map *map, void *context,
 	bool (*is_unused)(void *context, enum slot_kind kind, uint16_t slot));

@@ -336,7 +336,7 @@ static bool is_unused(void *context, enum slot_kind kind, uint16_t slot)
 
 void dataplane_sweep(struct daemon *daemon)
 {
-	if (daemon->node == NULL || slot_map_closing_count(daemon->slots) == 0)
+	if (daemon->node == NULL || slot_map_pending_count(daemon->slots) == 0)
 		return;
 	if (slot_map_sweep(daemon->slots, daemon, is_unused) > 0)
 		daemon->recompile = true;

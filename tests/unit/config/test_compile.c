@@ -241,7 +241,7 @@ static void slots_close_and_are_reused_only_when_unused(void **state)
 	assert_string_equal(snapshot_listener_find(s, IPPROTO_TCP, &lan, 9000)->name, "other");
 	assert_int_equal(s->listeners[1]->slot, 1);
 	assert_true(slot_map_is_closing(slots, SLOT_LISTENER, 0));
-	assert_int_equal(slot_map_closing_count(slots), 1);
+	assert_int_equal(slot_map_pending_count(slots), 1);
 	assert_int_equal(slot_map_sweep(slots, NULL, none_unused), 0);
 	snapshot_destroy(s);
 	// The name comes back while its sessions live: it has its slot again.
