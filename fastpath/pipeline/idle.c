@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// What a worker does when a turn moved nothing. `poll` goes on at once. `adaptive` spins, then sleeps in
-// short steps, then blocks on the ports' wake-up descriptors and its own eventfd where all ports have
-// one. It is offline for RCU while it sleeps and never sleeps past its next timer.
+// What a worker does when a turn moved nothing. `poll` goes on at once. `adaptive` spins, then
+// sleeps in short steps, then blocks on the ports' wake-up descriptors and its own eventfd where
+// all ports have one. It is offline for RCU while it sleeps and never sleeps past its next timer.
 
 #include "pipeline/worker.h"
 
@@ -17,11 +17,11 @@
 #include "pipeline/node_private.h"
 
 enum {
-	SPIN_TURNS = 64,           // empty turns before the first sleep
+	SPIN_TURNS = 64, // empty turns before the first sleep
 	SLEEP_SHORTEST_US = 5,
-	SLEEP_LONGEST_US = 80,     // with the wake-up's own cost, the first packet waits 100 us at most
-	SLEEP_TURNS = 8,           // short sleeps before blocking
-	BLOCK_LONGEST_MS = 100,    // the heartbeat stays fresh
+	SLEEP_LONGEST_US = 80, // with the wake-up's own cost, the first packet waits 100 us at most
+	SLEEP_TURNS = 8,       // short sleeps before blocking
+	BLOCK_LONGEST_MS = 100, // the heartbeat stays fresh
 };
 
 static usec_t next_timer(struct worker *w)
@@ -43,16 +43,24 @@ static bool has_waiting_work(const struct worker *w)
 			return true;
 	}
 	return !rte_ring_empty(w->control) || w->request ||
-		shared_pointer_load(&w->node->port_map) != w->ports_known ||
-		shared_word_load(&w->stop) || shared_word_load(&w->drain) != w->draining;
+	       shared_word_load(&w->node->map_serial) != w->laid_out ||
+	       counter_read(&w->log_level) != w->log_level_set || shared_word_load(&w->stop) ||
+	       shared_word_load(&w->drain) != w->draining;
 }
 
-static bool has_waiting_frames(struct worker *w)
+// Frames that a port did not take: it tells nobody when it would.
+static bool has_unsent_frames(const struct worker *w)
 {
-	for (uint16_t i = 0; i < w->ports->port_count; i++) {
+	for (uint16_t i = 0; i < w->port_count; i++) {
 		if (w->transmit[i].count > 0)
 			return true;
 	}
+	return false;
+}
+
+// Asks every port for a wake-up; true if frames are there already.
+static bool have_frames_come(struct worker *w)
+{
 	for (uint16_t i = 0; i < w->source_count; i++) {
 		struct port *port = w->sources[i].port;
 
@@ -86,13 +94,17 @@ static void block(struct worker *w, usec_t until_timer)
 
 	shared_word_store(&w->asleep, 1);
 	shared_fence();
-	if (!has_waiting_work(w) && !has_waiting_frames(w)) {
+	if (!has_waiting_work(w) && !have_frames_come(w)) {
 		int n = epoll_wait(w->epoll_fd, events, nx_array_size(events), timeout_ms);
 
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.fd == w->wake_fd)
 				drain_eventfd(w->wake_fd);
 		}
+		// If this was for nothing (a descriptor that stays ready, its device gone), short
+		// sleeps come before the next wait.
+		if (n != 0)
+			w->empty_turns = SPIN_TURNS;
 	}
 	shared_word_store(&w->asleep, 0);
 }
@@ -101,8 +113,7 @@ void worker_idle(struct worker *w)
 {
 	w->empty_turns++;
 	if (w->node->config.idle == IDLE_POLL || w->empty_turns <= SPIN_TURNS) {
-		if (w->node->config.idle == IDLE_POLL || !has_waiting_frames(w))
-			__builtin_ia32_pause();
+		__builtin_ia32_pause();
 		return;
 	}
 	usec_t now = clock_usec(&w->clock, clock_cycles());
@@ -116,11 +127,13 @@ void worker_idle(struct worker *w)
 	counter_set(&w->heartbeat, now);
 	rte_rcu_qsbr_thread_offline(w->node->rcu, w->index);
 	if (w->can_block && w->empty_turns > SPIN_TURNS + SLEEP_TURNS &&
-		until_timer >= USEC_PER_MILLISECOND)
+		until_timer >= USEC_PER_MILLISECOND && !has_unsent_frames(w))
 		block(w, until_timer);
 	else
 		sleep_short(w, until_timer);
 	rte_rcu_qsbr_thread_online(w->node->rcu, w->index);
+	// Turns are few between sleeps: each has its housekeeping.
+	w->turns = 0;
 	counter_add(&w->stats->sleeps, 1);
 	counter_add(&w->stats->sleep_cycles, clock_cycles() - start);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Which queues a worker reads and writes: worked out by each worker for itself, by one rule, when the
-// port map changes. Receive queue q of port p is read by worker (p + q) mod workers; transmit queue q is
-// owned the same way, and a worker without one hands its frames to the owner of queue (its turn) by ring.
+// Which queues a worker reads and writes: worked out by each worker for itself, by one rule, when
+// the port map changes. Receive queue q of port p is read by worker (p + q) mod workers; transmit
+// queue q is owned the same way, and a worker without one hands its frames to the owner of queue
+// (its turn) by ring.
 
 #include "pipeline/worker.h"
 
@@ -54,8 +55,8 @@ static void lay_out_transmit(struct worker *w, struct port *port)
 
 		if (!ring)
 			continue;
-		uint16_t queue = (uint16_t)(
-			port_map_transmit_queue(port, from, w->count) % port->transmit_queues);
+		uint16_t queue = (uint16_t)(port_map_transmit_queue(port, from, w->count) %
+					    port->transmit_queues);
 
 		if (port_map_transmit_owner(port, queue, w->count) == w->index)
 			w->inlets[w->inlet_count++] = (struct transmit_inlet){ring, port->index};
@@ -66,6 +67,7 @@ void worker_layout(struct worker *w)
 {
 	w->source_count = 0;
 	w->inlet_count = 0;
+	w->port_count = w->ports->port_count;
 	w->can_block = w->epoll_fd >= 0;
 	if (w->epoll_fd >= 0)
 		watch(w, w->wake_fd);

@@ -33,7 +33,8 @@ static bool owns_port(void *context, uint16_t index)
 {
 	const struct local *local = context;
 
-	return local->worker->ports->owner[index] == local->worker->index;
+	return index < local->worker->ports->port_count &&
+	       local->worker->ports->owner[index] == local->worker->index;
 }
 
 static void send_frame(void *context, uint16_t port, struct buffer *frame)
@@ -160,6 +161,11 @@ void local_resolve(struct local *local, struct buffer *b)
 	const struct handover_note *note = handover_note(b);
 	struct worker *w = local->worker;
 
+	// Who handed it over may have seen the first snapshot before this worker did.
+	if (nx_unlikely(!w->snapshot)) {
+		worker_drop_buffer(w, b, DROP_NEIGHBOUR_UNRESOLVED);
+		return;
+	}
 	l3_wait(local->l3, w->snapshot, note->egress, note->neighbour, note->l3, b, w->now);
 }
 

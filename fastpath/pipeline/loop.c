@@ -14,13 +14,14 @@
 #include "pipeline/local.h"
 #include "pipeline/node_private.h"
 
-static void take_configuration(struct worker *w)
+void worker_take_configuration(struct worker *w)
 {
 	w->snapshot = shared_pointer_load(&w->node->snapshot);
 	w->ports = shared_pointer_load(&w->node->port_map);
-	if (nx_unlikely(w->ports != w->ports_known)) {
+	// By serial: a new map may lie where one lay that is gone.
+	if (nx_unlikely(w->ports->serial != w->laid_out)) {
 		worker_layout(w);
-		w->ports_known = w->ports;
+		w->laid_out = w->ports->serial;
 	}
 }
 
@@ -70,7 +71,7 @@ uint32_t worker_turn(struct worker *w, usec_t now)
 	w->mark = start;
 	w->now = now;
 	w->moved = false;
-	take_configuration(w);
+	worker_take_configuration(w);
 	stage_receive(w);
 	run_timers(w);
 	stage_messages(w);
@@ -107,8 +108,10 @@ void *worker_main(void *argument)
 	pin(w);
 	// Sleeps of 50 us must not become 100: the default slack is as long as the sleep.
 	prctl(PR_SET_TIMERSLACK, 1UL);
-	// An lcore id gives this thread its own cache in front of the buffer pools.
-	nx_bug_on(rte_thread_register() != 0);
+	// An lcore id gives this thread its own cache in front of the buffer pools; DPDK has 128 of
+	// them, and without one the pools are slower.
+	bool has_lcore = rte_thread_register() == 0;
+
 	rte_rcu_qsbr_thread_register(w->node->rcu, w->index);
 	rte_rcu_qsbr_thread_online(w->node->rcu, w->index);
 	while (!shared_word_load(&w->stop)) {
@@ -120,6 +123,7 @@ void *worker_main(void *argument)
 	}
 	rte_rcu_qsbr_thread_offline(w->node->rcu, w->index);
 	rte_rcu_qsbr_thread_unregister(w->node->rcu, w->index);
-	rte_thread_unregister();
+	if (has_lcore)
+		rte_thread_unregister();
 	return NULL;
 }

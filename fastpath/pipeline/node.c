@@ -22,15 +22,19 @@ static int create_tables(struct node *node, char *error, size_t error_size)
 
 	node->rcu = rte_zmalloc("nx_rcu", rcu_size, CACHE_LINE);
 	if (memory_map(workers * sizeof(struct worker), false, &node->worker_memory) != 0 ||
-		memory_map(workers * sizeof(struct worker_stats), false, &node->stats_memory) != 0 ||
-		!node->rcu ||
-		rte_rcu_qsbr_init(node->rcu, workers) != 0 ||
+		memory_map(workers * sizeof(struct worker_stats), false, &node->stats_memory) !=
+			0 ||
+		!node->rcu || rte_rcu_qsbr_init(node->rcu, workers) != 0 ||
 		neighbour_table_init(&node->neighbours, node->seed) != 0) {
 		snprintf(error, error_size, "out of memory for %u workers", workers);
 		return -ENOMEM;
 	}
 	node->workers = node->worker_memory.base;
 	node->stats = node->stats_memory.base;
+	for (uint16_t i = 0; i < workers; i++) {
+		node->workers[i].epoll_fd = -1;
+		node->workers[i].wake_fd = -1;
+	}
 	return 0;
 }
 
@@ -42,8 +46,8 @@ static int create_pools(struct node *node, char *error, size_t error_size)
 	uint64_t large = bytes / 8 / (POOL_LARGE_ROOM + BUFFER_HEADROOM + sizeof(struct buffer));
 
 	node->small_buffers = (uint32_t)(small < SMALL_BUFFERS_LEAST ? SMALL_BUFFERS_LEAST : small);
-	int status = pools_create(
-		node->small_buffers, (uint32_t)large, &node->pools, error, error_size);
+	int status =
+		pools_create(node->small_buffers, (uint32_t)large, &node->pools, error, error_size);
 
 	if (status == 0)
 		pool_source_init(&node->buffers, &node->pools);
@@ -55,15 +59,28 @@ static uint32_t nodes_made;
 
 static void note_link(void *context, struct port *port, enum link_change change);
 
+static int out_of_memory(char *error, size_t error_size)
+{
+	snprintf(error, error_size, "out of memory");
+	return -ENOMEM;
+}
+
 int node_create(const struct node_config *config, struct node **out, char *error, size_t error_size)
 {
-	struct node *node = calloc(1, sizeof(*node));
 	char ignored[256];
 
-	if (!node) {
-		snprintf(error, error_size, "out of memory");
-		return -ENOMEM;
+	if (config->worker_count < 1 || config->worker_count > MAX_WORKERS || config->burst < 1 ||
+		config->burst > MAX_BURST) {
+		snprintf(error, error_size,
+			"%u workers with bursts of %u: 1 to %d workers and 1 to %d packets are "
+			"possible",
+			config->worker_count, config->burst, MAX_WORKERS, MAX_BURST);
+		return -EINVAL;
 	}
+	struct node *node = calloc(1, sizeof(*node));
+
+	if (!node)
+		return out_of_memory(error, error_size);
 	node->config = *config;
 	node->number = ++nodes_made;
 	node->seed = config->seed;
@@ -77,11 +94,16 @@ int node_create(const struct node_config *config, struct node **out, char *error
 	if (status == 0) {
 		struct port_map *empty = calloc(1, sizeof(*empty));
 
-		status = empty ? 0 : -ENOMEM;
-		shared_pointer_store(&node->port_map, empty);
+		status = empty ? 0 : out_of_memory(error, error_size);
+		if (empty)
+			port_map_publish(node, empty);
 	}
-	if (status == 0 && !config->manual)
+	if (status == 0 && !config->manual) {
 		status = link_follower_create(note_link, node, &node->links);
+		if (status != 0)
+			snprintf(error, error_size, "no netlink socket to follow links: %s",
+				strerror(-status));
+	}
 	for (uint8_t i = 0; status == 0 && i < config->worker_count; i++)
 		status = worker_init(&node->workers[i], node, i, error, error_size);
 	if (status != 0) {
@@ -101,7 +123,8 @@ int node_port_add(struct node *node, const struct port_request *request, uint16_
 	full.small = node->pools.small;
 	full.large = node->pools.large;
 	full.huge = node->config.huge;
-	full.transmit_queues = node->config.worker_count;
+	if (full.transmit_queues == 0)
+		full.transmit_queues = node->config.worker_count;
 	int status = port_open(&full, &port, error, error_size);
 
 	if (status != 0)
@@ -127,9 +150,7 @@ int node_port_adopt(struct node *node, struct port *port, uint16_t *index)
 
 	if (!map)
 		return -ENOMEM;
-	shared_pointer_store(&node->port_map, map);
-	for (uint16_t i = 0; i < node->config.worker_count; i++)
-		worker_wake(&node->workers[i]);
+	port_map_publish(node, map);
 	*index = port->index;
 	if (node->links && link_follow(node->links, port) != 0)
 		return -ENOSPC; // cannot be: the follower holds as many ports as a node
@@ -272,6 +293,22 @@ static void stop_workers(struct node *node)
 	node->running = false;
 }
 
+// Resets of one worker may leave by the queue of another: all end before any is taken apart.
+static uint32_t end_workers(struct node *node)
+{
+	uint32_t left = 0;
+
+	for (uint16_t i = 0; i < node->config.worker_count; i++)
+		worker_end(&node->workers[i]);
+	for (uint16_t i = 0; i < node->config.worker_count; i++) {
+		if (node->workers[i].laid_out)
+			stage_transmit(&node->workers[i]);
+	}
+	for (uint16_t i = 0; i < node->config.worker_count; i++)
+		left += worker_fini(&node->workers[i]);
+	return left;
+}
+
 static bool audit(struct rte_mempool *pool, char *error, size_t error_size)
 {
 	unsigned int used = pool ? rte_mempool_in_use_count(pool) : 0;
@@ -291,13 +328,12 @@ int node_destroy(struct node *node, char *error, size_t error_size)
 	if (node->links)
 		link_follower_destroy(node->links);
 	node->links = NULL;
-	if (node->workers) {
-		for (uint16_t i = 0; i < node->config.worker_count; i++)
-			left += worker_fini(&node->workers[i]);
-	}
+	node->must_relay_out = false;
+	if (node->workers)
+		left = end_workers(node);
 	for (uint16_t i = 0; map && i < map->port_count; i++) {
 		for (uint16_t w = 0; w < node->config.worker_count; w++)
-			rte_ring_free(map->transmit_rings[i][w]);
+			free(map->transmit_rings[i][w]);
 		port_close(map->ports[i]);
 	}
 	node_poll(node, 0);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// struct node: everything one network appliance is (ports, neighbours, snapshot, workers, counters).
-// A process may hold many. This header is what management, tests and the bench see of the data plane;
-// all of it runs on the control thread unless said otherwise.
+// struct node: everything one network appliance is (ports, neighbours, snapshot, workers,
+// counters). A process may hold many. This header is what management, tests and the bench see of
+// the data plane; all of it runs on the control thread unless said otherwise.
 
 #include "core/control.h"
 #include "core/event.h"
@@ -12,34 +12,37 @@
 #include "io/link.h"
 #include "io/port.h"
 
-enum idle_mode { IDLE_ADAPTIVE = 0, IDLE_POLL };
+enum idle_mode {
+	IDLE_ADAPTIVE = 0,
+	IDLE_POLL
+};
 
 struct node_config {
 	char name[NAME_BYTES];
 	uint16_t worker_count;
-	int16_t cpus[MAX_WORKERS];  // CPU of each worker, -1 = not pinned (tests)
+	int16_t cpus[MAX_WORKERS]; // CPU of each worker, -1 = not pinned (tests)
 	enum idle_mode idle;
-	uint16_t burst;             // 1 to MAX_BURST
+	uint16_t burst; // 1 to MAX_BURST
 	uint32_t memory_mb;
-	uint32_t sessions;          // per node; 0 = from memory_mb
-	bool huge;                  // hugepages for tables
-	uint64_t seed;              // of all hashes; 0 = random (instruction counts need the same one)
-	bool manual;                // no threads: the owner calls node_turn (tests, bench, emulator)
+	uint32_t sessions; // per node; 0 = from memory_mb
+	bool huge;         // hugepages for tables
+	uint64_t seed;     // of all hashes; 0 = random (instruction counts need the same one)
+	bool manual;       // no threads: the owner calls node_turn (tests, bench, emulator)
 };
 
 struct node;
 
-// Creates pools, tables and workers, not yet running. EAL is up (manual nodes need it for mbufs only).
-// Negative errno with a line in error on failure.
+// Creates pools, tables and workers, not yet running. EAL is up (manual nodes need it for mbufs
+// only). Negative errno with a line in error on failure.
 [[nodiscard]] int node_create(
 	const struct node_config *config, struct node **out, char *error, size_t error_size);
 
-// Stops the workers, ends all sessions, closes the ports, audits every pool. Returns 0, or -EBUSY when
-// a pool is not full again; the leaking pools are then named in error.
+// Stops the workers, ends all sessions, closes the ports, audits every pool. Returns 0, or -EBUSY
+// when a pool is not full again; the leaking pools are then named in error.
 int node_destroy(struct node *node, char *error, size_t error_size);
 
-// Opens a port and gives it to the workers (before node_start, or while they run). Ports keep the index
-// at which they were added.
+// Opens a port and gives it to the workers (before node_start, or while they run). Ports keep the
+// index at which they were added. Transmit queues: as many as the request wants, 0 = one a worker.
 [[nodiscard]] int node_port_add(struct node *node, const struct port_request *request,
 	uint16_t *index, char *error, size_t error_size);
 // Adds a port that the caller made (bench, tests); node_destroy closes it.
@@ -50,8 +53,9 @@ uint16_t node_port_count(const struct node *node);
 // Starts the worker threads (nothing for manual nodes).
 [[nodiscard]] int node_start(struct node *node, char *error, size_t error_size);
 
-// Makes snapshot the one that workers read; the node owns it from now on and frees the one before it
-// once every worker is quiescent, in node_poll. Never blocks; at most one swap may be outstanding
+// Makes snapshot the one that workers read; the node owns it from now on and frees the one before
+// it once every worker is quiescent, in node_poll. Never blocks; at most one swap may be
+// outstanding
 // (-EBUSY: call node_poll first).
 [[nodiscard]] int node_publish(struct node *node, struct snapshot *snapshot);
 const struct snapshot *node_snapshot(const struct node *node);
@@ -59,10 +63,12 @@ const struct snapshot *node_snapshot(const struct node *node);
 bool node_is_settled(struct node *node);
 
 // The control thread's share of the work: frees old snapshots, follows links (a port whose device
-// returned is opened again). Call at least every 10 ms while something is outstanding, else every 100 ms.
+// returned is opened again). Call at least every 10 ms while something is outstanding, else every
+// 100 ms.
 void node_poll(struct node *node, usec_t now);
 
-// A link that changed, as node_poll saw it. Takes the oldest not taken yet; false when there is none.
+// A link that changed, as node_poll saw it. Takes the oldest not taken yet; false when there is
+// none.
 struct node_link_change {
 	uint16_t port;
 	enum link_change change;
@@ -86,7 +92,11 @@ uint32_t node_events(struct node *node, struct worker_event *out, uint32_t n, ui
 uint32_t node_session_log(
 	struct node *node, struct session_record *out, uint32_t n, uint64_t *lost);
 // Session records are put on the ring only while wanted: off, at close, or at open and close.
-enum session_log_level { SESSION_LOG_OFF = 0, SESSION_LOG_CLOSE, SESSION_LOG_ALL };
+enum session_log_level {
+	SESSION_LOG_OFF = 0,
+	SESSION_LOG_CLOSE,
+	SESSION_LOG_ALL
+};
 void node_session_log_level(struct node *node, enum session_log_level level);
 
 // Pools: name, used, capacity, high-water mark. Returns false beyond the last.

@@ -1,20 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// The map of ports that workers read. Ports are only ever added; a map is never changed once published.
+// The map of ports that workers read. Ports are only ever added; a map is never changed once
+// published.
 
 #include "pipeline/node_private.h"
-
-#include <rte_lcore.h>
-#include <rte_ring.h>
-
-static struct rte_ring *transmit_ring(struct node *node, const struct port *port, uint8_t worker)
-{
-	char name[RTE_RING_NAMESIZE];
-
-	snprintf(name, sizeof(name), "nx%x_t%u_%u", node->number, port->index, worker);
-	return rte_ring_create(
-		name, TRANSMIT_RING, (int)rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
-}
 
 struct port_map *port_map_extend(struct node *node, struct port *port)
 {
@@ -34,10 +23,11 @@ struct port_map *port_map_extend(struct node *node, struct port *port)
 	for (uint8_t w = 0; w < workers; w++) {
 		if (port_map_transmit_queue(port, w, workers) < port->transmit_queues)
 			continue;
-		map->transmit_rings[port->index][w] = transmit_ring(node, port, w);
+		map->transmit_rings[port->index][w] =
+			worker_ring_create(sizeof(void *), TRANSMIT_RING);
 		if (!map->transmit_rings[port->index][w]) {
 			for (uint8_t k = 0; k < w; k++)
-				rte_ring_free(map->transmit_rings[port->index][k]);
+				free(map->transmit_rings[port->index][k]);
 			free(map);
 			return NULL;
 		}
@@ -53,10 +43,17 @@ bool port_map_renew(struct node *node)
 	if (!map)
 		return false;
 	*map = *old;
+	port_map_publish(node, map);
+	return node_retire(node, old, port_map_destroy) == 0;
+}
+
+void port_map_publish(struct node *node, struct port_map *map)
+{
+	map->serial = shared_word_load(&node->map_serial) + 1;
 	shared_pointer_store(&node->port_map, map);
+	shared_word_store(&node->map_serial, map->serial);
 	for (uint16_t i = 0; i < node->config.worker_count; i++)
 		worker_wake(&node->workers[i]);
-	return node_retire(node, old, port_map_destroy) == 0;
 }
 
 void port_map_destroy(void *map)

@@ -65,6 +65,7 @@ struct transmit_inlet {
 // What the workers of a node read and write, by port: built by the control thread when ports are
 // added, published like a snapshot, immutable.
 struct port_map {
+	uint64_t serial; // of this map among those of its node, from 1
 	uint16_t port_count;
 	struct port *ports[MAX_PORTS];
 	uint8_t owner[MAX_PORTS]; // worker that reads queue 0
@@ -116,8 +117,8 @@ struct nx_aligned_line worker {
 	uint16_t burst;
 	const struct snapshot *snapshot; // this turn's
 	const struct port_map *ports;    // this turn's
-	const struct port_map
-		*ports_known;      // the one that sources and transmit queues were laid out for
+	uint64_t laid_out;         // serial of the map that sources and queues were laid out for
+	uint16_t port_count;       // of that map
 	usec_t now;                // this turn's time
 	enum vector_origin origin; // of the vector in the stages
 	uint64_t mark;             // TSC at the last stage boundary
@@ -210,6 +211,8 @@ void worker_layout(struct worker *w);
 
 // One turn (loop.c); the thread's body; the idle decision (idle.c).
 uint32_t worker_turn(struct worker *w, usec_t now);
+// Takes the snapshot and the port map that are current for the turn that begins.
+void worker_take_configuration(struct worker *w);
 void *worker_main(void *worker);
 void worker_idle(struct worker *w);
 void worker_wake(struct worker *w); // any thread: makes a sleeping worker turn

@@ -37,36 +37,34 @@ static void put_record(void *context, const struct session_record *record)
 {
 	struct worker *w = context;
 
-	if (rte_ring_sp_enqueue_elem(
-		    w->session_log, (void *)(uintptr_t)record, sizeof(*record)) != 0)
+	if (rte_ring_sp_enqueue_elem(w->session_log, (void *)(uintptr_t)record, sizeof(*record)) !=
+		0)
 		counter_add(&w->session_log_lost, 1);
 }
 
-static struct rte_ring *create_ring(
-	const struct worker *w, const char *what, unsigned int entry, unsigned int count)
+struct rte_ring *worker_ring_create(unsigned int entry_bytes, unsigned int entries)
 {
-	char name[RTE_RING_NAMESIZE];
+	ssize_t bytes = rte_ring_get_memsize_elem(entry_bytes, entries);
+	struct rte_ring *ring = bytes > 0 ? aligned_alloc(CACHE_LINE, (size_t)bytes) : NULL;
 
-	snprintf(name, sizeof(name), "nx%x_%.8s%u", w->node->number, what, w->index);
-	return rte_ring_create_elem(
-		name, entry, count, (int)rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
+	// The sizes are our own, powers of two: nothing to refuse.
+	nx_bug_on(ring &&
+		  rte_ring_init(ring, "nexpath", entries, RING_F_SP_ENQ | RING_F_SC_DEQ) != 0);
+	return ring;
 }
 
 static int create_rings(struct worker *w)
 {
-	w->control = create_ring(w, "c", sizeof(void *), CONTROL_RING);
-	w->events = create_ring(w, "e", sizeof(struct worker_event), EVENT_RING);
-	w->session_log = create_ring(w, "l", sizeof(struct session_record), SESSION_LOG_RING);
+	w->control = worker_ring_create(sizeof(void *), CONTROL_RING);
+	w->events = worker_ring_create(sizeof(struct worker_event), EVENT_RING);
+	w->session_log = worker_ring_create(sizeof(struct session_record), SESSION_LOG_RING);
 	if (!w->control || !w->events || !w->session_log)
 		return -ENOMEM;
 	// Each worker makes the rings that others write to and gives them their end.
 	for (uint8_t from = 0; from < w->count; from++) {
-		char what[8];
-
 		if (from == w->index)
 			continue;
-		snprintf(what, sizeof(what), "h%u_", from);
-		w->handover_in[from] = create_ring(w, what, sizeof(void *), HANDOVER_RING);
+		w->handover_in[from] = worker_ring_create(sizeof(void *), HANDOVER_RING);
 		if (!w->handover_in[from])
 			return -ENOMEM;
 		w->node->workers[from].handover_out[w->index] = w->handover_in[from];
@@ -121,8 +119,6 @@ int worker_init(struct worker *w, struct node *node, uint8_t index, char *error,
 	w->clock = node->clock;
 	w->stats = &node->stats[index];
 	w->buffers = &node->buffers.source;
-	w->epoll_fd = -1;
-	w->wake_fd = -1;
 	int status = create_rings(w);
 
 	if (status == 0)
@@ -132,9 +128,10 @@ int worker_init(struct worker *w, struct node *node, uint8_t index, char *error,
 	if (status == 0)
 		status = local_create(w, &w->local);
 	if (status != 0)
-		snprintf(error, error_size, "worker %u: %s; %u sessions wanted, lower "
-			"workers.sessions or workers.memory_mb", index, strerror(-status),
-			session_capacity(&node->config));
+		snprintf(error, error_size,
+			"worker %u: %s; %u sessions wanted, lower "
+			"workers.sessions or workers.memory_mb",
+			index, strerror(-status), session_capacity(&node->config));
 	return status;
 }
 
@@ -161,29 +158,52 @@ static void drop_waiting_frames(struct worker *w)
 		drop_ring(w, w->handover_in[from]);
 }
 
+// Nobody works on requests any more: what was not finished goes back as it is, with more to come.
+static void return_requests(struct worker *w)
+{
+	void *next;
+
+	if (w->request) {
+		w->request->more = true;
+		shared_word_store(&w->request->done, 1);
+		w->request = NULL;
+	}
+	while (rte_ring_sc_dequeue(w->control, &next) == 0) {
+		struct control_request *request = next;
+
+		request->count = 0;
+		request->more = true;
+		shared_word_store(&request->done, 1);
+	}
+}
+
+void worker_end(struct worker *w)
+{
+	if (!w->flow)
+		return;
+	return_requests(w);
+	w->capture_count = 0;
+	worker_take_configuration(w);
+	if (!w->node->config.manual)
+		w->now = node_now(w->node);
+	if (w->snapshot)
+		flow_engine_end_all(w->flow, w->snapshot, w->now);
+	stage_transmit(w);
+}
+
 uint32_t worker_fini(struct worker *w)
 {
-	uint32_t left = 0;
+	uint32_t left = w->flow ? flow_engine_destroy(w->flow) : 0;
 
-	if (w->flow) {
-		w->snapshot = shared_pointer_load(&w->node->snapshot);
-		w->ports = shared_pointer_load(&w->node->port_map);
-		w->now = node_now(w->node);
-		if (w->snapshot)
-			flow_engine_end_all(w->flow, w->snapshot, w->now);
-		if (w->ports_known)
-			stage_transmit(w);
-		left = flow_engine_destroy(w->flow);
-	}
 	if (w->local)
 		local_destroy(w->local);
 	if (w->buffers)
 		drop_waiting_frames(w);
 	for (uint8_t from = 0; from < w->count; from++)
-		rte_ring_free(w->handover_in[from]);
-	rte_ring_free(w->control);
-	rte_ring_free(w->events);
-	rte_ring_free(w->session_log);
+		free(w->handover_in[from]);
+	free(w->control);
+	free(w->events);
+	free(w->session_log);
 	if (w->epoll_fd >= 0)
 		close(w->epoll_fd);
 	if (w->wake_fd >= 0)
