@@ -50,7 +50,26 @@ static void count_retransmission(struct tracker *t, unsigned int direction)
 		t->retransmissions[direction]++;
 }
 
-// The target's SYN, with or without an acknowledgement of the client's (simultaneous open).
+static void settle_state(struct tracker *t)
+{
+	uint8_t client = t->side[0].flags;
+	uint8_t target = t->side[1].flags;
+
+	if (!(client & target & TRACKER_SYN_ACKED))
+		return;
+	if (client & target & TRACKER_FIN_ACKED)
+		t->state = SESSION_TIME_WAIT;
+	else if (client & target & TRACKER_FIN)
+		t->state = SESSION_CLOSING;
+	else if (client & TRACKER_FIN)
+		t->state = SESSION_CLIENT_CLOSED;
+	else if (target & TRACKER_FIN)
+		t->state = SESSION_TARGET_CLOSED;
+	else
+		t->state = SESSION_ESTABLISHED;
+}
+
+// The target's SYN that acknowledges the client's.
 static void answer(struct tracker *t, const struct tracker_segment *segment)
 {
 	struct tracker_side *client = &t->side[0];
@@ -69,15 +88,16 @@ static void answer(struct tracker *t, const struct tracker_segment *segment)
 	target->end = segment_end(segment);
 	target->limit = segment->sequence + 1 + window;
 	target->flags = TRACKER_SYN;
-	client->acknowledged = segment->sequence;
-	target->acknowledged = client->end - 1;
-	client->limit = client->end + segment->window;
-	if (segment->flags & TCP_FLAG_ACK) {
-		target->acknowledged = segment->acknowledgement;
-		client->limit = segment->acknowledgement + segment->window;
-		client->flags |= TRACKER_SYN_ACKED;
-	}
+	// SYNs that crossed: the client acknowledged this one already.
+	if ((t->flags & TRACKER_SYNS_CROSSED) && client->acknowledged == segment->sequence + 1)
+		target->flags |= TRACKER_SYN_ACKED;
+	else
+		client->acknowledged = segment->sequence;
+	target->acknowledged = segment->acknowledgement;
+	client->limit = segment->acknowledgement + segment->window;
+	client->flags |= TRACKER_SYN_ACKED;
 	t->state = SESSION_SYN_RECEIVED;
+	settle_state(t);
 }
 
 static void take_reset(struct tracker *t, unsigned int direction)
@@ -101,8 +121,15 @@ static enum tracker_verdict input_new_client(
 			take_reset(t, 0);
 		return TRACKER_PASS;
 	}
-	if (!(segment->flags & TCP_FLAG_SYN) || (segment->flags & TCP_FLAG_ACK))
+	if (!(segment->flags & TCP_FLAG_SYN))
 		return TRACKER_BAD_STATE;
+	if (segment->flags & TCP_FLAG_ACK) {
+		if (segment_end(segment) != client->end)
+			return TRACKER_BAD_STATE;
+		t->flags |= TRACKER_SYNS_CROSSED;
+		client->acknowledged = segment->acknowledgement;
+		return TRACKER_PASS;
+	}
 	if (segment_end(segment) == client->end) {
 		count_retransmission(t, 0);
 		return TRACKER_PASS;
@@ -133,10 +160,14 @@ static enum tracker_verdict input_new_target(
 		// An old connection's challenge: the client resets it. Anything else makes no
 		// sense.
 		return ack && !(segment->flags & TCP_FLAG_FIN) ? TRACKER_PASS : TRACKER_BAD_STATE;
+	// A simultaneous open: an answer to the client's SYN follows. Nothing is kept of a SYN that
+	// does not know the client's number: anyone may have sent it.
+	if (!ack)
+		return TRACKER_PASS;
 	// A SYN with data may be acknowledged without it (RFC 7413 section 4.2.2). A wrong
 	// acknowledgement goes on to the client, whose reset clears the target's old connection.
-	if (ack && (sequence_after(segment->acknowledgement, end) ||
-			   sequence_before(segment->acknowledgement, t->side[0].limit)))
+	if (sequence_after(segment->acknowledgement, end) ||
+		sequence_before(segment->acknowledgement, t->side[0].limit))
 		return TRACKER_PASS;
 	answer(t, segment);
 	return TRACKER_PASS;
@@ -152,11 +183,14 @@ static bool is_in_window(const struct tracker_side *from, const struct tracker_s
 
 	if (sequence_after(sequence, right) && sequence_after(sequence, from->end))
 		return false;
-	// Ends no more than one window before what was sent: else it was acknowledged long ago. One
-	// more for keepalives, which repeat the last number.
-	return !sequence_before(end, from->end - side_window(to) - 1);
+	// Ends no more than one window before what was acknowledged: else it is old. One more for
+	// keepalives, which repeat the last number. Not counted from what was sent: a forged
+	// segment at the window's right edge would then put all that is really under way out of
+	// bounds.
+	return !sequence_before(end, to->acknowledged - side_window(to) - 1);
 }
 
+// Bounds the lag by what this side acknowledged before, for the same reason.
 static bool is_acknowledgement_in_window(
 	const struct tracker_side *from, const struct tracker_side *to, uint32_t acknowledgement)
 {
@@ -164,7 +198,7 @@ static bool is_acknowledgement_in_window(
 	uint32_t lag = window > ACKNOWLEDGEMENT_LAG ? window : ACKNOWLEDGEMENT_LAG;
 
 	return !sequence_after(acknowledgement, to->end) &&
-	       !sequence_before(acknowledgement, to->end - lag - 1);
+	       !sequence_before(acknowledgement, from->acknowledged - lag - 1);
 }
 
 static enum tracker_verdict input_reset(
@@ -217,7 +251,9 @@ static void note_data(
 		from->end = end;
 	else if (end != segment->sequence)
 		count_retransmission(t, direction);
-	if (!(segment->flags & TCP_FLAG_FIN) || (from->flags & TRACKER_FIN))
+	// Nothing follows a FIN, so one below what was sent already is old or forged: its receiver
+	// judges it, and the session does not close by it.
+	if (!(segment->flags & TCP_FLAG_FIN) || (from->flags & TRACKER_FIN) || end != from->end)
 		return;
 	from->flags |= TRACKER_FIN;
 	// The side that closes first waits; where the two FINs cross, both do.
@@ -225,25 +261,6 @@ static void note_data(
 		t->flags |= TRACKER_TARGET_WAITS;
 	if (direction == 0 && (to->flags & TRACKER_FIN) && segment->acknowledgement != to->end)
 		t->flags |= TRACKER_TARGET_WAITS;
-}
-
-static void settle_state(struct tracker *t)
-{
-	uint8_t client = t->side[0].flags;
-	uint8_t target = t->side[1].flags;
-
-	if (!(client & target & TRACKER_SYN_ACKED))
-		return;
-	if (client & target & TRACKER_FIN_ACKED)
-		t->state = SESSION_TIME_WAIT;
-	else if (client & target & TRACKER_FIN)
-		t->state = SESSION_CLOSING;
-	else if (client & TRACKER_FIN)
-		t->state = SESSION_CLIENT_CLOSED;
-	else if (target & TRACKER_FIN)
-		t->state = SESSION_TARGET_CLOSED;
-	else
-		t->state = SESSION_ESTABLISHED;
 }
 
 // A client that lost its connection, or a retransmission. The target answers with what it knows and
@@ -294,7 +311,7 @@ enum tracker_verdict tracker_input(
 	if (!is_in_window(from, to, segment->sequence, end))
 		return TRACKER_OUT_OF_WINDOW;
 	if (!(segment->flags & TCP_FLAG_ACK))
-		// The target's SYN of a simultaneous open, again.
+		// The target's SYN of a simultaneous open, late.
 		return (segment->flags & TCP_FLAG_SYN) ? TRACKER_PASS : TRACKER_BAD_STATE;
 	if (!is_acknowledgement_in_window(from, to, segment->acknowledgement))
 		return TRACKER_OUT_OF_WINDOW;
@@ -319,11 +336,12 @@ bool tracker_time_wait_accepts(
 bool tracker_is_outstanding(const struct tracker *t, unsigned int direction, uint32_t sequence)
 {
 	const struct tracker_side *from = &t->side[direction];
-	const struct tracker_side *to = &t->side[!direction];
+	// Until the target spoke: the SYN, and data that came with it. Then what is not
+	// acknowledged, or one less for a keepalive.
+	uint32_t first =
+		t->state == SESSION_NEW ? from->limit - 1 : t->side[!direction].acknowledged - 1;
 
-	if (t->state == SESSION_NEW)
-		return direction == 0 && !sequence_after(sequence, from->end) &&
-		       !sequence_before(sequence, from->end - ACKNOWLEDGEMENT_LAG);
-	return !sequence_after(sequence, from->end) &&
-	       !sequence_before(sequence, from->end - side_window(to) - 1);
+	if (t->state == SESSION_NEW && direction == 1)
+		return false;
+	return !sequence_after(sequence, from->end) && !sequence_before(sequence, first);
 }

@@ -20,7 +20,8 @@ enum {
 	TRACKER_SCALE_CLIENT = 1u << 0, // the client's SYN carried a window scale option
 	TRACKER_TARGET_WAITS = 1u << 1, // the target may be in TIME_WAIT after the close
 	TRACKER_RESET_BY_TARGET = 1u << 2,
-	TRACKER_TIMESTAMPS = 1u << 3, // the client's SYN carried timestamps
+	TRACKER_TIMESTAMPS = 1u << 3,   // the client's SYN carried timestamps
+	TRACKER_SYNS_CROSSED = 1u << 4, // the client acknowledged a SYN of the target's early
 };
 
 // What one side has sent. Sequence numbers in host order, compared modulo 2^32. A SYN and a FIN
@@ -89,7 +90,7 @@ bool tracker_time_wait_accepts(
 	const struct tracker_segment *syn, uint32_t end, bool has_last, uint32_t last);
 
 // Whether sequence lies in what this side has outstanding: the check for the segment embedded in an
-// ICMP error (RFC 5927 section 4).
+// ICMP error (RFC 5927 section 4.1).
 bool tracker_is_outstanding(const struct tracker *t, unsigned int direction, uint32_t sequence);
 
 // Whether the handshake is complete.

@@ -75,11 +75,36 @@ DIALOGUE(simultaneous_close, OPEN "> FA 1 ack 1\n"
 
 DIALOGUE(simultaneous_open, "> S 0 scale 7\n"
 			    "< S 0 scale 7\n"
-			    "state syn_received\n"
+			    "state new\n"
 			    "> SA 0 ack 1 scale 7\n"
 			    "< SA 0 ack 1 scale 7\n"
 			    "state established\n"
 			    "> PA 1+10 ack 1\n")
+
+// What a blind attacker can get past the window checks must not shut out the real ends.
+DIALOGUE(forged_syn_of_the_target_changes_nothing, "> S 0 scale 7\n"
+						   "< S 700000\n"
+						   "state new\n"
+						   "< SA 0 ack 1 scale 7\n"
+						   "> A 1 ack 1 win 512\n"
+						   "state established\n"
+						   "< PA 1+1000 ack 1 win 512\n")
+
+DIALOGUE(forged_data_at_the_windows_edge_shuts_nobody_out, OPEN "< A 1 ack 1 win 512\n"
+								"> PA 65536+1400 ack 1 win 512\n"
+								"> PA 1+1000 ack 1 win 512\n"
+								"< A 1 ack 1001 win 512\n"
+								"> PA 1001+1000 ack 1 win 512\n"
+								"< FA 1 ack 2001 win 512\n"
+								"state target_closed\n")
+
+DIALOGUE(fin_below_what_was_sent_does_not_close, OPEN "> PA 1+1400 ack 1 win 512\n"
+						      "< A 1 ack 1401 win 512\n"
+						      "> FA 100 ack 1 win 512\n"
+						      "state established\n"
+						      "> PA 1401+1000 ack 1 win 512\n"
+						      "> FA 2401 ack 1 win 512\n"
+						      "state client_closed\n")
 
 DIALOGUE(syn_is_retransmitted, "> S 0\n"
 			       "wait 1\n"
@@ -370,6 +395,9 @@ int main(void)
 		T(target_closes_first),
 		T(simultaneous_close),
 		T(simultaneous_open),
+		T(forged_syn_of_the_target_changes_nothing),
+		T(forged_data_at_the_windows_edge_shuts_nobody_out),
+		T(fin_below_what_was_sent_does_not_close),
 		T(syn_is_retransmitted),
 		T(syn_with_another_number_begins_again),
 		T(refused_connection_is_reset),

@@ -345,6 +345,29 @@ static void icmp_error_must_quote_what_is_outstanding(void **state)
 	quoted.sequence = 1001;
 	out = world_icmp(w, &quoted, "10.2.0.77", ICMP4_UNREACHABLE, ICMP4_CODE_TOO_BIG, 40);
 	assert_int_equal(out.reason, DROP_ICMP_MALFORMED);
+	// Within the window, but acknowledged or never sent: no error can be about it.
+	for (uint32_t wrong = 0; wrong < 2; wrong++) {
+		quoted.sequence = wrong ? 1002 : 999;
+		out = world_icmp(w, &quoted, "10.2.0.77", ICMP4_UNREACHABLE, 1, 0);
+		assert_int_equal(out.reason, DROP_TCP_OUT_OF_WINDOW);
+	}
+	assert_int_equal(world_destroy(w), 0);
+}
+
+static void icmp_error_about_a_syn_must_quote_it(void **state)
+{
+	struct world *w = new_world();
+	struct world_packet p = from_client(0, IPPROTO_TCP, 5000);
+	struct world_outcome out = send_ok(w, &p);
+	struct world_packet quoted = {.key = out.key, .netif = 1, .sequence = 999};
+
+	out = world_icmp(w, &quoted, "10.2.0.77", ICMP4_UNREACHABLE, ICMP4_CODE_PORT, 0);
+	assert_int_equal(out.reason, DROP_TCP_OUT_OF_WINDOW);
+	assert_int_equal(counter_read(&w->stats->targets[0].connect_failed), 0);
+	quoted.sequence = 1000;
+	out = world_icmp(w, &quoted, "10.2.0.77", ICMP4_UNREACHABLE, ICMP4_CODE_PORT, 0);
+	assert_int_equal(out.verdict, FLOW_FORWARD);
+	assert_int_equal(counter_read(&w->stats->targets[0].connect_failed), 1);
 	assert_int_equal(world_destroy(w), 0);
 }
 
@@ -558,6 +581,7 @@ int main(void)
 		T(mss_is_clamped_both_ways),
 		T(icmp_error_reaches_the_sender),
 		T(icmp_error_must_quote_what_is_outstanding),
+		T(icmp_error_about_a_syn_must_quote_it),
 		T(client_source_is_kept_and_conflicts_are_named),
 		T(refusals_are_named),
 		T(killed_session_resets_what_both_ends_expect),
