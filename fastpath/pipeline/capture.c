@@ -8,13 +8,14 @@
 #include "pipeline/node_private.h"
 #include "pipeline/worker.h"
 
-// One producer (the worker), one consumer (the control thread): head and tail count records for ever.
+// One producer (the worker), one consumer (the control thread): head and tail count records for
+// ever.
 struct capture_ring {
-	shared_word_t head;   // w: worker
-	shared_word_t tail;   // w: control
-	counter_t missed;     // w: worker
+	shared_word_t head; // w: worker
+	shared_word_t tail; // w: control
+	counter_t missed;   // w: worker
 	struct capture_record *records;
-	uint8_t *bytes;       // CAPTURE_SLOTS times snap
+	uint8_t *bytes; // CAPTURE_SLOTS times snap
 	struct memory memory;
 };
 
@@ -23,17 +24,18 @@ struct capture {
 	uint16_t port;
 	uint32_t snap;
 	uint16_t workers;
-	uint16_t turn;        // ring that capture_take looks at next
+	uint16_t turn; // ring that capture_take looks at next
 	struct capture_ring rings[MAX_WORKERS];
 };
 
-static int compile_filter(
-	struct capture *c, const char *expression, char *error, size_t error_size)
+static int compile_filter(struct capture *c, const char *expression, char *error, size_t error_size)
 {
 	pcap_t *pcap = pcap_open_dead(DLT_EN10MB, CAPTURE_SNAP_MAX);
 
-	if (!pcap)
+	if (!pcap) {
+		snprintf(error, error_size, "capture: out of memory");
 		return -ENOMEM;
+	}
 	int failed = pcap_compile(pcap, &c->filter, expression, 1, PCAP_NETMASK_UNKNOWN);
 
 	if (failed)
@@ -66,7 +68,12 @@ int capture_create(const char *expression, uint16_t port, uint32_t snap, uint16_
 	struct capture **out, char *error, size_t error_size)
 {
 	struct capture *c = calloc(1, sizeof(*c));
-	int status = c ? compile_filter(c, expression, error, error_size) : -ENOMEM;
+
+	if (!c) {
+		snprintf(error, error_size, "capture: out of memory");
+		return -ENOMEM;
+	}
+	int status = compile_filter(c, expression, error, error_size);
 
 	if (status != 0) {
 		free(c);
@@ -78,7 +85,8 @@ int capture_create(const char *expression, uint16_t port, uint32_t snap, uint16_
 	for (uint16_t i = 0; i < workers; i++) {
 		status = create_ring(&c->rings[i], c->snap);
 		if (status != 0) {
-			snprintf(error, error_size, "capture: out of memory; lower the snap length");
+			snprintf(
+				error, error_size, "capture: out of memory; lower the snap length");
 			capture_destroy(c);
 			return status;
 		}

@@ -11,10 +11,9 @@
 
 static void start_capture(struct worker *w, struct control_request *request)
 {
-	if (w->capture_count < MAX_CAPTURES) {
+	request->count = w->capture_count < MAX_CAPTURES;
+	if (request->count)
 		w->captures[w->capture_count++] = request->capture;
-		request->count = 1;
-	}
 }
 
 static void stop_capture(struct worker *w, const struct control_request *request)

@@ -18,7 +18,7 @@
 enum {
 	ETHERNET_BYTES = 14,
 	VLAN_TAG_BYTES = 4,
-	MAX_EXPANDED = 64, // frames that one packet may become: segments or fragments
+	MAX_EXPANDED = 256, // segments that one frame may become: 64 KiB in 256 bytes each
 };
 
 static uint64_t bytes_of(struct buffer *const *frames, uint16_t n)
@@ -49,6 +49,8 @@ static void flush(struct worker *w, struct transmit_queue *t)
 		memmove(t->frames, t->frames + sent, t->count * sizeof(t->frames[0]));
 		bytes -= bytes_of(t->frames, t->count);
 	}
+	if (t->ring)
+		return; // counted by the owner of the queue
 	counter_add(&stats->transmit_packets, sent);
 	counter_add(&stats->transmit_bytes, bytes);
 }
@@ -62,8 +64,6 @@ void worker_send_frame(struct worker *w, uint16_t port, struct buffer *frame)
 {
 	struct transmit_queue *t = &w->transmit[port];
 
-	if (nx_unlikely(w->capture_count > 0))
-		capture_burst(w, port, CAPTURE_SENT, &frame, 1);
 	if (t->count == nx_array_size(t->frames))
 		flush(w, t);
 	if (nx_unlikely(t->count == nx_array_size(t->frames))) {
@@ -71,6 +71,8 @@ void worker_send_frame(struct worker *w, uint16_t port, struct buffer *frame)
 		worker_drop_buffer(w, frame, t->ring ? DROP_TX_RING_FULL : DROP_TX_FULL);
 		return;
 	}
+	if (nx_unlikely(w->capture_count > 0))
+		capture_burst(w, port, CAPTURE_SENT, &frame, 1);
 	t->frames[t->count++] = frame;
 }
 
@@ -94,7 +96,8 @@ static void trim(struct worker *w, struct buffer *b, uint32_t length)
 	}
 }
 
-// Puts the link header in front of the IP header at p->data + p->l3, and makes the buffer begin there.
+// Puts the link header in front of the IP header at p->data + p->l3, and makes the buffer begin
+// there.
 static void write_link_header(struct worker *w, struct packet *p,
 	const struct snapshot_netif *netif, const struct mac_address *to)
 {
@@ -151,11 +154,14 @@ static void resolve(struct worker *w, struct packet *p, uint8_t owner)
 	p->buffer = NULL;
 }
 
-// Frames that are not ready as they stand: a checksum to complete, segments to cut, or too long.
-static bool is_plain(const struct packet *p, const struct snapshot_netif *netif)
+// Ready as it stands: no checksum to complete, no segments to cut, not too long, in one piece if it
+// has to be.
+static bool is_plain(
+	const struct port *port, const struct packet *p, const struct snapshot_netif *netif)
 {
 	return !(p->flags & (PACKET_CHECKSUM_PARTIAL | PACKET_SEGMENTED | PACKET_REASSEMBLED)) &&
-		p->length - p->l3 <= netif->mtu;
+	       p->length - p->l3 <= netif->mtu &&
+	       (!p->buffer->next || (port->capabilities & PORT_TX_CHAINS));
 }
 
 // Largest IP packet that may leave: a reassembled datagram goes on in fragments no larger than the
@@ -199,8 +205,8 @@ static void send_prepared(struct worker *w, struct packet *p, const struct snaps
 		local_fragment(w->local, netif->port, p, fragment_limit(p, netif));
 		return;
 	}
-	uint16_t n = offload_prepare(
-		port, p, netif->mtu, w->buffers, frames, MAX_EXPANDED, &reason);
+	uint16_t n =
+		offload_prepare(port, p, netif->mtu, w->buffers, frames, MAX_EXPANDED, &reason);
 
 	if (n == 0) {
 		worker_drop(w, p, reason);
@@ -214,9 +220,17 @@ static void send_prepared(struct worker *w, struct packet *p, const struct snaps
 void worker_send(struct worker *w, struct packet *p)
 {
 	const struct snapshot_netif *netif = &w->snapshot->netifs[p->egress];
-	const struct port *port = w->ports->ports[netif->port];
 	struct neighbour_table *neighbours = &w->node->neighbours;
 	struct mac_address to;
+
+	// What waited for a neighbour, or was handed over, may name an interface of another
+	// snapshot; an interface may be configured on a port that did not open.
+	if (nx_unlikely(
+		    p->egress >= w->snapshot->netif_count || netif->port >= w->ports->port_count)) {
+		worker_drop(w, p, DROP_PORT_DOWN);
+		return;
+	}
+	const struct port *port = w->ports->ports[netif->port];
 
 	if (nx_unlikely(!is_up(port))) {
 		worker_drop(w, p, DROP_PORT_DOWN);
@@ -228,7 +242,7 @@ void worker_send(struct worker *w, struct packet *p)
 	}
 	neighbour_use(neighbours, p->neighbour, w->now);
 	write_link_header(w, p, netif, &to);
-	if (nx_unlikely(!is_plain(p, netif))) {
+	if (nx_unlikely(!is_plain(port, p, netif))) {
 		send_prepared(w, p, netif);
 		return;
 	}
@@ -242,8 +256,8 @@ static uint32_t take_inlet(struct worker *w, const struct transmit_inlet *inlet)
 {
 	struct transmit_queue *t = &w->transmit[inlet->port];
 	unsigned int room = (unsigned int)(nx_array_size(t->frames) - t->count);
-	unsigned int n = rte_ring_sc_dequeue_burst(
-		inlet->ring, (void **)(t->frames + t->count), room, NULL);
+	unsigned int n =
+		rte_ring_sc_dequeue_burst(inlet->ring, (void **)(t->frames + t->count), room, NULL);
 
 	t->count = (uint16_t)(t->count + n);
 	return n;
