@@ -7,11 +7,13 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_interrupts.h>
+#include <unistd.h>
 
 #include "io/driver.h"
 #include "io/interface.h"
 #include "io/mbuf.h"
 #include "io/pools.h"
+#include "io/xdp.h"
 
 enum {
 	MBIT = 1000000,
@@ -147,6 +149,9 @@ static void ethdev_detach(struct port *port)
 
 	rte_eth_dev_callback_unregister(
 		port->dpdk_port, RTE_ETH_EVENT_INTR_RMV, ethdev_removed, port);
+	if (e->xdp_link >= 0)
+		close(e->xdp_link);
+	e->xdp_link = -1;
 	rte_eth_dev_stop(port->dpdk_port);
 	rte_eth_dev_owner_unset(port->dpdk_port, e->owner);
 	rte_eth_dev_close(port->dpdk_port);
@@ -384,6 +389,8 @@ static int ethdev_attach(struct port *port, char *error, size_t error_size)
 	e->attached = true;
 	e->kernel_frames = name.partial;
 	result = ethdev_start(request, port);
+	if (result == 0 && name.own_program)
+		result = xdp_program_tie(interface_index(name.interface), &e->xdp_link);
 	if (result < 0) {
 		ethdev_detach(port);
 		return ethdev_error(request, result, error, error_size);
@@ -434,6 +441,7 @@ int ethdev_open(const struct port_request *request, const char *argument, struct
 	if (!e)
 		return port_error(request, -ENOMEM, error, error_size, "out of memory");
 	e->request = *request;
+	e->xdp_link = -1;
 	port->driver = e;
 	port->ops = &ethdev_ops;
 	result = ethdev_attach(port, error, error_size);

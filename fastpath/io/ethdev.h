@@ -18,6 +18,7 @@ struct ethdev {
 	bool interrupts;              // receive queues can wake
 	bool kernel_frames;      // stands on a kernel interface that has no room for large frames
 	uint64_t dropped_before; // by the kernel interface, until the port was opened
+	int xdp_link;            // keeps the XDP program on the interface; -1: none
 	uint8_t reopen_calls;
 	counter_t refused[MAX_QUEUES]; // w: queue owner
 };
@@ -28,6 +29,7 @@ struct ethdev_name {
 	char devargs[384];
 	char interface[32]; // "" = none
 	bool partial;       // leaves partial checksums unmarked
+	bool own_program;   // stands on our XDP program
 };
 
 // Makes the device arguments for request->device.

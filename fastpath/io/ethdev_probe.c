@@ -8,6 +8,7 @@
 #include "io/driver.h"
 #include "io/ethdev.h"
 #include "io/interface.h"
+#include "io/xdp.h"
 
 // Splits "HEAD,REST"; rest is "" or begins with the comma.
 static int head_length(const char *text, const char **rest)
@@ -32,8 +33,10 @@ static int virtual_name(
 		snprintf(name->device, sizeof(name->device), "net_af_xdp_nx%u", serial);
 		snprintf(name->interface, sizeof(name->interface), "%s", d->argument);
 		name->partial = true;
-		return snprintf(name->devargs, size, "%s,iface=%s,start_queue=0,queue_count=%u",
-			name->device, d->argument, request->queues ? request->queues : 1u);
+		name->own_program = true;
+		return snprintf(name->devargs, size,
+			"%s,iface=%s,start_queue=0,queue_count=%u,xdp_prog=%s", name->device,
+			d->argument, request->queues ? request->queues : 1u, xdp_program_path());
 	case DEVICE_KIND_MEMIF:
 		snprintf(name->device, sizeof(name->device), "net_memif_nx%u", serial);
 		// We listen, unless told otherwise: then the peer may come and go.
@@ -65,6 +68,20 @@ static void interface_from_arguments(struct ethdev_name *name)
 	snprintf(name->interface, sizeof(name->interface), "%.*s", (int)strcspn(at, ","), at);
 }
 
+static int xdp_find(
+	const struct port_request *request, const struct device *d, char *error, size_t error_size)
+{
+	if (!xdp_program_path())
+		return port_error(request, -ENOTSUP, error, error_size,
+			"built without an XDP program; install clang and build again");
+	if (xdp_is_taken(interface_index(d->argument)))
+		return port_error(request, -EBUSY, error, error_size,
+			"the interface has an XDP program already; "
+			"`ip link set dev %s xdp off` removes it",
+			d->argument);
+	return 0;
+}
+
 int ethdev_name_make(
 	const struct port_request *request, struct ethdev_name *out, char *error, size_t error_size)
 {
@@ -74,6 +91,8 @@ int ethdev_name_make(
 
 	if (result == 0)
 		result = device_find(&d, error, error_size);
+	if (result == 0 && d.kind == DEVICE_KIND_AF_XDP)
+		result = xdp_find(request, &d, error, error_size);
 	if (result < 0)
 		return result;
 	if (virtual_name(request, &d, &name) >= (int)sizeof(name.devargs))
