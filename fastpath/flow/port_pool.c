@@ -148,7 +148,8 @@ struct port_pool *port_pools_get(struct port_pools *pools, const struct flow_key
 		.hash_next = *bucket,
 		.used = true,
 	};
-	pool->start = (uint16_t)((flow_key_hash(key, ~pools->seed) ^ pools->touched * 0x9e37u) %
+	// A pool that is made again for a key begins elsewhere: the ports of before may be waiting.
+	pool->start = (uint16_t)((flow_key_hash(key, ~pools->seed) ^ pools->made++ * 0x9e3779b1u) %
 				 pool->count);
 	*bucket = (uint16_t)(index + 1);
 	idle_append(pools, pool);

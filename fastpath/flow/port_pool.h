@@ -79,6 +79,7 @@ struct port_pools {
 	uint8_t worker;
 	uint8_t worker_count;
 	uint64_t seed;
+	uint32_t made;       // pools given a key so far
 	uint64_t ports_used; // taken, in all pools
 	uint64_t ports_high_water;
 	struct memory memory[3]; // behind pools, buckets and entries

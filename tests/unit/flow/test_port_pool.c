@@ -211,6 +211,23 @@ static void pools_without_sessions_are_used_again_oldest_first(void **state)
 	port_pools_fini(&pools);
 }
 
+static void pool_made_again_begins_with_other_ports(void **state)
+{
+	struct port_pools pools = pools_of(1, 0, 1);
+	uint16_t first = 0;
+
+	for (unsigned int i = 0; i < 8; i++) {
+		struct port_pool *pool = pool_of(&pools, 1);
+		uint16_t port = take(&pools, pool);
+
+		assert_int_not_equal(port, first);
+		first = i == 0 ? port : first;
+		port_pool_give(&pools, pool, port, 0, true, NOW);
+		assert_non_null(pool_of(&pools, 2));
+	}
+	port_pools_fini(&pools);
+}
+
 static void nothing_is_kept_when_memory_is_out(void **state)
 {
 	uint64_t before = memory_mapped();
@@ -235,6 +252,7 @@ int main(void)
 		cmocka_unit_test(refused_ports_keep_their_place),
 		cmocka_unit_test(lingering_port_can_be_taken_and_says_so),
 		cmocka_unit_test(pools_without_sessions_are_used_again_oldest_first),
+		cmocka_unit_test(pool_made_again_begins_with_other_ports),
 		cmocka_unit_test(nothing_is_kept_when_memory_is_out),
 	};
 
