@@ -71,24 +71,51 @@ static enum drop_reason choose(struct opening *o)
 	return o->target ? DROP_NONE : DROP_NO_TARGET;
 }
 
+bool session_way_find(const struct snapshot *snapshot, const struct ip_address *address,
+	uint16_t *netif, const struct ip_address **hop)
+{
+	const struct snapshot_route *route = snapshot_route_find(snapshot, address);
+
+	if (!route)
+		return false;
+	*netif = route->netif;
+	*hop = ip_address_is_unspecified(&route->via) ? address : &route->via;
+	return true;
+}
+
+void session_route(struct flow_engine *engine, const struct snapshot *snapshot, struct session *s)
+{
+	const struct flow_engine_config *config = &engine->config;
+
+	s->tracker.routed = (uint16_t)snapshot->generation;
+	for (unsigned int d = 0; d < 2; d++) {
+		struct session_leg *leg = &s->leg[d];
+		const struct ip_address *hop = &leg->key.source;
+		uint16_t netif = leg->egress;
+		uint32_t neighbour;
+
+		if (!ip_address_is_link_local6(hop) &&
+			!session_way_find(snapshot, &leg->key.source, &netif, &hop))
+			continue;
+		neighbour = config->neighbour(config->context, netif, hop);
+		if (neighbour == PACKET_NO_NEIGHBOUR)
+			continue;
+		leg->egress = netif;
+		leg->neighbour = neighbour;
+	}
+}
+
 // Next hops of both legs. Neighbour entries belong to the node: nothing to give back.
 static enum drop_reason find_ways(struct opening *o)
 {
 	const struct flow_engine_config *config = &o->engine->config;
 	const struct ip_address *client = &o->packet->key.source;
 	const struct ip_address *hop = client;
-	const struct snapshot_route *route;
 
-	if (ip_address_is_link_local6(client)) {
+	if (ip_address_is_link_local6(client))
 		o->egress[0] = o->packet->netif;
-	} else {
-		route = snapshot_route_find(o->snapshot, client);
-		if (!route)
-			return DROP_IP_NO_ROUTE;
-		o->egress[0] = route->netif;
-		if (!ip_address_is_unspecified(&route->via))
-			hop = &route->via;
-	}
+	else if (!session_way_find(o->snapshot, client, &o->egress[0], &hop))
+		return DROP_IP_NO_ROUTE;
 	o->egress[1] = o->target->netif;
 	o->neighbour[0] = config->neighbour(config->context, o->egress[0], hop);
 	o->neighbour[1] = config->neighbour(config->context, o->egress[1], &o->target->next_hop);
@@ -145,9 +172,9 @@ static uint32_t find_arriving(const struct opening *o)
 	return engine_find(o->engine, &arriving, flow_key_hash(&arriving, o->engine->config.seed));
 }
 
-// With several workers a port that a listener has (or had, and sessions remain) is steered as the listener's: unusable as a
-// source. With one, the target itself may be a client of that listener, from the same address and
-// port.
+// With several workers a port that a listener has (or had, and sessions remain) is steered as the
+// listener's: unusable as a source. With one, the target itself may be a client of that listener,
+// from the same address and port.
 static bool is_port_usable(const struct opening *o, uint16_t port)
 {
 	if (!snapshot_listener_find_any(
@@ -262,6 +289,7 @@ static void fill(struct opening *o)
 		tracker_open(&s->tracker, o->syn);
 	else
 		s->tracker.state = SESSION_NEW;
+	s->tracker.routed = (uint16_t)o->snapshot->generation;
 	s->opened = o->now & ((UINT64_C(1) << 48) - 1);
 	s->listener = o->listener->slot;
 	s->upstream = o->upstream->slot;

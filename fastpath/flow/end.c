@@ -99,6 +99,7 @@ void session_replied(struct flow_engine *engine, const struct snapshot *snapshot
 		return;
 	}
 	*session_udp_bytes(s) += payload;
+	*session_udp_last(s) = session_tick(now);
 	idle = session_silence_allowed(s, snapshot);
 	wheel_arm(&engine->wheel, index_of(engine, s), now + u64_min(idle, SESSION_RECHECK));
 }

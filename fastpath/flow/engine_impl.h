@@ -15,6 +15,7 @@
 
 enum {
 	EVENT_SLOTS = 64,      // kinds and subjects whose rate is kept at once
+	EVENT_WAYS = 8,        // places where one may be
 	PORT_POOLS_MAX = 4096, // (source, target) pairs of one worker
 	TIMER_SHIFT = 13,
 };
@@ -82,6 +83,22 @@ uint32_t engine_find(const struct flow_engine *engine, const struct flow_key *ke
 enum flow_verdict session_open(struct flow_engine *engine, const struct snapshot *snapshot,
 	struct packet *packet, const struct tracker_segment *syn, usec_t now);
 
+// create.c: an address's interface and next hop under the snapshot. False without a route.
+bool session_way_find(const struct snapshot *snapshot, const struct ip_address *address,
+	uint16_t *netif, const struct ip_address **hop);
+// Under a new snapshot: both ends of a session by its routes. What has no route, or no place for
+// its next hop, stays as it was.
+void session_route(struct flow_engine *engine, const struct snapshot *snapshot, struct session *s);
+
+// A session follows the routes of the snapshot that its packet is judged by; the low bits of the
+// snapshot's generation tell which it follows.
+static inline void session_follow_routes(
+	struct flow_engine *engine, const struct snapshot *snapshot, struct session *s)
+{
+	if (nx_unlikely(s->tracker.routed != (uint16_t)snapshot->generation))
+		session_route(engine, snapshot, s);
+}
+
 // end.c
 // Takes a session out of the lists of the unanswered: its target answered, or it is over.
 void session_answered(struct flow_engine *engine, struct session *s, usec_t now);
@@ -110,7 +127,8 @@ void pool_list_remove(struct flow_engine *engine, struct port_list *list, uint32
 // expire.c: how long an answered, live session may be silent; UINT64_MAX for ever.
 usec_t session_silence_allowed(const struct session *s, const struct snapshot *snapshot);
 
-// notice.c: tells at most one event a second of each kind and subject; event->count is added up.
+// notice.c: tells at most one event a second of each kind and subject, and EVENT_SLOTS in all;
+// event->count is added up.
 void engine_notice(struct flow_engine *engine, const struct worker_event *event);
 // Tells what was held back.
 void engine_notices_flush(struct flow_engine *engine, usec_t now);

@@ -18,17 +18,26 @@ usec_t session_silence_allowed(const struct session *s, const struct snapshot *s
 	}
 }
 
+// Ends a session that was silent for as long as it may be; else its timer runs again.
+static void expire_silent(struct flow_engine *engine, const struct snapshot *snapshot,
+	uint32_t index, uint32_t last, usec_t now)
+{
+	usec_t allowed = session_silence_allowed(engine_session(engine, index), snapshot);
+	usec_t silent = now - session_tick_time(last, now);
+
+	if (silent >= allowed)
+		session_end(engine, index, SESSION_END_IDLE, now);
+	else
+		wheel_arm(&engine->wheel, index, now + u64_min(allowed - silent, SESSION_RECHECK));
+}
+
 static void expire_unanswered(
 	struct flow_engine *engine, const struct snapshot *snapshot, uint32_t index, usec_t now)
 {
 	struct session *s = engine_session(engine, index);
 
 	if (!session_is_tcp(s) && (s->flags & SESSION_TARGET_REPLIED)) {
-		// Armed anew by each reply; a longer timeout than the timer's ends at eviction.
-		if (session_silence_allowed(s, snapshot) <= SESSION_RECHECK)
-			session_end(engine, index, SESSION_END_IDLE, now);
-		else
-			wheel_arm(&engine->wheel, index, now + SESSION_RECHECK);
+		expire_silent(engine, snapshot, index, *session_udp_last(s), now);
 		return;
 	}
 	if (session_is_tcp(s))
@@ -43,8 +52,6 @@ static void expire(
 	struct flow_engine *engine, const struct snapshot *snapshot, uint32_t index, usec_t now)
 {
 	struct session *s = engine_session(engine, index);
-	usec_t allowed;
-	usec_t silent;
 
 	if (s->flags & SESSION_IS_LINGERING) {
 		session_end(engine, index, SESSION_END_CLOSED, now);
@@ -54,12 +61,7 @@ static void expire(
 		expire_unanswered(engine, snapshot, index, now);
 		return;
 	}
-	allowed = session_silence_allowed(s, snapshot);
-	silent = now - session_last_packet(s, now);
-	if (silent >= allowed)
-		session_end(engine, index, SESSION_END_IDLE, now);
-	else
-		wheel_arm(&engine->wheel, index, now + u64_min(allowed - silent, SESSION_RECHECK));
+	expire_silent(engine, snapshot, index, s->last, now);
 }
 
 uint32_t flow_engine_tick(

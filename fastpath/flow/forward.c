@@ -249,6 +249,7 @@ enum flow_verdict flow_engine_forward(
 	if (nx_unlikely(is_stale) && !look_again(engine, p))
 		return forward_unknown(engine, snapshot, p, now);
 	s = engine_session(engine, p->session);
+	session_follow_routes(engine, snapshot, s);
 	verdict = check_way(snapshot, p, s->leg[!p->direction].egress);
 	if (nx_unlikely(verdict != FLOW_FORWARD))
 		return verdict;

@@ -49,6 +49,7 @@ static enum flow_verdict translate(struct flow_engine *engine, const struct snap
 		return drop(p, DROP_TCP_OUT_OF_WINDOW);
 	if (!is_mtu_possible(p, quote))
 		return drop(p, DROP_ICMP_MALFORMED);
+	session_follow_routes(engine, snapshot, s);
 	if (sender->egress >= snapshot->netif_count)
 		return drop(p, DROP_PORT_DOWN);
 	if (p->hop_limit <= 1)

@@ -11,18 +11,33 @@ static void slot_tell(struct flow_engine *engine, struct event_slot *slot, usec_
 	slot->next = now + USEC_PER_SECOND;
 }
 
+// The slot of a kind and subject, else one whose event left more than a second ago. NULL when all
+// where it may be are busy with others.
+static struct event_slot *slot_find(struct flow_engine *engine, const struct worker_event *event)
+{
+	uint32_t at = event->kind * 31u + event->subject;
+	struct event_slot *idle = NULL;
+
+	for (uint32_t i = 0; i < EVENT_WAYS; i++) {
+		struct event_slot *slot = &engine->events[(at + i) % EVENT_SLOTS];
+
+		if (slot->event.kind == event->kind && slot->event.subject == event->subject)
+			return slot;
+		if (!idle && slot->event.count == 0 && event->time >= slot->next)
+			idle = slot;
+	}
+	return idle;
+}
+
 void engine_notice(struct flow_engine *engine, const struct worker_event *event)
 {
-	uint32_t at = (event->kind * 31u + event->subject) % EVENT_SLOTS;
-	struct event_slot *slot = &engine->events[at];
-	uint32_t count = event->count;
+	struct event_slot *slot = slot_find(engine, event);
+	uint32_t count;
 
-	if (slot->event.kind != event->kind || slot->event.subject != event->subject) {
-		slot_tell(engine, slot, event->time);
-		slot->next = 0;
-	} else {
-		count += slot->event.count;
-	}
+	// Drops and sessions are counted all the same.
+	if (!slot)
+		return;
+	count = event->count + slot->event.count;
 	slot->event = *event;
 	slot->event.count = count;
 	if (event->time >= slot->next)

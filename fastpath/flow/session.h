@@ -75,9 +75,15 @@ static inline uint32_t session_tick(usec_t now)
 	return (uint32_t)(now >> 10);
 }
 
+// When `tick` was, seen from now.
+static inline usec_t session_tick_time(uint32_t tick, usec_t now)
+{
+	return now - ((usec_t)(session_tick(now) - tick) << 10);
+}
+
 static inline usec_t session_last_packet(const struct session *s, usec_t now)
 {
-	return now - ((usec_t)(session_tick(now) - s->last) << 10);
+	return session_tick_time(s->last, now);
 }
 
 static inline uint64_t session_packets(const struct session_leg *leg)
@@ -111,6 +117,12 @@ static inline uint32_t *session_udp_bytes(struct session *s)
 static inline uint32_t *session_udp_round_trip(struct session *s)
 {
 	return &s->tracker.side[1].limit;
+}
+
+// When the target last sent, in ticks.
+static inline uint32_t *session_udp_last(struct session *s)
+{
+	return &s->tracker.side[0].end;
 }
 
 static inline bool session_is_tcp(const struct session *s)

@@ -42,7 +42,7 @@ struct tracker {
 	uint16_t retransmissions[2]; // stop at 65,535
 	uint8_t state;               // enum session_state
 	uint8_t flags;
-	uint16_t unused;
+	uint16_t routed; // not the tracker's: see session_follow_routes
 };
 static_assert(sizeof(struct tracker) == 40);
 

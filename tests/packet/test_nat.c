@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "flow/engine_impl.h"
 #include "pkt/icmp.h"
 #include "world.h"
 
@@ -157,6 +158,74 @@ static void stream_from_the_target_confirms_a_udp_session(void **state)
 	world_wait(w, 31 * USEC_PER_SECOND);
 	assert_int_equal(w->records[0].packets[1], 100);
 	assert_int_equal(w->records[0].bytes[1], 20000);
+	assert_int_equal(world_destroy(w), 0);
+}
+
+static void long_idle_timeout_ends_an_exchange_too(void **state)
+{
+	struct world *w = new_world();
+	struct world_packet p = from_client(0, IPPROTO_UDP, 5000);
+	struct world_packet reply;
+
+	w->listeners[WORLD_UDP].idle_timeout = 600 * USEC_PER_SECOND;
+	reply = reply_to(&(struct world_outcome){.key = send_ok(w, &p).key}, IPPROTO_UDP);
+	send_ok(w, &reply);
+	world_wait(w, 400 * USEC_PER_SECOND);
+	send_ok(w, &reply);
+	world_wait(w, 590 * USEC_PER_SECOND);
+	assert_int_equal(world_sessions(w), 1);
+	world_wait(w, 20 * USEC_PER_SECOND);
+	assert_int_equal(world_sessions(w), 0);
+	assert_int_equal(world_destroy(w), 0);
+}
+
+static void session_follows_new_routes(void **state)
+{
+	struct world *w = new_world();
+	struct world_outcome out = connect_tcp(w, 0, 5000);
+	struct world_packet reply = reply_to(&out, IPPROTO_TCP);
+	struct world_packet p = from_client(0, IPPROTO_TCP, 5000);
+
+	reply.flags = TCP_FLAG_ACK;
+	reply.sequence = 9001;
+	assert_int_equal(send_ok(w, &reply).neighbour, 9);
+	for (uint16_t i = 0; i < w->snapshot.route_count; i++)
+		if (ip_prefix_contains(&w->routes[i].to, &p.key.source))
+			assert_true(ip_address_parse("10.1.0.200", &w->routes[i].via));
+	w->snapshot.generation++;
+	assert_int_equal(send_ok(w, &reply).neighbour, 200);
+	// Without a route, or a place for the next hop, the old way is kept.
+	w->snapshot.generation++;
+	w->neighbours_full = true;
+	assert_int_equal(send_ok(w, &reply).neighbour, 200);
+	w->snapshot.generation++;
+	w->snapshot.route_count = 0;
+	assert_int_equal(send_ok(w, &reply).neighbour, 200);
+	assert_int_equal(world_destroy(w), 0);
+}
+
+static void alternating_events_are_held_back_too(void **state)
+{
+	struct world *w = new_world();
+
+	// Kinds and subjects that share a place: each is told once a second all the same.
+	for (uint32_t i = 0; i < 100; i++)
+		engine_notice(w->engine, &(struct worker_event){
+						 .kind = EVENT_KIND_NAT_PORTS_EXHAUSTED,
+						 .subject = (uint16_t)(i % 2 * 64),
+						 .count = 1,
+						 .time = w->now,
+					 });
+	assert_int_equal(w->event_count, 2);
+	// Many of them are told for no more than there are places.
+	for (uint16_t i = 0; i < 1000; i++)
+		engine_notice(w->engine, &(struct worker_event){
+						 .kind = EVENT_KIND_NAT_PORTS_EXHAUSTED,
+						 .subject = (uint16_t)(i * 64),
+						 .count = 1,
+						 .time = w->now,
+					 });
+	assert_true(w->event_count <= EVENT_WAYS);
 	assert_int_equal(world_destroy(w), 0);
 }
 
@@ -572,6 +641,9 @@ int main(void)
 		T(udp_session_ends_when_idle),
 		T(udp_exchange_keeps_the_idle_timeout_and_its_bytes),
 		T(stream_from_the_target_confirms_a_udp_session),
+		T(long_idle_timeout_ends_an_exchange_too),
+		T(session_follows_new_routes),
+		T(alternating_events_are_held_back_too),
 		T(udp_session_with_timeout_zero_never_ends),
 		T(unanswered_udp_ends_soon_and_is_told),
 		T(events_are_rate_limited_and_carry_their_count),
