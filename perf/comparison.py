@@ -8,6 +8,7 @@ falls on all of them. A connect error fails the whole comparison.
 import json
 import os
 import re
+import socket
 import subprocess
 from pathlib import Path
 
@@ -92,12 +93,22 @@ def start_peer(lab, system):
     wait_for(system, lambda: lab.listening("gateway", LISTEN) and lab.listening("gateway", BULK))
 
 
+def first_connection(lab):
+    """Comes through once addresses are known to be unique and next hops are known."""
+    with lab.sockets("client"):
+        s = socket.socket()
+    with s:
+        s.settimeout(5)
+        s.connect((GATEWAY_C4, LISTEN))
+
+
 def start(lab, system):
     start_origin(lab)
     if system.startswith("direct"):
         start_direct(lab, system.removeprefix("direct-"))
     else:
         start_peer(lab, system)
+    first_connection(lab)
 
 
 def cpu_seconds(lab):
@@ -157,7 +168,7 @@ def take_turns(arguments, measurements, rows):
                     try:
                         start(lab, system)
                         result = measurement(lab, arguments)
-                    except LabError as error:
+                    except (LabError, OSError) as error:
                         logs = "".join(child.log.read_text()[-300:] for child in lab.children)
                         fail(f"{system}: {error}\n{logs}")
                 for name, value in result.items():

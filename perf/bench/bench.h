@@ -29,7 +29,13 @@ struct bench_options {
 	bool virtual_time; // and fixed seeds: every run executes the same instructions
 	uint32_t rate;    // flood: spoofed packets a second; client: requests a second; 0 = default
 	uint32_t seconds; // flood: how long
-	const char *target;   // client
+	const char *target; // client
+	const char *tx;     // drive: devices, as in a configuration
+	const char *rx;
+	const char *client; // drive: the first client address
+	const char *server; // drive: the listener's target
+	double loss;        // drive: percent that a search allows
+	bool search;
 	uint32_t connections; // client
 	bool close;           // client: a connection a request
 	bool on_link;         // flood: sources inside the clients' network, not beyond a gateway
@@ -107,4 +113,5 @@ json_t *bench_pipeline(const struct bench_options *options);
 json_t *bench_connections(const struct bench_options *options);
 json_t *bench_memory(const struct bench_options *options);
 json_t *bench_flood(const struct bench_options *options);
+json_t *bench_drive(const struct bench_options *options);
 json_t *bench_client(const struct bench_options *options);

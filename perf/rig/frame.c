@@ -74,6 +74,8 @@ static void write_transport(const struct frame *f, uint8_t *l4)
 	}
 	for (uint32_t i = 0; i < f->payload; i++)
 		l4[header + i] = (uint8_t)(f->seed + i);
+	if (f->content)
+		memcpy(l4 + header, f->content, u32_min(f->content_length, f->payload));
 }
 
 static bool parse(uint8_t *bytes, uint32_t length, struct packet *out)

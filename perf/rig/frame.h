@@ -20,6 +20,8 @@ struct frame {
 	uint8_t options_length;
 	uint32_t payload; // bytes; payload byte i is (seed + i) & 0xff
 	uint8_t seed;
+	const uint8_t *content; // the payload's first bytes, NULL = as above
+	uint32_t content_length;
 };
 
 enum {

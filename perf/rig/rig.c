@@ -14,17 +14,40 @@
 
 #define TIME_STEP (20 * USEC_PER_MILLISECOND)
 
+static bool is_pci(const char *device)
+{
+	unsigned int domain, bus, slot, function;
+
+	return device && sscanf(device, "%x:%x:%x.%x", &domain, &bus, &slot, &function) == 4;
+}
+
 int rig_eal_init(bool huge, uint32_t memory_mb)
 {
+	return rig_eal_init_devices(huge, memory_mb, NULL, NULL);
+}
+
+int rig_eal_init_devices(bool huge, uint32_t memory_mb, const char *a, const char *b)
+{
 	char memory[16];
+	const char *arguments[16] = {"rig", "--no-telemetry", "--log-level", "*:error", "-l", "0",
+		"-m", memory, huge ? "--in-memory" : "--no-shconf"};
+	const char *devices[] = {a, b};
+	int count = 9;
+
 	// Without hugepages DPDK's memory is of the legacy kind, which --in-memory does not go
 	// with.
-	char *arguments[] = {"rig", "--no-pci", "--no-telemetry", "--log-level", "*:error", "-l",
-		"0", "-m", memory, huge ? "--in-memory" : "--no-shconf", "--no-huge"};
-	int count = (int)nx_array_size(arguments) - (huge ? 1 : 0);
-
+	if (!huge)
+		arguments[count++] = "--no-huge";
+	for (size_t i = 0; i < nx_array_size(devices); i++) {
+		if (!is_pci(devices[i]))
+			continue;
+		arguments[count++] = "-a";
+		arguments[count++] = devices[i];
+	}
+	if (!is_pci(a) && !is_pci(b))
+		arguments[count++] = "--no-pci";
 	snprintf(memory, sizeof(memory), "%u", memory_mb);
-	if (rte_eal_init(count, arguments) >= 0)
+	if (rte_eal_init(count, (char **)(uintptr_t)arguments) >= 0)
 		return 0;
 	fprintf(stderr, "DPDK does not start: %s%s\n", rte_strerror(rte_errno),
 		huge ? "; reserve hugepages with scripts/host-setup" : "");

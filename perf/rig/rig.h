@@ -38,6 +38,8 @@ struct rig {
 // Brings DPDK up once a process. huge: reserved hugepages, memory_mb of them; else plain memory.
 // Negative errno after a line on standard error.
 [[nodiscard]] int rig_eal_init(bool huge, uint32_t memory_mb);
+// The same with those of two devices that are PCI addresses; NULL = none.
+[[nodiscard]] int rig_eal_init_devices(bool huge, uint32_t memory_mb, const char *a, const char *b);
 
 // Parses the text, creates the node with its workers (manual: turned by rig_turn), opens its ports,
 // publishes the snapshot. On failure a line is in rig->error.

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "bench/drive.h"
+
+#include <netinet/in.h>
+
+#include "core/clock.h"
+#include "pkt/arp.h"
+#include "pkt/parse.h"
+
+enum {
+	SMALL_BUFFERS = 16384,
+	LARGE_BUFFERS = 256,
+	LINK_WAIT_S = 5,
+	RESOLVE_TRIES = 50,
+	ETHERNET_BYTES = 14,
+};
+
+uint32_t drive_random(struct drive *d, uint32_t below)
+{
+	d->random ^= d->random >> 12;
+	d->random ^= d->random << 25;
+	d->random ^= d->random >> 27;
+	return (uint32_t)(((d->random * UINT64_C(0x2545f4914f6cdd1d) >> 32) * below) >> 32);
+}
+
+static void wait_for_link(struct drive *d, struct port *port)
+{
+	uint64_t until = clock_cycles() + LINK_WAIT_S * d->hz;
+	uint64_t speed;
+	bool up = false;
+
+	while (!up && clock_cycles() < until)
+		port->ops->link(port, &up, &speed);
+	if (!up)
+		bench_fail("%s: the link is down", port->device);
+}
+
+static void open_side(struct drive *d, unsigned side, const char *device)
+{
+	struct port_request request = {
+		.mtu = 1500,
+		.queues = 1,
+		.transmit_queues = 1,
+		.huge = d->options->huge,
+		.small = d->pools.small,
+		.large = d->pools.large,
+	};
+	char error[512];
+
+	if (!device)
+		bench_fail("drive needs --tx PORT and --rx PORT");
+	snprintf(request.name, sizeof(request.name), "%s", side == DRIVE_CLIENT ? "tx" : "rx");
+	snprintf(request.device, sizeof(request.device), "%s", device);
+	if (port_open(&request, &d->sides[side].port, error, sizeof(error)) != 0)
+		bench_fail("%s", error);
+	d->sides[side].port->index = (uint16_t)side;
+}
+
+void drive_open(struct drive *d)
+{
+	char error[512];
+
+	if (pools_create(SMALL_BUFFERS, LARGE_BUFFERS, &d->pools, error, sizeof(error)) != 0)
+		bench_fail("%s", error);
+	pool_source_init(&d->buffers, &d->pools);
+	open_side(d, DRIVE_CLIENT, d->options->tx);
+	open_side(d, DRIVE_TARGET, d->options->rx);
+	wait_for_link(d, d->sides[DRIVE_CLIENT].port);
+	wait_for_link(d, d->sides[DRIVE_TARGET].port);
+}
+
+void drive_close(struct drive *d)
+{
+	port_close(d->sides[DRIVE_CLIENT].port);
+	port_close(d->sides[DRIVE_TARGET].port);
+	pools_destroy(&d->pools);
+}
+
+void drive_flush(struct drive *d, unsigned side)
+{
+	struct drive_side *s = &d->sides[side];
+	uint16_t sent = s->count ? port_transmit(s->port, 0, s->out, s->count) : 0;
+
+	for (uint16_t i = sent; i < s->count; i++) {
+		d->buffers.source.put(&d->buffers.source, s->out[i]);
+		s->refused++;
+	}
+	s->count = 0;
+}
+
+static bool send_bytes(struct drive *d, unsigned side, const uint8_t *bytes, uint32_t length)
+{
+	struct drive_side *s = &d->sides[side];
+	struct buffer *b = frame_buffer(&d->buffers.source, bytes, length);
+
+	if (!b)
+		return false;
+	s->out[s->count++] = b;
+	if (s->count == DRIVE_BURST)
+		drive_flush(d, side);
+	return true;
+}
+
+bool drive_send(struct drive *d, unsigned side, struct frame *frame)
+{
+	static uint8_t bytes[FRAME_BYTES_MAX];
+
+	frame->source_mac = d->sides[side].port->mac;
+	frame->destination_mac = d->next[side];
+	return send_bytes(d, side, bytes, frame_write(frame, bytes));
+}
+
+static bool is_ours(const struct drive *d, unsigned side, const struct ip_address *address)
+{
+	if (side == DRIVE_TARGET)
+		return ip_address_equal(address, &d->target);
+	return ip_address_is_v4(address) &&
+	       be32_to_host(address->words[3]) - be32_to_host(d->client.words[3]) < d->clients;
+}
+
+static void send_arp(struct drive *d, unsigned side, struct arp_message *message)
+{
+	uint8_t bytes[60] = {0};
+
+	message->sender_mac = d->sides[side].port->mac;
+	memcpy(bytes, message->target_mac.bytes, 6);
+	if (message->operation == ARP_REQUEST)
+		memset(bytes, 0xff, 6);
+	memcpy(bytes + 6, message->sender_mac.bytes, 6);
+	be16_store(bytes + 12, be16_from_host(0x0806));
+	arp_build(bytes + ETHERNET_BYTES, message);
+	if (send_bytes(d, side, bytes, sizeof(bytes)))
+		drive_flush(d, side);
+}
+
+static void take_arp(struct drive *d, unsigned side, const uint8_t *bytes, uint32_t length)
+{
+	struct arp_message arp;
+
+	if (arp_parse(bytes + ETHERNET_BYTES, length - ETHERNET_BYTES, &arp) != ARP_PARSED)
+		return;
+	if (side == DRIVE_CLIENT && ip_address_equal(&arp.sender, &d->service)) {
+		d->next[side] = arp.sender_mac;
+		d->known[side] = true;
+	}
+	if (arp.operation != ARP_REQUEST || !is_ours(d, side, &arp.target) ||
+		is_ours(d, side, &arp.sender))
+		return;
+	if (side == DRIVE_TARGET) {
+		d->next[side] = arp.sender_mac;
+		d->known[side] = true;
+	}
+	struct arp_message reply = {
+		.operation = ARP_REPLY,
+		.target_mac = arp.sender_mac,
+		.sender = arp.target,
+		.target = arp.sender,
+	};
+
+	send_arp(d, side, &reply);
+}
+
+// Frames on a virtual link may carry a sum that is not complete yet: the port says so.
+static bool is_right(const struct buffer *b, struct packet *p)
+{
+	struct checksum_span span = {buffer_data(b), b->length};
+	struct parse_context context = {
+		.data = buffer_data(b), .contiguous = b->length, .frame = b->total_length};
+
+	if (packet_parse(p, &context) != PARSE_OK)
+		return false;
+	if (b->offload & BUFFER_RX_CHECKSUM_GOOD)
+		return true; // partial counts as good here: GOOD and BAD together
+	return b->segments > 1 || packet_checksum_verify(p, &span, 1, true) == PARSE_OK;
+}
+
+static void take_frame(struct drive *d, unsigned side, struct buffer *b,
+	void (*take)(struct drive *d, unsigned side, const struct packet *p, const uint8_t *bytes))
+{
+	const uint8_t *bytes = buffer_data(b);
+	struct packet p;
+
+	if (b->length < 60 && b->length < ETHERNET_BYTES + ARP_BYTES)
+		return;
+	if (memcmp(bytes + 12, "\x08\x06", 2) == 0) {
+		take_arp(d, side, bytes, b->length);
+		return;
+	}
+	if (memcmp(bytes, d->sides[side].port->mac.bytes, 6) != 0)
+		return; // what the host on the other end tells everybody
+	if (!is_right(b, &p)) {
+		d->damaged++;
+		return;
+	}
+	if (side == DRIVE_TARGET && !d->known[side]) {
+		memcpy(d->next[side].bytes, bytes + 6, 6);
+		d->known[side] = true;
+	}
+	if (p.kind == PACKET_UDP || p.kind == PACKET_TCP)
+		take(d, side, &p, bytes);
+}
+
+void drive_receive(struct drive *d,
+	void (*take)(struct drive *d, unsigned side, const struct packet *p, const uint8_t *bytes))
+{
+	struct buffer *in[2 * DRIVE_BURST];
+
+	for (unsigned side = 0; side < 2; side++) {
+		uint16_t n = port_receive(d->sides[side].port, 0, in, 2 * DRIVE_BURST);
+
+		for (uint16_t i = 0; i < n; i++) {
+			take_frame(d, side, in[i], take);
+			d->buffers.source.put(&d->buffers.source, in[i]);
+		}
+	}
+	drive_flush(d, DRIVE_CLIENT);
+	drive_flush(d, DRIVE_TARGET);
+}
+
+static void ignore(struct drive *d, unsigned side, const struct packet *p, const uint8_t *bytes)
+{
+}
+
+void drive_resolve(struct drive *d)
+{
+	for (int i = 0; i < RESOLVE_TRIES && !d->known[DRIVE_CLIENT]; i++) {
+		uint64_t until = clock_cycles() + d->hz / 10;
+		struct arp_message request = {
+			.operation = ARP_REQUEST, .sender = d->client, .target = d->service};
+
+		send_arp(d, DRIVE_CLIENT, &request);
+		while (!d->known[DRIVE_CLIENT] && clock_cycles() < until)
+			drive_receive(d, ignore);
+	}
+	if (!d->known[DRIVE_CLIENT])
+		bench_fail("nobody answers ARP for the address of --target on %s",
+			d->sides[DRIVE_CLIENT].port->device);
+}
+
+struct flow_key drive_key(const struct drive *d, uint32_t flow)
+{
+	uint32_t client = be32_to_host(d->client.words[3]) + flow / DRIVE_PORTS;
+
+	return (struct flow_key){
+		.source = ip_address_from_v4(be32_from_host(client)),
+		.destination = d->service,
+		.source_port = be16_from_host((uint16_t)(DRIVE_FIRST_PORT + flow % DRIVE_PORTS)),
+		.destination_port = d->service_port,
+		.protocol = d->options->protocol == BENCH_TCP ? IPPROTO_TCP : IPPROTO_UDP,
+	};
+}
+
+uint32_t drive_flow(const struct drive *d, const struct packet *p)
+{
+	uint32_t client =
+		be32_to_host(p->key.destination.words[3]) - be32_to_host(d->client.words[3]);
+
+	return client * DRIVE_PORTS + be16_to_host(p->key.destination_port) - DRIVE_FIRST_PORT;
+}
