@@ -180,19 +180,26 @@ struct buffer *fragment_next(const struct fragment_job *job, uint32_t *at)
 void l3_send_or_fragment(
 	struct l3 *l3, uint16_t port, struct buffer *frame, uint16_t l3_offset, uint32_t mtu)
 {
-	struct fragment_job job = {
-		.frame = frame, .l3 = l3_offset, .mtu = mtu, .buffers = l3->config.buffers};
+	// A peer that sends in tiny pieces does not make us do so: every path carries these sizes
+	// (RFC 791 section 3.2, RFC 8200 section 5).
+	bool v6 = buffer_data(frame)[l3_offset] >> 4 == 6;
+	struct fragment_job job = {.frame = frame, .l3 = l3_offset, .buffers = l3->config.buffers};
 	struct buffer *fragment;
 	uint32_t at = 0;
 
-	if (frame->total_length - l3_offset <= mtu) {
+	job.mtu = mtu > FRAGMENT_MTU_MIN ? mtu : FRAGMENT_MTU_MIN;
+	if (v6 && mtu < FRAGMENT_MTU_MIN_V6)
+		job.mtu = FRAGMENT_MTU_MIN_V6;
+	if (frame->total_length - l3_offset <= job.mtu) {
 		l3->config.frame(l3->config.context, port, frame);
 		return;
 	}
 	job.identification = l3->identification++;
 	while ((fragment = fragment_next(&job, &at)))
 		l3->config.frame(l3->config.context, port, fragment);
-	if (at < fragment_payload(&job))
+	if (at == 0 && fragment_payload(&job) == 0)
+		stats_drop(l3->config.stats, DROP_IP_BAD_HEADER);
+	else if (at < fragment_payload(&job))
 		stats_drop(l3->config.stats, DROP_NO_BUFFER);
 	l3->config.buffers->put(l3->config.buffers, frame);
 }

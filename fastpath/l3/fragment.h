@@ -6,7 +6,8 @@
 #include "core/buffer.h"
 
 enum {
-	FRAGMENT_MTU_MIN = 68
+	FRAGMENT_MTU_MIN = 68,
+	FRAGMENT_MTU_MIN_V6 = 1280
 };
 
 struct fragment_job {
@@ -33,6 +34,7 @@ uint32_t fragment_payload(const struct fragment_job *job);
 struct l3;
 
 // Sends a frame whole if it fits the MTU, else in fragments under an identification of their own.
+// An MTU below what every path carries counts as that: 68 bytes, 1,280 in IPv6.
 // Takes the frame. An IPv6 frame is cut too: the caller sends only datagrams that a fragment header
 // may be put on (its own, and reassembled ones).
 void l3_send_or_fragment(

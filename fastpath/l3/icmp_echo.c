@@ -13,17 +13,16 @@ enum {
 	IP6_BYTES = 40
 };
 
-// Drops IP options and extension headers: link and fixed IP header move up to the ICMP header.
-static void strip_options(struct packet *p)
+// Begins the frame so late that a link header of `link` bytes and a fixed IP header fit exactly
+// before the ICMP header: IP options, extension headers and a priority tag (VLAN 0) go.
+static void strip(struct packet *p, uint16_t link)
 {
 	uint32_t fixed = p->flags & PACKET_IS_V6 ? IP6_BYTES : IP4_BYTES;
-	uint32_t extra = p->l4 - p->l3 - fixed;
+	uint32_t extra = p->l4 - link - fixed;
 
-	if (extra == 0)
-		return;
-	memmove(p->data + extra, p->data, p->l3 + fixed);
 	p->data += extra;
 	p->length -= extra;
+	p->l3 = link;
 	p->l4 = (uint16_t)(p->l4 - extra);
 	p->buffer->offset = (uint16_t)(p->buffer->offset + extra);
 	p->buffer->length = (uint16_t)(p->buffer->length - extra);
@@ -33,12 +32,14 @@ static void strip_options(struct packet *p)
 static void turn_around(struct l3 *l3, struct packet *p, const struct link_identity *link)
 {
 	bool v6 = p->flags & PACKET_IS_V6;
-	uint8_t *icmp = p->data + p->l4;
-	be16 old = be16_load(icmp);
+	be16 old = be16_load(p->data + p->l4);
 	be16 new = be16_from_host((v6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY) << 8);
 	struct mac_address to;
+	uint8_t *icmp;
 
 	memcpy(to.bytes, p->data + 6, 6);
+	strip(p, link_header_bytes(link->vlan));
+	icmp = p->data + p->l4;
 	link_header_write(p->data, link, &to, v6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
 	l3_ip_header(l3, p->data + p->l3, &p->key.destination, &p->key.source, p->ip_protocol,
 		p->length - p->l4);
@@ -66,8 +67,6 @@ void l3_echo(struct l3 *l3, const struct snapshot *snapshot, struct packet *pack
 	uint16_t mtu = snapshot->netifs[packet->netif].mtu;
 
 	frame_trim(b, packet->length, l3->config.buffers);
-	strip_options(packet);
-	// The tag on the wire is the netif's own, so the link header keeps its length.
 	turn_around(l3, packet, &link);
 	packet->buffer = NULL;
 	l3_send_or_fragment(l3, link.port, b, packet->l3, mtu);

@@ -92,8 +92,8 @@ static bool error_source(struct l3 *l3, const struct snapshot *snapshot,
 	return true;
 }
 
-void l3_error(struct l3 *l3, const struct snapshot *snapshot, const struct packet *packet,
-	const struct l3_error *error, struct rate *rate, usec_t now, bool *allowed)
+enum l3_error_fate l3_error(struct l3 *l3, const struct snapshot *snapshot,
+	const struct packet *packet, const struct l3_error *error, struct rate *rate, usec_t now)
 {
 	bool v6 = packet->flags & PACKET_IS_V6;
 	uint32_t quoted = quote_length(v6, packet->length - packet->l3);
@@ -101,20 +101,19 @@ void l3_error(struct l3 *l3, const struct snapshot *snapshot, const struct packe
 	uint8_t *message;
 	uint16_t port;
 
-	*allowed = true;
 	if (!l3_may_answer(l3, snapshot, packet) || !error_source(l3, snapshot, packet, &source))
-		return;
-	*allowed = rate_take(rate, now);
-	if (!*allowed)
-		return;
+		return L3_ERROR_NOT_SENT;
+	if (!rate_take(rate, now))
+		return L3_ERROR_ABOVE_RATE;
 	struct buffer *b = l3_answer(l3, snapshot, packet, &source,
 		v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP, ICMP_HEADER_BYTES + quoted, &message, &port);
 
 	if (!b)
-		return;
+		return L3_ERROR_NOT_SENT;
 	write_message(message, error, packet->buffer, packet->l3, quoted,
 		pseudo_sum(v6, &source, &packet->key.source, ICMP_HEADER_BYTES + quoted));
 	l3->config.frame(l3->config.context, port, b);
+	return L3_ERROR_SENT;
 }
 
 // Addresses and length of the datagram at an offset of a buffer; false if they are not there.
@@ -160,8 +159,10 @@ void l3_host_unreachable(
 	struct buffer *b =
 		buffers->get(buffers, LINK_HEADER_MAX + IP6_BYTES + ICMP_HEADER_BYTES + quoted);
 
-	if (!b)
+	if (!b) {
+		stats_drop(l3->config.stats, DROP_NO_BUFFER);
 		return;
+	}
 	uint8_t *out = buffer_data(b);
 	uint32_t at =
 		link_header_write(out, &link, &link.mac, v6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);

@@ -73,7 +73,6 @@ static void fragment_expired(
 				    (buffer_data(frame)[0] & 1 ? PACKET_L2_MULTICAST : 0))};
 	struct l3_error error = {.type = v6 ? ICMP6_TIME_EXCEEDED : ICMP4_TIME_EXCEEDED,
 		.code = ICMP_CODE_REASSEMBLY};
-	bool allowed;
 
 	if (v6) {
 		packet.key.source = ip_address_from_bytes(ip + 8);
@@ -82,7 +81,7 @@ static void fragment_expired(
 		packet.key.source = ip_address_from_v4(be32_load(ip + 12));
 		packet.key.destination = ip_address_from_v4(be32_load(ip + 16));
 	}
-	l3_error(l3, l3->snapshot, &packet, &error, &l3->errors, l3->now, &allowed);
+	(void)l3_error(l3, l3->snapshot, &packet, &error, &l3->errors, l3->now);
 	l3->config.buffers->put(l3->config.buffers, frame);
 }
 
@@ -289,7 +288,6 @@ static void unknown_protocol(
 	struct l3 *l3, const struct snapshot *snapshot, struct packet *p, usec_t now)
 {
 	struct l3_error error = {.type = ICMP4_UNREACHABLE, .code = ICMP4_CODE_PROTOCOL};
-	bool allowed;
 
 	if (p->flags & PACKET_IS_V6)
 		error = (struct l3_error){.type = ICMP6_PARAMETER_PROBLEM,
@@ -297,7 +295,7 @@ static void unknown_protocol(
 			.word = IP6_NEXT_HEADER_AT};
 	// The offending field of a packet with extension headers lies elsewhere: no answer.
 	if (!((p->flags & PACKET_IS_V6) && (p->flags & PACKET_IP_OPTIONS)))
-		l3_error(l3, snapshot, p, &error, &l3->errors, now, &allowed);
+		(void)l3_error(l3, snapshot, p, &error, &l3->errors, now);
 	l3_drop(l3, p, DROP_IP_UNKNOWN_PROTOCOL);
 }
 
@@ -378,13 +376,14 @@ void l3_refuse(struct l3 *l3, const struct snapshot *snapshot, struct packet *pa
 {
 	const struct refusal *r = &refusals[refusal];
 	struct l3_error error = packet->flags & PACKET_IS_V6 ? r->v6 : r->v4;
-	bool allowed;
 
 	note(l3, snapshot, now);
 	if (refusal == L3_REFUSE_TOO_BIG)
 		error.word = mtu;
-	l3_error(l3, snapshot, packet, &error, &l3->errors, now, &allowed);
-	l3_drop(l3, packet, allowed ? r->reason : DROP_ICMP_RATE);
+	bool is_answered =
+		l3_error(l3, snapshot, packet, &error, &l3->errors, now) != L3_ERROR_ABOVE_RATE;
+
+	l3_drop(l3, packet, is_answered ? r->reason : DROP_ICMP_RATE);
 }
 
 void l3_wait(struct l3 *l3, const struct snapshot *snapshot, uint16_t netif, uint32_t neighbour,

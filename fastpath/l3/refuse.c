@@ -82,12 +82,12 @@ static enum drop_reason refuse_udp(
 	bool v6 = p->flags & PACKET_IS_V6;
 	struct l3_error error = {.type = v6 ? ICMP6_UNREACHABLE : ICMP4_UNREACHABLE,
 		.code = v6 ? ICMP6_CODE_PORT : ICMP4_CODE_PORT};
-	bool allowed;
+	enum l3_error_fate fate = l3_error(l3, snapshot, p, &error, &l3->unreachables, now);
 
-	l3_error(l3, snapshot, p, &error, &l3->unreachables, now, &allowed);
-	if (!allowed)
+	if (fate == L3_ERROR_ABOVE_RATE)
 		return DROP_REPLY_RATE;
-	counter_add(&l3->config.stats->unreachables_sent, 1);
+	if (fate == L3_ERROR_SENT)
+		counter_add(&l3->config.stats->unreachables_sent, 1);
 	return DROP_UDP_NO_LISTENER;
 }
 

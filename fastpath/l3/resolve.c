@@ -170,8 +170,9 @@ void l3_nd(struct l3 *l3, const struct snapshot *snapshot, struct packet *packet
 	struct nd_message m;
 	enum drop_reason reason;
 
-	// A neighbour's message needs no fragments and no chain (RFC 6980).
-	if (packet->length > packet->buffer->length ||
+	// A neighbour's message needs no chain, and one that came in fragments is nobody's (RFC
+	// 6980).
+	if (packet->length > packet->buffer->length || (packet->flags & PACKET_REASSEMBLED) ||
 		nd_parse(packet->data + packet->l3, packet->length - packet->l3,
 			packet->l4 - packet->l3, &m) != ND_PARSED)
 		reason = DROP_ICMP_MALFORMED;

@@ -62,10 +62,14 @@ struct l3_error {
 	uint8_t code;
 	uint32_t word;
 };
-// Sends an error about a packet if it may be answered and `rate` allows; *allowed false if the rate
-// did not. Borrows the packet.
-void l3_error(struct l3 *l3, const struct snapshot *snapshot, const struct packet *packet,
-	const struct l3_error *error, struct rate *rate, usec_t now, bool *allowed);
+enum l3_error_fate {
+	L3_ERROR_SENT = 0,
+	L3_ERROR_NOT_SENT,   // the packet may not be answered, or nothing is there to answer with
+	L3_ERROR_ABOVE_RATE, // the rate did not allow it
+};
+// Sends an error about a packet if it may be answered and `rate` allows. Borrows the packet.
+enum l3_error_fate l3_error(struct l3 *l3, const struct snapshot *snapshot,
+	const struct packet *packet, const struct l3_error *error, struct rate *rate, usec_t now);
 // Host unreachable for a packet that waited in vain: it carries the addresses of a session's other
 // side, so the error goes through the stages again. Borrows the buffer.
 void l3_host_unreachable(

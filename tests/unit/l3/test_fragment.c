@@ -226,6 +226,21 @@ static void fragments_get_an_identification_of_their_own(void **state)
 	rig_destroy(rig);
 }
 
+static void tiny_pieces_of_a_peer_are_not_repeated(void **state)
+{
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct rig *rig = rig_create();
+		size_t n = datagram(v6, 3000);
+
+		// As if the largest fragment received had carried 8 bytes.
+		l3_send_or_fragment(rig->l3, 1, chain_of(frame_bytes, n, 1000), 14, v6 ? 56 : 28);
+		assert_int_equal(rig->frames.count, v6 ? 3 : 63);
+		for (uint32_t i = 0; i < rig->frames.count; i++)
+			assert_true(rig->frames.items[i].buffer->length - 14 <= (v6 ? 1280 : 68));
+		rig_destroy(rig);
+	}
+}
+
 static void no_buffer_for_a_fragment_is_counted(void **state)
 {
 	struct rig *rig = rig_create();
@@ -246,6 +261,7 @@ int main(void)
 		cmocka_unit_test(hop_by_hop_options_are_repeated),
 		cmocka_unit_test(malformed_headers_make_no_fragments),
 		cmocka_unit_test(fragments_get_an_identification_of_their_own),
+		cmocka_unit_test(tiny_pieces_of_a_peer_are_not_repeated),
 		cmocka_unit_test(no_buffer_for_a_fragment_is_counted),
 	};
 

@@ -105,6 +105,28 @@ static void echo_reply_leaves_options_behind(void **state)
 	rig_destroy(rig);
 }
 
+static void echo_reply_leaves_a_priority_tag_behind(void **state)
+{
+	struct rig *rig = rig_create();
+	uint8_t icmp[16];
+	uint8_t frame[64];
+	size_t n = echo_request(icmp, false, "10.1.0.9", "10.1.0.2", 8);
+
+	n = rig_ip_frame(bytes, "10.1.0.9", "10.1.0.2", IPPROTO_ICMP, icmp, n);
+	memcpy(frame, bytes, 12);
+	memcpy(frame + 12, "\x81\0\xe0\0", 4); // VLAN 0, priority 7
+	memcpy(frame + 16, bytes + 12, n - 12);
+	rig_receive(rig, 0, frame, n + 4);
+	struct packet p = sent(rig, 0);
+
+	assert_int_equal(p.l3, 14);
+	assert_int_equal(p.length, n);
+	assert_int_equal(p.icmp_type, 0);
+	assert_memory_equal(p.data, "\2\0\0\0\0\x99\2\0\0\0\0\1", 12);
+	assert_memory_equal(p.data + p.l4 + 8, icmp + 8, 8);
+	rig_destroy(rig);
+}
+
 static void echo_of_sixty_kilobytes_leaves_in_fragments(void **state)
 {
 	struct rig *rig = rig_create();
@@ -326,6 +348,13 @@ static void unreachables_are_bounded(void **state)
 	assert_int_equal(rig->frames.count, 500);
 	assert_int_equal(rig_drops(rig, DROP_REPLY_RATE), 500);
 	assert_int_equal(counter_read(&rig->stats.unreachables_sent), 500);
+	// What is not sent is not counted: without a buffer, and to a group.
+	rig_advance(rig, USEC_PER_SECOND);
+	rig->fail_from = 1;
+	rig_receive(rig, 0, bytes, n);
+	bytes[6] |= 1;
+	rig_receive(rig, 0, bytes, n);
+	assert_int_equal(counter_read(&rig->stats.unreachables_sent), 500);
 	rig_destroy(rig);
 }
 
@@ -491,6 +520,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(echo_is_answered_in_both_families),
 		cmocka_unit_test(echo_reply_leaves_options_behind),
+		cmocka_unit_test(echo_reply_leaves_a_priority_tag_behind),
 		cmocka_unit_test(echo_of_sixty_kilobytes_leaves_in_fragments),
 		cmocka_unit_test(nobody_else_is_answered),
 		cmocka_unit_test(echo_above_the_rate_is_dropped),

@@ -454,6 +454,28 @@ static void solicitation_is_answered(void **state)
 	rig_destroy(rig);
 }
 
+// RFC 6980.
+static void solicitation_that_came_in_fragments_is_not_answered(void **state)
+{
+	struct rig *rig = rig_create();
+	struct nd_message m = {.has_link = true,
+		.link = {{2, 0, 0, 0, 0, 0x99}},
+		.target = rig_address("fd00:1::2"),
+		.source = rig_address("fd00:1::9"),
+		.destination = rig_address("ff02::1:ff00:2")};
+	uint8_t frame[128];
+	size_t n = rig_hex("3333ff000002 020000000099 86dd", frame, sizeof(frame));
+	struct packet p = {0};
+
+	n += nd_build(frame + n, &m);
+	rig_parse(&p, rig_buffer(frame, n), 0);
+	p.flags |= PACKET_REASSEMBLED;
+	l3_input(rig->l3, &rig->snapshot, &p, rig->now);
+	assert_int_equal(rig->frames.count, 0);
+	assert_int_equal(rig_drops(rig, DROP_ICMP_MALFORMED), 1);
+	rig_destroy(rig);
+}
+
 static void link_local_address_of_the_mac_answers(void **state)
 {
 	struct rig *rig = rig_create();
@@ -594,6 +616,7 @@ int main(void)
 		cmocka_unit_test(entries_without_an_answer_give_way_to_new_ones),
 		cmocka_unit_test(asked_in_vain_by_the_thousand_a_new_neighbour_is_still_resolved),
 		cmocka_unit_test(solicitation_is_answered),
+		cmocka_unit_test(solicitation_that_came_in_fragments_is_not_answered),
 		cmocka_unit_test(link_local_address_of_the_mac_answers),
 		cmocka_unit_test(forwarded_and_damaged_solicitations_are_dropped),
 		cmocka_unit_test(solicited_advertisement_resolves),
