@@ -81,6 +81,9 @@ uint32_t node_turn(struct node *node, uint16_t worker, usec_t now);
 usec_t node_now(const struct node *node); // the node's clock
 uint16_t node_worker_count(const struct node *node);
 const struct worker_stats *node_worker_stats(const struct node *node, uint16_t worker);
+// When the worker last turned, by the node's clock: at most about 100 ms ago while all is well. 0
+// before its first turn.
+usec_t node_worker_heartbeat(const struct node *node, uint16_t worker);
 
 // Puts a request on a worker's control ring; false when it is full.
 [[nodiscard]] bool node_control_send(

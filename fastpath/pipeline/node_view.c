@@ -24,6 +24,11 @@ const struct worker_stats *node_worker_stats(const struct node *node, uint16_t w
 	return &node->stats[worker];
 }
 
+usec_t node_worker_heartbeat(const struct node *node, uint16_t worker)
+{
+	return counter_read(&node->workers[worker].heartbeat);
+}
+
 bool node_control_send(struct node *node, uint16_t worker, struct control_request *request)
 {
 	shared_word_store(&request->done, 0);

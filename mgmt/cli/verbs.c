@@ -62,6 +62,7 @@ const struct verb verbs[] = {
 	{
 		.words = "config plan",
 		.arguments = {FILE_ARGUMENT},
+		.options = {DRAIN_OPTION("60")},
 		.method = "config.plan",
 		.help = "Show what a configuration would change, and how many live sessions each change touches.",
 		.example = "nexpath config plan new.conf",
@@ -276,10 +277,10 @@ const struct verb verbs[] = {
 			{.name = "FILE|-", .kind = VALUE_LOCAL, .completion = COMPLETE_FILE}},
 		.options = {{"filter", "EXPR", "filter", VALUE_TEXT,
 				    "only packets that match, in the syntax of pcap-filter(7)"},
-			{"count", "N", "count", VALUE_NUMBER, "packets at most (10000)"},
-			{"seconds", "S", "seconds", VALUE_NUMBER, "seconds at most (60)"},
+			{"count", "N", "count", VALUE_NUMBER, "packets at most, 1 to 1000000000 (10000)"},
+			{"seconds", "S", "seconds", VALUE_NUMBER, "seconds at most, 1 to 86400 (60)"},
 			{"snap", "BYTES", "snap_length", VALUE_NUMBER,
-				"bytes of a packet at most (all)"}},
+				"bytes of a packet at most, 14 to 65535 (65535)"}},
 		.method = "capture.start",
 		.help = "Write packets as they were on the wire to a pcapng file.",
 		.detail =

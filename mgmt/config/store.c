@@ -187,6 +187,7 @@ int store_make(const char *folder, char *error, size_t error_size)
 {
 	char path[PATH_MAX];
 	size_t length = strlen(folder);
+	int rc;
 
 	if (length == 0 || length >= sizeof(path))
 		return failed(folder, "make", -EINVAL, error, error_size);
@@ -195,9 +196,10 @@ int store_make(const char *folder, char *error, size_t error_size)
 		if (path[i] != '/' && path[i] != '\0')
 			continue;
 		path[i] = '\0';
-		if (mkdir(path, i == length ? 0700 : 0755) != 0 && !is_folder(path))
-			return failed(path, "make", errno == EEXIST ? -ENOTDIR : -errno, error,
-				error_size);
+		rc = mkdir(path, i == length ? 0700 : 0755) == 0 ? 0 : -errno;
+		if (rc != 0 && !is_folder(path))
+			return failed(
+				path, "make", rc == -EEXIST ? -ENOTDIR : rc, error, error_size);
 		path[i] = folder[i];
 	}
 	return 0;

@@ -23,9 +23,10 @@ struct running {
 	struct capture_wish wish;
 	uint64_t id;
 	uint64_t packets;
-	uint64_t unsent; // taken, but the client had no room
-	double until;    // Unix seconds
-	bool stopping;   // asked the workers to let go
+	uint64_t unsent;    // taken, but the client had no room
+	double until;       // Unix seconds
+	const char *reason; // why it ends
+	bool stopping;      // asked the workers to let go
 };
 
 struct captures {
@@ -69,14 +70,19 @@ static void on_started(void *context, const struct request_answer *answer)
 {
 }
 
-static void on_stopped(void *context, const struct request_answer *answer)
-{
-	running_free(context);
-}
-
 static uint64_t lost_of(const struct running *r)
 {
 	return capture_missed(r->capture) + r->unsent;
+}
+
+static void on_stopped(void *context, const struct request_answer *answer)
+{
+	struct running *r = context;
+
+	daemon_event(r->owner->daemon, EVENT_KIND_CAPTURE_STOPPED,
+		"capture %ju: %s, %ju packets, %ju lost", (uintmax_t)r->id, r->reason,
+		(uintmax_t)r->packets, (uintmax_t)lost_of(r));
+	running_free(r);
 }
 
 // Asks the workers to let go. Without memory it is asked again at the next tick.
@@ -86,6 +92,8 @@ static void running_stop(struct running *r, const char *reason)
 
 	if (r->stopping)
 		return;
+	if (r->reason == NULL)
+		r->reason = reason != NULL ? reason : "its client is gone";
 	if (r->client != NULL && reason != NULL)
 		server_notify(r->client, "capture.end",
 			json_pack("{s:I, s:s, s:I, s:I}", "capture", (json_int_t)r->id, "reason",

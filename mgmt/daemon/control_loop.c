@@ -39,7 +39,6 @@ struct control_loop {
 	struct daemon *daemon;
 	struct event *events[EVENTS];
 	uint32_t ticks;
-	uint64_t turns[MAX_WORKERS]; // of the last second
 };
 
 static int64_t group_find(const char *name)
@@ -127,21 +126,24 @@ static void on_watchdog(evutil_socket_t fd, short what, void *argument)
 	sd_notify(0, "WATCHDOG=1");
 }
 
-// A polling worker turns all the time; one that sleeps may rest longer than a second.
-static void stalls_check(struct control_loop *loop)
+// A worker tells the time at every few turns and before it sleeps, which is never for long. Told
+// once, until it goes on.
+static void stalls_check(struct daemon *daemon)
 {
-	struct daemon *daemon = loop->daemon;
-	bool polls = daemon->config->workers.idle == IDLE_POLL;
+	usec_t now = node_now(daemon->node);
 
 	for (uint16_t w = 0; w < node_worker_count(daemon->node); w++) {
-		uint64_t turns = counter_read(&node_worker_stats(daemon->node, w)->turns);
-		bool stalled = polls && turns == loop->turns[w];
+		usec_t seen = node_worker_heartbeat(daemon->node, w);
+		bool stalled = now > seen && now - seen > USEC_PER_SECOND;
 
 		if (stalled && !daemon->rates.workers[w].stalled)
-			daemon_event(daemon, EVENT_KIND_WORKER_STALLED, "worker %u on CPU %d", w,
-				daemon->config->workers.cpus.items[w]);
+			daemon_event(daemon, EVENT_KIND_WORKER_STALLED,
+				"worker %u on CPU %d made no turn for %.1f s", w,
+				daemon->config->workers.cpus.items[w],
+				(double)(now - seen) / USEC_PER_SECOND);
+		if (!stalled && daemon->rates.workers[w].stalled)
+			log_line(LOG_LEVEL_INFO, "worker %u goes on", w);
 		daemon->rates.workers[w].stalled = stalled;
-		loop->turns[w] = turns;
 	}
 }
 
@@ -151,7 +153,7 @@ static void each_second(struct control_loop *loop)
 
 	rates_sample(&daemon->rates, daemon->node, node_now(daemon->node));
 	if (daemon->config != NULL)
-		stalls_check(loop);
+		stalls_check(daemon);
 	drains_check(daemon);
 	dataplane_sweep(daemon);
 	if (loop->ticks % (PORT_RETRY_S * TICKS_PER_SECOND) == 0)

@@ -26,8 +26,24 @@ static struct name *name_find(const struct names *names, const char *text)
 	return NULL;
 }
 
-// Whether address with one of the ports that the configuration gives this name is a listener of
-// ours.
+// Whether a listener of this node that is served by the upstream would hand its sessions to itself
+// or to another one there: only one of the same protocol takes them.
+static bool leads_to_listener(const struct daemon *daemon, const struct config_upstream *upstream,
+	const struct ip_address *address, uint16_t port)
+{
+	const struct snapshot *s = node_snapshot(daemon->node);
+	const struct config_listener *listeners = config_listeners(daemon->config);
+
+	for (uint32_t i = 0; i < daemon->config->listeners.count; i++)
+		if (strcmp(listeners[i].upstream, upstream->name) == 0 &&
+			snapshot_listener_find(s, config_listener_wire_protocol(&listeners[i]),
+				address, port) != NULL)
+			return true;
+	return false;
+}
+
+// Whether address with one of the ports that the configuration gives this name is a listener that
+// sessions to it would come back to.
 static bool is_own_listener(
 	const struct daemon *daemon, const char *name, const struct ip_address *address)
 {
@@ -42,9 +58,7 @@ static bool is_own_listener(
 
 			if (!target->is_name || strcasecmp(target->host, name) != 0)
 				continue;
-			if (snapshot_listener_find(s, IPPROTO_TCP, address, target->port) != NULL ||
-				snapshot_listener_find(s, IPPROTO_UDP, address, target->port) !=
-					NULL)
+			if (leads_to_listener(daemon, &upstreams[u], address, target->port))
 				return true;
 		}
 	return false;

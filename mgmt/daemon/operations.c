@@ -24,6 +24,7 @@ struct operation {
 	char path[FAULT_PATH_BYTES];
 	char hint[FAULT_TEXT_BYTES];
 	char what[1024];
+	bool judged; // it came to a configuration; before that only the request is refused
 	struct operation_result result;
 	struct change_list changes;
 	uint64_t *sessions;
@@ -101,9 +102,10 @@ static void apply_failed(struct operations *operations, struct operation *o)
 
 	if (o->request.kind == OPERATION_REVERT)
 		event_add(operations->confirm, &later);
-	if (o->request.kind == OPERATION_CONFIRM || o->result.code == RPC_CONFLICT ||
-		o->result.code == RPC_UNCONFIRMED)
+	if (!o->judged && o->request.kind != OPERATION_REVERT) {
+		log_line(LOG_LEVEL_INFO, "a request of %s was refused: %s", o->request.by, o->what);
 		return;
+	}
 	daemon->apply_failures++;
 	daemon_event(daemon, EVENT_KIND_CONFIG_REFUSED, "a configuration of %s was refused: %s",
 		o->request.by, o->what);
@@ -155,6 +157,7 @@ static int text_make(struct daemon *daemon, struct operation *o, char **out)
 			daemon->revisions, r->revision, out, &length, why, sizeof(why));
 		break;
 	default:
+		o->judged = true;
 		status = text_reveal(daemon, r->text, &o->faults, out);
 		if (status == -EINVAL)
 			return fail_faults(o);
@@ -385,6 +388,34 @@ uint64_t change_sessions(const struct daemon *daemon, const struct change *chang
 		       : 0;
 }
 
+// Without a node all that its start needs is still to come; the socket is open already.
+static bool takes_restart(const struct daemon *daemon, const struct change *change)
+{
+	static const char MANAGEMENT[] = "management.";
+
+	return change->effect == EFFECT_RESTART &&
+	       (daemon->node != NULL ||
+		       strncmp(change->path, MANAGEMENT, sizeof(MANAGEMENT) - 1) == 0);
+}
+
+static bool needs_restart(const struct daemon *daemon, const struct change_list *changes)
+{
+	for (uint32_t i = 0; i < changes->count; i++)
+		if (takes_restart(daemon, &changes->items[i]))
+			return true;
+	return false;
+}
+
+const char *change_effect(
+	const struct daemon *daemon, const struct change *change, uint32_t drain_s)
+{
+	if (change->effect == EFFECT_DRAIN && drain_s == 0)
+		return "reset";
+	if (change->effect == EFFECT_RESTART && !takes_restart(daemon, change))
+		return schema_effect_name(EFFECT_NONE);
+	return schema_effect_name(change->effect);
+}
+
 // The plan, with the sessions that each change finds alive.
 static int plan(struct daemon *daemon, struct operation *o, const struct config *config)
 {
@@ -405,6 +436,9 @@ static int run_text(struct operations *operations, struct operation *o, char *te
 	struct daemon *daemon = operations->daemon;
 	bool back = o->request.kind == OPERATION_REVERT || daemon->pending != 0;
 	struct config *config;
+
+	o->judged = true;
+
 	int status = configuration_judge(daemon, text, &o->faults, &config);
 
 	if (status != 0)
@@ -416,7 +450,7 @@ static int run_text(struct operations *operations, struct operation *o, char *te
 		return fail(o, RPC_INTERNAL_ERROR, "", "try again later", "out of memory");
 	}
 	// A way back never waits for a restart: what it cannot close stays open, unused.
-	if (o->changes.restart && daemon->node != NULL && !back) {
+	if (!back && needs_restart(daemon, &o->changes)) {
 		if (!o->request.restart)
 			status = fail(o, RPC_REFUSED, "", "nexpath config apply FILE --restart",
 				"the change needs a restart; nexpath config plan shows why");
@@ -493,6 +527,7 @@ static void finish(struct operations *operations)
 	o->result.faults = &o->faults;
 	o->result.changes = &o->changes;
 	o->result.sessions = o->sessions;
+	o->result.drain_s = o->request.drain_s;
 	if (o->request.done != NULL)
 		o->request.done(o->request.context, &o->result);
 	operation_free(o);

@@ -30,6 +30,7 @@ struct operation_result {
 	bool restart;
 	const struct change_list *changes; // never NULL
 	const uint64_t *sessions;          // live ones that each change found
+	uint32_t drain_s;                  // as requested
 };
 
 // Strings and text are copied.
@@ -75,6 +76,9 @@ bool operations_busy(const struct operations *operations);
 
 // How many live sessions a change touches now.
 uint64_t change_sessions(const struct daemon *daemon, const struct change *change);
+// What a change does to them when removed listeners have drain_s: the schema's word, or "reset".
+const char *change_effect(
+	const struct daemon *daemon, const struct change *change, uint32_t drain_s);
 
 // The text with its hidden values put back from what runs, allocated. A text that does not read
 // comes back as it is: judging it tells why. -EINVAL with errors in faults, -ENOMEM.

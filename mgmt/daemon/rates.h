@@ -17,7 +17,7 @@ struct worker_rates {
 	double sleep; // 0 to 1
 	double turns_per_s;
 	double packets_per_s;
-	bool stalled; // made no turn and did not sleep
+	bool stalled; // made no turn for a second
 };
 
 // Raw values of one sample.

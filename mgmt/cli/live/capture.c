@@ -11,7 +11,7 @@
 
 enum {
 	WAIT_MS = 500,
-	PACKET_BYTES_MAX = 262144,
+	PACKET_BYTES_MAX = 65535, // snap_length at most
 	NOT_FOUND = -32004
 };
 

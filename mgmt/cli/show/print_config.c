@@ -64,6 +64,7 @@ static const char *effect_text(const char *effect)
 		{"new-sessions", "new sessions only"},
 		{"live", "live sessions too, none ends"},
 		{"drain", "live sessions drain, then end"},
+		{"reset", "live sessions are reset now"},
 		{"restart", "needs --restart: the daemon starts again"},
 	};
 

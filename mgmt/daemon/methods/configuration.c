@@ -23,8 +23,8 @@ static json_t *faults_json(const struct config_faults *faults, bool warnings)
 }
 
 // sessions: what each change found alive; NULL: count now.
-static json_t *changes_json(
-	const struct daemon *daemon, const struct change_list *changes, const uint64_t *sessions)
+static json_t *changes_json(const struct daemon *daemon, const struct change_list *changes,
+	const uint64_t *sessions, uint32_t drain_s)
 {
 	json_t *list = json_array();
 
@@ -32,10 +32,10 @@ static json_t *changes_json(
 		const struct change *c = &changes->items[i];
 		uint64_t live = sessions != NULL ? sessions[i] : change_sessions(daemon, c);
 
-		json_array_append_new(
-			list, json_pack("{s:o, s:s, s:s, s:I}", "path", rpc_text(c->path), "kind",
-				      change_kind_name(c->kind), "effect",
-				      schema_effect_name(c->effect), "sessions", (json_int_t)live));
+		json_array_append_new(list,
+			json_pack("{s:o, s:s, s:s, s:I}", "path", rpc_text(c->path), "kind",
+				change_kind_name(c->kind), "effect",
+				change_effect(daemon, c, drain_s), "sessions", (json_int_t)live));
 	}
 	return list;
 }
@@ -77,6 +77,7 @@ void method_config_plan(struct rpc_call *call, const json_t *params)
 {
 	static struct config_faults faults;
 	struct daemon *daemon = rpc_context(call);
+	uint32_t drain_s = (uint32_t)rpc_integer(params, "drain_s", DRAIN_DEFAULT_S);
 	struct change_list changes = {0};
 	struct config *config;
 	char *text;
@@ -102,8 +103,8 @@ void method_config_plan(struct rpc_call *call, const json_t *params)
 		return;
 	}
 	rpc_reply(call, json_pack("{s:I, s:o, s:o}", "base", (json_int_t)daemon->revision,
-				"changes", changes_json(daemon, &changes, NULL), "warnings",
-				faults_json(&faults, true)));
+				"changes", changes_json(daemon, &changes, NULL, drain_s),
+				"warnings", faults_json(&faults, true)));
 	plan_fini(&changes);
 }
 
@@ -127,8 +128,8 @@ static void on_operation(void *context, const struct operation_result *result)
 	rpc_reply(call,
 		json_pack("{s:I, s:o, s:b, s:o, s:o}", "revision", (json_int_t)result->revision,
 			"confirm_by", confirm_by, "restart", result->restart, "changes",
-			changes_json(daemon, result->changes, result->sessions), "warnings",
-			faults_json(result->faults, true)));
+			changes_json(daemon, result->changes, result->sessions, result->drain_s),
+			"warnings", faults_json(result->faults, true)));
 }
 
 static void on_confirm(void *context, const struct operation_result *result)

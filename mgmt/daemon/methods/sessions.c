@@ -5,7 +5,11 @@
 #include "daemon/translate.h"
 
 enum {
-	LIMIT_DEFAULT = 100
+	LIMIT_DEFAULT = 100,
+	// A page ends at this size: with what is asked of a worker at once, of at most 2 KiB each,
+	// it stays below the 4 MiB of a line.
+	PAGE_BYTES = 3 << 20,
+	RECORDS_AT_ONCE = 256
 };
 
 // One session.list under way: a count over all workers, then page after page worker by worker.
@@ -13,6 +17,7 @@ struct listing {
 	struct rpc_call *call;
 	struct control_request request;
 	json_t *sessions;
+	size_t bytes; // of sessions as text
 	uint64_t total;
 	uint32_t limit;
 	uint16_t worker;
@@ -141,8 +146,12 @@ static void on_page(void *context, const struct request_answer *answer)
 	struct listing *l = context;
 	const struct daemon *daemon = rpc_context(l->call);
 
-	for (uint64_t i = 0; i < answer->count; i++)
-		json_array_append_new(l->sessions, session_json(daemon, &answer->records[i]));
+	for (uint64_t i = 0; i < answer->count; i++) {
+		json_t *session = session_json(daemon, &answer->records[i]);
+
+		l->bytes += json_dumpb(session, NULL, 0, JSON_COMPACT) + 1;
+		json_array_append_new(l->sessions, session);
+	}
 	l->request.cursor = answer->cursor;
 	if (!answer->more) {
 		l->worker++;
@@ -150,7 +159,7 @@ static void on_page(void *context, const struct request_answer *answer)
 	}
 	if (l->worker >= node_worker_count(daemon->node))
 		listing_end(l, false);
-	else if (json_array_size(l->sessions) >= l->limit)
+	else if (json_array_size(l->sessions) >= l->limit || l->bytes >= PAGE_BYTES)
 		listing_end(l, true);
 	else
 		listing_step(l);
@@ -166,9 +175,10 @@ static void listing_fail(struct listing *l)
 static void listing_step(struct listing *l)
 {
 	struct daemon *daemon = rpc_context(l->call);
+	uint32_t left = l->limit - (uint32_t)json_array_size(l->sessions);
 
 	l->request.kind = CONTROL_LIST;
-	l->request.limit = l->limit - (uint32_t)json_array_size(l->sessions);
+	l->request.limit = u32_min(left, RECORDS_AT_ONCE);
 	if (request_send(daemon->requests, &l->request, l->worker, on_page, l) != 0)
 		listing_fail(l);
 }

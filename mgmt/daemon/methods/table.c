@@ -37,6 +37,7 @@
 typedef const struct rpc_parameter parameters_t[];
 
 static parameters_t TEXT_ONLY = {TEXT("text", true, TEXT_BYTES_MAX), END};
+static parameters_t PLAN = {TEXT("text", true, TEXT_BYTES_MAX), DRAIN, END};
 static parameters_t REVISION = {NUMBER("revision", false, 1, INT64_MAX), END};
 static parameters_t APPLY = {
 	TEXT("text", true, TEXT_BYTES_MAX), BASE, CONFIRM, DRAIN, FLAG("restart"), COMMENT, END};
@@ -57,7 +58,7 @@ static parameters_t GLOB = {TEXT("glob", false, 256), END};
 static parameters_t ALL = {FLAG("all"), END};
 static parameters_t NEIGHBOURS = {NUMBER("limit", false, 1, 16384), END};
 static parameters_t CAPTURE = {TEXT("port", false, NAME_BYTES), TEXT("listener", false, NAME_BYTES),
-	TEXT("filter", false, CAPTURE_FILTER_MAX), NUMBER("count", false, 1, INT64_MAX),
+	TEXT("filter", false, CAPTURE_FILTER_MAX), NUMBER("count", false, 1, CAPTURE_COUNT_MAX),
 	NUMBER("seconds", false, 1, 86400), NUMBER("snap_length", false, 14, CAPTURE_SNAP_MAX),
 	END};
 static parameters_t CAPTURE_ID = {NUMBER("capture", true, 1, INT64_MAX), END};
@@ -70,7 +71,7 @@ const struct rpc_method METHODS[] = {
 	{"hello", RPC_RIGHT_READ, NULL, method_hello, "what serves here"},
 	{"status", RPC_RIGHT_READ, NULL, method_status, "one screen of health"},
 	{"config.check", RPC_RIGHT_READ, TEXT_ONLY, method_config_check, "faults of a text"},
-	{"config.plan", RPC_RIGHT_READ, TEXT_ONLY, method_config_plan, "what a text would change"},
+	{"config.plan", RPC_RIGHT_READ, PLAN, method_config_plan, "what a text would change"},
 	{"config.apply", RPC_RIGHT_CHANGE, APPLY, method_config_apply, "makes a text run"},
 	{"config.confirm", RPC_RIGHT_CHANGE, REVISION, method_config_confirm, "keeps what waits"},
 	{"config.rollback", RPC_RIGHT_CHANGE, ROLLBACK, method_config_rollback, "goes back"},
