@@ -324,7 +324,8 @@ int node_destroy(struct node *node, char *error, size_t error_size)
 	struct port_map *map = shared_pointer_load(&node->port_map);
 	uint32_t left = 0;
 
-	stop_workers(node);
+	if (node->workers)
+		stop_workers(node);
 	if (node->links)
 		link_follower_destroy(node->links);
 	node->links = NULL;

@@ -3,6 +3,9 @@
 
 #include <netinet/in.h>
 
+#include "io/ring.h"
+#include "pkt/checksum.h"
+
 static uint8_t seen_bytes[FRAME_BYTES_MAX];
 
 static const char *or_nothing(const char *text)
@@ -105,6 +108,29 @@ struct frame bed_datagram(const char *from, uint16_t from_port, const char *to, 
 			.protocol = IPPROTO_UDP},
 		.payload = 64,
 	};
+}
+
+void bed_put_partial(struct rig *rig, struct frame *f, uint16_t segment_size)
+{
+	static uint8_t bytes[FRAME_BYTES_MAX];
+	struct packet p;
+	uint32_t length;
+
+	f->source_mac = rig_station_mac(LAN);
+	f->destination_mac = rig_port_mac(rig, LAN);
+	length = frame_write(f, bytes);
+	assert_true(frame_read(bytes, length, &p));
+	uint64_t sum =
+		checksum_pseudo(&p.key.source, &p.key.destination, f->key.protocol, length - p.l4);
+
+	be16_store(bytes + p.l4 + (p.kind == PACKET_TCP ? 16 : 6), (be16)~checksum_finish(sum));
+	struct buffer *b = frame_buffer(rig->buffers, bytes, length);
+
+	assert_non_null(b);
+	b->offload = BUFFER_RX_CHECKSUM_PARTIAL | (segment_size ? BUFFER_RX_LRO : 0);
+	b->transmit = buffer_transmit_word(
+		p.l3, (uint32_t)p.l4 - p.l3, (uint32_t)p.payload - p.l4, segment_size);
+	assert_int_equal(ring_port_far_transmit(node_port(rig->node, LAN), 0, &b, 1), 1);
 }
 
 static struct flow_key reversed(const struct flow_key *key)

@@ -45,6 +45,10 @@ void bed_assert_no_drops_but(struct rig *rig, enum drop_reason reason);
 uint32_t bed_expect(struct rig *rig, uint16_t port, struct packet *out, uint8_t **bytes);
 void bed_expect_nothing(struct rig *rig, uint16_t port);
 
+// Puts a frame on the lan as a virtual link does: its TCP or UDP checksum covers the addresses
+// only; with a segment size it stands for many.
+void bed_put_partial(struct rig *rig, struct frame *frame, uint16_t segment_size);
+
 struct frame bed_datagram(const char *from, uint16_t from_port, const char *to, uint16_t to_port);
 // What answers a frame that was seen on its way out.
 struct frame bed_answer(const struct packet *seen);

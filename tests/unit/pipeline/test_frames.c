@@ -107,28 +107,9 @@ static void an_interface_that_is_not_there_is_a_named_drop(void **state)
 	bed_destroy(&rig);
 }
 
-// Puts a frame as a virtual link does: its TCP or UDP checksum covers the addresses only.
 static void send_partial(struct rig *rig, struct frame *f, uint16_t segment_size)
 {
-	struct packet p;
-	uint32_t length;
-
-	f->source_mac = rig_station_mac(LAN);
-	f->destination_mac = rig_port_mac(rig, LAN);
-	length = frame_write(f, bytes);
-	assert_true(frame_read(bytes, length, &p));
-	bool tcp = p.kind == PACKET_TCP;
-	uint64_t sum =
-		checksum_pseudo(&p.key.source, &p.key.destination, f->key.protocol, length - p.l4);
-
-	be16_store(bytes + p.l4 + (tcp ? 16 : 6), (be16)~checksum_finish(sum));
-	struct buffer *b = frame_buffer(rig->buffers, bytes, length);
-
-	assert_non_null(b);
-	b->offload = BUFFER_RX_CHECKSUM_PARTIAL | (segment_size ? BUFFER_RX_LRO : 0);
-	b->transmit = buffer_transmit_word(
-		14, (uint32_t)p.l4 - 14, (uint32_t)p.payload - p.l4, segment_size);
-	assert_int_equal(ring_port_far_transmit(node_port(rig->node, LAN), 0, &b, 1), 1);
+	bed_put_partial(rig, f, segment_size);
 	rig_settle(rig);
 }
 
