@@ -76,6 +76,8 @@ static int ethdev_wakeup_fd(struct port *port, uint16_t queue)
 {
 	struct ethdev *e = ethdev_of(port);
 
+	if (e->xdp_link >= 0)
+		return e->xdp_sockets[queue];
 	return e->interrupts ? rte_eth_dev_rx_intr_ctl_q_get_fd(port->dpdk_port, queue) : -1;
 }
 
@@ -105,6 +107,21 @@ static void ethdev_link(struct port *port, bool *up, uint64_t *speed_bps)
 		*up = false;
 }
 
+// Under XDP the kernel drops what is larger than a buffer takes, and counts it only among the
+// interface's drops.
+static void oversized_count(struct port *port)
+{
+	struct ethdev *e = ethdev_of(port);
+	uint64_t dropped = interface_receive_dropped(port->interface) - e->dropped_before;
+	uint64_t overruns = 0;
+
+	for (uint16_t i = 0; i < port->receive_queues; i++)
+		overruns += xdp_socket_overruns(e->xdp_sockets[i]);
+	// The kernel counts some overruns twice: never count backwards.
+	if (dropped > overruns && dropped - overruns > counter_read(&port->oversized))
+		counter_set(&port->oversized, dropped - overruns);
+}
+
 static void ethdev_counters(struct port *port)
 {
 	struct ethdev *e = ethdev_of(port);
@@ -118,10 +135,8 @@ static void ethdev_counters(struct port *port)
 		refused += stats.oerrors;
 	}
 	counter_set(&port->refused, refused);
-	// Under XDP the kernel drops what is larger than a page takes, and says no more than this.
 	if (e->kernel_frames && port->interface[0])
-		counter_set(&port->oversized,
-			interface_receive_dropped(port->interface) - e->dropped_before);
+		oversized_count(port);
 }
 
 static int ethdev_removed(uint16_t id, enum rte_eth_event_type type, void *context, void *result)
@@ -277,9 +292,14 @@ static int queues_set_up(struct rte_mempool *pool, const struct port *port)
 	int socket = rte_eth_dev_socket_id(port->dpdk_port);
 	int result = rte_eth_dev_adjust_nb_rx_tx_desc(port->dpdk_port, &receive, &transmit);
 
-	for (uint16_t i = 0; i < port->receive_queues && result == 0; i++)
+	for (uint16_t i = 0; i < port->receive_queues && result == 0; i++) {
+		struct xdp_sockets before;
+
+		xdp_sockets_note(&before);
 		result = rte_eth_rx_queue_setup(
 			port->dpdk_port, i, receive, (unsigned)socket, NULL, pool);
+		ethdev_of(port)->xdp_sockets[i] = xdp_socket_new(&before);
+	}
 	for (uint16_t i = 0; i < port->transmit_queues && result == 0; i++)
 		result = rte_eth_tx_queue_setup(
 			port->dpdk_port, i, transmit, (unsigned)socket, NULL);

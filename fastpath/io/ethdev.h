@@ -19,6 +19,7 @@ struct ethdev {
 	bool kernel_frames;      // stands on a kernel interface that has no room for large frames
 	uint64_t dropped_before; // by the kernel interface, until the port was opened
 	int xdp_link;            // keeps the XDP program on the interface; -1: none
+	int xdp_sockets[MAX_QUEUES]; // of the receive queues; -1: not known
 	uint8_t reopen_calls;
 	counter_t refused[MAX_QUEUES]; // w: queue owner
 };

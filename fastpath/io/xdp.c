@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <linux/bpf.h>
 #include <linux/if_link.h>
+#include <linux/if_xdp.h>
 #include <linux/rtnetlink.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -184,4 +185,40 @@ int xdp_program_tie(int ifindex, int *link)
 		return -errno;
 	*link = (int)fd;
 	return 0;
+}
+
+void xdp_sockets_note(struct xdp_sockets *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (int fd = 0; fd < XDP_DESCRIPTORS; fd++) {
+		int domain = 0;
+		socklen_t size = sizeof(domain);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_XDP)
+			out->bits[fd / 64] |= UINT64_C(1) << (fd % 64);
+	}
+}
+
+int xdp_socket_new(const struct xdp_sockets *before)
+{
+	struct xdp_sockets now;
+
+	xdp_sockets_note(&now);
+	for (uint32_t i = 0; i < nx_array_size(now.bits); i++) {
+		uint64_t fresh = now.bits[i] & ~before->bits[i];
+
+		if (fresh)
+			return (int)(i * 64) + __builtin_ctzll(fresh);
+	}
+	return -1;
+}
+
+uint64_t xdp_socket_overruns(int fd)
+{
+	struct xdp_statistics statistics = {0};
+	socklen_t size = sizeof(statistics);
+
+	if (getsockopt(fd, SOL_XDP, XDP_STATISTICS, &statistics, &size) < 0)
+		return 0;
+	return statistics.rx_ring_full + statistics.rx_fill_ring_empty_descs;
 }

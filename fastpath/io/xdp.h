@@ -17,3 +17,19 @@ bool xdp_is_taken(int ifindex);
 // Ties the program that DPDK has just put on the interface to a descriptor: it leaves the interface
 // when that is closed, by whatever end of the process. 0, or a negative errno.
 [[nodiscard]] int xdp_program_tie(int ifindex, int *link);
+
+// The process's XDP sockets among its descriptors, as far as they are below XDP_DESCRIPTORS.
+enum {
+	XDP_DESCRIPTORS = 1024
+};
+struct xdp_sockets {
+	uint64_t bits[XDP_DESCRIPTORS / 64];
+};
+
+void xdp_sockets_note(struct xdp_sockets *out);
+// A socket that has come since, or -1. DPDK's driver makes one when a receive queue is set up and
+// tells nobody its descriptor, which becomes readable when the queue has frames.
+int xdp_socket_new(const struct xdp_sockets *before);
+
+// Frames that found no room in the socket's rings, which the interface counts among its drops.
+uint64_t xdp_socket_overruns(int fd);
