@@ -111,6 +111,6 @@ static inline void neighbour_use(struct neighbour_table *table, uint32_t index, 
 {
 	struct neighbour *n = &table->entries[neighbour_slot(index)];
 
-	if (now - n->used.value > USEC_PER_SECOND)
+	if (now - shared_word_load(&n->used) > USEC_PER_SECOND)
 		shared_word_store(&n->used, now);
 }

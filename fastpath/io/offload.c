@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "io/offload.h"
 
-#include "io/chain.h"
+#include "core/chain.h"
 #include "io/mbuf.h"
+#include "io/partial.h"
 #include "io/segment.h"
 #include "pkt/rewrite.h"
 
@@ -88,7 +89,7 @@ static void checksum_prepare(const struct port *port, struct packet *p)
 	if ((port->capabilities & PORT_TX_L4_CHECKSUM) && p->l4 - p->l3 <= L3_LENGTH_MAX)
 		marks_set(port, p, 0);
 	else
-		chain_checksum_complete(p->buffer, p->l4, p->length - p->l4,
+		partial_checksum_complete(p->buffer, p->l4, p->length - p->l4,
 			(uint32_t)p->l4 + (tcp ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "io/segment.h"
 
-#include "io/chain.h"
+#include "core/chain.h"
 #include "pkt/checksum.h"
 #include "pkt/rewrite.h"
 

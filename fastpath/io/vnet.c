@@ -3,7 +3,7 @@
 
 #include <netinet/in.h>
 
-#include "io/chain.h"
+#include "io/partial.h"
 #include "pkt/packet.h"
 
 enum {
@@ -144,7 +144,7 @@ enum vnet_verdict vnet_receive(
 	if (!transport_find(frame, &t) || !checksum_is_at(&t, start, header->csum_offset)) {
 		if (segments)
 			return VNET_MALFORMED;
-		chain_checksum_complete(
+		partial_checksum_complete(
 			frame, start, frame->total_length - start, start + header->csum_offset);
 		return VNET_OK;
 	}

@@ -3,7 +3,7 @@
 
 #include <netinet/in.h>
 
-#include "l3/frame.h"
+#include "core/chain.h"
 #include "pkt/checksum.h"
 #include "pkt/extensions.h"
 
@@ -126,10 +126,10 @@ static bool each_piece(struct datagram *d, const struct fragment *f, bool compar
 			u32_min(f->length - done, REASSEMBLY_CHUNK - at % REASSEMBLY_CHUNK);
 		uint32_t from = f->packet->payload + done;
 
-		if (compare && !frame_equal(f->packet->buffer, from, length, to))
+		if (compare && !chain_equal(f->packet->buffer, from, length, to))
 			return false;
 		if (!compare)
-			frame_copy(f->packet->buffer, from, length, to);
+			chain_copy(f->packet->buffer, from, length, to);
 		done += length;
 	}
 	return true;

@@ -3,7 +3,7 @@
 
 #include <netinet/in.h>
 
-#include "l3/frame.h"
+#include "core/chain.h"
 #include "l3/state.h"
 #include "pkt/checksum.h"
 
@@ -69,7 +69,7 @@ static bool read_headers(const struct fragment_job *job, struct headers *h)
 {
 	if (job->l3 > LINK_HEADER_MAX)
 		return false;
-	h->length = frame_copy(job->frame, 0, job->l3 + HEADERS_MAX, h->bytes);
+	h->length = chain_copy(job->frame, 0, job->l3 + HEADERS_MAX, h->bytes);
 	if (h->length < (uint32_t)job->l3 + IP4_BYTES)
 		return false;
 	h->v6 = h->bytes[job->l3] >> 4 == 6;
@@ -89,7 +89,7 @@ bool fragment_is_allowed(const struct buffer *frame, uint16_t l3)
 {
 	uint8_t field[2];
 
-	return frame_copy(frame, l3 + 6u, 2, field) == 2 &&
+	return chain_copy(frame, l3 + 6u, 2, field) == 2 &&
 	       !(be16_to_host(be16_load(field)) & IP4_DF);
 }
 
@@ -166,7 +166,7 @@ struct buffer *fragment_next(const struct fragment_job *job, uint32_t *at)
 	uint8_t *out = buffer_data(b);
 
 	memcpy(out, h.bytes, h.length);
-	frame_copy(job->frame, h.length + *at, length, out + headers);
+	chain_copy(job->frame, h.length + *at, length, out + headers);
 	if (h.v6)
 		finish_v6(job, &h, out, *at, length, more);
 	else

@@ -2,8 +2,8 @@
 
 // Echo replies (RFC 792, RFC 4443 section 4.2), made of the request in place, whatever its size.
 
+#include "core/chain.h"
 #include "l3/fragment.h"
-#include "l3/frame.h"
 #include "l3/state.h"
 #include "pkt/checksum.h"
 #include "pkt/icmp.h"
@@ -66,7 +66,7 @@ void l3_echo(struct l3 *l3, const struct snapshot *snapshot, struct packet *pack
 	struct buffer *b = packet->buffer;
 	uint16_t mtu = snapshot->netifs[packet->netif].mtu;
 
-	frame_trim(b, packet->length, l3->config.buffers);
+	chain_trim(b, packet->length, l3->config.buffers);
 	turn_around(l3, packet, &link);
 	packet->buffer = NULL;
 	l3_send_or_fragment(l3, link.port, b, packet->l3, mtu);

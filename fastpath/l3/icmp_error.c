@@ -5,7 +5,7 @@
 
 #include <netinet/in.h>
 
-#include "l3/frame.h"
+#include "core/chain.h"
 #include "l3/state.h"
 #include "pkt/checksum.h"
 #include "pkt/icmp.h"
@@ -51,7 +51,7 @@ static void write_message(uint8_t *out, const struct l3_error *error, const stru
 	out[1] = error->code;
 	be16_store(out + 2, 0);
 	be32_store(out + 4, be32_from_host(error->word));
-	frame_copy(chain, from, length, out + ICMP_HEADER_BYTES);
+	chain_copy(chain, from, length, out + ICMP_HEADER_BYTES);
 	be16_store(
 		out + 2, checksum_finish(checksum_bytes(out, ICMP_HEADER_BYTES + length, pseudo)));
 }
@@ -121,7 +121,7 @@ static bool read_datagram(
 	const struct buffer *buffer, uint16_t offset, struct ip_address *source, uint32_t *bytes)
 {
 	uint8_t h[IP6_BYTES];
-	uint32_t got = frame_copy(buffer, offset, sizeof(h), h);
+	uint32_t got = chain_copy(buffer, offset, sizeof(h), h);
 
 	if (got >= IP4_BYTES && h[0] >> 4 == 4) {
 		*source = ip_address_from_v4(be32_load(h + 12));

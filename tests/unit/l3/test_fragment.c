@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "l3/fragment.h"
-#include "l3/frame.h"
+#include "core/chain.h"
 #include "l3/reassembly.h"
 #include "pkt/checksum.h"
 #include "rig.h"
@@ -98,7 +98,7 @@ static void cut_and_join(bool v6, size_t bytes, uint32_t mtu, size_t piece)
 			frame_bytes + 24, checksum_finish(checksum_bytes(frame_bytes + 14, 20, 0)));
 	}
 	assert_int_equal(whole->total_length, length);
-	assert_int_equal(frame_copy(whole, 0, (uint32_t)length, got), length);
+	assert_int_equal(chain_copy(whole, 0, (uint32_t)length, got), length);
 	assert_memory_equal(got, frame_bytes, length);
 	buffer_heap_put(NULL, whole);
 	buffer_heap_put(NULL, frame);

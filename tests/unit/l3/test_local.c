@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "l3/frame.h"
+#include "core/chain.h"
 #include "pkt/checksum.h"
 #include "pkt/parse.h"
 #include "rig.h"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "l3/frame.h"
+#include "core/chain.h"
 #include "l3/reassembly.h"
 #include "pkt/checksum.h"
 #include "rig.h"
@@ -213,7 +213,7 @@ static void assert_whole(struct bench *b, struct buffer *frame)
 	assert_int_equal(p.kind, PACKET_UDP);
 	assert_int_equal(p.length, frame->total_length);
 	assert_int_equal(p.length - p.l4, b->total);
-	assert_int_equal(frame_copy(frame, p.l4, b->total, b->got), b->total);
+	assert_int_equal(chain_copy(frame, p.l4, b->total, b->got), b->total);
 	assert_memory_equal(b->got, b->data, b->total);
 	buffer_heap_put(NULL, frame);
 }

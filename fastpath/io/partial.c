@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "io/chain.h"
+#include "io/partial.h"
 
 #include "pkt/checksum.h"
 
@@ -20,20 +20,6 @@ static struct place place_at(const struct buffer *chain, uint32_t from)
 	return (struct place){b, from};
 }
 
-void chain_copy(const struct buffer *chain, uint32_t from, uint32_t length, uint8_t *out)
-{
-	struct place at = place_at(chain, from);
-
-	while (length > 0) {
-		uint32_t n = u32_min(length, at.buffer->length - at.offset);
-
-		memcpy(out, buffer_data(at.buffer) + at.offset, n);
-		out += n;
-		length -= n;
-		at = (struct place){at.buffer->next, 0};
-	}
-}
-
 // The sum of a piece that begins at an odd byte has its bytes the other way round (RFC 1071 section
 // 2 B).
 static uint64_t piece_sum(const uint8_t *data, uint32_t length, bool odd)
@@ -43,7 +29,7 @@ static uint64_t piece_sum(const uint8_t *data, uint32_t length, bool odd)
 	return odd ? __builtin_bswap16(checksum_fold(sum)) : sum;
 }
 
-void chain_checksum_complete(struct buffer *chain, uint32_t from, uint32_t length, uint32_t at)
+void partial_checksum_complete(struct buffer *chain, uint32_t from, uint32_t length, uint32_t at)
 {
 	struct place place = place_at(chain, from);
 	uint64_t sum = 0;

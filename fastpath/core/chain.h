@@ -6,10 +6,10 @@
 #include "core/buffer.h"
 
 // Copies the bytes [from, from + length) of a chain; returns how many there were.
-uint32_t frame_copy(const struct buffer *chain, uint32_t from, uint32_t length, uint8_t *out);
+uint32_t chain_copy(const struct buffer *chain, uint32_t from, uint32_t length, uint8_t *out);
 
 // Whether [from, from + length) of a chain equals bytes.
-bool frame_equal(const struct buffer *chain, uint32_t from, uint32_t length, const uint8_t *bytes);
+bool chain_equal(const struct buffer *chain, uint32_t from, uint32_t length, const uint8_t *bytes);
 
 // Cuts a chain to length bytes; buffers that end up empty go back to source. length at least 1.
-void frame_trim(struct buffer *chain, uint32_t length, struct buffer_source *source);
+void chain_trim(struct buffer *chain, uint32_t length, struct buffer_source *source);

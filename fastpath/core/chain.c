@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "l3/frame.h"
+#include "core/chain.h"
 
 // The piece of a chain that holds byte `from`, and how much of it lies from there on.
 struct piece {
@@ -26,7 +26,7 @@ static struct piece piece_after(struct piece p, uint32_t wanted)
 	return piece_at(p.buffer->next, 0, wanted);
 }
 
-uint32_t frame_copy(const struct buffer *chain, uint32_t from, uint32_t length, uint8_t *out)
+uint32_t chain_copy(const struct buffer *chain, uint32_t from, uint32_t length, uint8_t *out)
 {
 	uint32_t done = 0;
 
@@ -38,7 +38,7 @@ uint32_t frame_copy(const struct buffer *chain, uint32_t from, uint32_t length, 
 	return done;
 }
 
-bool frame_equal(const struct buffer *chain, uint32_t from, uint32_t length, const uint8_t *bytes)
+bool chain_equal(const struct buffer *chain, uint32_t from, uint32_t length, const uint8_t *bytes)
 {
 	uint32_t done = 0;
 
@@ -51,7 +51,7 @@ bool frame_equal(const struct buffer *chain, uint32_t from, uint32_t length, con
 	return done == length;
 }
 
-void frame_trim(struct buffer *chain, uint32_t length, struct buffer_source *source)
+void chain_trim(struct buffer *chain, uint32_t length, struct buffer_source *source)
 {
 	struct buffer *last = chain;
 	uint16_t segments = 1;
