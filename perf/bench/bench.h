@@ -36,6 +36,7 @@ struct bench_options {
 	const char *server; // drive: the listener's target
 	double loss;        // drive: percent that a search allows
 	bool search;
+	uint32_t rounds;      // matrix
 	uint32_t connections; // client
 	bool close;           // client: a connection a request
 	bool on_link;         // flood: sources inside the clients' network, not beyond a gateway
@@ -107,11 +108,13 @@ json_t *bench_machine(int argc, char **argv);
 // Median TSC cycles a packet of dpdk-testpmd macswap over two null ports, one core; 0 when it
 // cannot run.
 double bench_macswap(void);
+double bench_macswap_once(void);
 
 // The measurements. Each returns its result object.
 json_t *bench_pipeline(const struct bench_options *options);
 json_t *bench_connections(const struct bench_options *options);
 json_t *bench_memory(const struct bench_options *options);
 json_t *bench_flood(const struct bench_options *options);
+json_t *bench_matrix(const struct bench_options *options);
 json_t *bench_drive(const struct bench_options *options);
 json_t *bench_client(const struct bench_options *options);

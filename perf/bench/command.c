@@ -14,6 +14,7 @@ static const char *const help =
 	"measurements:\n"
 	"  pipeline      cycles a packet of established sessions, flows in random order\n"
 	"  connections   cycles a TCP connection from SYN to the last acknowledgement\n"
+	"  matrix        pipeline over sizes, flows and bursts in rounds, macswap beside it\n"
 	"  memory        bytes a session\n"
 	"  flood         spoofed packets in real time: old sessions untouched, connects under 1 s\n"
 	"  drive         both ends of a nexpathd elsewhere, on ports of any kind: loss, latency\n"
@@ -29,6 +30,7 @@ static const char *const help =
 	"  --cpu N              pin to it (1)  --no-huge           plain pages\n"
 	"  --rate N             flood: packets a second (200000); client: requests a second, each timed\n"
 	"                       from the moment it was due (without it: as fast as answers come)\n"
+	"  --rounds N           matrix (5)\n"
 	"  --target ADDR:PORT   client, drive: the listener, IPv4\n"
 	"  --tx PORT --rx PORT  drive: devices as in a configuration\n"
 	"  --client ADDR        drive: the first client address on --tx; 60,000 flows each\n"
@@ -74,6 +76,7 @@ enum {
 	OPT_SERVER,
 	OPT_LOSS,
 	OPT_SEARCH,
+	OPT_ROUNDS,
 	OPT_HELP
 };
 
@@ -103,6 +106,7 @@ static const struct option long_options[] = {
 	{"server", required_argument, NULL, OPT_SERVER},
 	{"loss", required_argument, NULL, OPT_LOSS},
 	{"search", no_argument, NULL, OPT_SEARCH},
+	{"rounds", required_argument, NULL, OPT_ROUNDS},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -205,6 +209,9 @@ static void take_option(struct command *c, int option, const char *value)
 	case OPT_SEARCH:
 		o->search = true;
 		break;
+	case OPT_ROUNDS:
+		o->rounds = number(value, 1, 100);
+		break;
 	case OPT_HELP:
 		fputs(help, stdout);
 		exit(0);
@@ -224,6 +231,7 @@ struct command command_parse(int argc, char **argv)
 			.huge = true,
 			.memory_mb = 512,
 			.connections = 64,
+			.rounds = 5,
 			.seconds = 30},
 		.cpu = 1,
 	};

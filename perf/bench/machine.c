@@ -76,7 +76,7 @@ static int by_value(const void *a, const void *b)
 
 // testpmd is told what to do on its standard input and prints its own cycles a packet when it
 // stops.
-static double macswap_once(void)
+double bench_macswap_once(void)
 {
 	static const char *const command =
 		"(echo 'set record-core-cycles on'; echo start; sleep 1.5; echo stop; echo quit) | "
@@ -104,7 +104,7 @@ double bench_macswap(void)
 	double runs[3];
 
 	for (size_t i = 0; i < nx_array_size(runs); i++)
-		runs[i] = macswap_once();
+		runs[i] = bench_macswap_once();
 	qsort(runs, nx_array_size(runs), sizeof(runs[0]), by_value);
 	return runs[nx_array_size(runs) / 2];
 }

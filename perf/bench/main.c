@@ -15,6 +15,7 @@ static json_t *measure(const struct command *c)
 		{"pipeline", bench_pipeline},
 		{"connections", bench_connections},
 		{"memory", bench_memory},
+		{"matrix", bench_matrix},
 		{"flood", bench_flood},
 		{"drive", bench_drive},
 	};
