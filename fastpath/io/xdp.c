@@ -90,7 +90,7 @@ static int program_detach(int ifindex)
 }
 
 // The program's id among a link's attributes; 0: there is none.
-static uint32_t program_id_find(const struct rtattr *attribute, int left)
+static uint32_t program_id_find(struct rtattr *attribute, int left)
 {
 	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
 		uint16_t type = attribute->rta_type & NLA_TYPE_MASK;
@@ -113,13 +113,14 @@ bool xdp_is_taken(int ifindex)
 		.interface = {.ifi_index = ifindex},
 	};
 	nx_aligned_line char answer[16384];
-	const struct nlmsghdr *header = (const void *)answer;
+	// Not const: clang minds that the kernel's macros cast it away.
+	struct nlmsghdr *header = (void *)answer;
 	int got = netlink_talk(&question, sizeof(question), answer, sizeof(answer));
 
 	if (got < 0 || !NLMSG_OK(header, (uint32_t)got) || header->nlmsg_type != RTM_NEWLINK)
 		return false;
 
-	const struct rtattr *attribute = IFLA_RTA((const struct ifinfomsg *)NLMSG_DATA(header));
+	struct rtattr *attribute = IFLA_RTA(NLMSG_DATA(header));
 	int left = (int)IFLA_PAYLOAD(header);
 
 	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
