@@ -7,182 +7,21 @@ network namespace. Runs alone: tests/lab/test_management.py --nexpathd PATH [NAM
 """
 
 import argparse
-import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-CONFIG = """
-workers = {{ cpus = "0"; memory_mb = {memory}; hugepages = "off"; drain_s = 1; }};
-management = {{ socket = "{folder}/socket"; group = "root"; {management} }};
-ports = ( {{ name = "lan"; device = "ring:lan"; address = ["10.1.0.2/24"]; }},
-          {{ name = "wan"; device = "ring:wan"; address = ["10.2.0.2/24"]; }}{ports} );
-upstreams = ( {{ name = "web"; targets = ["10.2.0.1:80"]; }} );
-listeners = ( {{ name = "web-in"; protocol = "tcp"; listen = "10.1.0.2:{port}"; upstream = "web"; }} );
-"""
-
-
-class Failure(Exception):
-    """An expectation that did not hold."""
-
-
-def expect(condition, what):
-    if not condition:
-        raise Failure(what)
-
-
-def wait_for(what, condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        expect(time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}")
-        time.sleep(0.02)
-
-
-class RpcError(Exception):
-    def __init__(self, error):
-        super().__init__(f"{error['code']}: {error['message']}")
-        self.code = error["code"]
-        self.data = error["data"]
-
-
-class Client:
-    """One connection to the socket."""
-
-    def __init__(self, path, seconds=10.0):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(seconds)
-        self.socket.connect(str(path))
-        self.lines = self.socket.makefile("rb")
-        self.events = []
-
-    def close(self):
-        self.lines.close()
-        self.socket.close()
-
-    def send(self, data):
-        self.socket.sendall(data)
-
-    def line(self):
-        line = self.lines.readline()
-        return json.loads(line) if line else None
-
-    def call(self, method, /, **params):
-        self.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method,
-                              "params": params}).encode() + b"\n")
-        while True:
-            answer = self.line()
-            expect(answer is not None, f"{method}: the daemon closed the connection")
-            if "method" in answer:
-                self.events.append(answer)
-                continue
-            if "error" in answer:
-                raise RpcError(answer["error"])
-            return answer["result"]
-
-    def refused(self, code, method, /, **params):
-        """The error that a call gets; its code must be this one."""
-        try:
-            self.call(method, **params)
-        except RpcError as error:
-            expect(error.code == code, f"{method}: {error}, not {code}")
-            expect({"path", "hint"} <= set(error.data), f"{method}: data is {error.data}")
-            return error
-        raise Failure(f"{method} was not refused with {code}")
-
-
-class Daemon:
-    """A nexpathd with folder, configuration file and state of its own."""
-
-    count = 0
-
-    def __init__(self, program):
-        Daemon.count += 1
-        self.program = program
-        self.folder = Path(tempfile.mkdtemp(prefix="nxmgmt-"))
-        self.file = self.folder / "nexpath.conf"
-        self.socket = self.folder / "socket"
-        self.prefix = f"nxmgmt{os.getpid()}-{Daemon.count}"
-        self.process = None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def config(self, port=9000, memory=64, management="", ports=""):
-        return CONFIG.format(folder=self.folder, port=port, memory=memory, management=management,
-                             ports=ports)
-
-    def log(self):
-        return (self.folder / "log").read_text(errors="replace")
-
-    def launch(self, *options):
-        with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(
-                [self.program, "-c", self.file, "--no-huge", "--file-prefix", self.prefix,
-                 "--state-dir", self.folder / "state", *options],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    def start(self, text=None):
-        if text is not None:
-            self.file.write_text(text)
-        self.launch()
-        return self.client()
-
-    def client(self):
-        def connect():
-            expect(self.process.poll() is None,
-                   f"nexpathd ended with {self.process.returncode}: {self.log()[-400:]}")
-            try:
-                client = Client(self.socket)
-                client.call("hello")
-                return client
-            except (OSError, Failure):
-                return None
-        return wait_for("an answer on the socket", connect)
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
-
-    def fails(self):
-        """Starts it, expects exit status 1 and returns what it said."""
-        self.launch()
-        expect(self.process.wait(20) == 1, f"exit status {self.process.returncode}, not 1")
-        return self.log()
-
-
-def kinds(client, **params):
-    return [event["kind"] for event in client.call("events.list", **params)["events"]]
-
-
-def state_of(client, revision):
-    for entry in client.call("config.history")["revisions"]:
-        if entry["revision"] == revision:
-            return entry["state"]
-    return None
-
+import management_live
+import management_rights
+from management_harness import Daemon, Failure, RpcError, expect, kinds, state_of, wait_for
 
 # --- tests: each takes a fresh daemon; its first line of documentation is its name -----------------
 
@@ -258,6 +97,20 @@ def test_bad_configuration_is_refused(daemon):
     client.refused(-32001, "config.apply", text='@include "/etc/passwd"\n')
     expect(client.call("hello")["revision"] == 1, "revision")
     expect("config_refused" in kinds(client, severity="error"), "event")
+
+
+def test_refused_request_is_no_event(daemon):
+    """a request that names what is not there is refused without an event of severity error"""
+    client = daemon.start(daemon.config())
+    client.refused(-32004, "listener.remove", name="nope")
+    client.refused(-32004, "config.rollback", revision=999)
+    client.refused(-32001, "config.confirm")
+    client.refused(-32002, "config.apply", text=daemon.config(9001), base=7)
+    expect("config_refused" not in kinds(client), kinds(client))
+    expect("no listener" in daemon.log(), "the log says nothing")
+    values = {"name": "bad", "protocol": "udp", "listen": "10.9.9.9:53", "upstream": "web"}
+    client.refused(-32001, "listener.add", values=values)
+    expect("config_refused" in kinds(client, severity="error"), "a refused configuration")
 
 
 def test_confirm_keeps(daemon):
@@ -372,6 +225,28 @@ def test_empty_start(daemon):
     expect(client.call("listener.list")["listeners"] == [], "listeners")
     client.call("config.apply", text=daemon.config())
     expect(client.call("listener.list")["listeners"][0]["name"] == "web-in", "listener")
+
+
+def test_socket_and_metrics_take_a_restart(daemon):
+    """plan says restart for the keys of the socket and the metrics, and they change with it"""
+    client = daemon.start(daemon.config())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    other = daemon.folder / "other"
+    text = daemon.config(management=f'metrics = "127.0.0.1:{port}"; read_group = "nogroup";')
+    text = text.replace(f'"{daemon.socket}"', f'"{other}"').replace('group = "root"', 'group = "daemon"')
+    effects = {c["path"]: c["effect"] for c in client.call("config.plan", text=text)["changes"]}
+    expect(effects == {f"management.{key}": "restart"
+                       for key in ("socket", "group", "read_group", "metrics")}, effects)
+    client.refused(-32001, "config.apply", text=text)
+    expect(client.call("config.apply", text=text, restart=True)["restart"], "no restart")
+    expect(daemon.process.wait(15) == 75, f"status {daemon.process.returncode}")
+    daemon.socket = other
+    client = daemon.start()
+    expect(client.call("hello")["revision"] == 2, "revision")
+    url = f"http://127.0.0.1:{port}/healthz"
+    wait_for("the metrics", lambda: urllib.request.urlopen(url, timeout=5).status == 200)
 
 
 def test_restart_apply(daemon):
@@ -557,6 +432,14 @@ def test_thousand_applies(daemon):
     expect(memory() - before < 2048, f"{memory() - before} pages more")
 
 
+def tests():
+    """Name and function of each, by the module that has it."""
+    for module in (globals(), vars(management_live), vars(management_rights)):
+        for name, function in module.items():
+            if name.startswith("test_"):
+                yield name, function
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nexpathd", type=Path, help="the program to test")
@@ -570,12 +453,12 @@ def main():
     if not program.exists():
         parser.error(f"there is no {program}; build it, or name it with --nexpathd")
     counts = {"passed": 0, "failed": 0, "skipped": 0}
-    for name, function in list(globals().items()):
-        if not name.startswith("test_") or (arguments.names and name not in arguments.names):
+    for name, function in list(tests()):
+        if arguments.names and name not in arguments.names:
             continue
         begun = time.monotonic()
         without = ""
-        if os.geteuid() != 0 and name == "test_privileges":
+        if os.geteuid() != 0 and (name == "test_privileges" or function.__module__ != __name__):
             without = "needs root"
         if arguments.sanitized and name in ("test_privileges", "test_thousand_applies"):
             without = "a sanitizer build differs here"
