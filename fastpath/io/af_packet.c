@@ -34,7 +34,7 @@ struct auxiliary {
 struct nx_aligned_line packet_queue {
 	int fd;
 	struct counts {
-		counter_t oversized, malformed, refused;
+		counter_t oversized, malformed, refused, starved;
 	} counts; // w: queue owner
 	struct slots slots;
 	struct auxiliary auxiliary[SLOTS];
@@ -95,8 +95,10 @@ static uint16_t af_packet_receive(
 	uint16_t count = 0;
 	int got;
 
-	if (ready == 0)
+	if (nx_unlikely(ready == 0)) {
+		counter_add(&q->counts.starved, 1);
 		return 0;
+	}
 	// An error that the socket kept is read by this call and gone: the interface went down, or
 	// the header has no words for a frame, which is then lost.
 	got = recvmmsg(q->fd, q->receive, ready, MSG_DONTWAIT, NULL);
@@ -181,7 +183,7 @@ static void af_packet_link(struct port *port, bool *up, uint64_t *speed_bps)
 static void af_packet_counters(struct port *port)
 {
 	struct af_packet *driver = port->driver;
-	uint64_t oversized = 0, malformed = 0, refused = 0;
+	uint64_t oversized = 0, malformed = 0, refused = 0, starved = 0;
 
 	for (uint16_t i = 0; i < driver->queue_count; i++) {
 		struct packet_queue *q = driver->queues[i];
@@ -191,12 +193,14 @@ static void af_packet_counters(struct port *port)
 		oversized += counter_read(&q->counts.oversized);
 		malformed += counter_read(&q->counts.malformed);
 		refused += counter_read(&q->counts.refused);
+		starved += counter_read(&q->counts.starved);
 		if (getsockopt(q->fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) == 0)
 			driver->dropped += statistics.tp_drops;
 	}
 	counter_set(&port->oversized, oversized);
 	counter_set(&port->malformed, malformed);
 	counter_set(&port->refused, refused);
+	counter_set(&port->starved, starved);
 	counter_set(&port->missed, driver->dropped);
 }
 

@@ -100,22 +100,30 @@ uint64_t interface_speed(const char *name)
 	return mbit == (uint32_t)SPEED_UNKNOWN ? 0 : (uint64_t)mbit * 1000000;
 }
 
-uint64_t interface_receive_dropped(const char *name)
+// The link statistics of an interface; zeros where there are none.
+static struct rtnl_link_stats link_statistics(const char *name)
 {
+	struct rtnl_link_stats found = {0};
 	struct ifaddrs *list;
-	uint64_t dropped = 0;
 
 	if (getifaddrs(&list) < 0)
-		return 0;
-	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
-		const struct rtnl_link_stats *stats = i->ifa_data;
-
-		if (stats && i->ifa_addr && i->ifa_addr->sa_family == AF_PACKET &&
+		return found;
+	for (const struct ifaddrs *i = list; i; i = i->ifa_next)
+		if (i->ifa_data && i->ifa_addr && i->ifa_addr->sa_family == AF_PACKET &&
 			strcmp(i->ifa_name, name) == 0)
-			dropped = stats->rx_dropped;
-	}
+			memcpy(&found, i->ifa_data, sizeof(found));
 	freeifaddrs(list);
-	return dropped;
+	return found;
+}
+
+uint64_t interface_receive_dropped(const char *name)
+{
+	return link_statistics(name).rx_dropped;
+}
+
+uint64_t interface_transmit_dropped(const char *name)
+{
+	return link_statistics(name).tx_dropped;
 }
 
 static bool kernel_forwards(const char *family, const char *name)

@@ -17,6 +17,8 @@ int interface_index(const char *name);
 uint64_t interface_speed(const char *name);
 // Frames that the interface dropped on receive since it exists.
 uint64_t interface_receive_dropped(const char *name);
+// The same on transmit.
+uint64_t interface_transmit_dropped(const char *name);
 [[nodiscard]] int interface_set_up(const char *name);
 
 // Whether the kernel holds address on the interface: then it answers for it too, and resets every

@@ -82,6 +82,7 @@ struct port {
 	counter_t missed;    // frames the device dropped before we saw them
 	counter_t malformed; // frames whose offload description makes no sense
 	counter_t refused;   // frames taken from us that the device then refused to send
+	counter_t starved;   // receive calls without a packet buffer; what that loses is in missed
 	char name[NAME_BYTES];
 	char device[256];
 	char interface[32]; // kernel interface name, "" = none

@@ -32,6 +32,8 @@ struct nx_aligned_line ring_queue {
 	uint16_t next;      // reader: ring to begin with
 	int wake_fd;        // -1 until asked for
 	shared_word_t wake; // enum wake_state
+	// Frames that this end's transmit queue of the same number lost. w: its owner
+	counter_t lost;
 };
 
 // One side of a pair; queues hold what its port receives.
@@ -206,7 +208,7 @@ static uint16_t marks_turn_all(struct buffer **frames, uint16_t n)
 	return n;
 }
 
-// Each frame to the queue of its flow. A full queue loses its own frames only.
+// Each frame to the queue of its flow. A full queue loses its own frames only; returns how many.
 static uint16_t frames_spread(
 	struct ring_end *peer, uint16_t writer, struct buffer **frames, uint16_t n, bool *touched)
 {
@@ -229,15 +231,17 @@ static uint16_t frames_spread(
 static uint16_t ring_transmit(struct port *port, uint16_t queue, struct buffer **frames, uint16_t n)
 {
 	struct ring_end *peer = peer_of(end_of(port));
+	counter_t *lost = &end_of(port)->queues[queue].lost;
 	bool touched[MAX_QUEUES] = {false};
 
 	// Like a cable that is not plugged in.
 	if (!shared_word_load(&port->up) || !shared_word_load(&peer->pair->joined)) {
 		rte_pktmbuf_free_bulk((struct rte_mbuf **)(void *)frames, n);
+		counter_add(lost, n);
 		return n;
 	}
 	if (peer->receive_queues > 1 && peer->pair->name[0]) {
-		frames_spread(peer, queue, frames, n, touched);
+		counter_add(lost, frames_spread(peer, queue, frames, n, touched));
 		for (uint16_t i = 0; i < peer->receive_queues; i++)
 			if (touched[i])
 				queue_wake(&peer->queues[i]);
@@ -336,10 +340,13 @@ static int ring_reopen(struct port *port)
 	return shared_word_load(&end_of(port)->pair->joined) ? 0 : -ENOTCONN;
 }
 
-// A ring loses nothing it has taken.
 static void ring_counters(struct port *port)
 {
-	(void)port;
+	uint64_t lost = 0;
+
+	for (uint16_t i = 0; i < MAX_QUEUES; i++)
+		lost += counter_read(&end_of(port)->queues[i].lost);
+	counter_set(&port->refused, lost);
 }
 
 static const struct port_ops ring_ops = {
@@ -474,6 +481,8 @@ int ring_open(const struct port_request *request, const char *argument, struct p
 	end->receive_queues = port->receive_queues;
 	end->transmit_queues = port->transmit_queues;
 	end->port = port;
+	for (uint16_t i = 0; i < MAX_QUEUES; i++)
+		counter_set(&end->queues[i].lost, 0);
 	result = pair_join(end);
 	if (result < 0) {
 		port->driver = end;

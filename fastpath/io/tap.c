@@ -26,13 +26,14 @@ enum {
 
 struct nx_aligned_line tap_queue {
 	int fd;
-	counter_t oversized, malformed, refused; // w: queue owner
+	counter_t oversized, malformed, refused, starved; // w: queue owner
 	struct slots slots;
 };
 
 struct tap {
 	uint16_t queue_count;
 	struct tap_queue *queues[MAX_QUEUES];
+	uint64_t dropped_seen; // of the interface's own count
 };
 
 static struct buffer *frame_read(struct tap_queue *q)
@@ -62,9 +63,14 @@ static uint16_t tap_receive(struct port *port, uint16_t queue, struct buffer **o
 	struct tap_queue *q = driver->queues[queue];
 	uint16_t count = 0;
 
-	while (count < n && slots_fill(&q->slots, 1) == 1) {
-		struct buffer *b = frame_read(q);
+	while (count < n) {
+		struct buffer *b;
 
+		if (nx_unlikely(slots_fill(&q->slots, 1) == 0)) {
+			counter_add(&q->starved, 1);
+			break;
+		}
+		b = frame_read(q);
 		if (!b)
 			break;
 		b->port = port->index;
@@ -126,16 +132,25 @@ static void tap_link(struct port *port, bool *up, uint64_t *speed_bps)
 static void tap_counters(struct port *port)
 {
 	struct tap *driver = port->driver;
-	uint64_t oversized = 0, malformed = 0, refused = 0;
+	uint64_t oversized = 0, malformed = 0, refused = 0, starved = 0;
+	uint64_t dropped = interface_transmit_dropped(port->interface);
 
 	for (uint16_t i = 0; i < driver->queue_count; i++) {
 		oversized += counter_read(&driver->queues[i]->oversized);
 		malformed += counter_read(&driver->queues[i]->malformed);
 		refused += counter_read(&driver->queues[i]->refused);
+		starved += counter_read(&driver->queues[i]->starved);
 	}
 	counter_set(&port->oversized, oversized);
 	counter_set(&port->malformed, malformed);
 	counter_set(&port->refused, refused);
+	counter_set(&port->starved, starved);
+	// What the kernel sends is what we receive. An interface that was made anew counts from
+	// zero.
+	if (dropped < driver->dropped_seen)
+		driver->dropped_seen = 0;
+	counter_set(&port->missed, counter_read(&port->missed) + dropped - driver->dropped_seen);
+	driver->dropped_seen = dropped;
 }
 
 // Tells the kernel what its stack may leave to us; USO where it knows that.
@@ -306,6 +321,7 @@ int tap_open(const struct port_request *request, const char *argument, struct po
 			close(fds[--count]);
 		return tap_error(request, result < 0 ? result : -ENOMEM, error, error_size);
 	}
+	((struct tap *)port->driver)->dropped_seen = interface_transmit_dropped(port->interface);
 	port->ops = &tap_ops;
 	port->receive_queues = count;
 	port->transmit_queues = count;

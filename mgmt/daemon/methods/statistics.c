@@ -63,6 +63,9 @@ static void ports_put(struct counters *c, struct node *node)
 		counter_put(c, sum.transmit_dropped, "port.%s.transmit_dropped", port->name);
 		counter_put(c, counter_read(&port->oversized), "port.%s.oversized", port->name);
 		counter_put(c, counter_read(&port->missed), "port.%s.missed", port->name);
+		counter_put(c, counter_read(&port->starved), "port.%s.starved", port->name);
+		counter_put(c, counter_read(&port->malformed), "port.%s.malformed", port->name);
+		counter_put(c, counter_read(&port->refused), "port.%s.refused", port->name);
 	}
 }
 

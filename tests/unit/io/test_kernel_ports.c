@@ -9,6 +9,7 @@
 #include "eal.h"
 #include "frames.h"
 #include "io/link.h"
+#include "io/pools.h"
 #include "testing.h"
 
 enum {
@@ -226,6 +227,40 @@ static void a_refused_frame_is_counted_and_not_offered_again(void **state)
 	assert_true(pools_are_full());
 }
 
+// A tap interface that nobody reads fills its queue, and the kernel drops the rest.
+static void frames_without_buffers_are_counted(void **state)
+{
+	static const char *const devices[] = {"af_packet:nxa", "tap:nxtap"};
+	static struct buffer *held[65536];
+
+	for (size_t i = 0; i < nx_array_size(devices); i++) {
+		struct port_request request = request_for(devices[i], 1);
+		struct buffer *got[1];
+		struct port *port;
+		uint32_t count = 0;
+
+		veth_make();
+		port = port_make(devices[i], 1);
+		if (i == 1)
+			run("ip link set nxtap txqueuelen 2 && ip addr add 10.2.0.2/24 dev nxtap && "
+			    "ip neigh add 10.2.0.1 lladdr 02:00:00:00:00:01 dev nxtap && "
+			    "ping -q -c 9 -i 0.002 -W 0.1 10.2.0.1 > /dev/null; true");
+		while (count < nx_array_size(held) &&
+			(held[count] = pool_buffer_get(request.small)))
+			count++;
+		assert_int_equal(port_receive(port, 0, got, 1), 0);
+		while (count > 0)
+			mbuf_chain_put(held[--count]);
+		port->ops->counters(port);
+		assert_int_equal(counter_read(&port->starved), 1);
+		if (i == 1)
+			assert_true(counter_read(&port->missed) > 0);
+		port_close(port);
+		run("ip link del nxa");
+	}
+	assert_true(pools_are_full());
+}
+
 static void queues_share_the_flows(void **state)
 {
 	struct port *a, *b;
@@ -438,6 +473,7 @@ int main(void)
 		cmocka_unit_test(the_largest_frame_passes),
 		cmocka_unit_test(a_port_without_large_buffers_counts_what_it_cannot_take),
 		cmocka_unit_test(a_refused_frame_is_counted_and_not_offered_again),
+		cmocka_unit_test(frames_without_buffers_are_counted),
 		cmocka_unit_test(queues_share_the_flows),
 		cmocka_unit_test(tap_talks_to_the_kernel),
 		cmocka_unit_test(tap_on_something_else_is_refused),

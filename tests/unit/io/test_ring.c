@@ -143,6 +143,32 @@ static void marks_become_what_a_receiver_is_told(void **state)
 	assert_true(pools_are_full());
 }
 
+static uint64_t refused_by(struct port *port)
+{
+	port->ops->counters(port);
+	return counter_read(&port->refused);
+}
+
+static void frames_that_a_ring_loses_are_counted(void **state)
+{
+	struct port *a = port_make("ring:t", 2), *b;
+	struct buffer *frame = flow_frame(1, 1);
+
+	// Nobody there yet; then one flow alone overruns its queue.
+	assert_int_equal(port_transmit(a, 1, &frame, 1), 1);
+	assert_int_equal(refused_by(a), 1);
+	b = port_make("ring:t", 2);
+	for (uint32_t i = 0; i < 2100; i++) {
+		frame = flow_frame(1, 1);
+		assert_int_equal(port_transmit(a, 0, &frame, 1), 1);
+	}
+	assert_int_equal(refused_by(a), 1 + 2100 - 2047);
+	assert_int_equal(refused_by(b), 0);
+	port_close(a);
+	port_close(b);
+	assert_true(pools_are_full());
+}
+
 static void a_full_ring_leaves_frames_to_the_caller(void **state)
 {
 	struct port *a = port_make("ring", 1);
@@ -228,6 +254,7 @@ int main(void)
 		cmocka_unit_test(a_third_side_and_another_shape_are_refused),
 		cmocka_unit_test(flows_keep_to_one_queue_and_use_all),
 		cmocka_unit_test(marks_become_what_a_receiver_is_told),
+		cmocka_unit_test(frames_that_a_ring_loses_are_counted),
 		cmocka_unit_test(a_full_ring_leaves_frames_to_the_caller),
 		cmocka_unit_test(an_armed_queue_is_woken_once),
 		cmocka_unit_test(device_texts_are_judged),
