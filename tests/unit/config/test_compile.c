@@ -276,6 +276,45 @@ static void slots_close_and_are_reused_only_when_unused(void **state)
 	slot_map_destroy(slots);
 }
 
+// Steering finds where sessions may remain behind all that takes new ones, until the sweep.
+static void places_without_new_sessions_come_last(void **state)
+{
+	struct slot_map *slots;
+	struct ip_address lan = ip("10.1.0.2");
+	char *moved = test_variant("10.1.0.2:9000", "*:9001");
+	char *gone = test_variant("name = \"in\"", "name = \"other\"");
+	struct snapshot *s;
+
+	assert_int_equal(slot_map_create(&slots), 0);
+	snapshot_destroy(compiled(test_base, slots));
+	s = compiled(moved, slots);
+	assert_null(snapshot_listener_find(s, IPPROTO_TCP, &lan, 9000));
+	assert_string_equal(snapshot_listener_find_any(s, IPPROTO_TCP, &lan, 9000)->name, "in");
+	assert_string_equal(snapshot_listener_find(s, IPPROTO_TCP, &lan, 9001)->name, "in");
+	assert_int_equal(slot_map_pending_count(slots), 1);
+	assert_int_equal(slot_map_sweep(slots, NULL, none_unused), 0);
+	snapshot_destroy(s);
+	s = compiled(moved, slots);
+	assert_non_null(snapshot_listener_find_any(s, IPPROTO_TCP, &lan, 9000));
+	assert_int_equal(slot_map_sweep(slots, NULL, all_unused), 1);
+	assert_int_equal(slot_map_pending_count(slots), 0);
+	snapshot_destroy(s);
+	s = compiled(moved, slots);
+	assert_null(snapshot_listener_find_any(s, IPPROTO_TCP, &lan, 9000));
+	snapshot_destroy(s);
+	// A wildcard that closes gives way to an exact address, which in turn gives way to what is
+	// live.
+	s = compiled(gone, slots);
+	assert_null(snapshot_listener_find(s, IPPROTO_TCP, &lan, 9001));
+	assert_string_equal(snapshot_listener_find_any(s, IPPROTO_TCP, &lan, 9001)->name, "in");
+	assert_string_equal(snapshot_listener_find_any(s, IPPROTO_TCP, &lan, 9000)->name, "other");
+	assert_null(snapshot_listener_find_any(s, IPPROTO_UDP, &lan, 9000));
+	snapshot_destroy(s);
+	slot_map_destroy(slots);
+	test_free(moved);
+	test_free(gone);
+}
+
 static void names_become_targets_as_they_resolve(void **state)
 {
 	char *text = test_variant("10.2.0.1:80", "app.example:80");
@@ -380,6 +419,7 @@ int main(void)
 		cmocka_unit_test(maglev_follows_weights_and_moves_little),
 		cmocka_unit_test(unchanged_objects_are_shared),
 		cmocka_unit_test(slots_close_and_are_reused_only_when_unused),
+		cmocka_unit_test(places_without_new_sessions_come_last),
 		cmocka_unit_test(names_become_targets_as_they_resolve),
 		cmocka_unit_test(a_port_that_is_not_open_has_no_routes),
 		cmocka_unit_test(a_failed_allocation_leaves_nothing_behind),
