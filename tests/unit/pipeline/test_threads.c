@@ -220,6 +220,37 @@ static void snapshots_change_under_running_workers(void **state)
 	bed_destroy(&rig);
 }
 
+// Maps of ports come and go faster than a sleeper looks; each new port is read all the same.
+static void ports_are_added_while_workers_sleep(void **state)
+{
+	struct port_request request = {.device = "ring", .mtu = 1500, .queues = 1};
+	struct bed bed = threads("0,0", IDLE_ADAPTIVE);
+	uint64_t end = wall_us() + PATIENCE_MS * 1000;
+	struct rig rig;
+	uint16_t index;
+
+	create(&rig, &bed);
+	for (uint16_t i = 2; i < MAX_PORTS; i++) {
+		snprintf(request.name, sizeof(request.name), "p%u", i);
+		while (!node_is_settled(rig.node) && wall_us() < end)
+			usleep(10);
+		assert_int_equal(
+			node_port_add(rig.node, &request, &index, rig.error, sizeof(rig.error)), 0);
+		if (i % 8 == 0)
+			usleep(2000);
+	}
+	// Nothing is configured on them: what they read is dropped by name.
+	for (uint16_t i = 2; i < MAX_PORTS; i++) {
+		struct frame f = bed_datagram("10.1.0.1", 4000, "10.1.0.2", LISTENER_UDP);
+
+		assert_true(rig_send(&rig, i, &f));
+	}
+	while (rig_drops(&rig, DROP_VLAN_UNKNOWN) < MAX_PORTS - 2 && wall_us() < end)
+		usleep(100);
+	assert_int_equal(rig_drops(&rig, DROP_VLAN_UNKNOWN), MAX_PORTS - 2);
+	bed_destroy(&rig);
+}
+
 static void a_node_stops_while_traffic_flows(void **state)
 {
 	static const char *const cpus[] = {"0", "0,0", "0,0,0,0"};
@@ -259,6 +290,7 @@ int main(void)
 		cmocka_unit_test(an_idle_node_sleeps_and_wakes),
 		cmocka_unit_test(a_port_that_takes_nothing_costs_no_cpu),
 		cmocka_unit_test(snapshots_change_under_running_workers),
+		cmocka_unit_test(ports_are_added_while_workers_sleep),
 		cmocka_unit_test(a_node_stops_while_traffic_flows),
 		cmocka_unit_test(a_request_at_the_last_moment_comes_back),
 	};
