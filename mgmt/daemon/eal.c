@@ -18,7 +18,23 @@ enum {
 
 static bool started;
 
-// Free hugepages of all sizes in MiB.
+static uint64_t huge_pages_read(const char *size, const char *what)
+{
+	unsigned long long count = 0;
+	char path[320];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/%s/%s_hugepages", size, what);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%llu", &count) != 1)
+		count = 0;
+	fclose(file);
+	return count;
+}
+
+// Hugepages of all sizes that can be had, in MiB: free ones that no mapping waits to touch.
 static uint64_t huge_free_mb(void)
 {
 	DIR *folder = opendir("/sys/kernel/mm/hugepages");
@@ -26,19 +42,16 @@ static uint64_t huge_free_mb(void)
 	uint64_t sum = 0;
 
 	while (folder != NULL && (entry = readdir(folder)) != NULL) {
-		char path[320];
-		unsigned long long size_kb, count = 0;
-		FILE *file;
+		unsigned long long size_kb;
 
 		if (sscanf(entry->d_name, "hugepages-%llukB", &size_kb) != 1)
 			continue;
-		snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/%s/free_hugepages",
-			entry->d_name);
-		file = fopen(path, "re");
-		if (file != NULL && fscanf(file, "%llu", &count) == 1)
-			sum += count * size_kb / 1024;
-		if (file != NULL)
-			fclose(file);
+
+		uint64_t all = huge_pages_read(entry->d_name, "free");
+		uint64_t promised = huge_pages_read(entry->d_name, "resv");
+
+		if (all > promised)
+			sum += (all - promised) * size_kb / 1024;
 	}
 	if (folder != NULL)
 		closedir(folder);
