@@ -141,6 +141,9 @@ struct snapshot {
 	// entries.
 	uint16_t *address_hash;
 	uint32_t address_hash_mask;
+	// The same of targets' addresses and ports: slot + 1; NULL: no targets.
+	uint16_t *target_hash;
+	uint32_t target_hash_mask;
 };
 
 // Where the search for an address begins in address_hash; collisions go to the next entry (linear
@@ -175,6 +178,11 @@ const struct snapshot_listener *snapshot_listener_find(const struct snapshot *s,
 // steering: a session's packets go the same way until it ends.
 const struct snapshot_listener *snapshot_listener_find_any(const struct snapshot *s,
 	uint8_t protocol, const struct ip_address *address, uint16_t port);
+
+// Makes target_hash of targets, closing ones included. -ENOMEM. Control thread, while building.
+[[nodiscard]] int snapshot_targets_index(struct snapshot *s);
+// Whether an address and port are a target's. Worker or control; O(1).
+bool snapshot_is_target(const struct snapshot *s, const struct ip_address *address, be16 port);
 
 // The best route for an address, or NULL. Worker or control, at session set-up only.
 const struct snapshot_route *snapshot_route_find(

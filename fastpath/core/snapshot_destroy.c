@@ -65,5 +65,6 @@ void snapshot_destroy(struct snapshot *snapshot)
 	free(snapshot->addresses);
 	free(snapshot->routes);
 	free(snapshot->address_hash);
+	free(snapshot->target_hash);
 	free(snapshot);
 }

@@ -32,6 +32,12 @@ static uint8_t key_owner(const struct snapshot *snapshot, const struct flow_key 
 	listener = snapshot_listener_find_any(snapshot, key->protocol, &key->destination, port);
 	if (!listener)
 		return port >= PORT_FIRST ? port_worker(port, worker_count) : self;
+	// A port that was lent as a source before a listener got it: what comes from a target still
+	// belongs to the session that has the port. A target that calls the listener from its own
+	// service's port is steered so too, always alike.
+	if (port >= PORT_FIRST && !keeps_client(snapshot, listener) &&
+		snapshot_is_target(snapshot, &key->source, key->source_port))
+		return port_worker(port, worker_count);
 	// Where the port spreads clients itself, each stays where it came; but a reply to a
 	// client's own address can be told by its hash alone.
 	if (!hash_steered && !keeps_client(snapshot, listener))

@@ -288,7 +288,7 @@ static int objects_publish(struct compiling *c)
 		s->upstreams[i] = slot_object_share(SLOT_UPSTREAM, upstreams->entries[i].object);
 	for (uint32_t i = 0; i < targets->limit; i++)
 		s->targets[i] = slot_object_share(SLOT_TARGET, targets->entries[i].object);
-	return 0;
+	return snapshot_targets_index(s);
 }
 
 int compile_services(struct compiling *c)

@@ -610,6 +610,32 @@ static void reply_is_owned_by_the_worker_in_its_port(void **state)
 	}
 }
 
+static void listener_on_a_lent_port_leaves_its_session_alone(void **state)
+{
+	struct world *w = world_create(&(struct world_options){.worker = 2, .worker_count = 3});
+
+	assert_non_null(w);
+	w->snapshot.target_limit = WORLD_TARGETS;
+	assert_int_equal(snapshot_targets_index(&w->snapshot), 0);
+	for (uint16_t i = 0; i < 50; i++) {
+		struct world_packet p = from_client(0, IPPROTO_UDP, (uint16_t)(5000 + i));
+		struct world_outcome out = send_ok(w, &p);
+		struct packet reply = {.kind = PACKET_UDP, .key = world_reverse(&out.key)};
+		struct packet other = reply;
+		uint16_t port = be16_to_host(reply.key.destination_port);
+
+		// The UDP listener has port 53 of any own address: now it has this one as well.
+		w->snapshot.listen_head[1][port] = w->snapshot.listen_head[1][WORLD_UDP_PORT];
+		assert_int_equal(flow_owner(&w->snapshot, &reply, 1, 3, 0, true), 2);
+		assert_int_equal(flow_owner(&w->snapshot, &reply, 1, 3, 1, false), 2);
+		// Anybody else at that port is a client.
+		other.key.source_port = be16_from_host(4000);
+		assert_int_equal(flow_owner(&w->snapshot, &other, 1, 3, 1, false), 1);
+	}
+	free(w->snapshot.target_hash);
+	assert_int_equal(world_destroy(w), 0);
+}
+
 static void kept_client_addresses_are_owned_alike_both_ways(void **state)
 {
 	struct world *w = new_world();
@@ -660,6 +686,7 @@ int main(void)
 		T(list_goes_on_from_its_cursor),
 		T(packets_of_one_burst_see_each_other),
 		T(reply_is_owned_by_the_worker_in_its_port),
+		T(listener_on_a_lent_port_leaves_its_session_alone),
 		T(kept_client_addresses_are_owned_alike_both_ways),
 	};
 

@@ -178,6 +178,32 @@ static void every_value_has_a_name(void **state)
 	assert_string_equal(stage_name(STAGE_LOOKUP), "lookup");
 }
 
+static void targets_are_told_by_address_and_port(void **state)
+{
+	enum {
+		COUNT = 1000
+	};
+	static struct snapshot_target objects[COUNT];
+	static const struct snapshot_target *targets[COUNT];
+	struct snapshot s = {.targets = targets, .target_limit = COUNT};
+	struct ip_address nobody = at("10.2.0.1");
+
+	assert_false(snapshot_is_target(&s, &nobody, be16_from_host(80)));
+	for (uint32_t i = 0; i < COUNT; i += 2) { // every other slot is free
+		objects[i].address = ip_address_from_v4(be32_from_host(0x0a020000 + i / 8));
+		objects[i].port = be16_from_host((uint16_t)(80 + i % 4));
+		targets[i] = &objects[i];
+	}
+	assert_int_equal(snapshot_targets_index(&s), 0);
+	for (uint32_t i = 0; i < COUNT; i += 2) {
+		assert_true(snapshot_is_target(&s, &objects[i].address, objects[i].port));
+		assert_false(snapshot_is_target(&s, &objects[i].address, be16_from_host(81)));
+	}
+	nobody = at("10.9.0.1");
+	assert_false(snapshot_is_target(&s, &nobody, be16_from_host(80)));
+	free(s.target_hash);
+}
+
 static void values_out_of_range_do_not_reach_beyond_the_tables(void **state)
 {
 	assert_string_equal(drop_reason_name(DROP_COUNT), "unknown");
@@ -198,6 +224,7 @@ int main(void)
 		cmocka_unit_test(ipv6_default_route_carries_no_ipv4),
 		cmocka_unit_test(source_is_of_the_family_and_network),
 		cmocka_unit_test(every_value_has_a_name),
+		cmocka_unit_test(targets_are_told_by_address_and_port),
 		cmocka_unit_test(values_out_of_range_do_not_reach_beyond_the_tables),
 	};
 
