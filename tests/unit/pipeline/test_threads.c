@@ -104,8 +104,8 @@ static void packets_pass(const char *cpus, enum idle_mode idle, uint16_t transmi
 	create(&rig, &bed);
 	// One packet resolves the target; eight may wait for a neighbour.
 	exchange(&rig, 4000, 1);
-	exchange(&rig, 4001, 200);
-	assert_int_equal(node_sessions(rig.node), 201);
+	exchange(&rig, 4001, 100); // below what one client may have unanswered on a worker
+	assert_int_equal(node_sessions(rig.node), 101);
 	assert_int_equal(bed_wrong_worker(&rig), 0);
 	bed_destroy(&rig);
 }
