@@ -20,9 +20,9 @@ lines = s.makefile("rb")
 for request in sys.stdin:
     try:
         s.sendall(request.encode())
+        print(lines.readline().decode(), end="")
     except OSError:
-        pass
-    print(lines.readline().decode(), end="")
+        pass  # closed after a denial
 """
 
 
