@@ -11,8 +11,8 @@
 enum {
 	BEAT_US = 1000,      // one old session sends each way
 	CONNECT_US = 100000, // a new client comes
-	SENT_A_TURN = 64,
-	SESSIONS = 262144, // capacity
+	SENT_A_TURN = 32,    // below a burst, so that the port never overflows
+	SESSIONS = 262144,   // capacity
 	DEFAULT_RATE = 200000,
 	RATE_PERCENT = 95, // of what was asked for must have been sent
 	GROWTH_MB = 16,    // resident memory beyond the sessions' own

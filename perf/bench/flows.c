@@ -237,6 +237,7 @@ void bench_open_flows(struct bench *b)
 		if (b->options.protocol == BENCH_UDP) {
 			bench_pass(b, flows, batch, 0, 0);
 			bench_pass(b, flows, batch, 1, 0);
+			bench_pass(b, flows, batch, 0, 0); // the client heard the target
 		} else {
 			bench_pass(b, flows, batch, 0, TCP_FLAG_SYN);
 			bench_pass(b, flows, batch, 1, TCP_FLAG_SYN | TCP_FLAG_ACK);

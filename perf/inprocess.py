@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Everything that is measured inside one process: the matrix, connections, memory and floods."""
+
+import json
+
+from common import bench, save, spread
+
+MEMORY_SESSIONS = 1_000_000
+
+
+def connections(arguments, family):
+    """Set-up to close, in runs of their own."""
+    runs = [bench(arguments.build, "connections", "--packets", 200_000, "--family", family)
+            for _ in range(arguments.repeats)]
+    return {key: spread([run[key] for run in runs])
+            for key in ("cycles_per_connection", "connections_per_second_per_core")}
+
+
+def memory(arguments):
+    results = []
+    for protocol in ("udp", "tcp"):
+        for family in (4, 6):
+            results.append(bench(arguments.build, "memory", "--protocol", protocol, "--family", family,
+                                 "--flows", MEMORY_SESSIONS))
+            results[-1].pop("machine")
+            print(f"perf: {protocol} over IPv{family}: {results[-1]['bytes_per_session']:.0f} bytes a session",
+                  flush=True)
+    return results
+
+
+def floods(arguments):
+    results = []
+    for protocol in ("tcp", "udp"):
+        for where in ([], ["--on-link"]):
+            result = bench(arguments.build, "flood", "--protocol", protocol, "--seconds", arguments.flood_seconds,
+                           *where, may_fail=True)
+            result.pop("machine")
+            results.append(result)
+            print(f"perf: flood {protocol} {result['sources']}: slowest connect {result['slowest_connect_ms']:.1f} ms, "
+                  f"{'passed' if result['passed'] else 'FAILED'}", flush=True)
+    return results
+
+
+def matrix(arguments):
+    result = bench(arguments.build, "matrix", "--rounds", arguments.repeats, "--packets", 200_000)
+    result.pop("machine")
+    return result
+
+
+PARTS = {
+    "matrix": matrix,
+    "connections": lambda arguments: {family: connections(arguments, family) for family in ("4", "6")},
+    "memory": memory,
+    "floods": floods,
+}
+
+
+def measure(arguments):
+    path = arguments.results / "inprocess.json"
+    results = json.loads(path.read_text()) if arguments.part and path.exists() else {}
+    results["machine"] = bench(arguments.build, "machine")["machine"]
+    for name, part in PARTS.items():
+        if arguments.part in (None, name):
+            results[name] = part(arguments)
+            print(f"perf: {name} done", flush=True)
+    save(arguments, "inprocess", results)
+    return 0

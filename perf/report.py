@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""docs/performance.md from perf/results/*.json and perf/instructions.json. Nothing is left out for being bad."""
+
+import difflib
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "performance.md"
+HEAD = """<!-- SPDX-License-Identifier: BSD-3-Clause -->
+<!-- Made by `scripts/perf report`; edit perf/report.py, not this page. -->
+# Performance
+
+How these figures are made, and how to make them again: `scripts/perf inprocess`, `scripts/perf compare` and `perf/instructions --record` measure, `scripts/perf report` writes this page. Figures are medians with (least to most); cycles are those of the time stamp counter, whose rate need not be the core's. Where a target is missed, the row says so.
+"""
+
+
+def load(folder, name):
+    path = folder / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def number(value):
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+def cell(s):
+    return f"{number(s['median'])} ({number(s['least'])} to {number(s['most'])})"
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(str(c) for c in row) + " |" for row in rows]) + "\n"
+
+
+def verdict(is_met):
+    return "met" if is_met else "**missed**"
+
+
+def machine(result):
+    m = result["machine"]
+    return (f"Measured on {result['date']}: {m['cpu']}, {m['cpus']} CPUs, isolated: {m['isolated'] or 'none'}, "
+            f"governor: {m['governor'] or 'none'}, Linux {m['kernel']}, {m['dpdk']}, compiler {m['compiler']}. "
+            f"nexpath {m['nexpath']}.\n")
+
+
+def find(matrix, protocol, size, flows, burst):
+    return next(c["cycles_per_packet"] for c in matrix["cells"]
+                if (c["protocol"], c["frame_bytes"], c["flows"], c["burst"]) == (protocol, size, flows, burst))
+
+
+def budget(what, measured, limit, unit=""):
+    return (what, cell(measured) + unit, f"at most {number(limit)}{unit}", verdict(measured["median"] <= limit))
+
+
+def ratio(what, measured, yardstick, limit):
+    value = measured["median"] / yardstick["median"]
+    return (what + ", to macswap", f"{value:.1f}", f"at most {limit:g}", verdict(value <= limit))
+
+
+def budgets(result):
+    matrix = result["matrix"]
+    macswap = matrix["macswap_cycles_per_packet"]
+    rows = []
+    for what, key, cycles, times in (
+            ("UDP direct, 64 bytes, 1,000 flows", ("udp", 64, 1000, 64), 250, 3),
+            ("UDP direct, 64 bytes, 1,000,000 flows", ("udp", 64, 1000000, 64), 400, 5),
+            ("TCP direct, established, 1,000 flows", ("tcp", 64, 1000, 64), 300, 3.6)):
+        rows += [budget(what, find(matrix, *key), cycles, " cycles"), ratio(what, find(matrix, *key), macswap, times)]
+    for family in ("4", "6"):
+        c = result["connections"][family]
+        rows.append(budget(f"TCP direct, set-up to close, IPv{family}", c["cycles_per_connection"], 8000, " cycles"))
+        rate = c["connections_per_second_per_core"]
+        rows.append((f"new sessions a second a core, IPv{family}", cell(rate), "at least 250,000",
+                     verdict(rate["median"] >= 250_000)))
+    for m in result["memory"]:
+        rows.append((f"bytes a session, {m['protocol'].upper()} over IPv{m['family']}, {m['sessions']:,} held",
+                     f"{m['bytes_per_session']:.0f}", "at most 256", verdict(m["bytes_per_session"] <= 256)))
+    return (f"testpmd macswap over null ports, in the same rounds: {cell(macswap)} cycles a packet. Receive, transmit "
+            "and the checking of checksums in software are part of every figure of ours.\n\n"
+            + table(("path", "measured", "budget", ""), rows))
+
+
+def matrix_table(result):
+    rows = [(c["protocol"].upper(), c["frame_bytes"], f"{c['flows']:,}", c["burst"], cell(c["cycles_per_packet"]))
+            for c in result["matrix"]["cells"]]
+    return table(("", "frame bytes", "flows", "burst", "cycles a packet"), rows)
+
+
+def flood_table(result):
+    rows = []
+    for f in result["floods"]:
+        drops = ", ".join(f"{name} {count:,}" for name, count in sorted(f["drops"].items()))
+        rows.append((f"{f['packets']}, {f['sources']}", f"{f['spoofed_per_second']:,}", f["old_sessions_lost"],
+                     f"{f['connects_done']} of {f['connects']}", f"{f['slowest_connect_ms']:.1f}",
+                     f"{f['resident_growth_bytes'] / 2**20:.0f} of {f['resident_growth_allowed_bytes'] / 2**20:.0f}",
+                     drops, verdict(f["passed"])))
+    return (f"Real time, {result['floods'][0]['seconds']} s each; 128 sessions opened before must lose nothing, a new "
+            "client every 100 ms must be served within 1 s, resident memory may grow by the sessions' own and 16 MiB. "
+            "Sources lie beyond a gateway, or on the clients' own link, where they strain the neighbour table.\n\n"
+            + table(("flood", "a second", "old packets lost", "connects", "slowest, ms", "growth, MiB", "drops", ""),
+                    rows))
+
+
+SYSTEMS = (("direct-adaptive", "nexpathd, adaptive"), ("direct-poll", "nexpathd, poll"),
+           ("haproxy", "HAProxy {haproxy}, tcp, 1 thread"), ("nginx", "nginx {nginx} stream, 1 worker"))
+COLUMNS = (("gbit_per_second", "bulk, Gbit/s"), ("requests_per_second", "requests a second"),
+           ("connections_per_second", "new connections a second"), ("p50_us", "p50, us"), ("p99_us", "p99, us"),
+           ("cpu_seconds_per_gb", "CPU s a GB"))
+
+
+def comparison(result):
+    systems = result["systems"]
+    rows = [(name.format(**result["versions"]), *(cell(systems[key][column]) for column, _ in COLUMNS))
+            for key, name in SYSTEMS]
+    ours, theirs = systems["direct-adaptive"], systems["haproxy"]
+
+    def times(column):
+        return ours[column]["median"] / theirs[column]["median"]
+    judged = [(what, f"{times(column):.2f}", wanted, verdict(is_met(times(column))))
+              for what, column, wanted, is_met in (
+                  ("requests a second", "requests_per_second", "at least 1.3", lambda x: x >= 1.3),
+                  ("new connections a second", "connections_per_second", "at least 1.3", lambda x: x >= 1.3),
+                  ("bulk rate", "gbit_per_second", "at least 1", lambda x: x >= 1),
+                  ("p99 at half the slower side's rate", "p99_us", "at most 1", lambda x: x <= 1))]
+    return (machine(result) + f"""
+Client, gateway and server are namespaces joined by veth pairs with all offloads on, fresh for each of {result['rounds']} interleaved rounds of {result['seconds']} s; `ip_local_port_range = 1024 65535` and `tcp_tw_reuse = 1` everywhere; any connect error ends the comparison. The origin is nginx with a 23-byte answer, the client `nexpath-bench client` with {result['connections']} connections, bulk is one iperf3 {result['versions']['iperf3']} stream from the server. Latency is that of an open loop at {result['rate']:,} requests a second, half of the slower of nexpathd (adaptive) and HAProxy. CPU is user and system time of every process in the lab, with the interrupts served in its name; time in ksoftirqd is not seen. All of it shares {result['machine']['cpus']} CPUs, so that a rate says what the whole chain costs, not what the gateway alone could do.
+
+""" + table(("", *(title for _, title in COLUMNS)), rows) + "\n"
+            + table(("nexpathd (adaptive) to HAProxy", "ratio", "target", ""), judged))
+
+
+def instructions(record):
+    rows = [(tools, name, f"{value:,.1f}") for tools, counts in sorted(record.items())
+            for name, value in sorted(counts.items())]
+    return ("Exact, and gated in CI within 2 %: the worker's turn under callgrind, 64-byte frames, 64 flows, virtual "
+            "time, fixed seeds. Of a connection all seven packets count.\n\n" + table(("compiler, DPDK", "", "instructions"), rows))
+
+
+def page(folder):
+    inprocess, compare = load(folder, "inprocess"), load(folder, "compare")
+    record = load(ROOT / "perf", "instructions")
+    parts = [HEAD]
+    if inprocess:
+        parts += ["## Budgets, in process over ring ports\n", machine(inprocess), budgets(inprocess),
+                  "## Sizes, flows and bursts\n", "Established sessions, both directions, flows in random order, every "
+                  "output packet checked.\n", matrix_table(inprocess),
+                  "## Under a flood of spoofed packets\n", flood_table(inprocess)]
+    if record:
+        parts += ["## Instructions\n", instructions(record)]
+    if compare:
+        parts += ["## Beside HAProxy and nginx\n", comparison(compare)]
+    return "\n".join(parts)
+
+
+def report(arguments):
+    text = page(arguments.results)
+    if not arguments.check:
+        PAGE.write_text(text)
+        print(f"perf: {PAGE}")
+        return 0
+    committed = PAGE.read_text() if PAGE.exists() else ""
+    if committed == text:
+        print("perf: docs/performance.md is what its results make")
+        return 0
+    sys.stdout.writelines(difflib.unified_diff(committed.splitlines(True), text.splitlines(True), "committed", "made"))
+    print("perf: docs/performance.md is not what its results make; run scripts/perf report")
+    return 1
