@@ -30,6 +30,7 @@ int flow_engine_create(const struct flow_engine_config *config, struct flow_engi
 		goto no_sources;
 	if (balance_init(&engine->balance))
 		goto no_balance;
+	rate_init(&engine->icmp, ICMP_PER_SECOND, ICMP_PER_SECOND / 10);
 	wheel_init(&engine->wheel, engine->timers_memory.base, sizeof(struct wheel_entry),
 		TIMER_SHIFT, 0);
 	*out = engine;

@@ -4,6 +4,7 @@
 // The engine from inside: what its files share. Private to flow/.
 
 #include "core/pool.h"
+#include "core/rate.h"
 #include "core/wheel.h"
 #include "flow/balance.h"
 #include "flow/engine.h"
@@ -14,9 +15,10 @@
 #include "flow/table.h"
 
 enum {
-	EVENT_SLOTS = 64,      // kinds and subjects whose rate is kept at once
-	EVENT_WAYS = 8,        // places where one may be
-	PORT_POOLS_MAX = 4096, // (source, target) pairs of one worker
+	EVENT_SLOTS = 64,        // kinds and subjects whose rate is kept at once
+	EVENT_WAYS = 8,          // places where one may be
+	ICMP_PER_SECOND = 10000, // errors translated; anyone may claim to be a router
+	PORT_POOLS_MAX = 4096,   // (source, target) pairs of one worker
 	TIMER_SHIFT = 13,
 };
 
@@ -57,6 +59,7 @@ struct flow_engine {
 	uint32_t unanswered_limit;
 	uint32_t ended;     // sessions that ever ended, to tell a lookup that has gone stale
 	uint32_t looked_up; // `ended` as it was at the last bulk lookup
+	struct rate icmp;
 	bool draining;
 	uint8_t log_level; // enum session_log_level
 	usec_t events_flushed;

@@ -54,6 +54,8 @@ static enum flow_verdict translate(struct flow_engine *engine, const struct snap
 		return drop(p, DROP_PORT_DOWN);
 	if (p->hop_limit <= 1)
 		return drop(p, DROP_IP_HOP_LIMIT);
+	if (!rate_take(&engine->icmp, now))
+		return drop(p, DROP_ICMP_RATE);
 	if (from == 1 && !(s->flags & SESSION_IS_ANSWERED) && is_unreachable(p, quote))
 		session_connect_failed(engine, s, now);
 	// To the sender the error comes from the address that it talks to: the router behind is not

@@ -6,7 +6,7 @@
 
 #include "l3/announce.h"
 #include "l3/l3.h"
-#include "l3/rate.h"
+#include "core/rate.h"
 #include "l3/reassembly.h"
 
 struct l3 {

@@ -423,6 +423,23 @@ static void icmp_error_must_quote_what_is_outstanding(void **state)
 	assert_int_equal(world_destroy(w), 0);
 }
 
+static void icmp_errors_are_bounded(void **state)
+{
+	struct world *w = new_world();
+	struct world_packet p = from_client(0, IPPROTO_UDP, 5000);
+	struct world_packet quoted = {.key = send_ok(w, &p).key, .netif = 1};
+	struct world_outcome out;
+
+	for (uint32_t i = 0; i <= ICMP_PER_SECOND / 10; i++)
+		out = world_icmp(w, &quoted, "10.2.0.77", ICMP4_UNREACHABLE, ICMP4_CODE_PORT, 0);
+	assert_int_equal(out.verdict, FLOW_DROP);
+	assert_int_equal(out.reason, DROP_ICMP_RATE);
+	world_wait(w, USEC_PER_SECOND);
+	out = world_icmp(w, &quoted, "10.2.0.77", ICMP4_UNREACHABLE, ICMP4_CODE_PORT, 0);
+	assert_int_equal(out.verdict, FLOW_FORWARD);
+	assert_int_equal(world_destroy(w), 0);
+}
+
 static void icmp_error_about_a_syn_must_quote_it(void **state)
 {
 	struct world *w = new_world();
@@ -679,6 +696,7 @@ int main(void)
 		T(mss_is_clamped_both_ways),
 		T(icmp_error_reaches_the_sender),
 		T(icmp_error_must_quote_what_is_outstanding),
+		T(icmp_errors_are_bounded),
 		T(icmp_error_about_a_syn_must_quote_it),
 		T(client_source_is_kept_and_conflicts_are_named),
 		T(refusals_are_named),
