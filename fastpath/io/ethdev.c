@@ -93,6 +93,7 @@ static bool ethdev_arm(struct port *port, uint16_t queue)
 
 static void ethdev_link(struct port *port, bool *up, uint64_t *speed_bps)
 {
+	struct ethdev *e = ethdev_of(port);
 	struct rte_eth_link link = {0};
 	bool gone = shared_word_load(&port->gone);
 
@@ -102,6 +103,10 @@ static void ethdev_link(struct port *port, bool *up, uint64_t *speed_bps)
 	*speed_bps = !gone && link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN
 			     ? (uint64_t)link.link_speed * MBIT
 			     : 0;
+	// One that connects does so when it is started, never again: it is opened anew.
+	if (e->connects && e->connected && !*up)
+		shared_word_store(&port->gone, true);
+	e->connected = *up;
 	// A virtual device on a kernel interface is up whatever that one is.
 	if (*up && port->interface[0] && interface_is_up(port->interface, up) < 0)
 		*up = false;
@@ -408,6 +413,7 @@ static int ethdev_attach(struct port *port, char *error, size_t error_size)
 		return ethdev_error(request, result, error, error_size);
 	e->attached = true;
 	e->kernel_frames = name.partial;
+	e->connects = name.connects;
 	result = ethdev_start(request, port);
 	if (result == 0 && name.own_program)
 		result = xdp_program_tie(interface_index(name.interface), &e->xdp_link);

@@ -16,6 +16,8 @@ struct ethdev {
 	bool attached;                // there is an ethdev
 	bool probed;                  // by us: removed when the port is closed
 	bool interrupts;              // receive queues can wake
+	bool connects;                // memif's client: a lost link does not return by itself
+	bool connected;               // it had a link
 	bool kernel_frames;      // stands on a kernel interface that has no room for large frames
 	uint64_t dropped_before; // by the kernel interface, until the port was opened
 	int xdp_link;            // keeps the XDP program on the interface; -1: none
@@ -30,6 +32,7 @@ struct ethdev_name {
 	char devargs[384];
 	char interface[32]; // "" = none
 	bool partial;       // leaves partial checksums unmarked
+	bool connects;      // to a listener, once (memif's client)
 	bool own_program;   // stands on our XDP program
 };
 

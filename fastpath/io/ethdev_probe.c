@@ -2,6 +2,9 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "io/device.h"
@@ -82,6 +85,33 @@ static int xdp_find(
 	return 0;
 }
 
+static bool is_memif_client(const struct device *d)
+{
+	return strstr(d->argument, ",role=client") || strstr(d->argument, ",role=slave");
+}
+
+// A killed process leaves its socket, on which DPDK's driver would not listen again.
+static void dead_socket_remove(const char *argument)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat status;
+	const char *rest;
+	int length = head_length(argument, &rest);
+	int fd;
+
+	if (length >= (int)sizeof(address.sun_path))
+		return;
+	memcpy(address.sun_path, argument, (size_t)length);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	// A socket refuses only if nobody listens on it; what is no socket always does.
+	if (lstat(address.sun_path, &status) == 0 && S_ISSOCK(status.st_mode) &&
+		connect(fd, (const void *)&address, sizeof(address)) < 0 && errno == ECONNREFUSED)
+		unlink(address.sun_path);
+	close(fd);
+}
+
 int ethdev_name_make(
 	const struct port_request *request, struct ethdev_name *out, char *error, size_t error_size)
 {
@@ -95,6 +125,9 @@ int ethdev_name_make(
 		result = xdp_find(request, &d, error, error_size);
 	if (result < 0)
 		return result;
+	name.connects = d.kind == DEVICE_KIND_MEMIF && is_memif_client(&d);
+	if (d.kind == DEVICE_KIND_MEMIF && !name.connects)
+		dead_socket_remove(d.argument);
 	if (virtual_name(request, &d, &name) >= (int)sizeof(name.devargs))
 		return port_error(request, -EINVAL, error, error_size,
 			"device arguments too long; %zu bytes is the most",
