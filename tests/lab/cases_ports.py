@@ -271,7 +271,7 @@ def passes(lab, address=GATEWAY_C4):
 
 @case
 def memif_chain_of_two(t):
-    """client, nexpathd, memif, nexpathd, server: TCP and UDP, both families; the far end may go and return"""
+    """client, nexpathd, memif, nexpathd, server: TCP and UDP, both families; either end may go and return"""
     lab, digest, text, second = memif_chain(t)
     for address in (GATEWAY_C4, GATEWAY_C6):
         wait_for(f"the chain of {address} to pass", lambda a=address: passes(lab, a), 10)
@@ -279,6 +279,9 @@ def memif_chain_of_two(t):
     check_equal(lab.stop(second), 0, "exit status of the second")
     second_daemon(lab, text)
     wait_for("the chain to pass again", lambda: passes(lab), 10)
+    lab.stop(lab.daemon, sig=signal.SIGKILL)
+    lab.start(None)
+    wait_for("the chain to pass after the listening end was killed", lambda: passes(lab), 10)
 
 
 @case
