@@ -20,9 +20,12 @@ lines = s.makefile("rb")
 for request in sys.stdin:
     try:
         s.sendall(request.encode())
+    except OSError:
+        pass  # closed after a denial, which is there to be read
+    try:
         print(lines.readline().decode(), end="")
     except OSError:
-        pass  # closed after a denial
+        pass
 """
 
 
