@@ -4,9 +4,9 @@
 // What the files of this folder share: the state behind struct l3, and what each of them offers the
 // others. Private to l3/.
 
+#include "core/rate.h"
 #include "l3/announce.h"
 #include "l3/l3.h"
-#include "core/rate.h"
 #include "l3/reassembly.h"
 
 struct l3 {
