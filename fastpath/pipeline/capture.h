@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// Packet capture: the control thread compiles a filter, workers run it on wire bytes and copy a snap
-// length into a bounded ring each; what finds the ring full is counted as missed. The control thread owns
-// the object; a worker uses it between its CONTROL_CAPTURE and CONTROL_CAPTURE_STOP requests.
+// Packet capture: the control thread compiles a filter, workers run it on wire bytes and copy a
+// snap length into a bounded ring each; what finds the ring full is counted as missed. The control
+// thread owns the object; a worker uses it between its CONTROL_CAPTURE and CONTROL_CAPTURE_STOP
+// requests.
 
 #include "core/atomic.h"
 #include "core/buffer.h"
@@ -12,15 +13,22 @@
 struct worker;
 struct bpf_insn;
 
-enum capture_point { CAPTURE_RECEIVED = 0, CAPTURE_SENT = 1 };
-enum { CAPTURE_SLOTS = 2048, CAPTURE_SNAP_MAX = 65535, CAPTURE_FILTER_MAX = 4096 };
+enum capture_point {
+	CAPTURE_RECEIVED = 0,
+	CAPTURE_SENT = 1
+};
+enum {
+	CAPTURE_SLOTS = 2048,
+	CAPTURE_SNAP_MAX = 65535,
+	CAPTURE_FILTER_MAX = 4096
+};
 
 struct capture_record {
-	usec_t time;          // node clock
-	uint32_t length;      // on the wire
-	uint32_t captured;    // bytes copied
+	usec_t time;       // node clock
+	uint32_t length;   // on the wire
+	uint32_t captured; // bytes copied
 	uint16_t port;
-	uint8_t point;        // enum capture_point
+	uint8_t point; // enum capture_point
 	uint8_t worker;
 };
 
@@ -32,8 +40,8 @@ struct capture;
 	uint16_t workers, struct capture **out, char *error, size_t error_size);
 void capture_destroy(struct capture *capture);
 
-// Control thread: takes the next record and copies its bytes to data (snap bytes of room). False when
-// there is none.
+// Control thread: takes the next record and copies its bytes to data (snap bytes of room). False
+// when there is none.
 bool capture_take(struct capture *capture, struct capture_record *record, uint8_t *data);
 // Packets that matched but found the ring full.
 uint64_t capture_missed(const struct capture *capture);

@@ -53,8 +53,7 @@ uint32_t node_events(struct node *node, struct worker_event *out, uint32_t n, ui
 	return taken;
 }
 
-uint32_t node_session_log(
-	struct node *node, struct session_record *out, uint32_t n, uint64_t *lost)
+uint32_t node_session_log(struct node *node, struct session_record *out, uint32_t n, uint64_t *lost)
 {
 	uint32_t taken = 0;
 
@@ -90,12 +89,14 @@ static bool worker_pool_status(const struct worker *w, uint32_t *index, struct p
 	const char *name;
 	uint32_t k = 0;
 
-	for (; flow_engine_pool(w->flow, k, &name, &out->used, &out->capacity, &out->high_water); k++) {
+	for (; flow_engine_pool(w->flow, k, &name, &out->used, &out->capacity, &out->high_water);
+		k++) {
 		if (k == *index)
 			goto found;
 	}
 	*index -= k;
-	for (k = 0; local_pool(w->local, k, &name, &out->used, &out->capacity, &out->high_water); k++) {
+	for (k = 0; local_pool(w->local, k, &name, &out->used, &out->capacity, &out->high_water);
+		k++) {
 		if (k == *index)
 			goto found;
 	}
@@ -154,8 +155,7 @@ bool node_neighbour(const struct node *node, uint32_t *cursor, struct neighbour_
 		out->netif = n->netif;
 		out->state = (uint8_t)state;
 		out->age = now > n->changed ? now - n->changed : 0;
-		if (!neighbour_mac(&node->neighbours, neighbour_index(*cursor, answer),
-			    &out->mac))
+		if (!neighbour_mac(&node->neighbours, neighbour_index(*cursor, answer), &out->mac))
 			memset(&out->mac, 0, sizeof(out->mac));
 		(*cursor)++;
 		return true;

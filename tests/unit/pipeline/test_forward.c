@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// The whole pipeline in one process, in virtual time: configuration text in, frames in and out of ring
-// ports. Every case runs with 1, 2 and 4 workers.
+// The whole pipeline in one process, in virtual time: configuration text in, frames in and out of
+// ring ports. Every case runs with 1, 2 and 4 workers.
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,10 @@ static const char *const configuration =
 
 static uint8_t frame_bytes[FRAME_BYTES_MAX];
 
-enum { LAN = 0, WAN = 1 };
+enum {
+	LAN = 0,
+	WAN = 1
+};
 
 static struct ip_address address(const char *text)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Two nodes in one process, joined by a ring: a client's datagram goes through both to the target, and the
-// answer comes back through both.
+// Two nodes in one process, joined by a ring: a client's datagram goes through both to the target,
+// and the answer comes back through both.
 
 #include <setjmp.h>
 #include <stdarg.h>
