@@ -38,8 +38,8 @@ static inline uint32_t flow_endpoint_hash(
 	uint64_t h = flow_mix(address->halves[0] ^ FLOW_SECRET(seed, 6),
 		address->halves[1] ^ FLOW_SECRET(seed, 7));
 
-	// Twice: one product of consecutive ports walks in even steps, and a few workers would share
-	// them unevenly.
+	// Twice: one product of consecutive ports walks in even steps, and a few workers would
+	// share them unevenly.
 	h = flow_mix(h ^ port, FLOW_SECRET(seed, 8));
 	h = flow_mix(h ^ FLOW_SECRET(seed, 9), FLOW_SECRET(seed, 10));
 	return (uint32_t)(h ^ (h >> 32));

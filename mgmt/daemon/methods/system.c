@@ -99,5 +99,5 @@ void method_status(struct rpc_call *call, const json_t *params)
 			ports_json(daemon), "listeners", listeners_json(daemon), "events", "last",
 			(json_int_t)daemon->events.last, "errors",
 			(json_int_t)daemon->events.errors, "lost", (json_int_t)daemon->events_lost,
-			"log", "lost", (json_int_t)(log_lost() + daemon->sessions_lost)));
+			"log", "lost", (json_int_t)log_lost() + (json_int_t)daemon->sessions_lost));
 }

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "l3/fragment.h"
 #include "core/chain.h"
+#include "l3/fragment.h"
 #include "l3/reassembly.h"
 #include "pkt/checksum.h"
 #include "rig.h"
