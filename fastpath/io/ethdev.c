@@ -117,11 +117,15 @@ static void ethdev_link(struct port *port, bool *up, uint64_t *speed_bps)
 static void oversized_count(struct port *port)
 {
 	struct ethdev *e = ethdev_of(port);
-	uint64_t dropped = interface_receive_dropped(port->interface) - e->dropped_before;
+	uint64_t now = interface_receive_dropped(port->interface);
+	uint64_t dropped = now > e->dropped_before ? now - e->dropped_before : 0;
 	uint64_t overruns = 0;
 
 	for (uint16_t i = 0; i < port->receive_queues; i++)
 		overruns += xdp_socket_overruns(e->xdp_sockets[i]);
+	// DPDK's driver knows nothing of full rings, and takes large frames for missed ones.
+	if (e->xdp_link >= 0)
+		counter_set(&port->missed, overruns);
 	// The kernel counts some overruns twice: never count backwards.
 	if (dropped > overruns && dropped - overruns > counter_read(&port->oversized))
 		counter_set(&port->oversized, dropped - overruns);
@@ -140,7 +144,7 @@ static void ethdev_counters(struct port *port)
 		refused += stats.oerrors;
 	}
 	counter_set(&port->refused, refused);
-	if (e->kernel_frames && port->interface[0])
+	if (e->kernel_frames && port->interface[0] && !shared_word_load(&port->gone))
 		oversized_count(port);
 }
 
