@@ -116,8 +116,13 @@ def af_xdp_ports(t):
     wait_for("the programs to leave with the killed process", lambda: not xdp_programs(lab), 5)
     lab.start()
     settle(lab)
+    run("ip", "-n", lab.namespace("gateway"), "link", "del", "gw-c")
+    wait_for("the port to be down", lambda: not port_counts(lab)["up"], 5)
+    lab.link("client")
+    settle(lab)
     with connect(lab) as s:
         exchange(s)
+    check_equal(port_counts(lab)["oversized"], 0, "oversized frames after the interface returned")
 
 
 @case
