@@ -373,6 +373,21 @@ class Lab:
                                f"{self.daemon.log.read_text()[-600:].strip()}")
             return self.socket.exists() and self.nexpath("status", check=False).returncode == 0
         wait_for("nexpathd to answer on its socket", ready, seconds)
+        self.wait_addresses()
+
+    def wait_addresses(self, seconds=4.0):
+        """Own addresses are looked for duplicates before they answer: returns once the lab's own do,
+        or after some seconds where a case has its reasons that one does not."""
+        held = {address.split("/")[0]
+                for port in self.query("port", "list")["ports"] for address in port["addresses"]}
+        asks = [(role, address) for role, address in (
+            ("client", GATEWAY_C4), ("client", GATEWAY_C6),
+            ("server", GATEWAY_S4), ("server", GATEWAY_S6)) if address in held]
+        deadline = time.monotonic() + seconds
+        while asks and time.monotonic() < deadline:
+            asks = [(role, address) for role, address in asks
+                    if run("ip", "netns", "exec", self.namespace(role), "ping", "-n", "-c", "1",
+                           "-W", "1", address, check=False).returncode]
 
     def nexpath(self, *argv, check=True, **options):
         """Runs the CLI against this lab's daemon."""
