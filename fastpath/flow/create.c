@@ -20,6 +20,7 @@ struct opening {
 	// Taken so far.
 	uint32_t index;
 	bool source_counted;
+	bool client_on_link;
 	struct port_pool *pool;
 	struct flow_key target_key; // as it leaves: source to target
 	uint32_t neighbour[2];
@@ -116,6 +117,7 @@ static enum drop_reason find_ways(struct opening *o)
 		o->egress[0] = o->packet->netif;
 	else if (!session_way_find(o->snapshot, client, &o->egress[0], &hop))
 		return DROP_IP_NO_ROUTE;
+	o->client_on_link = hop == client;
 	o->egress[1] = o->target->netif;
 	o->neighbour[0] = config->neighbour(config->context, o->egress[0], hop);
 	o->neighbour[1] = config->neighbour(config->context, o->egress[1], &o->target->next_hop);
@@ -149,7 +151,8 @@ static bool make_place(struct flow_engine *engine, usec_t now)
 static enum drop_reason take_session(struct opening *o)
 {
 	struct flow_engine *engine = o->engine;
-	enum source_verdict verdict = source_limit_take(&engine->sources, &o->packet->key.source);
+	enum source_verdict verdict =
+		source_limit_take(&engine->sources, &o->packet->key.source, o->client_on_link);
 
 	if (verdict == SOURCE_REFUSED)
 		return DROP_SESSION_SOURCE_LIMIT;
@@ -294,8 +297,9 @@ static void fill(struct opening *o)
 	s->listener = o->listener->slot;
 	s->upstream = o->upstream->slot;
 	s->target = o->target->slot;
-	s->flags =
-		(o->pool ? SESSION_HAS_PORT : 0) | (o->source_counted ? SESSION_COUNTED_SOURCE : 0);
+	s->flags = (o->pool ? SESSION_HAS_PORT : 0) |
+		   (o->source_counted ? SESSION_COUNTED_SOURCE : 0) |
+		   (o->client_on_link ? SESSION_CLIENT_ON_LINK : 0);
 }
 
 static enum drop_reason take_entries(struct opening *o)
@@ -324,7 +328,7 @@ static void give_back(struct opening *o)
 		pool_put(&engine->sessions, o->index);
 	}
 	if (o->source_counted)
-		source_limit_put(&engine->sources, &o->packet->key.source);
+		source_limit_put(&engine->sources, &o->packet->key.source, o->client_on_link);
 }
 
 // Each step takes one thing; a failure gives back what was taken.

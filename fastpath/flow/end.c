@@ -45,7 +45,8 @@ static void leave_lists(struct flow_engine *engine, struct session *s)
 	if (pool)
 		pool_list_remove(engine, &pool->unanswered, index);
 	if (s->flags & SESSION_COUNTED_SOURCE)
-		source_limit_put(&engine->sources, &s->leg[0].key.source);
+		source_limit_put(
+			&engine->sources, &s->leg[0].key.source, s->flags & SESSION_CLIENT_ON_LINK);
 	s->flags &= ~SESSION_COUNTED_SOURCE;
 	counter_sub(&engine->config.stats->sessions_unanswered, 1);
 }

@@ -23,6 +23,7 @@ enum {
 	SESSION_COUNTED_SOURCE = 1u << 3, // counted against its client's share
 	SESSION_TARGET_REPLIED = 1u << 4, // counted as answered by the target
 	SESSION_CONNECT_FAILED = 1u << 5, // counted as such
+	SESSION_CLIENT_ON_LINK = 1u << 6, // no gateway between: counted by its whole address
 };
 
 // A list link by session index.

@@ -16,23 +16,24 @@ void source_limit_fini(struct source_limit *sources)
 	memory_unmap(&sources->memory);
 }
 
-static struct source_bucket *bucket_of(
-	const struct source_limit *sources, const struct ip_address *client, uint32_t *tag)
+static struct source_bucket *bucket_of(const struct source_limit *sources,
+	const struct ip_address *client, bool on_link, uint32_t *tag)
 {
 	uint64_t h = client->halves[0] ^ sources->seed;
 
-	if (ip_address_is_v4(client))
-		h ^= client->halves[1];
+	if (on_link || ip_address_is_v4(client))
+		h = (h ^ (h >> 32)) * UINT64_C(0x9e3779b97f4a7c15) ^ client->halves[1];
 	h = (h ^ (h >> 32)) * UINT64_C(0xff51afd7ed558ccd);
 	h = (h ^ (h >> 29)) * UINT64_C(0xc4ceb9fe1a85ec53);
 	*tag = (uint32_t)(h >> 32);
 	return &sources->buckets[h & (SOURCE_BUCKETS - 1)];
 }
 
-enum source_verdict source_limit_take(struct source_limit *sources, const struct ip_address *client)
+enum source_verdict source_limit_take(
+	struct source_limit *sources, const struct ip_address *client, bool on_link)
 {
 	uint32_t tag;
-	struct source_bucket *b = bucket_of(sources, client, &tag);
+	struct source_bucket *b = bucket_of(sources, client, on_link, &tag);
 	unsigned int free = SOURCE_WAYS;
 
 	for (unsigned int i = 0; i < SOURCE_WAYS; i++) {
@@ -56,10 +57,10 @@ enum source_verdict source_limit_take(struct source_limit *sources, const struct
 	return SOURCE_COUNTED;
 }
 
-void source_limit_put(struct source_limit *sources, const struct ip_address *client)
+void source_limit_put(struct source_limit *sources, const struct ip_address *client, bool on_link)
 {
 	uint32_t tag;
-	struct source_bucket *b = bucket_of(sources, client, &tag);
+	struct source_bucket *b = bucket_of(sources, client, on_link, &tag);
 
 	for (unsigned int i = 0; i < SOURCE_WAYS; i++) {
 		if (b->count[i] == 0 || b->tag[i] != tag)

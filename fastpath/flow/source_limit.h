@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// How many unanswered sessions each client has: one /32 of IPv4 or /64 of IPv6 a client. Bounded:
-// when live clients crowd each other out of a bucket, the newcomer is not counted, and only the
-// common bound of all unanswered sessions holds for it. Worker thread only.
+// How many unanswered sessions each client has. A client is one /32 of IPv4; of IPv6 one /64 where
+// it is reached through a gateway, one address where it is on the link, since there a /64 is
+// everybody. Bounded: when live clients crowd each other out of a bucket, the newcomer is not
+// counted, and only the common bound of all unanswered sessions holds for it. Worker thread only.
 
 #include "core/memory.h"
 
@@ -35,5 +36,6 @@ enum source_verdict {
 [[nodiscard]] int source_limit_init(struct source_limit *sources, uint32_t limit, uint64_t seed);
 void source_limit_fini(struct source_limit *sources);
 enum source_verdict source_limit_take(
-	struct source_limit *sources, const struct ip_address *client);
-void source_limit_put(struct source_limit *sources, const struct ip_address *client);
+	struct source_limit *sources, const struct ip_address *client, bool on_link);
+// on_link as it was taken.
+void source_limit_put(struct source_limit *sources, const struct ip_address *client, bool on_link);

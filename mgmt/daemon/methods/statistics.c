@@ -35,7 +35,8 @@ static void counter_put(struct counters *c, uint64_t value, const char *format, 
 	X(sleeps)                                                                                  \
 	X(wrong_worker)                                                                            \
 	X(handover_packets)                                                                        \
-	X(sessions) X(sessions_unanswered) X(sessions_total) X(resets_sent) X(unreachables_sent)   \
+	X(sessions)                                                                                \
+	X(sessions_unanswered) X(sessions_total) X(resets_sent) X(unreachables_sent)               \
 		X(tcp_handshake_timeouts) X(tcp_resets_seen) X(nat_ports_in_use)
 
 static void workers_put(struct counters *c, const struct node *node)
