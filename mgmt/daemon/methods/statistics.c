@@ -27,6 +27,7 @@ static void counter_put(struct counters *c, uint64_t value, const char *format, 
 }
 
 // Counters of a worker under the names that worker.list uses.
+// clang-format off: 14 does not settle on where these lines break
 #define WORKER_COUNTERS(X)                                                                         \
 	X(turns)                                                                                   \
 	X(busy_cycles)                                                                             \
@@ -36,8 +37,14 @@ static void counter_put(struct counters *c, uint64_t value, const char *format, 
 	X(wrong_worker)                                                                            \
 	X(handover_packets)                                                                        \
 	X(sessions)                                                                                \
-	X(sessions_unanswered) X(sessions_total) X(resets_sent) X(unreachables_sent)               \
-		X(tcp_handshake_timeouts) X(tcp_resets_seen) X(nat_ports_in_use)
+	X(sessions_unanswered)                                                                     \
+	X(sessions_total)                                                                          \
+	X(resets_sent)                                                                             \
+	X(unreachables_sent)                                                                       \
+	X(tcp_handshake_timeouts)                                                                  \
+	X(tcp_resets_seen)                                                                         \
+	X(nat_ports_in_use)
+// clang-format on
 
 static void workers_put(struct counters *c, const struct node *node)
 {
