@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "io/pools.h"
 
+#include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
 
 #include "io/mbuf.h"
@@ -11,16 +13,48 @@ enum {
 	POOL_CACHE_LARGE = 32
 };
 
+// A buffer may cross a page where no device needs its pages side by side in physical memory. With
+// 4 KiB pages that halves the pool's size; and DPDK's af_xdp driver shares "count times object
+// size" bytes with the kernel, so that buffers behind gaps at page ends would lie outside and lose
+// frames.
+static unsigned pool_flags(void)
+{
+	return !rte_eal_has_hugepages() || rte_eal_iova_mode() == RTE_IOVA_VA
+		       ? RTE_MEMPOOL_F_NO_IOVA_CONTIG
+		       : 0;
+}
+
 static struct rte_mempool *pool_create(
 	const char *kind, uint32_t count, uint32_t cache, uint32_t room)
 {
 	static unsigned serial; // control thread only
+	struct rte_pktmbuf_pool_private layout = {
+		.mbuf_data_room_size = (uint16_t)(BUFFER_HEADROOM + room),
+		.mbuf_priv_size = BUFFER_STATE_BYTES,
+	};
 	char name[RTE_MEMPOOL_NAMESIZE];
+	struct rte_mempool *pool;
+	int result;
 
 	snprintf(name, sizeof(name), "nexpath_%s_%u", kind, serial++);
 	// A cache may hold one and a half times its size for each lcore: a small pool goes without.
-	return rte_pktmbuf_pool_create(name, count, count >= 8 * cache ? cache : 0,
-		BUFFER_STATE_BYTES, (uint16_t)(BUFFER_HEADROOM + room), SOCKET_ID_ANY);
+	pool = rte_mempool_create_empty(name, count,
+		(unsigned)sizeof(struct buffer) + layout.mbuf_data_room_size,
+		count >= 8 * cache ? cache : 0, sizeof(layout), SOCKET_ID_ANY, pool_flags());
+	if (!pool)
+		return NULL;
+	result = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);
+	if (result == 0) {
+		rte_pktmbuf_pool_init(pool, &layout);
+		result = rte_mempool_populate_default(pool);
+	}
+	if (result < 0) {
+		rte_mempool_free(pool);
+		rte_errno = -result;
+		return NULL;
+	}
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	return pool;
 }
 
 static int pools_error(const char *kind, uint32_t count, char *error, size_t error_size)
