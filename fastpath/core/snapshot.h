@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// One immutable compiled configuration. The control thread builds it (mgmt/config/compile.h),
-// workers read it through one pointer (core/rcu.h) and never write it. Objects that a session
-// refers to (listener, upstream, target) live in slots: an index that stays the object's own from
-// revision to revision, plus a generation that changes when the slot gets a new owner. A slot is
-// reused only when no worker has a session on it; until then the object stays in the snapshot with
-// `closing` set. Unchanged objects are shared between snapshots by reference count.
+// One immutable compiled configuration. The control thread builds it
+// (mgmt/config/compile/compile.h), workers read it through one pointer (core/rcu.h) and never write
+// it. Objects that a session refers to (listener, upstream, target) live in slots: an index that
+// stays the object's own from revision to revision, plus a generation that changes when the slot
+// gets a new owner. A slot is reused only when no worker has a session on it; until then the object
+// stays in the snapshot with `closing` set. Unchanged objects are shared between snapshots by
+// reference count.
 
 #include "core/base.h"
 #include "core/limits.h"

@@ -10,7 +10,7 @@
 #include "core/event.h"
 #include "core/memory.h"
 #include "core/stats.h"
-#include "io/neighbour_frame.h"
+#include "io/neighbour/neighbour_frame.h"
 
 enum {
 	ANNOUNCE_PROBES = 3,

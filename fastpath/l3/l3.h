@@ -10,8 +10,8 @@
 #include "core/snapshot.h"
 #include "core/stats.h"
 #include "flow/engine.h"
-#include "io/neighbour_frame.h"
-#include "io/neighbour_owner.h"
+#include "io/neighbour/neighbour_frame.h"
+#include "io/neighbour/neighbour_owner.h"
 #include "pkt/packet.h"
 
 enum {

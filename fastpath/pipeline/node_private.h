@@ -6,7 +6,7 @@
 #include <pthread.h>
 
 #include "core/memory.h"
-#include "io/neighbour.h"
+#include "io/neighbour/neighbour.h"
 #include "io/pools.h"
 #include "pipeline/node.h"
 #include "pipeline/worker.h"

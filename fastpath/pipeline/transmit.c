@@ -8,8 +8,8 @@
 #include <rte_ring.h>
 
 #include "io/mbuf.h"
-#include "io/neighbour.h"
-#include "io/offload.h"
+#include "io/neighbour/neighbour.h"
+#include "io/offload/offload.h"
 #include "pipeline/capture.h"
 #include "pipeline/local.h"
 #include "pipeline/node_private.h"

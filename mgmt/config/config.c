@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 
 #include "config/parse.h"
-#include "config/validate.h"
+#include "config/validate/validate.h"
 
 uint8_t config_listener_wire_protocol(const struct config_listener *listener)
 {

@@ -5,7 +5,7 @@
 // config_parse, immutable afterwards, one owner, any thread that the owner chooses. Strings and
 // arrays live as long as the configuration.
 
-#include "config/text.h"
+#include "config/text/text.h"
 #include "core/snapshot.h"
 #include "pipeline/node.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "config/plan.h"
 
-#include "config/slot_table.h"
+#include "config/compile/slot_table.h"
 
 struct diffing {
 	struct change_list *list;

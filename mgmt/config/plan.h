@@ -4,9 +4,9 @@
 // What applying one configuration over another would change, and what that does to live sessions.
 // Pure; control thread or CLI.
 
+#include "config/compile/slots.h"
 #include "config/config.h"
 #include "config/schema.h"
-#include "config/slots.h"
 
 enum change_kind {
 	CHANGE_ADD = 0,

@@ -4,7 +4,7 @@
 
 #include <openssl/evp.h>
 
-#include "daemon/log.h"
+#include "daemon/events/log.h"
 #include "daemon/requests.h"
 #include "pipeline/capture.h"
 

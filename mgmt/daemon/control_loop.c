@@ -11,12 +11,12 @@
 
 #include "daemon/captures.h"
 #include "daemon/dataplane.h"
-#include "daemon/feed.h"
+#include "daemon/events/feed.h"
+#include "daemon/events/log.h"
+#include "daemon/events/translate.h"
 #include "daemon/links.h"
-#include "daemon/log.h"
 #include "daemon/operations.h"
-#include "daemon/start.h"
-#include "daemon/translate.h"
+#include "daemon/start/start.h"
 
 enum {
 	TICKS_PER_SECOND = 20,

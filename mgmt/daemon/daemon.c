@@ -5,8 +5,8 @@
 #include <stdarg.h>
 #include <time.h>
 
-#include "daemon/feed.h"
-#include "daemon/log.h"
+#include "daemon/events/feed.h"
+#include "daemon/events/log.h"
 
 double daemon_time(void)
 {

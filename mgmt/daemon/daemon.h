@@ -6,12 +6,12 @@
 
 #include <event2/event.h>
 
+#include "config/compile/slots.h"
 #include "config/config.h"
-#include "config/revisions.h"
-#include "config/slots.h"
-#include "daemon/events.h"
-#include "daemon/options.h"
-#include "daemon/rates.h"
+#include "config/revision/revisions.h"
+#include "daemon/events/events.h"
+#include "daemon/metrics/rates.h"
+#include "daemon/start/options.h"
 #include "dns/resolver.h"
 #include "socket/address.h"
 #include "socket/server.h"

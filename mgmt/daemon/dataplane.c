@@ -2,11 +2,11 @@
 
 #include "daemon/dataplane.h"
 
-#include "config/compile.h"
-#include "daemon/eal.h"
-#include "daemon/log.h"
+#include "config/compile/compile.h"
+#include "daemon/events/log.h"
 #include "daemon/names.h"
-#include "daemon/privileges.h"
+#include "daemon/start/eal.h"
+#include "daemon/start/privileges.h"
 #include "io/interface.h"
 
 static int node_make(

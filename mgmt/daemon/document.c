@@ -2,8 +2,8 @@
 
 // Prints the pages of docs/ that are made from tables: `nexpath-document events|metrics`.
 
-#include "daemon/event_document.h"
-#include "daemon/metrics.h"
+#include "daemon/events/event_document.h"
+#include "daemon/metrics/metrics.h"
 
 int main(int argc, char **argv)
 {

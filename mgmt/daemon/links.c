@@ -2,7 +2,7 @@
 
 #include "daemon/links.h"
 
-#include "daemon/translate.h"
+#include "daemon/events/translate.h"
 #include "pipeline/node.h"
 
 static void tell_change(struct daemon *daemon, const struct node_link_change *change)

@@ -9,15 +9,15 @@
 #include "daemon/captures.h"
 #include "daemon/control_loop.h"
 #include "daemon/dataplane.h"
-#include "daemon/feed.h"
-#include "daemon/log.h"
+#include "daemon/events/feed.h"
+#include "daemon/events/log.h"
 #include "daemon/methods/methods.h"
-#include "daemon/metrics_server.h"
+#include "daemon/metrics/metrics_server.h"
 #include "daemon/names.h"
 #include "daemon/operations.h"
-#include "daemon/privileges.h"
 #include "daemon/requests.h"
-#include "daemon/start.h"
+#include "daemon/start/privileges.h"
+#include "daemon/start/start.h"
 
 // What needs no configuration. -ENOMEM.
 static int modules_create(struct daemon *daemon)

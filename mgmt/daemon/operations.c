@@ -4,13 +4,13 @@
 
 #include <stdarg.h>
 
-#include "config/edit.h"
-#include "config/hidden.h"
-#include "config/machine.h"
+#include "config/edit/edit.h"
+#include "config/edit/hidden.h"
+#include "config/validate/machine.h"
 #include "daemon/dataplane.h"
-#include "daemon/log.h"
+#include "daemon/events/log.h"
 #include "daemon/names.h"
-#include "daemon/privileges.h"
+#include "daemon/start/privileges.h"
 
 enum {
 	SETTLE_LIMIT_S = 5

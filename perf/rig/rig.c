@@ -5,7 +5,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
-#include "config/compile.h"
+#include "config/compile/compile.h"
 #include "config/config.h"
 #include "io/pools.h"
 #include "io/ring.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-#include "config/hidden.h"
+#include "config/edit/hidden.h"
 #include "daemon/dataplane.h"
 #include "daemon/methods/methods.h"
 #include "daemon/operations.h"

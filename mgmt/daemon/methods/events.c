@@ -2,7 +2,7 @@
 
 #include "daemon/captures.h"
 #include "daemon/dataplane.h"
-#include "daemon/feed.h"
+#include "daemon/events/feed.h"
 #include "daemon/methods/methods.h"
 #include "pipeline/capture.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include "daemon/events/translate.h"
 #include "daemon/methods/methods.h"
 #include "daemon/requests.h"
-#include "daemon/translate.h"
 
 enum {
 	LIMIT_DEFAULT = 100,

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "daemon/log.h"
+#include "daemon/events/log.h"
 #include "daemon/methods/methods.h"
 
 void method_hello(struct rpc_call *call, const json_t *params)

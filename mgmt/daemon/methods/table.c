@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-#include "config/text.h"
+#include "config/text/text.h"
 #include "daemon/captures.h"
-#include "daemon/feed.h"
-#include "daemon/log.h"
+#include "daemon/events/feed.h"
+#include "daemon/events/log.h"
 #include "daemon/methods/methods.h"
 #include "daemon/operations.h"
 #include "pipeline/capture.h"

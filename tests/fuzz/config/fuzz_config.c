@@ -2,9 +2,9 @@
 // Configuration text from a stranger: read, checked, compiled over the slots of the text before,
 // planned against it, edited, hidden. Nothing may be left allocated, and a text that was taken must
 // compile.
-#include "config/compile.h"
-#include "config/edit.h"
-#include "config/hidden.h"
+#include "config/compile/compile.h"
+#include "config/edit/edit.h"
+#include "config/edit/hidden.h"
 #include "config/plan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

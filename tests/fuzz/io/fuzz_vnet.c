@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A kernel port's way: a virtio-net header and a frame in, parsed, and made fit for a port that can
 // do nothing. Input: the header, a byte that says where the first buffer ends, the frame.
-#include "io/offload.h"
-#include "io/vnet.h"
+#include "io/kernel/vnet.h"
+#include "io/offload/offload.h"
 #include "pkt/parse.h"
 
 enum {

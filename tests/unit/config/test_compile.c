@@ -5,7 +5,7 @@
 
 #include <netinet/in.h>
 
-#include "config/compile.h"
+#include "config/compile/compile.h"
 
 static struct ip_address name_addresses[4];
 static uint32_t name_count;

@@ -2,8 +2,8 @@
 // Changes to a text by position: what is not meant stays, byte for byte.
 #include "config_test.h"
 
-#include "config/edit.h"
-#include "config/hidden.h"
+#include "config/edit/edit.h"
+#include "config/edit/hidden.h"
 
 static char error[512];
 

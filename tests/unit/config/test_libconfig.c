@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <libconfig.h>
 
-#include "config/text.h"
+#include "config/text/text.h"
 
 static struct config_faults faults;
 

@@ -2,7 +2,7 @@
 // What applying changes, and whose sessions it touches.
 #include "config_test.h"
 
-#include "config/compile.h"
+#include "config/compile/compile.h"
 #include "config/plan.h"
 
 static const struct change *find(const struct change_list *list, const char *path)

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/revisions.h"
+#include "config/revision/revisions.h"
 
 static char folder[64];
 static char error[512];

@@ -2,8 +2,8 @@
 // The table of keys: a bad value of every kind for every key, defaults, documentation, examples.
 #include "config_test.h"
 
-#include "config/machine.h"
 #include "config/schema.h"
+#include "config/validate/machine.h"
 
 enum {
 	TEXT_BYTES = 4096

@@ -2,7 +2,7 @@
 // Offload preparation and software segmentation against frames summed byte by byte.
 
 #include "frames.h"
-#include "io/offload.h"
+#include "io/offload/offload.h"
 #include "testing.h"
 
 enum {

@@ -2,7 +2,7 @@
 // The virtio-net header, both ways, and what a hostile one gets.
 
 #include "frames.h"
-#include "io/vnet.h"
+#include "io/kernel/vnet.h"
 #include "testing.h"
 
 static uint8_t bytes[FRAME_BYTES_MAX];

@@ -11,10 +11,10 @@
 
 #include <cmocka.h>
 
-#include "daemon/event_document.h"
-#include "daemon/events.h"
+#include "daemon/events/event_document.h"
+#include "daemon/events/events.h"
 #include "daemon/methods/methods.h"
-#include "daemon/metrics.h"
+#include "daemon/metrics/metrics.h"
 
 static void the_last_ten_thousand_are_kept(void **state)
 {

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// An upstream while it is compiled. Private to config/compile_*.c.
+
+#include "config/compile/compile_parts.h"
+
+struct upstream_build {
+	const struct config_upstream *from;
+	uint16_t *targets; // slots; owned
+	uint32_t target_count;
+	bool targets_changed; // one of them is not the object it was
+};
+
+// Fills targets, target_count and targets_changed. The caller frees build->targets.
+[[nodiscard]] int compile_targets(struct compiling *c, struct upstream_build *build);

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// Every metrics family: its row, and where its series come from.
+
+#include "daemon/events/log.h"
+#include "daemon/events/translate.h"
+#include "daemon/methods/methods.h"
+#include "daemon/metrics/metrics.h"
+
+#define WORKER_LABEL(text, worker)                                                                 \
+	char text[8];                                                                              \
+	snprintf(text, sizeof(text), "%u", worker)
+
+static const struct snapshot *snapshot_of(const struct daemon *daemon)
+{
+	return daemon->node != NULL ? node_snapshot(daemon->node) : NULL;
+}
+
+static uint16_t workers(const struct daemon *daemon)
+{
+	return daemon->node != NULL ? node_worker_count(daemon->node) : 0;
+}
+
+static uint16_t ports(const struct daemon *daemon)
+{
+	return daemon->node != NULL ? node_port_count(daemon->node) : 0;
+}
+
+static void build_info(struct metrics_output *out, const struct daemon *daemon)
+{
+	metrics_series(out, 1, NEXPATH_VERSION);
+}
+
+static void config_revision(struct metrics_output *out, const struct daemon *daemon)
+{
+	metrics_series(out, (double)daemon->revision);
+}
+
+static void apply_failures(struct metrics_output *out, const struct daemon *daemon)
+{
+	metrics_series(out, (double)daemon->apply_failures);
+}
+
+static void start_time(struct metrics_output *out, const struct daemon *daemon)
+{
+	metrics_series(out, daemon->started);
+}
+
+// A counter of each port, summed over the workers.
+#define PORT_FAMILY(field)                                                                         \
+	static void port_##field(struct metrics_output *out, const struct daemon *daemon)          \
+	{                                                                                          \
+		for (uint16_t p = 0; p < ports(daemon); p++) {                                     \
+			struct port_stats_sum sum;                                                 \
+                                                                                                   \
+			port_stats_sum(daemon->node, p, &sum);                                     \
+			metrics_series(out, (double)sum.field, port_name(daemon, p));              \
+		}                                                                                  \
+	}
+PORT_FAMILY(receive_packets)
+PORT_FAMILY(receive_bytes)
+PORT_FAMILY(transmit_packets)
+PORT_FAMILY(transmit_bytes)
+PORT_FAMILY(transmit_dropped)
+
+static void port_up(struct metrics_output *out, const struct daemon *daemon)
+{
+	for (uint16_t p = 0; p < ports(daemon); p++)
+		metrics_series(out, shared_word_load(&node_port(daemon->node, p)->up) != 0,
+			port_name(daemon, p));
+}
+
+static void port_oversized(struct metrics_output *out, const struct daemon *daemon)
+{
+	for (uint16_t p = 0; p < ports(daemon); p++)
+		metrics_series(out, (double)counter_read(&node_port(daemon->node, p)->oversized),
+			port_name(daemon, p));
+}
+
+static void port_missed(struct metrics_output *out, const struct daemon *daemon)
+{
+	for (uint16_t p = 0; p < ports(daemon); p++)
+		metrics_series(out, (double)counter_read(&node_port(daemon->node, p)->missed),
+			port_name(daemon, p));
+}
+
+// Calls for each listener in use; out of a macro's way.
+#define LISTENERS_EACH(daemon, i)                                                                  \
+	for (uint16_t i = 0;                                                                       \
+		snapshot_of(daemon) != NULL && i < snapshot_of(daemon)->listener_limit; i++)       \
+		if (snapshot_of(daemon)->listeners[i] != NULL)
+
+static double listener_sum(const struct daemon *daemon, uint16_t slot, size_t offset)
+{
+	uint64_t sum = 0;
+
+	for (uint16_t w = 0; w < workers(daemon); w++) {
+		const struct slot_stats *s = &node_worker_stats(daemon->node, w)->listeners[slot];
+
+		sum += counter_read((const counter_t *)((const char *)s + offset));
+	}
+	return (double)sum;
+}
+
+static double target_sum(const struct daemon *daemon, uint16_t slot, size_t offset)
+{
+	uint64_t sum = 0;
+
+	for (uint16_t w = 0; w < workers(daemon); w++) {
+		const struct slot_stats *s = &node_worker_stats(daemon->node, w)->targets[slot];
+
+		sum += counter_read((const counter_t *)((const char *)s + offset));
+	}
+	return (double)sum;
+}
+
+static void listener_sessions(struct metrics_output *out, const struct daemon *daemon)
+{
+	LISTENERS_EACH(daemon, i)
+	metrics_series(out, listener_sum(daemon, i, offsetof(struct slot_stats, sessions)),
+		listener_name(daemon, i));
+}
+
+static void listener_sessions_total(struct metrics_output *out, const struct daemon *daemon)
+{
+	LISTENERS_EACH(daemon, i)
+	metrics_series(out, listener_sum(daemon, i, offsetof(struct slot_stats, sessions_total)),
+		listener_name(daemon, i));
+}
+
+static void listener_bytes(struct metrics_output *out, const struct daemon *daemon)
+{
+	LISTENERS_EACH(daemon, i)
+	{
+		metrics_series(out, listener_sum(daemon, i, offsetof(struct slot_stats, bytes[0])),
+			listener_name(daemon, i), "from_client");
+		metrics_series(out, listener_sum(daemon, i, offsetof(struct slot_stats, bytes[1])),
+			listener_name(daemon, i), "from_target");
+	}
+}
+
+static void listener_up(struct metrics_output *out, const struct daemon *daemon)
+{
+	LISTENERS_EACH(daemon, i)
+	metrics_series(out, listener_is_up(daemon, snapshot_of(daemon)->listeners[i]),
+		listener_name(daemon, i));
+}
+
+typedef double target_value_fn(const struct daemon *daemon, const struct snapshot_target *target);
+
+static void targets_each(
+	struct metrics_output *out, const struct daemon *daemon, target_value_fn *value)
+{
+	const struct snapshot *s = snapshot_of(daemon);
+
+	for (uint16_t u = 0; s != NULL && u < s->upstream_limit; u++)
+		for (uint32_t t = 0; s->upstreams[u] != NULL && t < s->upstreams[u]->target_count;
+			t++) {
+			const struct snapshot_target *target =
+				s->targets[s->upstreams[u]->targets[t]];
+			char endpoint[ENDPOINT_TEXT_BYTES];
+
+			if (target == NULL)
+				continue;
+			endpoint_print(&target->address, be16toh(target->port), endpoint);
+			metrics_series(out, value(daemon, target), s->upstreams[u]->name, endpoint);
+		}
+}
+
+static double target_up_value(const struct daemon *daemon, const struct snapshot_target *t)
+{
+	return target_is_up(daemon, t);
+}
+
+static double target_sessions_value(const struct daemon *daemon, const struct snapshot_target *t)
+{
+	return target_sum(daemon, t->slot, offsetof(struct slot_stats, sessions));
+}
+
+static double target_total_value(const struct daemon *daemon, const struct snapshot_target *t)
+{
+	return target_sum(daemon, t->slot, offsetof(struct slot_stats, sessions_total));
+}
+
+static double target_failed_value(const struct daemon *daemon, const struct snapshot_target *t)
+{
+	return target_sum(daemon, t->slot, offsetof(struct slot_stats, connect_failed));
+}
+
+static void target_up(struct metrics_output *out, const struct daemon *daemon)
+{
+	targets_each(out, daemon, target_up_value);
+}
+
+static void target_sessions(struct metrics_output *out, const struct daemon *daemon)
+{
+	targets_each(out, daemon, target_sessions_value);
+}
+
+static void target_total(struct metrics_output *out, const struct daemon *daemon)
+{
+	targets_each(out, daemon, target_total_value);
+}
+
+static void target_failed(struct metrics_output *out, const struct daemon *daemon)
+{
+	targets_each(out, daemon, target_failed_value);
+}
+
+static void worker_busy(struct metrics_output *out, const struct daemon *daemon)
+{
+	for (uint16_t w = 0; w < workers(daemon); w++) {
+		WORKER_LABEL(label, w);
+		metrics_series(out, daemon->rates.workers[w].load, label);
+	}
+}
+
+// One counter of each worker.
+#define WORKER_FAMILY(field)                                                                       \
+	static void worker_##field(struct metrics_output *out, const struct daemon *daemon)        \
+	{                                                                                          \
+		for (uint16_t w = 0; w < workers(daemon); w++) {                                   \
+			WORKER_LABEL(label, w);                                                    \
+			metrics_series(out,                                                        \
+				(double)counter_read(&node_worker_stats(daemon->node, w)->field),  \
+				label);                                                            \
+		}                                                                                  \
+	}
+WORKER_FAMILY(turns)
+WORKER_FAMILY(busy_cycles)
+WORKER_FAMILY(idle_cycles)
+WORKER_FAMILY(sleep_cycles)
+WORKER_FAMILY(sleeps)
+WORKER_FAMILY(wrong_worker)
+WORKER_FAMILY(handover_packets)
+WORKER_FAMILY(sessions)
+WORKER_FAMILY(nat_ports_in_use)
+
+// One counter summed over the workers.
+#define SUM_FAMILY(field)                                                                          \
+	static void sum_##field(struct metrics_output *out, const struct daemon *daemon)           \
+	{                                                                                          \
+		uint64_t sum = 0;                                                                  \
+                                                                                                   \
+		for (uint16_t w = 0; w < workers(daemon); w++)                                     \
+			sum += counter_read(&node_worker_stats(daemon->node, w)->field);           \
+		metrics_series(out, (double)sum);                                                  \
+	}
+SUM_FAMILY(sessions)
+SUM_FAMILY(sessions_unanswered)
+SUM_FAMILY(sessions_total)
+SUM_FAMILY(resets_sent)
+SUM_FAMILY(unreachables_sent)
+SUM_FAMILY(tcp_handshake_timeouts)
+SUM_FAMILY(tcp_resets_seen)
+
+static void pool_each(struct metrics_output *out, const struct daemon *daemon, size_t offset)
+{
+	struct pool_status pool;
+
+	for (uint32_t i = 0; daemon->node != NULL && node_pool_status(daemon->node, i, &pool); i++)
+		metrics_series(out,
+			(double)*(const uint64_t *)(const void *)((const char *)&pool + offset),
+			pool.name);
+}
+
+static void pool_used(struct metrics_output *out, const struct daemon *daemon)
+{
+	pool_each(out, daemon, offsetof(struct pool_status, used));
+}
+
+static void pool_capacity(struct metrics_output *out, const struct daemon *daemon)
+{
+	pool_each(out, daemon, offsetof(struct pool_status, capacity));
+}
+
+static void pool_high_water(struct metrics_output *out, const struct daemon *daemon)
+{
+	pool_each(out, daemon, offsetof(struct pool_status, high_water));
+}
+
+static void drops(struct metrics_output *out, const struct daemon *daemon)
+{
+	for (int r = DROP_NONE + 1; r < DROP_COUNT; r++)
+		metrics_series(out, daemon->node != NULL ? (double)drop_sum(daemon->node, r) : 0,
+			drop_reason_name(r));
+}
+
+// One counter of each stage of each worker.
+#define STAGE_FAMILY(field)                                                                        \
+	static void stage_##field(struct metrics_output *out, const struct daemon *daemon)         \
+	{                                                                                          \
+		for (uint16_t w = 0; w < workers(daemon); w++) {                                   \
+			const struct worker_stats *s = node_worker_stats(daemon->node, w);         \
+			WORKER_LABEL(label, w);                                                    \
+                                                                                                   \
+			for (int i = 0; i < STAGE_COUNT; i++)                                      \
+				metrics_series(out, (double)counter_read(&s->stages[i].field),     \
+					label, stage_name(i));                                     \
+		}                                                                                  \
+	}
+STAGE_FAMILY(cycles)
+STAGE_FAMILY(packets)
+STAGE_FAMILY(calls)
+
+static void events_total(struct metrics_output *out, const struct daemon *daemon)
+{
+	for (int k = 0; k < EVENT_KIND_COUNT; k++)
+		metrics_series(out, (double)daemon->events.counts[k], event_kind_name(k));
+}
+
+static void log_lost_total(struct metrics_output *out, const struct daemon *daemon)
+{
+	metrics_series(out, (double)log_lost());
+}
+
+static void clients(struct metrics_output *out, const struct daemon *daemon)
+{
+	metrics_series(out, daemon->server != NULL ? server_client_count(daemon->server) : 0);
+}
+
+#define COUNTER(name, labels, help, collect)                                                       \
+	{                                                                                          \
+		name, METRICS_COUNTER, labels, help, collect                                       \
+	}
+#define GAUGE(name, labels, help, collect)                                                         \
+	{                                                                                          \
+		name, METRICS_GAUGE, labels, help, collect                                         \
+	}
+#define NO_LABELS                                                                                  \
+	{                                                                                          \
+		NULL                                                                               \
+	}
+#define LABEL(a)                                                                                   \
+	{                                                                                          \
+		a, NULL                                                                            \
+	}
+#define LABELS(a, b)                                                                               \
+	{                                                                                          \
+		a, b, NULL                                                                         \
+	}
+
+const struct metrics_family METRICS_FAMILIES[] = {
+	GAUGE("nexpath_build_info", LABEL("version"), "1; the version is its label", build_info),
+	GAUGE("nexpath_start_time_seconds", NO_LABELS, "when the process began, Unix time",
+		start_time),
+	GAUGE("nexpath_config_revision", NO_LABELS, "revision that runs, 0 for none",
+		config_revision),
+	COUNTER("nexpath_config_apply_failures_total", NO_LABELS, "configurations refused",
+		apply_failures),
+	COUNTER("nexpath_port_receive_packets_total", LABEL("port"), "frames received",
+		port_receive_packets),
+	COUNTER("nexpath_port_receive_bytes_total", LABEL("port"), "bytes received",
+		port_receive_bytes),
+	COUNTER("nexpath_port_transmit_packets_total", LABEL("port"), "frames sent",
+		port_transmit_packets),
+	COUNTER("nexpath_port_transmit_bytes_total", LABEL("port"), "bytes sent",
+		port_transmit_bytes),
+	COUNTER("nexpath_port_transmit_dropped_total", LABEL("port"),
+		"frames that the port did not take", port_transmit_dropped),
+	COUNTER("nexpath_port_oversized_total", LABEL("port"), "frames larger than the port takes",
+		port_oversized),
+	COUNTER("nexpath_port_missed_total", LABEL("port"),
+		"frames that the device dropped before they were read", port_missed),
+	GAUGE("nexpath_port_up", LABEL("port"), "1 while the link is up", port_up),
+	GAUGE("nexpath_listener_up", LABEL("listener"),
+		"1 while a port that carries its address is up", listener_up),
+	GAUGE("nexpath_listener_sessions", LABEL("listener"), "live sessions", listener_sessions),
+	COUNTER("nexpath_listener_sessions_total", LABEL("listener"), "sessions begun",
+		listener_sessions_total),
+	COUNTER("nexpath_listener_bytes_total", LABELS("listener", "direction"),
+		"IP payload of TCP and UDP, from_client or from_target", listener_bytes),
+	GAUGE("nexpath_upstream_target_up", LABELS("upstream", "target"),
+		"1 while the port on the way to it is up", target_up),
+	GAUGE("nexpath_upstream_target_sessions", LABELS("upstream", "target"), "live sessions",
+		target_sessions),
+	COUNTER("nexpath_upstream_target_sessions_total", LABELS("upstream", "target"),
+		"sessions begun", target_total),
+	COUNTER("nexpath_upstream_target_connect_failed_total", LABELS("upstream", "target"),
+		"sessions that it refused or did not answer", target_failed),
+	GAUGE("nexpath_worker_busy_ratio", LABEL("worker"),
+		"share of the last second with work, 0 to 1", worker_busy),
+	COUNTER("nexpath_worker_turns_total", LABEL("worker"), "turns of its loop", worker_turns),
+	COUNTER("nexpath_worker_busy_cycles_total", LABEL("worker"),
+		"TSC cycles of turns with work", worker_busy_cycles),
+	COUNTER("nexpath_worker_idle_cycles_total", LABEL("worker"), "TSC cycles of turns without",
+		worker_idle_cycles),
+	COUNTER("nexpath_worker_sleep_cycles_total", LABEL("worker"), "TSC cycles asleep",
+		worker_sleep_cycles),
+	COUNTER("nexpath_worker_sleeps_total", LABEL("worker"), "times that it went to sleep",
+		worker_sleeps),
+	COUNTER("nexpath_worker_wrong_worker_total", LABEL("worker"),
+		"packets of sessions that another worker owns", worker_wrong_worker),
+	COUNTER("nexpath_worker_handover_packets_total", LABEL("worker"),
+		"packets handed to another worker", worker_handover_packets),
+	GAUGE("nexpath_worker_sessions", LABEL("worker"), "live sessions", worker_sessions),
+	GAUGE("nexpath_worker_nat_ports_in_use", LABEL("worker"), "source ports in use",
+		worker_nat_ports_in_use),
+	GAUGE("nexpath_sessions", NO_LABELS, "live sessions", sum_sessions),
+	GAUGE("nexpath_sessions_unanswered", NO_LABELS,
+		"live sessions that the target has not answered", sum_sessions_unanswered),
+	COUNTER("nexpath_sessions_total", NO_LABELS, "sessions begun", sum_sessions_total),
+	COUNTER("nexpath_tcp_resets_sent_total", NO_LABELS, "resets that nexpath sent",
+		sum_resets_sent),
+	COUNTER("nexpath_tcp_resets_seen_total", NO_LABELS, "resets of clients and targets",
+		sum_tcp_resets_seen),
+	COUNTER("nexpath_tcp_handshake_timeouts_total", NO_LABELS,
+		"connections that were not set up in time", sum_tcp_handshake_timeouts),
+	COUNTER("nexpath_unreachables_sent_total", NO_LABELS, "ICMP unreachable messages sent",
+		sum_unreachables_sent),
+	GAUGE("nexpath_pool_used", LABEL("pool"), "objects in use", pool_used),
+	GAUGE("nexpath_pool_capacity", LABEL("pool"), "objects in all", pool_capacity),
+	GAUGE("nexpath_pool_high_water", LABEL("pool"), "most objects ever in use",
+		pool_high_water),
+	COUNTER("nexpath_drops_total", LABEL("reason"), "packets, segments and sessions let go",
+		drops),
+	COUNTER("nexpath_stage_cycles_total", LABELS("worker", "stage"), "TSC cycles in a stage",
+		stage_cycles),
+	COUNTER("nexpath_stage_packets_total", LABELS("worker", "stage"), "packets through a stage",
+		stage_packets),
+	COUNTER("nexpath_stage_calls_total", LABELS("worker", "stage"), "calls of a stage",
+		stage_calls),
+	COUNTER("nexpath_events_total", LABEL("kind"), "events by kind", events_total),
+	COUNTER("nexpath_log_lost_total", NO_LABELS, "log lines that found no room",
+		log_lost_total),
+	GAUGE("nexpath_management_clients", NO_LABELS, "clients of the management socket", clients),
+};
+const size_t METRICS_FAMILY_COUNT = nx_array_size(METRICS_FAMILIES);
