@@ -64,22 +64,6 @@ const struct snapshot_listener *snapshot_listener_find_any(
 	return listener_find(s, protocol, address, port, true);
 }
 
-const struct snapshot_route *snapshot_route_find(
-	const struct snapshot *s, const struct ip_address *address)
-{
-	bool v4 = ip_address_is_v4(address);
-
-	for (uint16_t i = 0; i < s->route_count; i++) {
-		const struct snapshot_route *route = &s->routes[i];
-
-		// ::/0 contains every IPv4-mapped address too, but is no way for one.
-		if (v4 == ip_address_is_v4(&route->to.address) &&
-			ip_prefix_contains(&route->to, address))
-			return route;
-	}
-	return NULL;
-}
-
 static bool is_on_link(const struct snapshot_address *own, const struct ip_address *address)
 {
 	struct ip_prefix network = {.address = own->address, .length = own->prefix_length};

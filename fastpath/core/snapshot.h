@@ -48,6 +48,14 @@ struct snapshot_route {
 	uint16_t netif;
 };
 
+// Addresses from here to where the next span begins have this best route. high and low are the
+// address as a number; route is SLOT_NONE where there is none.
+struct route_span {
+	uint64_t high;
+	uint64_t low;
+	uint16_t route;
+};
+
 // One resolved target of an upstream.
 struct snapshot_target {
 	uint32_t references;
@@ -125,6 +133,9 @@ struct snapshot {
 	struct snapshot_netif *netifs;
 	struct snapshot_address *addresses;
 	struct snapshot_route *routes;
+	// Made of routes by snapshot_routes_index: ascending, the first begins at ::.
+	struct route_span *route_spans;
+	uint32_t route_span_count;
 	// By slot; NULL = free. Arrays of MAX_LISTENERS, MAX_UPSTREAMS, MAX_TARGETS pointers.
 	const struct snapshot_listener **listeners;
 	const struct snapshot_upstream **upstreams;
@@ -185,7 +196,11 @@ const struct snapshot_listener *snapshot_listener_find_any(const struct snapshot
 // Whether an address and port are a target's. Worker or control; O(1).
 bool snapshot_is_target(const struct snapshot *s, const struct ip_address *address, be16 port);
 
-// The best route for an address, or NULL. Worker or control, at session set-up only.
+// Makes route_spans of routes anew; the snapshot keeps its old ones on -ENOMEM. Control thread,
+// while building.
+[[nodiscard]] int snapshot_routes_index(struct snapshot *s);
+// The route with the longest prefix of the address's family, or NULL. Worker or control;
+// O(log routes).
 const struct snapshot_route *snapshot_route_find(
 	const struct snapshot *s, const struct ip_address *address);
 

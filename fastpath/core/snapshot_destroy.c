@@ -64,6 +64,7 @@ void snapshot_destroy(struct snapshot *snapshot)
 	free(snapshot->netifs);
 	free(snapshot->addresses);
 	free(snapshot->routes);
+	free(snapshot->route_spans);
 	free(snapshot->address_hash);
 	free(snapshot->target_hash);
 	free(snapshot);

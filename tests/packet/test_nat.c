@@ -199,7 +199,7 @@ static void session_follows_new_routes(void **state)
 	w->neighbours_full = true;
 	assert_int_equal(send_ok(w, &reply).neighbour, 200);
 	w->snapshot.generation++;
-	w->snapshot.route_count = 0;
+	world_routes(w, 0);
 	assert_int_equal(send_ok(w, &reply).neighbour, 200);
 	assert_int_equal(world_destroy(w), 0);
 }
@@ -502,9 +502,9 @@ static void refusals_are_named(void **state)
 	w->neighbours_full = true;
 	assert_int_equal(world_send(w, &p).reason, DROP_NEIGHBOUR_TABLE_FULL);
 	w->neighbours_full = false;
-	w->snapshot.route_count = 0;
+	world_routes(w, 0);
 	assert_int_equal(world_send(w, &p).reason, DROP_IP_NO_ROUTE);
-	w->snapshot.route_count = 6;
+	world_routes(w, 6);
 	w->listeners[WORLD_TCP].max_sessions = 1;
 	send_ok(w, &p);
 	p.key.source_port++;

@@ -106,6 +106,13 @@ void world_target(struct world *w, uint16_t upstream, uint16_t slot, const char 
 	w->target_slots[upstream][w->upstreams[upstream].target_count++] = slot;
 }
 
+void world_routes(struct world *w, uint16_t count)
+{
+	w->snapshot.route_count = count;
+	if (snapshot_routes_index(&w->snapshot))
+		abort();
+}
+
 static void lay_out(struct world *w)
 {
 	for (uint16_t i = 0; i < 2; i++) {
@@ -143,7 +150,6 @@ static void lay_out(struct world *w)
 		.generation = 1,
 		.netif_count = 2,
 		.address_count = 4,
-		.route_count = 6,
 		.netifs = w->netifs,
 		.addresses = w->addresses,
 		.routes = w->routes,
@@ -159,6 +165,7 @@ static void lay_out(struct world *w)
 		.address_hash = w->address_hash,
 		.address_hash_mask = 15,
 	};
+	world_routes(w, nx_array_size(w->routes));
 }
 
 struct world *world_create(const struct world_options *options)
@@ -188,6 +195,7 @@ struct world *world_create(const struct world_options *options)
 	if (flow_engine_create(&config, &w->engine) == 0)
 		return w;
 	buffer_heap_put(&buffer_heap_source, w->buffer);
+	free(w->snapshot.route_spans);
 	free(w->stats);
 	free(w);
 	return NULL;
@@ -206,6 +214,7 @@ uint32_t world_destroy(struct world *w)
 	for (uint16_t i = 0; i < WORLD_TARGETS; i++)
 		left += counter_read(&w->stats->targets[i].sessions);
 	buffer_heap_put(&buffer_heap_source, w->buffer);
+	free(w->snapshot.route_spans);
 	free(w->stats);
 	free(w);
 	return left;

@@ -100,6 +100,9 @@ void world_wait(struct world *world, usec_t time);
 void world_target(struct world *world, uint16_t upstream, uint16_t slot, const char *address,
 	uint16_t port, uint16_t weight);
 
+// Only the first routes hold.
+void world_routes(struct world *world, uint16_t count);
+
 struct flow_key world_key(uint8_t protocol, const char *source, uint16_t source_port,
 	const char *destination, uint16_t destination_port);
 struct flow_key world_reverse(const struct flow_key *key);

@@ -250,5 +250,5 @@ int compile_routes(struct compiling *c)
 	}
 	default_routes_add(c);
 	qsort(s->routes, s->route_count, sizeof(*s->routes), route_order);
-	return 0;
+	return snapshot_routes_index(s) ? compile_fail(c, -ENOMEM, "") : 0;
 }

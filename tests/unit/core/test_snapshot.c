@@ -116,9 +116,14 @@ static int route_to(const char *address)
 {
 	struct snapshot s = make();
 	struct ip_address a = at(address);
-	const struct snapshot_route *r = snapshot_route_find(&s, &a);
+	const struct snapshot_route *r;
+	int netif;
 
-	return r ? r->netif : -1;
+	assert_int_equal(snapshot_routes_index(&s), 0);
+	r = snapshot_route_find(&s, &a);
+	netif = r ? r->netif : -1;
+	free(s.route_spans);
+	return netif;
 }
 
 static void longest_prefix_wins_within_a_family(void **state)
@@ -134,8 +139,133 @@ static void ipv6_default_route_carries_no_ipv4(void **state)
 	struct snapshot s = make();
 	struct ip_address a = at("192.0.2.1");
 
+	assert_null(snapshot_route_find(&s, &a)); // not built
 	routes[2].to = routes[1].to;
+	assert_int_equal(snapshot_routes_index(&s), 0);
 	assert_null(snapshot_route_find(&s, &a));
+	free(s.route_spans);
+}
+
+// What a route is: of all prefixes of the address's family that contain it, the longest; of equal
+// ones the first.
+static const struct snapshot_route *best_of(
+	const struct snapshot *s, const struct ip_address *address)
+{
+	const struct snapshot_route *best = NULL;
+
+	for (uint16_t i = 0; i < s->route_count; i++) {
+		const struct snapshot_route *r = &s->routes[i];
+
+		if (ip_address_is_v4(&r->to.address) == ip_address_is_v4(address) &&
+			ip_prefix_contains(&r->to, address) &&
+			(!best || r->to.length > best->to.length))
+			best = r;
+	}
+	return best;
+}
+
+static uint64_t random_state = 0x9e3779b97f4a7c15;
+
+static uint64_t random_number(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+// Few distinct bits, so that prefixes nest and repeat.
+static struct ip_address random_address(void)
+{
+	struct ip_address a;
+
+	if (random_number() % 2)
+		return ip_address_from_v4(be32_from_host((uint32_t)(random_number() & 0xc0030303)));
+	a.halves[0] = htobe64(random_number() & UINT64_C(0xc000000000000003));
+	a.halves[1] = htobe64(random_number() & UINT64_C(0x8000ffff00000103));
+	return a;
+}
+
+static void random_routes(struct snapshot *s, uint16_t count)
+{
+	s->route_count = count;
+	for (uint16_t i = 0; i < count; i++) {
+		struct ip_prefix *to = &s->routes[i].to;
+		unsigned int shortest;
+
+		to->address = random_address();
+		shortest = ip_address_is_v4(&to->address) ? 96 : 0;
+		to->length = (uint8_t)(shortest + random_number() % (129 - shortest));
+		ip_prefix_mask(to);
+		s->routes[i].netif = i;
+	}
+}
+
+static void check_ends(const struct snapshot *s, const struct ip_prefix *prefix)
+{
+	struct ip_address a = prefix->address;
+	uint64_t low;
+
+	for (unsigned int step = 0; step < 3; step++) { // one before, the first, the second
+		low = be64toh(prefix->address.halves[1]) - 1 + step;
+		a.halves[1] = htobe64(low);
+		assert_ptr_equal(snapshot_route_find(s, &a), best_of(s, &a));
+	}
+	a = prefix->address;
+	for (unsigned int bit = prefix->length; bit < 128; bit++)
+		a.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	assert_ptr_equal(snapshot_route_find(s, &a), best_of(s, &a));
+	a.halves[1] = htobe64(be64toh(a.halves[1]) + 1);
+	assert_ptr_equal(snapshot_route_find(s, &a), best_of(s, &a));
+}
+
+static void routes_are_found_as_defined(void **state)
+{
+	static struct snapshot_route many[MAX_ROUTES];
+	struct snapshot s = {.routes = many};
+
+	for (unsigned int round = 0; round < 400; round++) {
+		random_routes(&s, round == 0 ? MAX_ROUTES : (uint16_t)(random_number() % 40));
+		assert_int_equal(snapshot_routes_index(&s), 0);
+		assert_true(s.route_span_count <= 2u * s.route_count + 3);
+		for (unsigned int i = 0; i < 200; i++) {
+			struct ip_address a = random_address();
+
+			assert_ptr_equal(snapshot_route_find(&s, &a), best_of(&s, &a));
+		}
+		for (uint16_t i = 0; i<s.route_count; i += s.route_count> 40 ? 40 : 1)
+			check_ends(&s, &s.routes[i].to);
+	}
+	free(s.route_spans);
+}
+
+// Every length there is around one address of each family, and all of IPv6's that contain IPv4.
+static void the_deepest_nesting_is_found(void **state)
+{
+	static struct snapshot_route nested[129 + 33 + 96];
+	struct snapshot s = {.routes = nested, .route_count = nx_array_size(nested)};
+	struct ip_address six = at("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
+	struct ip_address four = at("255.255.255.255");
+
+	for (uint16_t i = 0; i < s.route_count; i++) {
+		if (i < 129)
+			nested[i].to = (struct ip_prefix){six, (uint8_t)i};
+		else if (i < 129 + 33)
+			nested[i].to = (struct ip_prefix){four, (uint8_t)(i - 129 + 96)};
+		else
+			nested[i].to.length = (uint8_t)(i - 129 - 33);
+		ip_prefix_mask(&nested[i].to);
+	}
+	assert_int_equal(snapshot_routes_index(&s), 0);
+	assert_ptr_equal(snapshot_route_find(&s, &six), &nested[128]);
+	assert_ptr_equal(snapshot_route_find(&s, &four), &nested[161]);
+	for (unsigned int length = 1; length < 128; length++) {
+		struct ip_address a = six;
+
+		a.bytes[length / 8] ^= (uint8_t)(0x80 >> length % 8);
+		assert_ptr_equal(snapshot_route_find(&s, &a), &nested[length]);
+	}
+	free(s.route_spans);
 }
 
 static const struct ip_address *source_for(uint16_t netif, const char *address)
@@ -222,6 +352,8 @@ int main(void)
 		cmocka_unit_test(exact_listeners_come_before_the_wildcard),
 		cmocka_unit_test(longest_prefix_wins_within_a_family),
 		cmocka_unit_test(ipv6_default_route_carries_no_ipv4),
+		cmocka_unit_test(routes_are_found_as_defined),
+		cmocka_unit_test(the_deepest_nesting_is_found),
 		cmocka_unit_test(source_is_of_the_family_and_network),
 		cmocka_unit_test(every_value_has_a_name),
 		cmocka_unit_test(targets_are_told_by_address_and_port),
