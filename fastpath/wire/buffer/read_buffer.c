@@ -24,14 +24,22 @@ const char *nx_buffer_status_text(enum nx_buffer_status status)
 	return "not a buffer status";
 }
 
+static struct nx_read_buffer read_buffer_over(
+	uint8_t *memory, size_t capacity, const struct nx_allocator *allocator)
+{
+	// Vector code reads the padding: it must not be indeterminate to memory checkers.
+	memset(memory + capacity, 0, NX_READ_PADDING);
+	return (struct nx_read_buffer){.slab = memory,
+		.capacity = capacity,
+		.low = capacity / 4 + 1,
+		.allocator = allocator};
+}
+
 enum nx_buffer_status nx_read_buffer_init(struct nx_read_buffer *buffer, void *memory, size_t bytes)
 {
 	if (bytes <= NX_READ_PADDING)
 		return NX_BUFFER_TOO_SMALL;
-	*buffer = (struct nx_read_buffer){.slab = memory, .capacity = bytes - NX_READ_PADDING};
-	buffer->low = buffer->capacity / 4 + 1;
-	// Vector code reads the padding: it must not be indeterminate to memory checkers.
-	memset(buffer->slab + buffer->capacity, 0, NX_READ_PADDING);
+	*buffer = read_buffer_over(memory, bytes - NX_READ_PADDING, NULL);
 	return NX_BUFFER_OK;
 }
 
@@ -47,8 +55,7 @@ enum nx_buffer_status nx_read_buffer_create(
 	memory = allocator->allocate(allocator->context, capacity + NX_READ_PADDING);
 	if (memory == NULL)
 		return NX_BUFFER_NO_MEMORY;
-	(void)nx_read_buffer_init(buffer, memory, capacity + NX_READ_PADDING);
-	buffer->allocator = allocator;
+	*buffer = read_buffer_over(memory, capacity, allocator);
 	return NX_BUFFER_OK;
 }
 

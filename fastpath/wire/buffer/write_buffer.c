@@ -3,16 +3,23 @@
 
 #include "nexwire/buffer.h"
 
+static struct nx_write_buffer write_buffer_over(
+	uint8_t *memory, size_t bytes, size_t headroom, const struct nx_allocator *allocator)
+{
+	return (struct nx_write_buffer){.slab = memory,
+		.head = headroom,
+		.tail = headroom,
+		.capacity = bytes,
+		.headroom = headroom,
+		.allocator = allocator};
+}
+
 enum nx_buffer_status nx_write_buffer_init(
 	struct nx_write_buffer *buffer, void *memory, size_t bytes, size_t headroom)
 {
 	if (bytes <= headroom)
 		return NX_BUFFER_TOO_SMALL;
-	*buffer = (struct nx_write_buffer){.slab = memory,
-		.head = headroom,
-		.tail = headroom,
-		.capacity = bytes,
-		.headroom = headroom};
+	*buffer = write_buffer_over(memory, bytes, headroom, NULL);
 	return NX_BUFFER_OK;
 }
 
@@ -28,8 +35,7 @@ enum nx_buffer_status nx_write_buffer_create(struct nx_write_buffer *buffer, siz
 	memory = allocator->allocate(allocator->context, capacity + headroom);
 	if (memory == NULL)
 		return NX_BUFFER_NO_MEMORY;
-	(void)nx_write_buffer_init(buffer, memory, capacity + headroom, headroom);
-	buffer->allocator = allocator;
+	*buffer = write_buffer_over(memory, capacity + headroom, headroom, allocator);
 	return NX_BUFFER_OK;
 }
 
