@@ -49,6 +49,15 @@
 	X(TCP_BAD_OPTION, "tcp_bad_option", "malformed TCP options on a SYN")                      \
 	X(TCP_OUT_OF_WINDOW, "tcp_out_of_window", "segment outside the session's window")          \
 	X(TCP_BAD_STATE, "tcp_bad_state", "segment that the session's state does not allow")       \
+	X(TCP_OLD_DUPLICATE, "tcp_old_duplicate", "segment that holds nothing new")                \
+	X(TCP_OLD_TIMESTAMP, "tcp_old_timestamp", "segment with a timestamp from before (PAWS)")   \
+	X(TCP_BAD_ACKNOWLEDGEMENT, "tcp_bad_acknowledgement",                                      \
+		"acknowledgement of what was never sent, or of long ago")                          \
+	X(TCP_UNPROVEN, "tcp_unproven", "SYN or RST that a challenge must confirm (RFC 5961)")     \
+	X(TCP_MEMORY, "tcp_memory", "the connection's memory bound, or its bound of holes")        \
+	X(TCP_AFTER_CLOSE, "tcp_after_close", "data for an endpoint that takes none any more")     \
+	X(TCP_BAD_COOKIE, "tcp_bad_cookie", "acknowledgement with a stale or made-up SYN cookie")  \
+	X(TCP_CONNECTIONS_FULL, "tcp_connections_full", "no free connection")                      \
 	X(TCP_NO_SESSION, "tcp_no_session", "segment of an unknown session: answered by a reset")  \
 	X(TCP_NO_LISTENER, "tcp_no_listener", "connection to an own address without a listener")   \
 	X(UDP_NO_LISTENER, "udp_no_listener", "datagram to an own address without a listener")     \
