@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// One worker's TCP endpoints, sans-IO: parsed packets, user data and time go in; IP packets and
+// events come out. IPv4 and IPv6, RFC 9293. No DPDK header, no allocation after creation; the same
+// code runs in unit tests in virtual time. Worker thread only, but for _create and _destroy.
+//
+// A turn: tcp_segment_input for each packet, tcp_timers_run, tcp_events_take and what the user does
+// about them (tcp_receive, tcp_send, ...), then tcp_flush once: data and acknowledgements that can
+// wait for the end of the turn leave there, so one acknowledgement answers a burst and rides on
+// data where there is some. Nothing else needs to be called, and no call is made back into the
+// user but `transmit`.
+//
+// A connection is named by a 32-bit index. It belongs to the user from tcp_connect or the event
+// TCP_EVENT_ACCEPTED until tcp_close or tcp_abort; the engine may hold it longer (FIN-WAIT,
+// TIME-WAIT) but no more events name it then.
+
+#include "core/atomic.h"
+#include "core/buffer.h"
+#include "core/drop.h"
+#include "pkt/icmp.h"
+#include "pkt/packet.h"
+
+struct tcp_engine;
+
+enum {
+	TCP_NONE = UINT32_MAX, // no connection
+	TCP_PROFILES_MAX = 256,
+	TCP_SECRET_BYTES = 16,
+};
+
+// What the ports behind `transmit` can do.
+enum {
+	// The packet may leave with the pseudo-header sum in its checksum field
+	// (BUFFER_TX_CHECKSUM_TCP, and BUFFER_TX_IP_CHECKSUM for IPv4). Without it the engine
+	// writes whole checksums.
+	TCP_OFFLOAD_CHECKSUM = 1u << 0,
+	// Packets larger than the MSS may leave with BUFFER_TX_SEGMENT_TCP and a segment size in
+	// the transmit word; with TCP_OFFLOAD_CHECKSUM only.
+	TCP_OFFLOAD_SEGMENT = 1u << 1,
+};
+
+struct tcp_engine_config {
+	uint32_t connections; // capacity, TIME-WAIT included
+	uint32_t half_open;   // in SYN-RECEIVED, before SYN cookies; 0: an eighth of connections
+	bool huge;            // hugepages for the tables
+	uint8_t secret[TCP_SECRET_BYTES]; // random: keys initial sequence numbers, cookies, hashes
+	uint32_t offload;                 // TCP_OFFLOAD_* bits
+	struct buffer_source *buffers;
+	void *context; // of transmit
+	// Takes one IP packet (data begins at the IP header, at least 64 bytes of headroom before
+	// it, total_length and segments are set). Its header is the first buffer; payload follows
+	// in buffers that the engine may keep too (more than one reference): read them, do not
+	// write. The transmit word has l2 0, l3 and l4 lengths. key: as the packet leaves. way: one
+	// word a connection that belongs to the callee (a neighbour, say), 0 at first; packets that
+	// belong to no connection point to a word of their own that is 0.
+	void (*transmit)(
+		void *context, struct buffer *packet, const struct flow_key *key, uint32_t *way);
+	usec_t now; // when the engine begins
+};
+
+enum tcp_congestion {
+	TCP_CONGESTION_CUBIC = 0, // RFC 9438 with HyStart++ (RFC 9406)
+	TCP_CONGESTION_RATE,      // by measured rate and round-trip time, paced
+	TCP_CONGESTION_COUNT,
+};
+
+// Flags of a profile.
+enum {
+	TCP_NO_TIMESTAMPS = 1u << 0,
+	TCP_NO_SACK = 1u << 1,
+	TCP_NO_WINDOW_SCALE = 1u << 2,
+	TCP_ECN = 1u << 3,   // ask for it and answer to it (RFC 3168)
+	TCP_NAGLE = 1u << 4, // hold a short segment while one is unacknowledged (RFC 1122 4.2.3.4)
+	TCP_PACING =
+		1u << 5, // spread a window over the round-trip time whatever the congestion control
+};
+
+// How connections of a listener or an upstream behave. 0 takes the default named here.
+struct tcp_profile {
+	uint32_t flags;                 // TCP_* bits above
+	uint8_t congestion;             // enum tcp_congestion
+	uint8_t hop_limit;              // 64
+	uint8_t acknowledge_every;      // full segments, at most 8: 2 (RFC 9293 3.8.6.3)
+	uint8_t retries_syn;            // retransmissions of a SYN or SYN-ACK: 6 and 5
+	uint8_t keepalive_probes;       // unanswered before the connection fails: 9
+	uint16_t mtu;                   // IP packet bytes of the way out: 1500
+	uint16_t mss_max;               // announced at most; 0: by mtu
+	uint32_t receive_memory;        // buffer bytes held for the user at most: 4 MiB
+	uint32_t send_memory;           // buffer bytes held for the peer at most: 4 MiB
+	uint32_t initial_window;        // receive window at first, bytes: 65535
+	uint32_t delayed_ack_us;        // 40 ms
+	uint32_t rto_min_us;            // 200 ms
+	uint32_t time_wait_us;          // 60 s; UINT32_MAX: none
+	uint32_t fin_wait_us;           // FIN-WAIT-2 after tcp_close: 60 s
+	uint32_t keepalive_idle_ms;     // silence before the first probe; 0: no keepalive
+	uint32_t keepalive_interval_ms; // 75 s
+	uint32_t user_timeout_ms;       // unacknowledged data or probe without answer: 15 min
+};
+
+enum tcp_state {
+	TCP_CLOSED = 0,
+	TCP_SYN_SENT,
+	TCP_SYN_RECEIVED,
+	TCP_ESTABLISHED,
+	TCP_FIN_WAIT_1,
+	TCP_FIN_WAIT_2,
+	TCP_CLOSE_WAIT,
+	TCP_CLOSING,
+	TCP_LAST_ACK,
+	TCP_TIME_WAIT,
+	TCP_STATE_COUNT,
+};
+
+const char *tcp_state_name(enum tcp_state state);
+
+// Bits of tcp_event.events. Edges: each says what happened since the connection's last event.
+enum {
+	TCP_EVENT_ACCEPTED =
+		1u << 0, // a listener's connection is established; context: the listener's
+	TCP_EVENT_CONNECTED = 1u << 1, // tcp_connect succeeded
+	TCP_EVENT_READABLE = 1u << 2,  // tcp_receive has something
+	TCP_EVENT_WRITABLE = 1u << 3,  // tcp_send_room, once 0, is above a third of its bound again
+	TCP_EVENT_END = 1u << 4, // the peer's FIN is in sequence: nothing follows what is queued
+	TCP_EVENT_FAILED =
+		1u << 5, // the connection is over, see error; only tcp_close is left to do
+	TCP_EVENT_SENT_ALL = 1u << 6, // all that was sent, and the FIN, is acknowledged
+};
+
+struct tcp_event {
+	uint32_t connection;
+	uint16_t events; // TCP_EVENT_* bits
+	uint16_t error;  // with FAILED: ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH
+	uint64_t context;
+};
+
+// Everything that is counted, one writer. Name, help.
+#define TCP_COUNTERS(X)                                                                            \
+	X(segments_received, "segments taken in, valid or not")                                    \
+	X(segments_sent, "packets sent; one of many segments counts once")                         \
+	X(bytes_received, "payload bytes accepted in order")                                       \
+	X(bytes_sent, "payload bytes sent, retransmissions included")                              \
+	X(connections_opened, "tcp_connect calls that sent a SYN")                                 \
+	X(connections_accepted, "connections that a listener's handshake completed")               \
+	X(connections_failed, "connections that ended otherwise than by FIN")                      \
+	X(resets_sent, "RST segments sent")                                                        \
+	X(resets_received, "RST segments that ended a connection")                                 \
+	X(challenge_acks, "challenge acknowledgements sent (RFC 5961)")                            \
+	X(challenge_acks_limited, "challenge acknowledgements withheld by their rate")             \
+	X(retransmitted_segments, "segments sent again")                                           \
+	X(retransmitted_bytes, "payload bytes sent again")                                         \
+	X(retransmission_timeouts, "expired retransmission timers")                                \
+	X(spurious_timeouts, "retransmission timeouts found needless and undone")                  \
+	X(fast_recoveries, "loss recoveries entered by acknowledgements")                          \
+	X(recoveries_undone, "loss recoveries found needless and undone")                          \
+	X(tail_loss_probes, "tail loss probes sent (RFC 8985)")                                    \
+	X(sack_blocks_received, "SACK blocks read")                                                \
+	X(sack_blocks_refused, "SACK blocks outside what is outstanding")                          \
+	X(sack_walks_limited, "SACK blocks skipped because their search ran too long")             \
+	X(dsack_received, "duplicate reports received (RFC 2883)")                                 \
+	X(out_of_order_segments, "segments queued ahead of a hole")                                \
+	X(out_of_order_refused, "segments refused: too many holes or too much memory")             \
+	X(duplicate_segments, "segments with nothing new")                                         \
+	X(segments_coalesced, "small segments copied into the buffer before them")                 \
+	X(delayed_acks, "acknowledgements sent by the delayed-acknowledgement timer")              \
+	X(zero_window_probes, "persist probes sent")                                               \
+	X(keepalive_probes, "keepalive probes sent")                                               \
+	X(cookies_sent, "SYN-ACKs sent with a cookie and no state")                                \
+	X(cookies_accepted, "connections made from a cookie")                                      \
+	X(cookies_refused, "acknowledgements with no valid cookie while cookies were out")         \
+	X(time_wait_reused, "connections that took over one in TIME-WAIT")                         \
+	X(time_wait_evicted, "TIME-WAIT ended early for a new connection")                         \
+	X(path_mtu_lowered, "path MTU lowered by a validated packet-too-big")                      \
+	X(path_black_holes, "path MTU lowered because large segments vanished")                    \
+	X(ecn_reductions, "congestion window reductions by ECN")                                   \
+	X(no_buffer, "packets not sent for want of a buffer; sent later")                          \
+	X(no_connection, "connections refused or dropped for want of a free one")
+
+struct tcp_stats {
+#define X(name, help) counter_t name;
+	TCP_COUNTERS(X)
+#undef X
+	counter_t states[TCP_STATE_COUNT]; // gauges
+	counter_t drops[DROP_COUNT];       // segments refused, by reason
+};
+
+// Tables for config->connections. -ENOMEM with nothing kept on failure, -EINVAL for a configuration
+// that cannot work. Control thread.
+[[nodiscard]] int tcp_engine_create(
+	const struct tcp_engine_config *config, struct tcp_engine **out);
+// Frees every connection without a word to peers (tcp_abort_all says one). Returns how many the
+// user still owned.
+uint32_t tcp_engine_destroy(struct tcp_engine *engine);
+const struct tcp_stats *tcp_engine_stats(const struct tcp_engine *engine);
+// Pools for node_pool_status: connections. False beyond the last.
+bool tcp_engine_pool(const struct tcp_engine *engine, uint32_t index, const char **name,
+	uint64_t *used, uint64_t *capacity, uint64_t *high_water);
+
+// Sets profile number index (below TCP_PROFILES_MAX); those not set have every default. Changes
+// reach connections that are already open.
+void tcp_profile_set(struct tcp_engine *engine, uint16_t index, const struct tcp_profile *profile);
+
+// Accepts connections to address and port; the unspecified address accepts on every one, of both
+// families. context comes back in the events. -EADDRINUSE, -ENOSPC. The listener's number is in
+// *out.
+[[nodiscard]] int tcp_listen(struct tcp_engine *engine, const struct ip_address *address, be16 port,
+	uint16_t profile, uint64_t context, uint32_t *out);
+// No new connections. Those in SYN-RECEIVED go; those accepted stay.
+void tcp_unlisten(struct tcp_engine *engine, uint32_t listener, usec_t now);
+
+// Opens a connection; key as our packets leave (source: own address and port, chosen by the
+// caller). The SYN leaves at once. -EADDRINUSE when the key is in use, -ENOBUFS when no connection
+// is free.
+[[nodiscard]] int tcp_connect(struct tcp_engine *engine, uint16_t profile,
+	const struct flow_key *key, uint64_t context, usec_t now, uint32_t *out);
+
+// One segment: packet of kind PACKET_TCP with its checksum verified, packet->buffer the frame.
+// Takes the buffer in every case. DROP_NONE, or why the segment was let go: counted in stats.drops
+// here. RFC 9293 3.10.7.
+enum drop_reason tcp_segment_input(
+	struct tcp_engine *engine, const struct packet *packet, usec_t now);
+
+// An ICMP error that quotes a segment of ours (icmp_error_parse). Its sequence number must be
+// outstanding (RFC 5927). DROP_NONE when it was of use.
+enum drop_reason tcp_icmp_error(
+	struct tcp_engine *engine, const struct icmp_quote *quote, usec_t now);
+
+// Whether a connection or listener would take the packet: for a worker that also forwards.
+bool tcp_engine_owns(const struct tcp_engine *engine, const struct flow_key *key);
+
+// Runs due timers, at most budget of them; how many ran.
+uint32_t tcp_timers_run(struct tcp_engine *engine, usec_t now, uint32_t budget);
+// When tcp_timers_run has work next; UINT64_MAX for never.
+usec_t tcp_timers_next(const struct tcp_engine *engine);
+
+// At the end of a turn: sends what windows allow and acknowledges what must be. True when it is
+// all done, false when buffers ran out: the rest leaves at a later flush.
+bool tcp_flush(struct tcp_engine *engine, usec_t now);
+
+// Takes up to n events, oldest first; one entry a connection. Returns how many.
+uint32_t tcp_events_take(struct tcp_engine *engine, struct tcp_event *out, uint32_t n);
+
+uint64_t tcp_context(const struct tcp_engine *engine, uint32_t connection);
+void tcp_context_set(struct tcp_engine *engine, uint32_t connection, uint64_t context);
+
+enum {
+	TCP_SEND_MORE = 1u << 0, // more follows soon: a short segment may wait for it
+};
+
+// Payload bytes that tcp_send takes without going over send_memory, estimated from what is held.
+uint32_t tcp_send_room(const struct tcp_engine *engine, uint32_t connection);
+// Queues a chain of any size for the peer. Takes it in every case, without copying: its buffers'
+// state is the engine's until they are acknowledged. Buffers longer than a segment are divided by
+// the source's `share`, or copied where it has none. Fails with -EPIPE after tcp_shutdown or the
+// connection's end, -ENOBUFS when dividing ran out of buffers (nothing is queued then).
+int tcp_send(struct tcp_engine *engine, uint32_t connection, struct buffer *chain, uint32_t flags,
+	usec_t now);
+// Gives what is queued for the user, whole buffers up to about max bytes (always at least one
+// buffer), NULL when there is nothing. The window opens by what was taken.
+struct buffer *tcp_receive(
+	struct tcp_engine *engine, uint32_t connection, uint32_t max, usec_t now);
+uint32_t tcp_receive_ready(const struct tcp_engine *engine, uint32_t connection);
+// Sends FIN after what is queued. Receiving goes on.
+void tcp_shutdown(struct tcp_engine *engine, uint32_t connection, usec_t now);
+// Lets go: FIN after what is queued, and what the peer still sends is refused with RST (RFC 2525
+// 2.17) as is what was received and not taken. The index is the engine's again.
+void tcp_close(struct tcp_engine *engine, uint32_t connection, usec_t now);
+// RST at once; the index is the engine's again.
+void tcp_abort(struct tcp_engine *engine, uint32_t connection, usec_t now);
+// Resets every connection, the engine's own included; returns how many. At shutdown.
+uint32_t tcp_abort_all(struct tcp_engine *engine, usec_t now);
+
+// What there is to know of a connection, for operators and tests.
+struct tcp_info {
+	struct flow_key key; // as our packets leave
+	uint8_t state;       // enum tcp_state
+	uint8_t congestion;
+	bool timestamps;
+	bool sack;
+	bool ecn;
+	uint8_t send_scale;
+	uint8_t receive_scale;
+	uint16_t mss; // payload bytes of a full segment
+	uint32_t round_trip_us;
+	uint32_t round_trip_min_us;
+	uint32_t rto_us;
+	uint32_t congestion_window;
+	uint32_t slow_start_threshold;
+	uint32_t in_flight;
+	uint32_t send_window;
+	uint32_t receive_window;
+	uint32_t send_queued; // payload not acknowledged
+	uint32_t receive_queued;
+	uint32_t send_held; // buffer bytes
+	uint32_t receive_held;
+	uint32_t retransmitted;       // segments
+	uint64_t pacing_rate;         // bytes a second, 0: not paced
+	uint32_t send_unacknowledged; // SND.UNA
+	uint32_t send_next;           // SND.NXT
+	uint32_t receive_next;        // RCV.NXT
+};
+void tcp_info_get(const struct tcp_engine *engine, uint32_t connection, struct tcp_info *out);
