@@ -5,6 +5,7 @@
 Code blocks of README.md and docs/*.md by their info string: "libconfig check" must pass
 `nexpathd --check=text`; "sh run" blocks of one document are run as one script, in an empty folder, with
 the built programs on the path, in namespaces of their own. Links into the tree must lead somewhere.
+docs/testing.md keeps the line that the last `scripts/test --all` printed.
 """
 
 import argparse
@@ -17,6 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BLOCK = re.compile(r"^```([^\n`]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+WHOLE_RUN = re.compile(r"^Last whole run: (?:none yet|\d{4}-\d\d-\d\d, commit [0-9a-f]{12}, \d+ min on \d+ CPUs: "
+                       r"\d+ passed, \d+ failed, \d+ skipped)$")
 LINK = re.compile(r"\]\(([^)#:\s]+)(#[^)]*)?\)")
 
 counts = {"ok": 0, "not ok": 0, "skip": 0}
@@ -37,6 +40,13 @@ def documents():
 def check_links(path, text):
     broken = [link for link, _ in LINK.findall(text) if not (ROOT / path.parent / link).exists()]
     verdict("no such file: " + ", ".join(broken) if broken else "", f"links of {path}")
+
+
+def check_whole_run():
+    lines = [line for line in (ROOT / "docs/testing.md").read_text().splitlines() if line.startswith("Last whole run")]
+    fault = "" if len(lines) == 1 and WHOLE_RUN.match(lines[0]) else (
+        f"one line as scripts/test --all prints it is wanted, there is {lines or 'none'}")
+    verdict(fault, "the last whole run in docs/testing.md")
 
 
 def check_configuration(build, name, text):
@@ -77,6 +87,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build/gcc", type=Path)
     build = parser.parse_args().build.resolve()
+    check_whole_run()
     for path in documents():
         text = (ROOT / path).read_text()
         check_links(path, text)
