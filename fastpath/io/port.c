@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 
+#include "io/bpf/ingress.h"
 #include "io/device.h"
 #include "io/driver.h"
 
@@ -18,6 +19,12 @@ int port_error(const struct port_request *request, int code, char *error, size_t
 	vsnprintf(error + n, error_size - (size_t)n, format, arguments);
 	va_end(arguments);
 	return code;
+}
+
+void ports_prepare(void)
+{
+	// Each port that it fails asks again and keeps the reason.
+	(void)!ingress_load();
 }
 
 static port_open_function *const openers[] = {

@@ -13,6 +13,7 @@
 #include "core/limits.h"
 
 struct rte_mempool;
+struct snapshot;
 
 // Capability bits.
 enum {
@@ -61,6 +62,9 @@ struct port_ops {
 	int (*reopen)(struct port *port);
 	// Folds the queues' and the device's own counts into the port's counters. Control thread.
 	void (*counters)(struct port *port);
+	// Told of each snapshot that is published, and of the present one when the device returned.
+	// NULL: the driver wants no part of it. Control thread.
+	void (*addresses)(struct port *port, const struct snapshot *snapshot);
 };
 
 struct port {
@@ -74,6 +78,11 @@ struct port {
 	struct mac_address mac;
 	uint16_t dpdk_port; // ethdev id, where there is one
 	int ifindex;        // kernel interface, 0 = none
+	// Whether frames to the port's own addresses end at the port, and the kernel that would
+	// only drop them never walks them. Else, where the driver can do that, why not: a negative
+	// errno.
+	bool kernel_spared;
+	int spare_error;
 	shared_word_t up;   // w: control, r: workers
 	shared_word_t gone; // the device disappeared; w: control and the driver, r: workers
 	shared_word_t speed_bps;
@@ -88,6 +97,10 @@ struct port {
 	char interface[32]; // kernel interface name, "" = none
 	void *driver;       // the driver's own state
 };
+
+// Loads what ports put into the kernel, while the process has the capabilities for it: ports that
+// are opened later need only what is then held. Without it they go on, slower. Control thread.
+void ports_prepare(void);
 
 // Opens the device. On failure returns a negative errno and writes one line to error that says what
 // is wrong and what to do ("af_packet:eth9: no such interface; `ip link` lists them"). Control

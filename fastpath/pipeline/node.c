@@ -180,6 +180,8 @@ static void note_link(void *context, struct port *port, enum link_change change)
 	node->link_changes[node->link_changes_head++ % LINK_CHANGES_MAX] =
 		(struct node_link_change){port->index, change};
 	node->must_relay_out |= change == LINK_RETURNED;
+	if (change == LINK_RETURNED && port->ops->addresses && node_snapshot(node))
+		port->ops->addresses(port, node_snapshot(node));
 }
 
 bool node_link_change_take(struct node *node, struct node_link_change *out)
@@ -224,6 +226,16 @@ int node_retire(struct node *node, void *object, void (*destroy)(void *object))
 	return 0;
 }
 
+static void tell_ports(struct node *node, const struct snapshot *snapshot)
+{
+	for (uint16_t i = 0; i < node_port_count(node); i++) {
+		struct port *port = node_port(node, i);
+
+		if (port->ops->addresses)
+			port->ops->addresses(port, snapshot);
+	}
+}
+
 static void destroy_snapshot(void *snapshot)
 {
 	snapshot_destroy(snapshot);
@@ -238,6 +250,7 @@ int node_publish(struct node *node, struct snapshot *snapshot)
 	shared_pointer_store(&node->snapshot, snapshot);
 	for (uint16_t i = 0; i < node->config.worker_count; i++)
 		worker_wake(&node->workers[i]);
+	tell_ports(node, snapshot);
 	return node_retire(node, old, destroy_snapshot);
 }
 

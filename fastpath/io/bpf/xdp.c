@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifdef NEXPATH_XDP_PROGRAM
+#ifdef NEXPATH_BPF_PROGRAMS
 static const uint8_t PROGRAM[] = {
 #	include "io/bpf/xdp_program.inc"
 };

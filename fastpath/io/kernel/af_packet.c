@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/bpf/ingress.h"
 #include "io/driver.h"
 #include "io/interface.h"
 #include "io/kernel/slots.h"
@@ -46,6 +47,7 @@ struct nx_aligned_line packet_queue {
 
 struct af_packet {
 	uint16_t queue_count;
+	int ingress; // the link of the program that spares the kernel, or -1
 	struct packet_queue *queues[MAX_QUEUES];
 	uint64_t dropped; // what the sockets told so far: each reading clears their own count
 };
@@ -308,8 +310,39 @@ static void af_packet_free(struct af_packet *driver)
 	free(driver);
 }
 
+// Without it the port works as well, but the kernel walks every frame once more.
+static void kernel_spare(struct port *port)
+{
+	struct af_packet *driver = port->driver;
+
+	port->spare_error = ingress_attach(port->ifindex, &driver->ingress);
+	port->kernel_spared = port->spare_error == 0;
+}
+
+static void kernel_spare_end(struct port *port)
+{
+	struct af_packet *driver = port->driver;
+
+	port->kernel_spared = false;
+	if (driver->ingress >= 0)
+		ingress_detach(driver->ingress);
+	driver->ingress = -1;
+}
+
+static void af_packet_addresses(struct port *port, const struct snapshot *snapshot)
+{
+	const struct af_packet *driver = port->driver;
+
+	if (driver->ingress < 0)
+		return;
+	port->spare_error =
+		ingress_addresses_set(driver->ingress, port->ifindex, snapshot, port->index);
+	port->kernel_spared = port->spare_error == 0;
+}
+
 static void af_packet_close(struct port *port)
 {
+	kernel_spare_end(port);
 	af_packet_free(port->driver);
 	port->driver = NULL;
 }
@@ -355,6 +388,8 @@ static int af_packet_reopen(struct port *port)
 	int ifindex = interface_index(port->interface);
 	int result;
 
+	// The interface may live on, under another name or in another namespace.
+	kernel_spare_end(port);
 	if (ifindex == 0)
 		return -ENODEV;
 	result = interface_mac(port->interface, &port->mac);
@@ -362,9 +397,11 @@ static int af_packet_reopen(struct port *port)
 		return result;
 	result = port->receive_queues > 1 ? sockets_replace(port, ifindex)
 					  : sockets_bind_again(port, ifindex);
-	if (result == 0)
-		port->ifindex = ifindex;
-	return result;
+	if (result < 0)
+		return result;
+	port->ifindex = ifindex;
+	kernel_spare(port);
+	return 0;
 }
 
 static const struct port_ops af_packet_ops = {
@@ -377,6 +414,7 @@ static const struct port_ops af_packet_ops = {
 	.close = af_packet_close,
 	.reopen = af_packet_reopen,
 	.counters = af_packet_counters,
+	.addresses = af_packet_addresses,
 };
 
 static struct af_packet *af_packet_create(
@@ -402,6 +440,7 @@ static struct af_packet *af_packet_create(
 		driver->queues[i] = q;
 	}
 	driver->queue_count = count;
+	driver->ingress = -1;
 	return driver;
 }
 
@@ -450,5 +489,6 @@ int af_packet_open(const struct port_request *request, const char *argument, str
 			     PORT_TX_CHAINS | PORT_RX_CHECKSUM | PORT_KERNEL |
 			     (port->receive_queues > 1 ? PORT_RSS : 0);
 	port->max_frame = MAX_FRAME;
+	kernel_spare(port);
 	return 0;
 }
