@@ -8,7 +8,8 @@
 // Relaxed: a count for tests, it publishes nothing.
 static _Atomic size_t alive;
 
-struct buffer_source buffer_heap_source = {.get = buffer_heap_get, .put = buffer_heap_put};
+struct buffer_source buffer_heap_source = {
+	.get = buffer_heap_get, .put = buffer_heap_put, .share = buffer_heap_share};
 
 struct buffer *buffer_heap_get(struct buffer_source *source, uint32_t room)
 {
@@ -35,16 +36,51 @@ struct buffer *buffer_heap_get(struct buffer_source *source, uint32_t room)
 	return b;
 }
 
+// Whose memory a shared buffer uses lies in the bytes that a real buffer keeps for itself.
+static struct buffer *parent_of(const struct buffer *b)
+{
+	struct buffer *parent;
+
+	memcpy(&parent, b->other, sizeof(parent));
+	return parent;
+}
+
+struct buffer *buffer_heap_share(struct buffer_source *source, struct buffer *from)
+{
+	struct buffer *parent = parent_of(from) ? parent_of(from) : from;
+	struct buffer *b = aligned_alloc(CACHE_LINE, sizeof(*b));
+
+	if (b == NULL)
+		return NULL;
+	memset(b, 0, sizeof(*b));
+	b->base = from->base;
+	b->offset = from->offset;
+	b->length = from->length;
+	b->capacity = from->capacity;
+	b->total_length = from->length;
+	b->references = 1;
+	b->segments = 1;
+	b->pool = source;
+	memcpy(b->other, &parent, sizeof(parent));
+	buffer_hold(parent);
+	atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
+	return b;
+}
+
 // A buffer with more than one reference stays, and so does what is chained to it.
 void buffer_heap_put(struct buffer_source *source, struct buffer *chain)
 {
 	while (chain != NULL) {
 		struct buffer *next = chain->next;
+		struct buffer *parent = parent_of(chain);
 
 		nx_bug_on(chain->references == 0);
 		if (--chain->references > 0)
 			return;
-		free(chain->base);
+		if (parent != NULL)
+			buffer_heap_put(source, parent);
+		else
+			free(chain->base);
 		free(chain);
 		atomic_fetch_sub_explicit(&alive, 1, memory_order_relaxed);
 		chain = next;

@@ -114,17 +114,29 @@ static inline uint16_t buffer_segment_size(const struct buffer *b)
 	return (uint16_t)(b->transmit >> BUFFER_SEGMENT_SHIFT);
 }
 
+// One more reference to a single buffer (not to what is chained to it). Relaxed: whoever holds one
+// already keeps the buffer alive; another worker may give its own back at the same time.
+static inline void buffer_hold(struct buffer *b)
+{
+	__atomic_fetch_add(&b->references, 1, __ATOMIC_RELAXED);
+}
+
 // Where new buffers come from: the worker's mbuf pool, or the heap in tests. get returns NULL when
 // exhausted (the caller counts DROP_NO_BUFFER); room is the least data bytes after BUFFER_HEADROOM.
+// share, where the source has it (else NULL): a buffer of its own whose span is that of the single
+// buffer `from` over the same memory, which lives until both are given back; no headroom to write
+// to. NULL when exhausted.
 struct buffer_source {
 	struct buffer *(*get)(struct buffer_source *source, uint32_t room);
 	void (*put)(struct buffer_source *source, struct buffer *chain);
+	struct buffer *(*share)(struct buffer_source *source, struct buffer *from);
 };
 
 // A buffer on the heap with the given room after the usual headroom, empty, one reference; NULL if
 // memory is out. put by buffer_heap_put. Tests and libraries; not on workers.
 struct buffer *buffer_heap_get(struct buffer_source *source, uint32_t room);
 void buffer_heap_put(struct buffer_source *source, struct buffer *chain);
+struct buffer *buffer_heap_share(struct buffer_source *source, struct buffer *from);
 // How many heap buffers are alive: zero at the end of a test that leaks nothing.
 size_t buffer_heap_alive(void);
 extern struct buffer_source buffer_heap_source;
