@@ -14,6 +14,9 @@
 	X(TX_RING_FULL, "tx_ring_full", "the transmit ring to the queue's owner was full")         \
 	X(HANDOVER_FULL, "handover_full", "the ring to the owning worker was full")                \
 	X(PORT_DOWN, "port_down", "the egress port is down")                                       \
+	X(EMULATED_LOSS, "emulated_loss", "lost by the emulated link of a port, as configured")    \
+	X(EMULATED_QUEUE, "emulated_queue", "the emulated link's queue was full")                  \
+	X(EMULATED_LIMIT, "emulated_limit", "more frames under way in an emulated link than fit")  \
 	X(NO_BUFFER, "no_buffer", "no packet buffer left")                                         \
 	X(L2_TRUNCATED, "l2_truncated", "frame shorter than its Ethernet header")                  \
 	X(L2_NOT_OURS, "l2_not_ours", "unicast frame to another station's address")                \
