@@ -63,6 +63,7 @@ int dataplane_start(
 
 	bool pci = has_pci(config);
 
+	ports_prepare();
 	if (!pci)
 		privileges_drop_capabilities(config);
 
@@ -88,6 +89,15 @@ const struct open_port *dataplane_port(const struct daemon *daemon, const struct
 			return open;
 	}
 	return NULL;
+}
+
+static void spare_tell(const struct port *port)
+{
+	if (port->spare_error != 0)
+		log_line(LOG_LEVEL_INFO,
+			"port %s: the kernel walks the port's frames too, which costs time (%s); "
+			"not so from Linux 6.6 on, with CAP_BPF at the start",
+			port->name, strerror(-port->spare_error));
 }
 
 static int port_add(
@@ -120,7 +130,41 @@ static int port_add(
 	snprintf(open->name, sizeof(open->name), "%s", port->name);
 	snprintf(open->device, sizeof(open->device), "%s", port->device);
 	daemon->port_count++;
+	spare_tell(node_port(daemon->node, index));
 	return 0;
+}
+
+static bool prefixes_have(const struct config_prefixes *prefixes, const struct ip_address *address)
+{
+	for (uint32_t i = 0; i < prefixes->count; i++)
+		if (ip_address_equal(&prefixes->items[i].address, address))
+			return true;
+	return false;
+}
+
+// The listeners that have no port because this one did not open.
+static void listeners_unbound_tell(
+	struct daemon *daemon, const struct config *config, const struct config_port *port)
+{
+	const struct config_listener *listeners = config_listeners(config);
+	const struct config_vlan *vlans = config_vlans(port);
+
+	for (uint32_t i = 0; i < config->listeners.count; i++) {
+		const struct config_endpoint *at = &listeners[i].listen;
+		bool on_port = !at->any && prefixes_have(&port->address, &at->address);
+		char address[ENDPOINT_TEXT_BYTES];
+
+		for (uint32_t v = 0; !at->any && v < port->vlans.count; v++)
+			on_port = on_port || prefixes_have(&vlans[v].address, &at->address);
+		if (!on_port)
+			continue;
+		daemon_event(daemon,
+			config_listener_wire_protocol(&listeners[i]) == IPPROTO_TCP
+				? EVENT_KIND_TCP_LISTENER_BIND_FAILED
+				: EVENT_KIND_UDP_LISTENER_BIND_FAILED,
+			"listener \"%s\": %s is on port %s, which does not open", listeners[i].name,
+			endpoint_print(&at->address, at->port_first, address), port->name);
+	}
 }
 
 int dataplane_ports_open(struct daemon *daemon, const struct config *config, bool lenient,
@@ -144,6 +188,7 @@ int dataplane_ports_open(struct daemon *daemon, const struct config *config, boo
 		}
 		daemon_event(daemon, EVENT_KIND_PORT_GONE, "port %s does not open: %s",
 			ports[i].name, why);
+		listeners_unbound_tell(daemon, config, &ports[i]);
 	}
 	return 0;
 }
@@ -196,7 +241,8 @@ static int prefixes_check(const char *interface, const struct config_prefixes *p
 	return 0;
 }
 
-int dataplane_addresses_check(const struct config *config, char *error, size_t error_size)
+int dataplane_addresses_check(
+	struct daemon *daemon, const struct config *config, char *error, size_t error_size)
 {
 	const struct config_port *ports = config_ports(config);
 
@@ -214,8 +260,10 @@ int dataplane_addresses_check(const struct config *config, char *error, size_t e
 		for (uint32_t v = 0; status == 0 && v < ports[i].vlans.count; v++)
 			status = prefixes_check(
 				interface, &vlans[v].address, path, error, error_size);
-		if (status != 0)
+		if (status != 0) {
+			daemon_event(daemon, EVENT_KIND_ADDRESS_HELD_BY_KERNEL, "%s", error);
 			return status;
+		}
 	}
 	return 0;
 }

@@ -17,9 +17,10 @@
 // Tries again what a lenient open left out. Every few seconds.
 void dataplane_ports_retry(struct daemon *daemon);
 
-// An address of config that the kernel holds too: -EADDRINUSE with the command that mends it.
+// An address of config that the kernel holds too: -EADDRINUSE with the command that mends it, and
+// an event.
 [[nodiscard]] int dataplane_addresses_check(
-	const struct config *config, char *error, size_t error_size);
+	struct daemon *daemon, const struct config *config, char *error, size_t error_size);
 
 // An event for each open port on whose interface the kernel forwards too, once.
 void dataplane_forwarding_check(struct daemon *daemon);

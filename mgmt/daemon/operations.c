@@ -95,6 +95,20 @@ static int fail_faults(struct operation *o)
 		o, RPC_REFUSED, fault->path, fault->hint, "line %u: %s", fault->line, fault->what);
 }
 
+void faults_tell(struct daemon *daemon, const struct config_faults *faults)
+{
+	static const enum event_kind KINDS[] = {
+		[FAULT_TCP_BIND] = EVENT_KIND_TCP_LISTENER_BIND_FAILED,
+		[FAULT_UDP_BIND] = EVENT_KIND_UDP_LISTENER_BIND_FAILED,
+		[FAULT_PORT_CONFLICT] = EVENT_KIND_PORT_CONFLICT,
+	};
+
+	for (uint32_t i = 0; i < faults->count; i++)
+		if (faults->items[i].kind != FAULT_PLAIN)
+			daemon_event(
+				daemon, KINDS[faults->items[i].kind], "%s", faults->items[i].what);
+}
+
 static void apply_failed(struct operations *operations, struct operation *o)
 {
 	struct daemon *daemon = operations->daemon;
@@ -109,6 +123,7 @@ static void apply_failed(struct operations *operations, struct operation *o)
 	daemon->apply_failures++;
 	daemon_event(daemon, EVENT_KIND_CONFIG_REFUSED, "a configuration of %s was refused: %s",
 		o->request.by, o->what);
+	faults_tell(daemon, &o->faults);
 }
 
 int text_reveal(
@@ -326,7 +341,7 @@ static int prepare(struct daemon *daemon, struct operation *o, const struct conf
 {
 	char why[600];
 
-	if (dataplane_addresses_check(config, why, sizeof(why)) != 0 ||
+	if (dataplane_addresses_check(daemon, config, why, sizeof(why)) != 0 ||
 		dataplane_start(daemon, config, why, sizeof(why)) != 0 ||
 		dataplane_ports_open(daemon, config, false, why, sizeof(why)) != 0 ||
 		names_follow(daemon->names, config, why, sizeof(why)) != 0)

@@ -74,6 +74,9 @@ bool operations_busy(const struct operations *operations);
 [[nodiscard]] int configuration_judge(
 	struct daemon *daemon, const char *text, struct config_faults *faults, struct config **out);
 
+// Events for those faults that have a kind of their own.
+void faults_tell(struct daemon *daemon, const struct config_faults *faults);
+
 // How many live sessions a change touches now.
 uint64_t change_sessions(const struct daemon *daemon, const struct change *change);
 // What a change does to them when removed listeners have drain_s: the schema's word, or "reset".

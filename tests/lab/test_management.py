@@ -113,6 +113,35 @@ def test_refused_request_is_no_event(daemon):
     expect("config_refused" in kinds(client, severity="error"), "a refused configuration")
 
 
+def test_refusals_have_events(daemon):
+    """a listener without an own address and two on one port are events of their own kinds"""
+    client = daemon.start(daemon.config())
+    values = {"name": "u", "protocol": "udp", "listen": "10.9.9.9:53", "upstream": "web"}
+    client.refused(-32001, "listener.add", values=values)
+    client.refused(-32001, "listener.add", values={**values, "protocol": "tcp"})
+    client.refused(-32001, "listener.add", values={**values, "listen": "10.1.0.2:9000", "protocol": "tcp"})
+    found = {e["kind"]: e["message"] for e in client.call("events.list", severity="error")["events"]}
+    for kind in ("udp_listener_bind_failed", "tcp_listener_bind_failed", "port_conflict"):
+        expect('listener "u"' in found.get(kind, ""), f"{kind}: {found}")
+
+
+def test_start_without_a_port(daemon):
+    """a start from a revision whose port does not open goes on, and names the listeners without one"""
+    name = f"nxm{os.getpid() % 100000}x"
+    tap = daemon.config().replace("ring:lan", f"tap:{name}")
+    client = daemon.start(tap)
+    expect("started" in kinds(client), "start")
+    daemon.stop()
+    subprocess.run(["ip", "link", "add", name, "type", "veth", "peer", "name", name + "p"], check=True)
+    try:
+        client = daemon.start()
+        expect(client.call("hello")["revision"] == 1, "revision")
+        expect({"port_gone", "tcp_listener_bind_failed"} <= set(kinds(client)), kinds(client))
+    finally:
+        subprocess.run(["ip", "link", "del", name], check=True)
+    wait_for("the port", lambda: "port_up" in kinds(client))
+
+
 def test_confirm_keeps(daemon):
     """a confirmed revision stays; nothing else changes while one waits"""
     client = daemon.start(daemon.config())

@@ -8,6 +8,7 @@ void faults_init(struct config_faults *faults)
 	faults->count = 0;
 	faults->errors = 0;
 	faults->dropped = 0;
+	faults->newest = NULL;
 }
 
 static void text_fit(char *out, size_t size, const char *text, size_t length)
@@ -39,6 +40,7 @@ static void fault_put(struct config_faults *faults, bool warning, const struct t
 {
 	struct config_fault *fault = fault_place(faults, warning);
 
+	faults->newest = fault;
 	if (!warning)
 		faults->errors++;
 	if (!fault)
@@ -50,6 +52,7 @@ static void fault_put(struct config_faults *faults, bool warning, const struct t
 	const char *file = place->file ? place->file : "";
 
 	fault->warning = warning;
+	fault->kind = FAULT_PLAIN;
 	fault->line = place->line;
 	text_fit(fault->file, sizeof(fault->file), file, strlen(file));
 	text_fit(fault->path, sizeof(fault->path), path, strlen(path));
@@ -71,6 +74,7 @@ static bool has_place(const struct config_faults *faults, bool warning)
 
 static void fault_count(struct config_faults *faults, bool warning)
 {
+	faults->newest = NULL;
 	faults->dropped++;
 	faults->errors += !warning;
 }
@@ -105,6 +109,12 @@ void fault_warn(struct config_faults *faults, const struct text_place *place, co
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
 	fault_put(faults, true, place, path, line);
+}
+
+void fault_mark(struct config_faults *faults, enum fault_kind kind)
+{
+	if (faults->newest)
+		faults->newest->kind = kind;
 }
 
 int fault_print(const struct config_fault *fault, const char *unnamed, char *out, size_t size)

@@ -14,8 +14,17 @@ enum {
 	FAULT_TEXT_BYTES = 320
 };
 
+// What operators get an event of its own kind for, beside the refusal.
+enum fault_kind {
+	FAULT_PLAIN = 0,
+	FAULT_TCP_BIND, // a listener on what is no own address
+	FAULT_UDP_BIND,
+	FAULT_PORT_CONFLICT, // two listeners on one address, port and protocol
+};
+
 struct config_fault {
-	bool warning;                // does not refuse the configuration
+	bool warning; // does not refuse the configuration
+	enum fault_kind kind;
 	uint32_t line;               // from 1; 0: the text as a whole
 	char file[FAULT_FILE_BYTES]; // as given to the reader, or the included file; "" for socket
 				     // text
@@ -29,6 +38,7 @@ struct config_faults {
 	uint32_t count;   // entries of items
 	uint32_t errors;  // how many refuse the configuration, counted beyond FAULTS_MAX too
 	uint32_t dropped; // faults that found no place
+	struct config_fault *newest; // NULL: it found no place
 	struct config_fault items[FAULTS_MAX];
 };
 
@@ -47,6 +57,9 @@ __attribute__((format(printf, 4, 5))) void fault_add(struct config_faults *fault
 	const struct text_place *place, const char *path, const char *format, ...);
 __attribute__((format(printf, 4, 5))) void fault_warn(struct config_faults *faults,
 	const struct text_place *place, const char *path, const char *format, ...);
+
+// Says what kind the fault is that was added last.
+void fault_mark(struct config_faults *faults, enum fault_kind kind);
 
 // Writes "FILE:LINE: PATH: what; hint" (parts that are empty are left out; a warning begins its
 // `what` with "warning: "). unnamed stands for the file where there is none. Returns what snprintf

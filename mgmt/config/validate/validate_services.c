@@ -207,6 +207,7 @@ static void check_listener_pair(const struct checking *c, uint32_t index, uint32
 		"give one of the two another address or port",
 		a->name, mine, b->name, theirs, b->node->place.line,
 		a->protocol == PROTOCOL_TCP ? "tcp" : "udp");
+	fault_mark(c->faults, FAULT_PORT_CONFLICT);
 }
 
 // A target on which one of our listeners with the same wire protocol listens would be a loop.
@@ -327,6 +328,22 @@ static void derive_listener(struct config_listener *listener)
 									      : DEFAULT_IDLE_UDP_S;
 }
 
+static void check_listen(const struct checking *c, uint32_t index)
+{
+	const struct config_listener *listener = &config_listeners(c->config)[index];
+	char path[FAULT_PATH_BYTES];
+	char shown[IP_ADDRESS_TEXT_MAX];
+
+	if (listener->listen.any || own_address_find(&c->own, &listener->listen.address))
+		return;
+	snprintf(path, sizeof(path), "listeners[%u].listen", index);
+	fault_add(c->faults, place_of(listener->node, "listen"), path,
+		"listener \"%s\": %s is not an own address" HINT
+		"give it to a port, or listen on one that a port has",
+		listener->name, ip_address_print(&listener->listen.address, shown));
+	fault_mark(c->faults, listener->protocol == PROTOCOL_TCP ? FAULT_TCP_BIND : FAULT_UDP_BIND);
+}
+
 void check_listeners(const struct checking *c)
 {
 	struct config_listener *listeners = c->config->listeners.items;
@@ -334,15 +351,9 @@ void check_listeners(const struct checking *c)
 	for (uint32_t i = 0; i < c->config->listeners.count; i++) {
 		struct config_listener *listener = &listeners[i];
 		char path[FAULT_PATH_BYTES];
-		char shown[IP_ADDRESS_TEXT_MAX];
 
 		derive_listener(listener);
-		snprintf(path, sizeof(path), "listeners[%u].listen", i);
-		if (!listener->listen.any && !own_address_find(&c->own, &listener->listen.address))
-			fault_add(c->faults, place_of(listener->node, "listen"), path,
-				"%s is not an own address" HINT
-				"give it to a port, or listen on one that a port has",
-				ip_address_print(&listener->listen.address, shown));
+		check_listen(c, i);
 		for (uint32_t k = 0; k < i; k++)
 			check_listener_pair(c, i, k);
 		snprintf(path, sizeof(path), "listeners[%u].transport.outer", i);

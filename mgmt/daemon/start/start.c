@@ -71,6 +71,7 @@ static int judge(struct daemon *daemon, const char *text, const char *unnamed, s
 	int status = configuration_judge(daemon, text, &faults, out);
 
 	faults_log(&faults, unnamed);
+	faults_tell(daemon, &faults);
 	if (status != 0)
 		snprintf(error, error_size,
 			"%s has %u fault%s; `nexpathd -c %s --check` shows them", unnamed,
@@ -85,7 +86,7 @@ static int bring_up(struct daemon *daemon, const struct config *config, bool len
 	int status = control_loop_listen(daemon, config, error, error_size);
 
 	if (status == 0)
-		status = dataplane_addresses_check(config, error, error_size);
+		status = dataplane_addresses_check(daemon, config, error, error_size);
 	if (status == 0)
 		status = dataplane_start(daemon, config, error, error_size);
 	if (status == 0)

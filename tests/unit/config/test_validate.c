@@ -81,7 +81,11 @@ static void references_must_hold(void **state)
 	variant_refused(
 		"upstream = \"web\"", "upstream = \"wbe\"", 7, "there is no upstream \"wbe\"");
 	variant_refused("listen = \"10.1.0.2:9000\"", "listen = \"10.1.0.3:9000\"", 7,
-		"10.1.0.3 is not an own address");
+		"listener \"in\": 10.1.0.3 is not an own address");
+	assert_int_equal(test_faults.items[0].kind, FAULT_TCP_BIND);
+	variant_refused("protocol = \"tcp\"; listen = \"10.1.0.2:9000\"",
+		"protocol = \"udp\"; listen = \"10.1.0.3:9000\"", 7, "is not an own address");
+	assert_int_equal(test_faults.items[0].kind, FAULT_UDP_BIND);
 	variant_refused("\"10.9.0.3:80 weight=2\"", "\"10.2.0.1:80 weight=2\"", 6,
 		"\"10.2.0.1:80\" stands twice");
 	variant_refused("weight=2", "weight=0", 6, "weight that is not between 1 and 256");
@@ -212,6 +216,8 @@ static void listeners_clash_over_address_port_and_wire_protocol(void **state)
 			assert_true(test_has_fault(8, "listeners[1].listen: listener \"two\""));
 		if (cases[i].clash)
 			assert_true(test_has_fault(8, "clashes with \"one\""));
+		if (cases[i].clash)
+			assert_int_equal(test_faults.items[0].kind, FAULT_PORT_CONFLICT);
 	}
 }
 
