@@ -76,7 +76,21 @@ struct snapshot_target {
 };
 
 enum {
-	MAGLEV_SIZE = 65537
+	HASHED_SIZE = 65537 // prime, as Maglev's permutations ask
+};
+
+struct snapshot_share {
+	uint32_t end; // the shares up to this one, itself included: weights without common divisor
+	uint16_t slot;
+	uint16_t weight;
+};
+
+// The usable targets of one family, on a line of `total` places.
+struct snapshot_turns {
+	uint32_t count;
+	uint32_t total;
+	uint32_t step; // from turn to turn
+	struct snapshot_share shares[];
 };
 
 struct snapshot_upstream {
@@ -89,9 +103,10 @@ struct snapshot_upstream {
 	bool closing;
 	uint32_t target_count;
 	uint16_t *targets; // target slots
-	// For BALANCE_MAGLEV: MAGLEV_SIZE entries for each family [0] IPv4, [1] IPv6, indices into
-	// targets; NULL when the family has none.
-	uint16_t *maglev[2];
+	// For each family, [0] IPv4, [1] IPv6. turns: the rules that go by turn. hashed: those that
+	// go by hash, HASHED_SIZE indices into targets, NULL when the family has no usable one.
+	struct snapshot_turns *turns[2];
+	uint16_t *hashed[2];
 };
 
 struct snapshot_listener {
@@ -190,6 +205,13 @@ const struct snapshot_listener *snapshot_listener_find(const struct snapshot *s,
 // steering: a session's packets go the same way until it ends.
 const struct snapshot_listener *snapshot_listener_find_any(const struct snapshot *s,
 	uint8_t protocol, const struct ip_address *address, uint16_t port);
+
+// Whether a target takes new sessions: not drained or closing, and there is a route to it.
+bool snapshot_target_is_usable(const struct snapshot_target *target);
+// Makes turns of an upstream's targets, given in the order of upstream->targets (NULL: a free
+// slot). -ENOMEM, nothing changed. Control thread, while building.
+[[nodiscard]] int snapshot_turns_make(
+	struct snapshot_upstream *upstream, const struct snapshot_target *const *targets);
 
 // Makes target_hash of targets, closing ones included. -ENOMEM. Control thread, while building.
 [[nodiscard]] int snapshot_targets_index(struct snapshot *s);

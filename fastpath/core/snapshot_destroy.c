@@ -20,8 +20,10 @@ void snapshot_upstream_put(const struct snapshot_upstream *upstream)
 	nx_bug_on(own->references == 0);
 	if (--own->references > 0)
 		return;
-	free(own->maglev[0]);
-	free(own->maglev[1]);
+	for (unsigned int family = 0; family < 2; family++) {
+		free(own->turns[family]);
+		free(own->hashed[family]);
+	}
 	free(own->targets);
 	free(own);
 }

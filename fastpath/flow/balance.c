@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "flow/balance.h"
 
-enum {
-	MAGLEV_STEPS = 64 // entries looked at before the table is taken for useless
-};
-
 int balance_init(struct balance *balance)
 {
 	int error;
 
 	*balance = (struct balance){0};
-	error = memory_map(sizeof(*balance->credit) * MAX_TARGETS, false, &balance->memory);
+	error = memory_map(sizeof(*balance->place) * MAX_UPSTREAMS, false, &balance->memory);
 
-	balance->credit = balance->memory.base;
+	balance->place = balance->memory.base;
 	return error;
 }
 
@@ -21,151 +17,85 @@ void balance_fini(struct balance *balance)
 	memory_unmap(&balance->memory);
 }
 
-static const struct snapshot_target *usable(
-	const struct snapshot *snapshot, uint16_t slot, const struct balance_client *client)
+// A place of the line is one turn, so a target has as many as its weight; steps go round it far and
+// wide. Over a round every target gets exactly its share, spread evenly.
+static uint16_t round_robin(uint32_t *place, const struct snapshot_turns *turns)
 {
-	const struct snapshot_target *t =
-		slot < snapshot->target_limit ? snapshot->targets[slot] : NULL;
+	uint32_t wanted = (uint32_t)(((uint64_t)*place + turns->step) % turns->total);
+	uint32_t from = 0;
+	uint32_t to = turns->count - 1;
 
-	if (!t || t->drained || t->closing || t->netif >= snapshot->netif_count)
-		return NULL;
-	return ip_address_is_v4(&t->address) != client->v6 ? t : NULL;
-}
+	*place = wanted;
+	while (from < to) { // the first share that ends beyond the place
+		uint32_t middle = from + (to - from) / 2;
 
-// Each usable target is credited its weight; the richest is chosen and pays for all. Over a round
-// every target gets its share, spread evenly.
-static const struct snapshot_target *round_robin(struct balance *balance,
-	const struct snapshot *snapshot, const struct snapshot_upstream *upstream,
-	const struct balance_client *client)
-{
-	const struct snapshot_target *best = NULL;
-	int32_t total = 0;
-
-	for (uint32_t i = 0; i < upstream->target_count; i++) {
-		uint16_t slot = upstream->targets[i];
-		const struct snapshot_target *t = usable(snapshot, slot, client);
-
-		if (!t)
-			continue;
-		balance->credit[slot] += t->weight;
-		total += t->weight;
-		if (!best || balance->credit[slot] > balance->credit[best->slot])
-			best = t;
+		if (turns->shares[middle].end > wanted)
+			to = middle;
+		else
+			from = middle + 1;
 	}
-	if (best)
-		balance->credit[best->slot] -= total;
-	return best;
+	return turns->shares[from].slot;
 }
 
-// Fewest live sessions of this worker for its weight; equals in turn.
-static const struct snapshot_target *least_connections(struct balance *balance,
-	const struct snapshot *snapshot, const struct snapshot_upstream *upstream,
-	const struct worker_stats *stats, const struct balance_client *client)
+// Fewest live sessions of this worker for its weight; equals in turn. The search goes on where the
+// last one ended, so of more targets than it looks at, all are looked at equally often.
+static uint16_t least_connections(
+	uint32_t *place, const struct snapshot_turns *turns, const struct worker_stats *stats)
 {
-	const struct snapshot_target *best = NULL;
+	uint32_t looks = u32_min(turns->count, BALANCE_COMPARED);
+	uint32_t at = *place % turns->count;
+	const struct snapshot_share *best = NULL;
 	uint64_t best_count = 0;
 
-	for (uint32_t i = 0; i < upstream->target_count; i++) {
-		uint16_t slot = upstream->targets[i];
-		const struct snapshot_target *t = usable(snapshot, slot, client);
+	for (uint32_t i = 0; i < looks; i++) {
+		const struct snapshot_share *share = &turns->shares[at];
+		uint64_t count = counter_read(&stats->targets[share->slot].sessions) + 1;
 
-		if (!t)
+		at = at + 1 == turns->count ? 0 : at + 1;
+		if (best && count * best->weight >= best_count * share->weight)
 			continue;
-		uint64_t count = counter_read(&stats->targets[slot].sessions) + 1;
-		uint64_t here = best ? count * best->weight : 0;
-		uint64_t there = best ? best_count * t->weight : 0;
-		bool turn = best && here == there &&
-			    balance->credit[slot] < balance->credit[best->slot];
-
-		if (!best || here < there || turn) {
-			best = t;
-			best_count = count;
-		}
+		best = share;
+		best_count = count;
+		if (looks == turns->count)
+			*place = at;
 	}
-	if (best) // only its order among equals matters: wraps without harm
-		balance->credit[best->slot] =
-			(int32_t)(((uint32_t)balance->credit[best->slot] + 1) & INT32_MAX);
-	return best;
+	if (looks < turns->count)
+		*place = at;
+	return best->slot;
 }
 
-// -log2(u) of u = (hash + 1) / 2^64, in 1/65536; the mantissa by a parabola, exact to 0.01.
-static uint64_t negative_log2(uint64_t hash)
-{
-	uint64_t u = hash | 1;
-	unsigned int zeros = (unsigned int)__builtin_clzll(u);
-	uint64_t fraction = ((u << zeros) << 1) >> 48; // f in 1/65536, u = 2^(63 - zeros) (1 + f)
-	uint64_t curve = (fraction * (65536 - fraction) >> 16) * 22713 >> 16;
-
-	return ((uint64_t)(zeros + 1) << 16) - fraction - curve;
-}
-
-static uint64_t mix(uint64_t h)
-{
-	h = (h ^ (h >> 33)) * UINT64_C(0xff51afd7ed558ccd);
-	h = (h ^ (h >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
-	return h ^ (h >> 33);
-}
-
-// Weighted rendezvous hashing: the target with the least -log(u) / weight, u from client and
-// target, so that a change of one target moves only the clients that it gains or loses.
-static const struct snapshot_target *rendezvous(const struct snapshot *snapshot,
-	const struct snapshot_upstream *upstream, const struct balance_client *client,
-	uint64_t hash)
-{
-	const struct snapshot_target *best = NULL;
-	uint64_t best_score = 0;
-
-	for (uint32_t i = 0; i < upstream->target_count; i++) {
-		const struct snapshot_target *t = usable(snapshot, upstream->targets[i], client);
-
-		if (!t)
-			continue;
-		uint64_t own = mix(t->address.halves[0] ^ mix(t->address.halves[1] + t->port));
-		uint64_t score = negative_log2(mix(hash ^ own));
-
-		if (!best || score * best->weight < best_score * t->weight) {
-			best = t;
-			best_score = score;
-		}
-	}
-	return best;
-}
-
-static const struct snapshot_target *maglev(const struct snapshot *snapshot,
+static uint16_t hashed(
 	const struct snapshot_upstream *upstream, const struct balance_client *client)
 {
-	const uint16_t *table = upstream->maglev[client->v6];
-	uint32_t at = (uint32_t)(client->flow_hash % MAGLEV_SIZE);
+	const uint16_t *table = upstream->hashed[client->v6];
+	uint64_t hash =
+		upstream->balance == BALANCE_MAGLEV ? client->flow_hash : client->address_hash;
+	uint16_t entry = table ? table[hash % HASHED_SIZE] : SLOT_NONE;
 
-	if (!table)
-		return NULL;
-	for (unsigned int n = 0; n < MAGLEV_STEPS; n++) {
-		uint16_t entry = table[at];
-		const struct snapshot_target *t =
-			entry < upstream->target_count
-				? usable(snapshot, upstream->targets[entry], client)
-				: NULL;
+	return entry < upstream->target_count ? upstream->targets[entry] : SLOT_NONE;
+}
 
-		if (t)
-			return t;
-		at = at + 1 == MAGLEV_SIZE ? 0 : at + 1;
-	}
-	return rendezvous(snapshot, upstream, client, client->flow_hash);
+static uint16_t by_turns(struct balance *balance, const struct snapshot_upstream *upstream,
+	const struct worker_stats *stats, const struct balance_client *client)
+{
+	const struct snapshot_turns *turns = upstream->turns[client->v6];
+	uint32_t *place = &balance->place[upstream->slot];
+
+	if (!turns || turns->count == 0)
+		return SLOT_NONE;
+	return upstream->balance == BALANCE_LEAST_CONNECTIONS
+		       ? least_connections(place, turns, stats)
+		       : round_robin(place, turns);
 }
 
 const struct snapshot_target *balance_choose(struct balance *balance,
 	const struct snapshot *snapshot, const struct snapshot_upstream *upstream,
 	const struct worker_stats *stats, const struct balance_client *client)
 {
-	switch (upstream->balance) {
-	case BALANCE_LEAST_CONNECTIONS:
-		return least_connections(balance, snapshot, upstream, stats, client);
-	case BALANCE_SOURCE_HASH:
-		return rendezvous(snapshot, upstream, client, client->address_hash);
-	case BALANCE_MAGLEV:
-		return maglev(snapshot, upstream, client);
-	case BALANCE_ROUND_ROBIN:
-		break;
-	}
-	return round_robin(balance, snapshot, upstream, client);
+	bool is_hashed =
+		upstream->balance == BALANCE_SOURCE_HASH || upstream->balance == BALANCE_MAGLEV;
+	uint16_t slot =
+		is_hashed ? hashed(upstream, client) : by_turns(balance, upstream, stats, client);
+
+	return slot < snapshot->target_limit ? snapshot->targets[slot] : NULL;
 }

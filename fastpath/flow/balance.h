@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// Which target a new session gets. Targets that are drained, closing, without a route or of another
-// family than the client are passed over. State is per worker. Worker thread only.
+// Which target a new session gets. Whether a target takes any (drained, closing, no route) is a
+// matter of the snapshot, whose tables leave out those that do not; a session stays in its client's
+// family. State is per worker. Worker thread only.
 
 #include "core/memory.h"
 #include "core/snapshot.h"
 #include "core/stats.h"
 
-// Smooth weighted round-robin: what each target slot has been owed.
+enum {
+	// Least connections looks at this many targets, at most, for one session.
+	BALANCE_COMPARED = 32
+};
+
 struct balance {
-	int32_t *credit; // MAX_TARGETS, by target slot
+	uint32_t *place; // MAX_UPSTREAMS, by upstream slot: where its turns are
 	struct memory memory;
 };
 
@@ -25,8 +30,7 @@ struct balance_client {
 	uint64_t flow_hash;
 };
 
-// The target for a new session, or NULL when none is usable. O(targets), but for maglev mostly
-// O(1).
+// The target for a new session, or NULL when none is usable. O(log targets).
 const struct snapshot_target *balance_choose(struct balance *balance,
 	const struct snapshot *snapshot, const struct snapshot_upstream *upstream,
 	const struct worker_stats *stats, const struct balance_client *client);

@@ -497,8 +497,10 @@ static void refusals_are_named(void **state)
 	assert_int_equal(world_send(w, &p).reason, DROP_MODE_UNAVAILABLE);
 	w->listeners[WORLD_TCP].mode = MODE_DIRECT;
 	w->targets[0].drained = true;
+	world_turns(w, WORLD_TCP);
 	assert_int_equal(world_send(w, &p).reason, DROP_NO_TARGET);
 	w->targets[0].drained = false;
+	world_turns(w, WORLD_TCP);
 	w->neighbours_full = true;
 	assert_int_equal(world_send(w, &p).reason, DROP_NEIGHBOUR_TABLE_FULL);
 	w->neighbours_full = false;

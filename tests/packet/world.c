@@ -87,6 +87,17 @@ static void own_address(
 	ip_prefix_mask(&w->routes[at].to);
 }
 
+void world_turns(struct world *w, uint16_t upstream)
+{
+	const struct snapshot_target *targets[WORLD_TARGETS];
+	struct snapshot_upstream *u = &w->upstreams[upstream];
+
+	for (uint32_t i = 0; i < u->target_count; i++)
+		targets[i] = w->target_of[u->targets[i]];
+	if (snapshot_turns_make(u, targets))
+		abort();
+}
+
 void world_target(struct world *w, uint16_t upstream, uint16_t slot, const char *address,
 	uint16_t port, uint16_t weight)
 {
@@ -104,6 +115,7 @@ void world_target(struct world *w, uint16_t upstream, uint16_t slot, const char 
 	t->sources[0] = address_of(ip_address_is_v4(&t->address) ? "10.2.0.2" : "fd00:2::2");
 	w->target_of[slot] = t;
 	w->target_slots[upstream][w->upstreams[upstream].target_count++] = slot;
+	world_turns(w, upstream);
 }
 
 void world_routes(struct world *w, uint16_t count)
@@ -195,6 +207,10 @@ struct world *world_create(const struct world_options *options)
 	if (flow_engine_create(&config, &w->engine) == 0)
 		return w;
 	buffer_heap_put(&buffer_heap_source, w->buffer);
+	for (unsigned int i = 0; i < 2; i++) {
+		free(w->upstreams[i].turns[0]);
+		free(w->upstreams[i].turns[1]);
+	}
 	free(w->snapshot.route_spans);
 	free(w->stats);
 	free(w);
@@ -214,6 +230,10 @@ uint32_t world_destroy(struct world *w)
 	for (uint16_t i = 0; i < WORLD_TARGETS; i++)
 		left += counter_read(&w->stats->targets[i].sessions);
 	buffer_heap_put(&buffer_heap_source, w->buffer);
+	for (unsigned int i = 0; i < 2; i++) {
+		free(w->upstreams[i].turns[0]);
+		free(w->upstreams[i].turns[1]);
+	}
 	free(w->snapshot.route_spans);
 	free(w->stats);
 	free(w);

@@ -100,6 +100,8 @@ void world_wait(struct world *world, usec_t time);
 void world_target(struct world *world, uint16_t upstream, uint16_t slot, const char *address,
 	uint16_t port, uint16_t weight);
 
+// After a change of an upstream's targets.
+void world_turns(struct world *world, uint16_t upstream);
 // Only the first routes hold.
 void world_routes(struct world *world, uint16_t count);
 

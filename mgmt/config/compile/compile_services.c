@@ -1,47 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "config/compile/compile_services.h"
 
-#include "config/compile/maglev.h"
-
-// Maglev tables of an upstream: one for each family that has targets taking sessions.
-static int maglev_build(struct compiling *c, struct snapshot_upstream *upstream, unsigned family,
-	struct maglev_entry *entries)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < upstream->target_count; i++) {
-		const struct slot_entry *entry =
-			&c->slots->tables[SLOT_TARGET].entries[upstream->targets[i]];
-		const struct snapshot_target *target = entry->object;
-
-		if (target->drained || ip_address_is_v4(&target->address) != (family == 0))
-			continue;
-		entries[n++] = (struct maglev_entry){
-			.key = entry->key, .index = (uint16_t)i, .weight = target->weight};
-	}
-	if (n == 0)
-		return 0;
-	upstream->maglev[family] = malloc(MAGLEV_SIZE * sizeof(*upstream->maglev[family]));
-	return upstream->maglev[family] ? maglev_fill(upstream->maglev[family], entries, n)
-					: -ENOMEM;
-}
-
-static int maglev_tables(struct compiling *c, struct snapshot_upstream *upstream)
-{
-	struct maglev_entry *entries;
-	int rc = 0;
-
-	if (upstream->balance != BALANCE_MAGLEV || upstream->target_count == 0)
-		return 0;
-	entries = calloc(upstream->target_count, sizeof(*entries));
-	if (!entries)
-		return -ENOMEM;
-	for (unsigned family = 0; family < 2 && !rc; family++)
-		rc = maglev_build(c, upstream, family, entries);
-	free(entries);
-	return rc;
-}
-
 static bool upstream_unchanged(
 	const struct snapshot_upstream *before, const struct upstream_build *build)
 {
@@ -79,7 +38,7 @@ static int upstream_make(struct compiling *c, struct upstream_build *build, uint
 	upstream->target_count = build->target_count;
 	upstream->targets = build->targets;
 	build->targets = NULL;
-	rc = maglev_tables(c, upstream);
+	rc = compile_balance(c, upstream);
 	if (rc)
 		upstream_drop(upstream);
 	else
@@ -227,8 +186,8 @@ static int close_upstream(struct compiling *c, uint16_t slot, const struct snaps
 	*closing = *from;
 	closing->references = 0;
 	closing->closing = true;
-	closing->maglev[0] = NULL;
-	closing->maglev[1] = NULL;
+	memset(closing->turns, 0, sizeof(closing->turns));
+	memset(closing->hashed, 0, sizeof(closing->hashed));
 	closing->targets = calloc(from->target_count + 1u, sizeof(*closing->targets));
 	if (!closing->targets) {
 		free(closing);

@@ -14,3 +14,7 @@ struct upstream_build {
 
 // Fills targets, target_count and targets_changed. The caller frees build->targets.
 [[nodiscard]] int compile_targets(struct compiling *c, struct upstream_build *build);
+
+// Makes what a worker chooses among upstream->targets by (config/compile_balance.c). -ENOMEM: what
+// was made is the upstream's.
+[[nodiscard]] int compile_balance(const struct compiling *c, struct snapshot_upstream *upstream);

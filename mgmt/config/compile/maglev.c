@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "config/compile/maglev.h"
+#include "config/compile/hashed.h"
 
 enum {
 	MAGLEV_EMPTY = UINT16_MAX
@@ -11,7 +11,7 @@ struct permutation {
 	uint32_t credit; // turns saved up, in units of 1 / the greatest weight
 };
 
-static uint64_t maglev_hash(const char *key, uint64_t seed)
+uint64_t hashed_key(const char *key, uint64_t seed)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ seed;
 
@@ -22,15 +22,15 @@ static uint64_t maglev_hash(const char *key, uint64_t seed)
 	return hash ^ (hash >> 33);
 }
 
-// The entry takes the next free place of its permutation; MAGLEV_SIZE is prime, so it visits all.
+// The entry takes the next free place of its permutation; HASHED_SIZE is prime, so it visits all.
 static void permutation_take(struct permutation *p, uint16_t *table, uint16_t index)
 {
 	while (table[p->position] != MAGLEV_EMPTY)
-		p->position = (p->position + p->skip) % MAGLEV_SIZE;
+		p->position = (p->position + p->skip) % HASHED_SIZE;
 	table[p->position] = index;
 }
 
-int maglev_fill(uint16_t *table, const struct maglev_entry *entries, uint32_t n)
+int maglev_fill(uint16_t *table, const struct hashed_entry *entries, uint32_t n)
 {
 	struct permutation *permutations = calloc(n, sizeof(*permutations));
 	uint32_t greatest = 1;
@@ -39,16 +39,16 @@ int maglev_fill(uint16_t *table, const struct maglev_entry *entries, uint32_t n)
 	if (!permutations)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
-		permutations[i].position = (uint32_t)(maglev_hash(entries[i].key, 0) % MAGLEV_SIZE);
+		permutations[i].position = (uint32_t)(hashed_key(entries[i].key, 0) % HASHED_SIZE);
 		permutations[i].skip =
-			(uint32_t)(maglev_hash(entries[i].key, UINT64_C(0x9e3779b97f4a7c15)) %
-				   (MAGLEV_SIZE - 1)) +
+			(uint32_t)(hashed_key(entries[i].key, UINT64_C(0x9e3779b97f4a7c15)) %
+				   (HASHED_SIZE - 1)) +
 			1;
 		greatest = entries[i].weight > greatest ? entries[i].weight : greatest;
 	}
-	for (uint32_t i = 0; i < MAGLEV_SIZE; i++)
+	for (uint32_t i = 0; i < HASHED_SIZE; i++)
 		table[i] = MAGLEV_EMPTY;
-	for (uint32_t i = 0; filled < MAGLEV_SIZE; i = (i + 1) % n) {
+	for (uint32_t i = 0; filled < HASHED_SIZE; i = (i + 1) % n) {
 		permutations[i].credit += entries[i].weight;
 		if (permutations[i].credit < greatest)
 			continue;

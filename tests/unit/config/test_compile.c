@@ -141,46 +141,84 @@ static void listeners_are_found_by_address_port_and_protocol(void **state)
 	slot_map_destroy(slots);
 }
 
-static void count_maglev(const uint16_t *table, unsigned counts[8])
+static void count_buckets(const uint16_t *table, unsigned counts[8])
 {
 	memset(counts, 0, 8 * sizeof(*counts));
-	for (unsigned i = 0; i < MAGLEV_SIZE; i++)
+	for (unsigned i = 0; i < HASHED_SIZE; i++)
 		counts[table[i]]++;
 }
 
-static void maglev_follows_weights_and_moves_little(void **state)
+static struct snapshot *hashed(const char *rule, const char *third, struct slot_map *slots)
 {
+	char services[1024];
 	char text[4096];
+
+	snprintf(services, sizeof(services),
+		"upstreams = ( { name = \"u\"; balance = \"%s\"; targets = [\"10.2.0.1:80\", \"10.2.0.3:80 weight=2\",\n"
+		"\"10.2.0.4:80%s\", \"10.2.0.5:80 drained\", \"[fd00:2::1]:80\", \"[2001:db8::1]:80\"]; } );",
+		rule, third);
+	with_services(text, sizeof(text), services);
+	return compiled(text, slots);
+}
+
+// Buckets of others that move when the third target goes.
+static unsigned moved_with(const char *rule)
+{
 	struct slot_map *slots;
 	struct snapshot *before;
 	struct snapshot *after;
 	unsigned counts[8];
 	unsigned moved = 0;
 
-	with_services(text, sizeof(text),
-		"upstreams = ( { name = \"u\"; balance = \"maglev\"; targets = [\"10.2.0.1:80\", \"10.2.0.3:80 weight=2\",\n"
-		"\"10.2.0.4:80\", \"10.2.0.5:80 drained\", \"[fd00:2::1]:80\"]; } );");
 	assert_int_equal(slot_map_create(&slots), 0);
-	before = compiled(text, slots);
-	count_maglev(before->upstreams[0]->maglev[0], counts);
-	assert_in_range(counts[0], MAGLEV_SIZE / 4 - 700, MAGLEV_SIZE / 4 + 700);
-	assert_in_range(counts[1], MAGLEV_SIZE / 2 - 700, MAGLEV_SIZE / 2 + 700);
+	before = hashed(rule, "", slots);
+	count_buckets(before->upstreams[0]->hashed[0], counts);
+	assert_in_range(counts[0], HASHED_SIZE / 4 - 700, HASHED_SIZE / 4 + 700);
+	assert_in_range(counts[1], HASHED_SIZE / 2 - 700, HASHED_SIZE / 2 + 700);
 	assert_int_equal(counts[3], 0);
-	count_maglev(before->upstreams[0]->maglev[1], counts);
-	assert_int_equal(counts[4], MAGLEV_SIZE);
-	with_services(text, sizeof(text),
-		"upstreams = ( { name = \"u\"; balance = \"maglev\"; targets = [\"10.2.0.1:80\", \"10.2.0.3:80 weight=2\",\n"
-		"\"10.2.0.4:80 drained\", \"10.2.0.5:80 drained\", \"[fd00:2::1]:80\"]; } );");
-	after = compiled(text, slots);
-	for (unsigned i = 0; i < MAGLEV_SIZE; i++) {
-		uint16_t was = before->upstreams[0]->maglev[0][i];
+	count_buckets(before->upstreams[0]->hashed[1], counts);
+	assert_int_equal(counts[4], HASHED_SIZE); // the other has no route
+	assert_null(before->upstreams[0]->turns[0]);
+	after = hashed(rule, " drained", slots);
+	count_buckets(after->upstreams[0]->hashed[0], counts);
+	assert_int_equal(counts[2], 0);
+	for (unsigned i = 0; i < HASHED_SIZE; i++) {
+		uint16_t was = before->upstreams[0]->hashed[0][i];
 
-		moved += was != 2 && was != after->upstreams[0]->maglev[0][i];
+		moved += was != 2 && was != after->upstreams[0]->hashed[0][i];
 	}
-	// The paper's figure 11: a few per cent of the entries of others move.
-	assert_in_range(moved, 0, MAGLEV_SIZE / 10);
 	snapshot_destroy(before);
 	snapshot_destroy(after);
+	slot_map_destroy(slots);
+	return moved;
+}
+
+static void hashes_follow_weights_and_move_little(void **state)
+{
+	// The paper's figure 11: a few per cent of the entries of others move.
+	assert_in_range(moved_with("maglev"), 1, HASHED_SIZE / 10);
+	assert_int_equal(moved_with("source-hash"), 0);
+}
+
+static void turns_leave_out_what_takes_no_sessions(void **state)
+{
+	struct slot_map *slots;
+	struct snapshot *s;
+	const struct snapshot_turns *turns;
+
+	assert_int_equal(slot_map_create(&slots), 0);
+	s = hashed("round-robin", " weight=3 drained", slots);
+	turns = s->upstreams[0]->turns[0];
+	assert_int_equal(turns->count, 2);
+	assert_int_equal(turns->total, 3);
+	assert_int_equal(turns->shares[1].slot, s->upstreams[0]->targets[1]);
+	assert_int_equal(s->upstreams[0]->turns[1]->count, 1);
+	assert_null(s->upstreams[0]->hashed[0]);
+	snapshot_destroy(s);
+	s = hashed("least-connections", " weight=3", slots);
+	assert_int_equal(s->upstreams[0]->turns[0]->count, 3);
+	assert_int_equal(s->upstreams[0]->turns[0]->total, 6);
+	snapshot_destroy(s);
 	slot_map_destroy(slots);
 }
 
@@ -374,7 +412,8 @@ static void a_failed_allocation_leaves_nothing_behind(void **state)
 
 	with_services(text, sizeof(text),
 		"upstreams = ( { name = \"web\"; balance = \"maglev\"; targets = [\"10.2.0.1:80 weight=2\", \"[fd00:2::1]:80\"]; },\n"
-		"{ name = \"b\"; targets = [\"10.2.0.1:81\"]; } );\n"
+		"{ name = \"b\"; targets = [\"10.2.0.1:81\"]; },\n"
+		"{ name = \"c\"; balance = \"source-hash\"; targets = [\"10.2.0.1:82\"]; } );\n"
 		"listeners = ( { name = \"x\"; protocol = \"udp\"; listen = \"*:53\"; upstream = \"web\"; } );\n");
 	assert_int_equal(slot_map_create(&slots), 0);
 	s = compiled(test_base, slots);
@@ -416,7 +455,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_network_is_compiled),
 		cmocka_unit_test(listeners_are_found_by_address_port_and_protocol),
-		cmocka_unit_test(maglev_follows_weights_and_moves_little),
+		cmocka_unit_test(hashes_follow_weights_and_move_little),
+		cmocka_unit_test(turns_leave_out_what_takes_no_sessions),
 		cmocka_unit_test(unchanged_objects_are_shared),
 		cmocka_unit_test(slots_close_and_are_reused_only_when_unused),
 		cmocka_unit_test(places_without_new_sessions_come_last),

@@ -9,7 +9,8 @@
 #include "flow/balance.h"
 
 enum {
-	TARGETS = 4
+	TARGETS = 4,
+	MANY = 1000
 };
 
 struct bed {
@@ -41,9 +42,10 @@ static int set_up(void **state)
 		b->slots[i] = &b->targets[i];
 		b->order[i] = i;
 	}
-	b->upstream = (struct snapshot_upstream){.target_count = TARGETS, .targets = b->order};
-	b->snapshot =
-		(struct snapshot){.netif_count = 1, .targets = b->slots, .target_limit = TARGETS};
+	b->upstream =
+		(struct snapshot_upstream){.slot = 7, .target_count = TARGETS, .targets = b->order};
+	b->snapshot = (struct snapshot){.targets = b->slots, .target_limit = TARGETS};
+	assert_int_equal(snapshot_turns_make(&b->upstream, b->slots), 0);
 	*state = b;
 	return 0;
 }
@@ -53,6 +55,8 @@ static int tear_down(void **state)
 	struct bed *b = *state;
 
 	balance_fini(&b->balance);
+	free(b->upstream.turns[0]);
+	free(b->upstream.turns[1]);
 	free(b->stats);
 	free(b);
 	return 0;
@@ -97,7 +101,49 @@ static void round_robin_is_weighted_and_smooth(void **state)
 	assert_true(longest <= 4); // never its whole share in one go
 }
 
-static void unusable_targets_are_passed_over(void **state)
+// Whatever the weights, a round of as many turns as they sum up to gives each target its own.
+static void a_round_gives_each_target_its_weight(void **state)
+{
+	static struct snapshot_target targets[MANY];
+	static const struct snapshot_target *slots[MANY];
+	static uint16_t order[MANY];
+	static int count[MANY];
+	struct bed *b = *state;
+	struct balance_client client = {0};
+	int round = 0;
+
+	for (uint16_t i = 0; i < MANY; i++) {
+		targets[i] = b->targets[0];
+		targets[i].slot = i;
+		targets[i].weight = (uint16_t)(2 * (1 + i * 7 % 128)); // the common 2 goes
+		round += targets[i].weight / 2;
+		slots[i] = &targets[i];
+		order[i] = i;
+	}
+	b->upstream.target_count = MANY;
+	b->upstream.targets = order;
+	b->snapshot = (struct snapshot){.targets = slots, .target_limit = MANY};
+	assert_int_equal(snapshot_turns_make(&b->upstream, slots), 0);
+	for (int i = 0; i < round; i++)
+		count[balance_choose(&b->balance, &b->snapshot, &b->upstream, b->stats, &client)
+				->slot]++;
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(count[i], targets[i].weight / 2);
+	// Of many, least connections compares some in turn: all fill up alike.
+	b->upstream.balance = BALANCE_LEAST_CONNECTIONS;
+	for (int i = 0; i < 20 * round; i++) {
+		uint16_t t =
+			balance_choose(&b->balance, &b->snapshot, &b->upstream, b->stats, &client)
+				->slot;
+
+		counter_add(&b->stats->targets[t].sessions, 1);
+	}
+	for (int i = 0; i < MANY; i++)
+		assert_in_range(counter_read(&b->stats->targets[i].sessions),
+			targets[i].weight * 9 - 2, targets[i].weight * 11 + 2);
+}
+
+static void unusable_targets_take_no_turns(void **state)
 {
 	struct bed *b = *state;
 	struct balance_client v6 = {.v6 = true};
@@ -105,13 +151,18 @@ static void unusable_targets_are_passed_over(void **state)
 	b->targets[0].drained = true;
 	b->targets[1].closing = true;
 	b->targets[2].netif = SLOT_NONE;
-	for (int rule = BALANCE_ROUND_ROBIN; rule <= BALANCE_SOURCE_HASH; rule++) {
+	assert_int_equal(snapshot_turns_make(&b->upstream, b->slots), 0);
+	for (int rule = BALANCE_ROUND_ROBIN; rule <= BALANCE_LEAST_CONNECTIONS; rule++) {
 		b->upstream.balance = (enum balance_rule)rule;
 		for (uint64_t i = 0; i < 20; i++)
 			assert_int_equal(choose(b, i << 40), 3);
 		assert_null(balance_choose(&b->balance, &b->snapshot, &b->upstream, b->stats, &v6));
 	}
 	b->slots[3] = NULL;
+	assert_int_equal(choose(b, 0), -1); // a slot freed under a table
+	assert_int_equal(snapshot_turns_make(&b->upstream, b->slots), 0);
+	assert_int_equal(choose(b, 0), -1);
+	b->upstream.balance = BALANCE_ROUND_ROBIN;
 	assert_int_equal(choose(b, 0), -1);
 }
 
@@ -134,48 +185,28 @@ static void least_connections_follows_live_counts_by_weight(void **state)
 	}
 }
 
-static void source_hash_is_stable_and_weighted(void **state)
+static void hashes_pick_from_the_table_of_the_family(void **state)
 {
 	struct bed *b = *state;
-	int count[TARGETS] = {0};
-	int moved = 0;
+	uint16_t *table = calloc(HASHED_SIZE, sizeof(*table));
+	struct balance_client client = {.address_hash = 3, .flow_hash = HASHED_SIZE + 5};
 
-	b->upstream.balance = BALANCE_SOURCE_HASH;
-	for (uint32_t i = 0; i < 8000; i++)
-		count[choose_one(b, i * UINT64_C(0x9e3779b97f4a7c15))]++;
-	assert_in_range(count[0], 4750, 5250);
-	for (int i = 1; i < TARGETS; i++)
-		assert_in_range(count[i], 850, 1150);
-	for (uint32_t i = 0; i < 1000; i++) {
-		uint64_t hash = i * UINT64_C(0x9e3779b97f4a7c15);
-		int before;
-
-		b->targets[3].drained = false;
-		before = choose(b, hash);
-		b->targets[3].drained = true;
-		moved += before != 3 && choose(b, hash) != before;
-	}
-	assert_int_equal(moved, 0); // only the clients of the target that went
-}
-
-static void maglev_follows_its_table_and_steps_over_the_unusable(void **state)
-{
-	struct bed *b = *state;
-	uint16_t *table = calloc(MAGLEV_SIZE, sizeof(*table));
-
-	for (uint32_t i = 0; i < MAGLEV_SIZE; i++)
+	assert_non_null(table);
+	for (uint32_t i = 0; i < HASHED_SIZE; i++)
 		table[i] = (uint16_t)(i % TARGETS);
 	b->upstream.balance = BALANCE_MAGLEV;
 	assert_int_equal(choose(b, 2), -1);
-	b->upstream.maglev[0] = table;
+	b->upstream.hashed[0] = table;
 	assert_int_equal(choose(b, 2), 2);
-	assert_int_equal(choose(b, MAGLEV_SIZE + 5), 1);
-	b->targets[2].drained = true;
-	assert_int_equal(choose(b, 2), 3);
-	b->targets[3].drained = true;
-	assert_int_equal(choose(b, MAGLEV_SIZE - 1), 0);
-	memset(table, 0xff, MAGLEV_SIZE * sizeof(*table));
-	assert_in_range(choose(b, 2), 0, 1);
+	assert_ptr_equal(balance_choose(&b->balance, &b->snapshot, &b->upstream, b->stats, &client),
+		&b->targets[1]);
+	b->upstream.balance = BALANCE_SOURCE_HASH;
+	assert_ptr_equal(balance_choose(&b->balance, &b->snapshot, &b->upstream, b->stats, &client),
+		&b->targets[3]);
+	client.v6 = true;
+	assert_null(balance_choose(&b->balance, &b->snapshot, &b->upstream, b->stats, &client));
+	memset(table, 0xff, HASHED_SIZE * sizeof(*table));
+	assert_int_equal(choose(b, 2), -1);
 	free(table);
 }
 
@@ -185,10 +216,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(round_robin_is_weighted_and_smooth),
-		T(unusable_targets_are_passed_over),
+		T(a_round_gives_each_target_its_weight),
+		T(unusable_targets_take_no_turns),
 		T(least_connections_follows_live_counts_by_weight),
-		T(source_hash_is_stable_and_weighted),
-		T(maglev_follows_its_table_and_steps_over_the_unusable),
+		T(hashes_pick_from_the_table_of_the_family),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
