@@ -60,8 +60,9 @@ static json_t *port_json(const struct daemon *daemon, const struct config_port *
 	const struct open_port *open = dataplane_port(daemon, configured);
 	const struct port *port = open != NULL ? node_port(daemon->node, open->index) : NULL;
 	char mac[MAC_TEXT_MAX];
-	json_t *row = json_pack("{s:s, s:s, s:s?, s:s?, s:b, s:I, s:s?, s:i, s:o, s:o, s:i, s:i}",
-		"name", configured->name, "device", configured->device, "kind",
+	json_t *row = json_pack(
+		"{s:s, s:s, s:s?, s:s?, s:b, s:I, s:s?, s:i, s:o, s:o, s:i, s:i, s:b}", "name",
+		configured->name, "device", configured->device, "kind",
 		port != NULL ? port->ops->kind : NULL, "interface",
 		port != NULL && port->interface[0] != '\0' ? port->interface : NULL, "up",
 		port != NULL && shared_word_load(&port->up) != 0, "speed_bps",
@@ -69,7 +70,8 @@ static json_t *port_json(const struct daemon *daemon, const struct config_port *
 		"mac", port != NULL ? mac_address_print(&port->mac, mac) : NULL, "mtu",
 		(int)configured->mtu, "addresses", prefixes_json(&configured->address), "vlans",
 		vlans_json(configured), "receive_queues", port != NULL ? port->receive_queues : 0,
-		"transmit_queues", port != NULL ? port->transmit_queues : 0);
+		"transmit_queues", port != NULL ? port->transmit_queues : 0, "kernel_spared",
+		port != NULL && port->kernel_spared);
 	json_t *counters = port_counters_json(daemon, open);
 
 	if (row != NULL && counters != NULL)
