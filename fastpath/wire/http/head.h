@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// What the head reader's parts share. Private to http/.
+
+#include "nexwire/http_head.h"
+
+#define http_unlikely(cond) __builtin_expect(!!(cond), 0)
+
+// Where a head stopped being read: what the byte at `position` belongs to.
+enum http_phase {
+	HTTP_AT_START, // perhaps an empty line before a request
+	HTTP_AT_START_LF,
+	HTTP_AT_METHOD,
+	HTTP_AT_TARGET,
+	HTTP_AT_REQUEST_VERSION,
+	HTTP_AT_STATUS_VERSION,
+	HTTP_AT_STATUS,
+	HTTP_AT_STATUS_END,
+	HTTP_AT_REASON,
+	HTTP_AT_LINE_CR,
+	HTTP_AT_LINE_LF,
+	HTTP_AT_FIELD,
+	HTTP_AT_NAME,
+	HTTP_AT_VALUE_SPACE,
+	HTTP_AT_VALUE,
+	HTTP_AT_VALUE_LF,
+	HTTP_AT_LAST_LF,
+	HTTP_AT_END,
+	HTTP_AT_FAULT
+};
+
+enum {
+	HTTP_HEAD_BYTES = 8192,
+	HTTP_HEAD_BYTES_MOST = 65535,
+	HTTP_METHOD_BYTES = 32,
+	HTTP_EXTENSION_BYTES = 1024,
+	HTTP_TRAILER_BYTES = 4096
+};
+
+// Most header sections repeat few names: a length outside this set needs no comparison.
+static inline bool http_length_is_known(size_t length)
+{
+	return length < 32 && (UINT32_C(0x244d0) >> length & 1) != 0;
+}
+
+// Notes field number head->count - 1 if its name is known.
+void http_known_note(struct nx_http_head *head, const uint8_t *name, size_t length);
+
+// The words after "HTTP/" at p, where 8 bytes are: NX_HTTP_OK and the minor version.
+enum nx_http_verdict http_version_read(const uint8_t *p, uint8_t *minor);
+
+// What a whole head means, its syntax being right. At a fault sets head->position.
+enum nx_http_verdict http_request_judge(struct nx_http_head *head, const uint8_t *bytes);
+enum nx_http_verdict http_response_judge(struct nx_http_head *head, const uint8_t *bytes);
+enum nx_http_verdict http_trailer_judge(struct nx_http_head *head, const uint8_t *bytes);
+
+// Splits and checks the target of a request (RFC 9112 3.2).
+enum nx_http_verdict http_target_judge(struct nx_http_head *head, const uint8_t *bytes);
+
+// host[:port] inside a head: fills head->host and head->port. False if it is none.
+bool http_authority_split(
+	struct nx_http_head *head, const uint8_t *bytes, struct nx_http_span authority);
+
+static inline uint8_t http_lower(uint8_t byte)
+{
+	return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
+}
+
+static inline struct nx_http_slice http_value(
+	const struct nx_http_head *head, const uint8_t *bytes, unsigned field)
+{
+	return nx_http_span_of(bytes, head->fields[field].value);
+}
