@@ -136,6 +136,8 @@ struct listen_entry {
 	bool closing; // only sessions that are open already: its listener closes, or has moved away
 };
 
+struct shape_config;
+
 struct snapshot {
 	uint64_t revision;
 	uint64_t generation; // counts snapshots of this process, from 1
@@ -164,6 +166,9 @@ struct snapshot {
 	// netif by (port, VLAN id): netif_of[port] points to 4,096 entries, SLOT_NONE = not
 	// carried.
 	uint16_t *netif_of[MAX_PORTS];
+	// The links that ports emulate on their way out (shape/link.h): MAX_PORTS of them, all zero
+	// where a port has none; NULL: no port has one.
+	struct shape_config *emulate;
 	// Open-addressed set of own addresses: index + 1 into addresses, 0 = free; mask + 1
 	// entries.
 	uint16_t *address_hash;

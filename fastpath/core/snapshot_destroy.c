@@ -57,6 +57,7 @@ void snapshot_destroy(struct snapshot *snapshot)
 	snapshot_objects_put(snapshot);
 	for (uint32_t i = 0; i < MAX_PORTS; i++)
 		free(snapshot->netif_of[i]);
+	free(snapshot->emulate);
 	free(snapshot->listeners);
 	free(snapshot->upstreams);
 	free(snapshot->targets);

@@ -13,6 +13,7 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
 
+#include "pipeline/emulation.h"
 #include "pipeline/local.h"
 #include "pipeline/node_private.h"
 
@@ -29,7 +30,7 @@ static usec_t next_timer(struct worker *w)
 	usec_t flow = flow_engine_next_timer(w->flow);
 	usec_t local = local_next_timer(w->local);
 
-	return flow < local ? flow : local;
+	return u64_min(u64_min(flow, local), emulation_next(w));
 }
 
 static bool has_waiting_work(const struct worker *w)

@@ -9,6 +9,7 @@
 
 #include <sys/epoll.h>
 
+#include "pipeline/emulation.h"
 #include "pipeline/node_private.h"
 
 static void watch(struct worker *w, int fd)
@@ -63,8 +64,28 @@ static void lay_out_transmit(struct worker *w, struct port *port)
 	}
 }
 
+// All frames of an emulated port go through its link, which one worker has.
+static void lay_out_emulation(struct worker *w, struct emulation *e)
+{
+	struct transmit_queue *t = &w->transmit[e->port->index];
+
+	if (w->index != e->owner) {
+		t->ring = e->rings[w->index];
+		t->owner = e->owner;
+		return;
+	}
+	t->emulation = e;
+	w->emulations[w->emulation_count++] = e;
+	for (uint8_t from = 0; from < w->count; from++) {
+		if (e->rings[from])
+			w->inlets[w->inlet_count++] =
+				(struct transmit_inlet){e->rings[from], e->port->index};
+	}
+}
+
 void worker_layout(struct worker *w)
 {
+	w->emulation_count = 0;
 	w->source_count = 0;
 	w->inlet_count = 0;
 	w->port_count = w->ports->port_count;
@@ -79,5 +100,7 @@ void worker_layout(struct worker *w)
 				add_source(w, port, q);
 		}
 		lay_out_transmit(w, port);
+		if (w->ports->emulations[i])
+			lay_out_emulation(w, w->ports->emulations[i]);
 	}
 }

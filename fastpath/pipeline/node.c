@@ -14,6 +14,7 @@
 
 #include "core/memory.h"
 #include "io/pools.h"
+#include "pipeline/emulation.h"
 
 static int create_tables(struct node *node, char *error, size_t error_size)
 {
@@ -243,6 +244,10 @@ static void destroy_snapshot(void *snapshot)
 
 int node_publish(struct node *node, struct snapshot *snapshot)
 {
+	char ignored[128];
+
+	if (node_emulation_prepare(node, snapshot, ignored, sizeof(ignored)) == -ENOMEM)
+		return -ENOMEM;
 	if (node->retired_count == RETIRED_MAX)
 		return -EBUSY;
 	void *old = shared_pointer_load(&node->snapshot);
@@ -348,6 +353,7 @@ int node_destroy(struct node *node, char *error, size_t error_size)
 	for (uint16_t i = 0; map && i < map->port_count; i++) {
 		for (uint16_t w = 0; w < node->config.worker_count; w++)
 			free(map->transmit_rings[i][w]);
+		emulation_destroy(map->emulations[i], &node->buffers.source);
 		port_close(map->ports[i]);
 	}
 	node_poll(node, 0);

@@ -17,6 +17,8 @@ enum idle_mode {
 	IDLE_POLL
 };
 
+struct shape_counters;
+
 struct node_config {
 	char name[NAME_BYTES];
 	uint16_t worker_count;
@@ -53,10 +55,17 @@ uint16_t node_port_count(const struct node *node);
 // Starts the worker threads (nothing for manual nodes).
 [[nodiscard]] int node_start(struct node *node, char *error, size_t error_size);
 
+// Makes the emulated links that snapshot asks for and that ports do not have yet: publishing it
+// then needs no more memory. -ENOMEM with a line in error; -EBUSY: call node_poll first.
+[[nodiscard]] int node_emulation_prepare(
+	struct node *node, const struct snapshot *snapshot, char *error, size_t error_size);
+// What a port's emulated link counted; NULL: it never had one.
+const struct shape_counters *node_emulation_counters(const struct node *node, uint16_t port);
+
 // Makes snapshot the one that workers read; the node owns it from now on and frees the one before
 // it once every worker is quiescent, in node_poll. Never blocks; at most one swap may be
 // outstanding
-// (-EBUSY: call node_poll first).
+// (-EBUSY: call node_poll first). -ENOMEM only without node_emulation_prepare.
 [[nodiscard]] int node_publish(struct node *node, struct snapshot *snapshot);
 const struct snapshot *node_snapshot(const struct node *node);
 // Whether every worker has left the snapshots before the current one.

@@ -11,6 +11,7 @@
 #include "io/neighbour/neighbour.h"
 #include "io/offload/offload.h"
 #include "pipeline/capture.h"
+#include "pipeline/emulation.h"
 #include "pipeline/local.h"
 #include "pipeline/node_private.h"
 #include "pkt/parse.h"
@@ -37,6 +38,8 @@ static void flush(struct worker *w, struct transmit_queue *t)
 	uint64_t bytes = bytes_of(t->frames, t->count);
 	uint16_t sent;
 
+	if (nx_unlikely(t->emulation != NULL) && emulation_send(w, t))
+		return;
 	if (t->ring) {
 		sent = (uint16_t)rte_ring_sp_enqueue_burst(
 			t->ring, (void **)t->frames, t->count, NULL);
@@ -280,6 +283,8 @@ void stage_transmit(struct worker *w)
 		frames += t->count;
 		flush(w, t);
 	}
+	if (nx_unlikely(w->emulation_count > 0))
+		emulation_run(w);
 	if (frames > 0)
 		worker_charge(w, STAGE_TRANSMIT, frames);
 }

@@ -21,6 +21,7 @@
 
 struct node;
 struct local;
+struct emulation;
 struct rte_ring;
 struct rte_mempool;
 
@@ -49,8 +50,9 @@ struct receive_source {
 // the queue's owner through `ring`. Frames that the port did not take wait for the next turn.
 struct transmit_queue {
 	struct port *port;
-	struct rte_ring *ring; // NULL: queue is this worker's own
-	uint8_t owner;         // worker that drains ring
+	struct rte_ring *ring;       // NULL: queue is this worker's own
+	struct emulation *emulation; // NULL: none, or another worker's (then ring leads there)
+	uint8_t owner;               // worker that drains ring
 	uint16_t queue;
 	uint16_t count;
 	struct buffer *frames[2 * MAX_BURST];
@@ -71,6 +73,7 @@ struct port_map {
 	uint8_t owner[MAX_PORTS]; // worker that reads queue 0
 	struct rte_ring
 		*transmit_rings[MAX_PORTS][MAX_WORKERS]; // by writing worker; NULL = own queue
+	struct emulation *emulations[MAX_PORTS];         // NULL: none
 };
 
 // Where a vector comes from. Buffers of a received one carry no handover_note: their private area
@@ -135,7 +138,9 @@ struct nx_aligned_line worker {
 	uint16_t inlet_count;
 	uint16_t capture_count;
 	struct receive_source sources[MAX_SOURCES_READ];
-	struct transmit_inlet inlets[MAX_PORTS * MAX_WORKERS];
+	uint16_t emulation_count;
+	struct transmit_inlet inlets[2 * MAX_PORTS * MAX_WORKERS];
+	struct emulation *emulations[MAX_PORTS];    // whose owner this worker is
 	struct rte_ring *handover_in[MAX_WORKERS];  // by sender
 	struct rte_ring *handover_out[MAX_WORKERS]; // by receiver
 	uint64_t wake_mask;                         // workers to wake at the end of the turn

@@ -32,14 +32,6 @@ struct buffer *impair_copy(const struct buffer *frame, struct buffer_source *sou
 	return b;
 }
 
-bool impair_is_writable(const struct buffer *frame)
-{
-	for (; frame; frame = frame->next)
-		if (frame->references != 1)
-			return false;
-	return true;
-}
-
 static bool is_ip(const struct buffer *frame, uint32_t at, unsigned version)
 {
 	uint32_t least = version == 4 ? IPV4_LEAST : IPV6_BYTES;

@@ -9,16 +9,12 @@
 // A copy of a chain in one buffer, offload words included; NULL when source has none of that size.
 struct buffer *impair_copy(const struct buffer *frame, struct buffer_source *source);
 
-// Whether every buffer of the chain has one reference, so that it may be written.
-bool impair_is_writable(const struct buffer *frame);
-
 // Where the IP header begins; 0 and false: it is no IPv4 or IPv6 frame.
 bool impair_find_ip(const struct buffer *frame, enum shape_frame kind, uint32_t *at);
 
 // Whether the IP packet at `at` could carry a mark (RFC 3168 section 5: ECT(0) or ECT(1)).
 bool impair_can_mark(const struct buffer *frame, uint32_t at);
-// Marks it as having experienced congestion. The chain is writable and the header whole in its
-// first buffer.
+// Marks it as having experienced congestion. The first buffer is writable and has the header.
 void impair_mark(struct buffer *frame, uint32_t at);
 
 // Flips one bit of the bytes [from, end). The chain is writable.

@@ -293,15 +293,11 @@ static uint64_t arrival(struct shape_link *link, uint64_t left_ns)
 	return arrives;
 }
 
-// A frame that may be written: the same, or a copy in its place; NULL when no buffer is left, and
-// the frame is as it was.
-static struct buffer *writable(struct shape_link *link, struct buffer *frame)
+// A copy in the frame's place; NULL when no buffer is left, and the frame is as it was.
+static struct buffer *replace(struct shape_link *link, struct buffer *frame)
 {
-	struct buffer *copy;
+	struct buffer *copy = impair_copy(frame, link->source);
 
-	if (impair_is_writable(frame))
-		return frame;
-	copy = impair_copy(frame, link->source);
 	if (copy)
 		link->source->put(link->source, frame);
 	else
@@ -316,7 +312,7 @@ static struct buffer *mark(struct shape_link *link, struct buffer *frame)
 
 	if (!impair_find_ip(frame, link->config.frame, &at) || !impair_can_mark(frame, at))
 		return frame;
-	own = writable(link, frame);
+	own = frame->references == 1 ? frame : replace(link, frame);
 	if (!own)
 		return frame;
 	impair_mark(own, at);
@@ -332,7 +328,8 @@ static struct buffer *corrupt(struct shape_link *link, struct buffer *frame)
 	// Only what has a checksum over it: a damaged ARP message would be believed.
 	if (!impair_find_ip(frame, link->config.frame, &at))
 		return frame;
-	own = writable(link, frame);
+	// What is chained behind a header may be memory that its sender still keeps.
+	own = frame->references == 1 && !frame->next ? frame : replace(link, frame);
 	if (!own)
 		return frame;
 	impair_flip(own, at, &link->random[STREAM_CORRUPT]);

@@ -78,6 +78,13 @@ struct shape_counters {
 
 struct shape_link;
 
+// Whether frames on such a link fare otherwise than on none.
+static inline bool shape_config_is_active(const struct shape_config *c)
+{
+	return c->rate_bps > 0 || c->delay_us > 0 || c->jitter_us > 0 || c->loss > 0 ||
+	       c->duplicate > 0 || c->corrupt > 0 || c->mtu > 0;
+}
+
 // A link that holds up to `capacity` (1 to 2^24) frames, copies included, 40 bytes each. source
 // gives the buffers of copies. -ENOMEM, or -EINVAL for a capacity or configuration beyond its
 // bounds (shape_config_is_valid).
@@ -95,8 +102,8 @@ bool shape_config_is_valid(const struct shape_config *config);
 void shape_link_change(struct shape_link *link, const struct shape_config *config);
 
 // Sends a frame at time `now`, which never goes back. With SHAPE_SENT the frame is the link's; with
-// any other verdict it stays the caller's. The link writes to frames with one reference only, and
-// to copies of others.
+// any other verdict it stays the caller's. The link writes to what nobody
+// else can hold, a single or first buffer with one reference, and to copies of the rest.
 [[nodiscard]] enum shape_verdict shape_link_send(
 	struct shape_link *link, struct buffer *frame, usec_t now);
 
