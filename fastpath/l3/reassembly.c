@@ -49,7 +49,8 @@ struct reassembly {
 	uint32_t datagrams;
 	uint32_t buffers;
 	uint32_t buffers_most;
-	uint16_t free;
+	uint16_t free;  // slots that were used before
+	uint16_t fresh; // from here on slots were never touched
 	uint16_t buckets[BUCKETS];
 	struct list families[2];
 	struct list sources[SOURCES];
@@ -71,8 +72,7 @@ int reassembly_create(const struct reassembly_config *config, struct reassembly 
 	memset(r->buckets, 0xff, sizeof(r->buckets));
 	memset(r->families, 0xff, sizeof(r->families));
 	memset(r->sources, 0xff, sizeof(r->sources));
-	for (uint16_t i = 0; i < REASSEMBLY_DATAGRAMS; i++)
-		r->slots[i].next = (uint16_t)(i + 1 < REASSEMBLY_DATAGRAMS ? i + 1 : END);
+	r->free = END;
 	*out = r;
 	return 0;
 }
@@ -217,6 +217,17 @@ static uint16_t oldest_of_all(const struct reassembly *r)
 	return r->slots[a].datagram.started <= r->slots[b].datagram.started ? a : b;
 }
 
+// There must be one.
+static uint16_t take_slot(struct reassembly *r)
+{
+	uint16_t i = r->free;
+
+	if (i == END)
+		return r->fresh++;
+	r->free = r->slots[i].next;
+	return i;
+}
+
 static uint16_t add(struct reassembly *r, uint16_t bucket, const struct fragment *f, usec_t now)
 {
 	const struct flow_key *key = &f->packet->key;
@@ -224,13 +235,12 @@ static uint16_t add(struct reassembly *r, uint16_t bucket, const struct fragment
 
 	if (r->uses[source].datagrams >= REASSEMBLY_PER_SOURCE)
 		give_up(r, r->sources[source].oldest, DROP_FRAGMENT_SOURCE_LIMIT);
-	if (r->free == END)
+	if (r->datagrams == REASSEMBLY_DATAGRAMS)
 		give_up(r, oldest_of_all(r), DROP_FRAGMENT_LIMIT);
 
-	uint16_t i = r->free;
+	uint16_t i = take_slot(r);
 	struct slot *s = &r->slots[i];
 
-	r->free = s->next;
 	memset(&s->datagram, 0, sizeof(s->datagram));
 	s->datagram.source = key->source;
 	s->datagram.destination = key->destination;
