@@ -180,14 +180,47 @@ static void lay_out(struct world *w)
 	world_routes(w, nx_array_size(w->routes));
 }
 
+static void world_free(struct world *w)
+{
+	struct memory memory = w->memory;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		free(w->upstreams[i].turns[0]);
+		free(w->upstreams[i].turns[1]);
+	}
+	free(w->snapshot.route_spans);
+	buffer_heap_put(&buffer_heap_source, w->buffer);
+	memory_unmap(&w->stats_memory);
+	memory_unmap(&memory);
+}
+
 struct world *world_create(const struct world_options *options)
 {
-	struct world *w = calloc(1, sizeof(*w));
+	struct memory memory;
+	struct memory stats_memory;
+
+	if (memory_map(sizeof(struct world), false, &memory))
+		return NULL;
+	if (memory_map(sizeof(struct worker_stats), false, &stats_memory)) {
+		memory_unmap(&memory);
+		return NULL;
+	}
+	struct world *w = memory.base;
+
+	w->memory = memory;
+	w->stats_memory = stats_memory;
+	w->stats = stats_memory.base;
+	lay_out(w);
+	w->now = USEC_PER_SECOND;
+	w->buffer = buffer_heap_get(&buffer_heap_source, FRAME_ROOM);
+	if (!w->buffer)
+		abort();
 	struct flow_engine_config config = {
 		.worker = options->worker,
 		.worker_count = options->worker_count ? options->worker_count : 1,
 		.sessions = options->sessions ? options->sessions : 1024,
 		.seed = 0x5eed5eed5eed5eed,
+		.stats = w->stats,
 		.context = w,
 		.neighbour = on_neighbour,
 		.reset = on_reset,
@@ -195,25 +228,9 @@ struct world *world_create(const struct world_options *options)
 		.log = on_log,
 	};
 
-	if (!w || posix_memalign((void **)&w->stats, CACHE_LINE, sizeof(*w->stats)))
-		abort();
-	memset(w->stats, 0, sizeof(*w->stats));
-	lay_out(w);
-	w->now = USEC_PER_SECOND;
-	w->buffer = buffer_heap_get(&buffer_heap_source, FRAME_ROOM);
-	config.stats = w->stats;
-	if (!w->buffer)
-		abort();
 	if (flow_engine_create(&config, &w->engine) == 0)
 		return w;
-	buffer_heap_put(&buffer_heap_source, w->buffer);
-	for (unsigned int i = 0; i < 2; i++) {
-		free(w->upstreams[i].turns[0]);
-		free(w->upstreams[i].turns[1]);
-	}
-	free(w->snapshot.route_spans);
-	free(w->stats);
-	free(w);
+	world_free(w);
 	return NULL;
 }
 
@@ -229,14 +246,7 @@ uint32_t world_destroy(struct world *w)
 		left += counter_read(&w->stats->listeners[i].sessions);
 	for (uint16_t i = 0; i < WORLD_TARGETS; i++)
 		left += counter_read(&w->stats->targets[i].sessions);
-	buffer_heap_put(&buffer_heap_source, w->buffer);
-	for (unsigned int i = 0; i < 2; i++) {
-		free(w->upstreams[i].turns[0]);
-		free(w->upstreams[i].turns[1]);
-	}
-	free(w->snapshot.route_spans);
-	free(w->stats);
-	free(w);
+	world_free(w);
 	return left;
 }
 

@@ -6,6 +6,7 @@
 // threads, no ports.
 
 #include "core/buffer.h"
+#include "core/memory.h"
 #include "flow/engine.h"
 #include "pkt/tcp_options.h"
 
@@ -25,6 +26,8 @@ struct world_options {
 };
 
 struct world {
+	struct memory memory; // that this lies in
+	struct memory stats_memory;
 	struct flow_engine *engine;
 	struct worker_stats *stats;
 	usec_t now;
@@ -85,7 +88,7 @@ struct world_outcome {
 	bool intact; // parses, and its checksums are right
 };
 
-// NULL when the engine could not be made.
+// NULL when memory ran out.
 struct world *world_create(const struct world_options *options);
 // Ends all sessions; returns what was left behind, 0 if nothing leaked.
 uint32_t world_destroy(struct world *world);

@@ -70,7 +70,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct rig *rig = rig_create_silent();
 
-	rig_advance(rig, USEC_PER_SECOND);
+	// Announcements are under way.
+	for (unsigned int i = 0; i < 4; i++) {
+		l3_tick(rig->l3, &rig->snapshot, rig->now);
+		rig->now += 333 * USEC_PER_MILLISECOND;
+	}
 	while (size >= 2) {
 		uint8_t flags = data[0];
 		size_t n = data[1] < size - 2 ? data[1] : size - 2;

@@ -122,10 +122,12 @@ static void set_up_network(struct rig *rig)
 
 struct rig *rig_create_silent(void)
 {
-	struct rig *rig = aligned_alloc(CACHE_LINE, sizeof(*rig));
+	struct memory memory;
 
-	assert_non_null(rig);
-	memset(rig, 0, sizeof(*rig));
+	assert_int_equal(memory_map(sizeof(struct rig), false, &memory), 0);
+	struct rig *rig = memory.base;
+
+	rig->memory = memory;
 	set_up_network(rig);
 	rig->now = USEC_PER_SECOND;
 	rig->source = (struct buffer_source){.get = rig_get, .put = buffer_heap_put};
@@ -174,10 +176,12 @@ void rig_forget(struct rig *rig)
 
 void rig_destroy(struct rig *rig)
 {
+	struct memory memory = rig->memory;
+
 	rig_forget(rig);
 	l3_destroy(rig->l3);
 	neighbour_table_fini(&rig->table);
-	free(rig);
+	memory_unmap(&memory);
 	assert_int_equal(buffer_heap_alive(), 0);
 }
 

@@ -5,6 +5,7 @@
 // kept here. Netif 0 is port 0 untagged with 10.1.0.2/24 and fd00:1::2/64, netif 1 is VLAN 7 of
 // port 1 with 10.2.0.2/24; both ports are owned unless said otherwise.
 
+#include "core/memory.h"
 #include "l3/l3.h"
 
 enum {
@@ -25,6 +26,7 @@ struct rig_list {
 };
 
 struct rig {
+	struct memory memory; // that this lies in
 	struct snapshot snapshot;
 	struct snapshot_netif netifs[2];
 	struct snapshot_address addresses[8];
