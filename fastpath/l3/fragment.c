@@ -177,6 +177,25 @@ struct buffer *fragment_next(const struct fragment_job *job, uint32_t *at)
 	return b;
 }
 
+// The frame is longer than its headers: whoever cuts it has seen that it exceeds an MTU.
+static uint32_t identification_of(struct l3 *l3, const struct fragment_job *job, bool v6)
+{
+	uint8_t bytes[32];
+	struct ip_address source;
+	struct ip_address destination;
+
+	if (v6) {
+		chain_copy(job->frame, job->l3 + 8u, 32, bytes);
+		source = ip_address_from_bytes(bytes);
+		destination = ip_address_from_bytes(bytes + 16);
+	} else {
+		chain_copy(job->frame, job->l3 + 12u, 8, bytes);
+		source = ip_address_from_v4(be32_load(bytes));
+		destination = ip_address_from_v4(be32_load(bytes + 4));
+	}
+	return l3_identification(l3, &source, &destination);
+}
+
 void l3_send_or_fragment(
 	struct l3 *l3, uint16_t port, struct buffer *frame, uint16_t l3_offset, uint32_t mtu)
 {
@@ -194,7 +213,7 @@ void l3_send_or_fragment(
 		l3->config.frame(l3->config.context, port, frame);
 		return;
 	}
-	job.identification = l3->identification++;
+	job.identification = identification_of(l3, &job, v6);
 	while ((fragment = fragment_next(&job, &at)))
 		l3->config.frame(l3->config.context, port, fragment);
 	if (at == 0 && fragment_payload(&job) == 0)

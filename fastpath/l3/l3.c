@@ -137,11 +137,13 @@ int l3_create(const struct l3_config *config, struct l3 **out)
 
 	l3->memory = memory;
 	l3->config = *config;
-	l3->identification = (uint32_t)(config->seed >> 32) + config->worker * 0x9e3779b9u;
+	l3_identifications_init(l3, config->seed, config->worker);
 	init_rate(&l3->errors, L3_ERRORS_PER_SECOND);
 	init_rate(&l3->echoes, L3_ECHO_PER_SECOND);
 	init_rate(&l3->resets, L3_RESETS_PER_SECOND);
 	init_rate(&l3->unreachables, L3_UNREACHABLES_PER_SECOND);
+	for (unsigned int port = 0; port < MAX_PORTS; port++)
+		init_rate(&l3->neighbour_answers[port], L3_NEIGHBOUR_ANSWERS_PER_SECOND);
 	rc = create_parts(l3, config);
 	if (rc != 0) {
 		memory_unmap(&memory);
@@ -219,8 +221,8 @@ uint32_t l3_ip_header(struct l3 *l3, uint8_t *out, const struct ip_address *sour
 	const struct ip_address *destination, uint8_t protocol, uint32_t payload_bytes)
 {
 	if (ip_address_is_v4(source))
-		return ip4_header(
-			out, source, destination, protocol, payload_bytes, l3->identification++);
+		return ip4_header(out, source, destination, protocol, payload_bytes,
+			l3_identification(l3, source, destination));
 	memset(out, 0, IP6_BYTES);
 	out[0] = 0x60;
 	be16_store(out + 4, be16_from_host((uint16_t)payload_bytes));

@@ -9,6 +9,10 @@
 #include "l3/l3.h"
 #include "l3/reassembly.h"
 
+enum {
+	L3_IDENTIFICATIONS = 1024 // counters
+};
+
 struct l3 {
 	struct l3_config config;
 	struct memory memory;            // that this lies in
@@ -21,7 +25,9 @@ struct l3 {
 	struct rate echoes;
 	struct rate resets;
 	struct rate unreachables;
-	uint32_t identification; // of the next IPv4 packet made here
+	struct rate neighbour_answers[MAX_PORTS]; // ARP and neighbour discovery
+	uint64_t identification_keys[2];
+	uint32_t identifications[L3_IDENTIFICATIONS];
 };
 
 // Gives a packet back and counts why.
@@ -51,6 +57,12 @@ bool l3_may_answer(
 struct buffer *l3_answer(struct l3 *l3, const struct snapshot *snapshot,
 	const struct packet *packet, const struct ip_address *source, uint8_t protocol,
 	uint32_t bytes, uint8_t **payload, uint16_t *port);
+
+// The identification of the next packet or datagram cut here between two addresses
+// (identification.c); IPv4 takes the low 16 bits.
+uint32_t l3_identification(
+	struct l3 *l3, const struct ip_address *source, const struct ip_address *destination);
+void l3_identifications_init(struct l3 *l3, uint64_t seed, uint8_t worker);
 
 // Writes an IP header without options: 20 or 40 bytes by family; returns how many.
 uint32_t l3_ip_header(struct l3 *l3, uint8_t *out, const struct ip_address *source,

@@ -11,6 +11,7 @@
 #include "core/chain.h"
 #include "l3/fragment.h"
 #include "l3/reassembly.h"
+#include "l3/state.h"
 #include "pkt/checksum.h"
 #include "rig.h"
 
@@ -226,6 +227,32 @@ static void fragments_get_an_identification_of_their_own(void **state)
 	rig_destroy(rig);
 }
 
+static uint32_t next_identification(struct rig *rig, const char *from, const char *to)
+{
+	struct ip_address source = rig_address(from);
+	struct ip_address destination = rig_address(to);
+
+	return l3_identification(rig->l3, &source, &destination);
+}
+
+// Each destination sees its own count, however much others are sent meanwhile.
+static void identifications_tell_nothing_of_other_destinations(void **state)
+{
+	struct rig *rig = rig_create();
+	static const char us[] = "10.1.0.2";
+	uint32_t first = next_identification(rig, us, "10.1.0.9");
+	uint32_t other = next_identification(rig, us, "10.1.0.10");
+	uint32_t six = next_identification(rig, "fd00:1::2", "fd00:1::9");
+
+	for (uint32_t i = 1; i < 70000; i++)
+		assert_int_equal(next_identification(rig, us, "10.1.0.9"), first + i);
+	assert_int_equal(next_identification(rig, us, "10.1.0.10"), other + 1);
+	assert_int_equal(next_identification(rig, "fd00:1::2", "fd00:1::9"), six + 1);
+	assert_int_not_equal((uint16_t)first, (uint16_t)other);
+	assert_int_not_equal(first, next_identification(rig, "10.1.0.9", us));
+	rig_destroy(rig);
+}
+
 static void tiny_pieces_of_a_peer_are_not_repeated(void **state)
 {
 	for (int v6 = 0; v6 < 2; v6++) {
@@ -261,6 +288,7 @@ int main(void)
 		cmocka_unit_test(hop_by_hop_options_are_repeated),
 		cmocka_unit_test(malformed_headers_make_no_fragments),
 		cmocka_unit_test(fragments_get_an_identification_of_their_own),
+		cmocka_unit_test(identifications_tell_nothing_of_other_destinations),
 		cmocka_unit_test(tiny_pieces_of_a_peer_are_not_repeated),
 		cmocka_unit_test(no_buffer_for_a_fragment_is_counted),
 	};
