@@ -76,6 +76,8 @@
 	X(NEIGHBOUR_UNRESOLVED, "neighbour_unresolved", "the next hop did not answer ARP or ND")   \
 	X(NEIGHBOUR_QUEUE_FULL, "neighbour_queue_full", "too many packets wait for one next hop")  \
 	X(NEIGHBOUR_TABLE_FULL, "neighbour_table_full", "the neighbour table is full")             \
+	X(NEIGHBOUR_RATE, "neighbour_rate",                                                        \
+		"ARP or neighbour discovery request above the rate of answers on its port")        \
 	/* sessions */                                                                             \
 	X(SESSION_TABLE_FULL, "session_table_full", "no free session")                             \
 	X(FLOW_TABLE_FULL, "flow_table_full", "no free flow table entry")                          \

@@ -19,6 +19,13 @@ static void send(struct l3 *l3, const struct link_identity *link, struct buffer 
 		stats_drop(l3->config.stats, DROP_NO_BUFFER);
 }
 
+// A station that asks without end is answered at the rate of honest ones; others on its port wait
+// with it, those on other ports do not.
+static bool may_answer(struct l3 *l3, const struct link_identity *link, usec_t now)
+{
+	return rate_take(&l3->neighbour_answers[link->port], now);
+}
+
 static void arp_reply(struct l3 *l3, const struct link_identity *link, const struct arp_message *m)
 {
 	struct arp_message reply = {.operation = ARP_REPLY,
@@ -67,11 +74,15 @@ static enum drop_reason arp_act(struct l3 *l3, const struct snapshot *snapshot,
 		return DROP_ARP_IGNORED;
 	if (m->operation != ARP_REQUEST)
 		return DROP_NONE;
-	if (!announcer_is_tentative(&l3->announcer, p->netif, &m->target))
-		arp_reply(l3, &link, m);
-	else if (is_probe)
-		announcer_conflict(
-			&l3->announcer, snapshot, p->netif, &m->target, &m->sender_mac, now);
+	if (announcer_is_tentative(&l3->announcer, p->netif, &m->target)) {
+		if (is_probe)
+			announcer_conflict(&l3->announcer, snapshot, p->netif, &m->target,
+				&m->sender_mac, now);
+		return DROP_NONE;
+	}
+	if (!may_answer(l3, &link, now))
+		return DROP_NEIGHBOUR_RATE;
+	arp_reply(l3, &link, m);
 	return DROP_NONE;
 }
 
@@ -140,6 +151,8 @@ static enum drop_reason nd_solicitation(struct l3 *l3, const struct snapshot *sn
 	}
 	if (m->has_link)
 		neighbour_owner_learn(l3->neighbours, p->netif, &claim, now);
+	if (!may_answer(l3, link, now))
+		return DROP_NEIGHBOUR_RATE;
 	nd_reply(l3, link, p, m);
 	return DROP_NONE;
 }

@@ -64,6 +64,49 @@ static void request_for_own_address_is_answered(void **state)
 	rig_destroy(rig);
 }
 
+// A solicitation for fd00:1::2 by a neighbour on port 0.
+static struct nd_message solicit(struct rig *rig)
+{
+	struct nd_message m = {.has_link = true,
+		.link = {{2, 0, 0, 0, 0, 0x99}},
+		.target = rig_address("fd00:1::2"),
+		.source = rig_address("fd00:1::9"),
+		.destination = rig_address("ff02::1:ff00:2")};
+	uint8_t frame[128];
+	size_t n = rig_hex("3333ff000002 020000000099 86dd", frame, sizeof(frame));
+
+	n += nd_build(frame + n, &m);
+	rig_receive(rig, 0, frame, n);
+	return m;
+}
+
+static void answers_are_limited_on_each_port(void **state)
+{
+	struct rig *rig = rig_create();
+	uint32_t answered;
+
+	for (int i = 0; i < 3000; i++)
+		rig_receive_hex(rig, 0, PEER_REQUEST);
+	answered = rig->frames.count;
+	assert_in_range(answered, 100, L3_NEIGHBOUR_ANSWERS_PER_SECOND);
+	assert_int_equal(rig_drops(rig, DROP_NEIGHBOUR_RATE), 3000 - answered);
+	solicit(rig); // shares the port's limit
+	assert_int_equal(rig->frames.count, answered);
+	rig_receive_hex(rig, 1,
+		"ffffffffffff 020000000099 8100 0007 0806 0001 0800 06 04 0001 020000000099 0a020009"
+		"000000000000 0a020002");
+	assert_int_equal(rig->frames.count, answered + 1);
+	rig_forget(rig);
+	for (int ms = 0; ms < 1000; ms++) {
+		rig->now += USEC_PER_MILLISECOND;
+		rig_receive_hex(rig, 0, PEER_REQUEST);
+		rig_receive_hex(rig, 0, PEER_REQUEST);
+	}
+	assert_in_range(rig->frames.count, L3_NEIGHBOUR_ANSWERS_PER_SECOND - 1,
+		L3_NEIGHBOUR_ANSWERS_PER_SECOND + 1);
+	rig_destroy(rig);
+}
+
 static void request_with_ethernet_padding_is_answered(void **state)
 {
 	struct rig *rig = rig_create();
@@ -431,16 +474,8 @@ static void asked_in_vain_by_the_thousand_a_new_neighbour_is_still_resolved(void
 static void solicitation_is_answered(void **state)
 {
 	struct rig *rig = rig_create();
-	struct nd_message m = {.has_link = true,
-		.link = {{2, 0, 0, 0, 0, 0x99}},
-		.target = rig_address("fd00:1::2"),
-		.source = rig_address("fd00:1::9"),
-		.destination = rig_address("ff02::1:ff00:2")};
-	uint8_t frame[128];
-	size_t n = rig_hex("3333ff000002 020000000099 86dd", frame, sizeof(frame));
+	struct nd_message m = solicit(rig);
 
-	n += nd_build(frame + n, &m);
-	rig_receive(rig, 0, frame, n);
 	assert_int_equal(rig->frames.count, 1);
 	struct nd_message reply;
 	struct buffer *b = rig->frames.items[0].buffer;
@@ -597,6 +632,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(request_for_own_address_is_answered),
+		cmocka_unit_test(answers_are_limited_on_each_port),
 		cmocka_unit_test(request_with_ethernet_padding_is_answered),
 		cmocka_unit_test(request_on_the_wrong_netif_is_ignored),
 		cmocka_unit_test(vlan_is_answered_tagged),
