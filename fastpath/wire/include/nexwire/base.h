@@ -38,7 +38,7 @@ extern NX_API const struct nx_allocator nx_allocator_default;
 enum nx_simd {
 	NX_SIMD_WIDEST,
 	NX_SIMD_PORTABLE,
-	NX_SIMD_SSE, // masking SSE2, UTF-8 SSSE3
+	NX_SIMD_SSE, // 16 bytes: SSE2, UTF-8 with SSSE3
 	NX_SIMD_AVX2,
 	NX_SIMD_AVX512
 };
