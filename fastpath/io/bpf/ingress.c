@@ -27,16 +27,6 @@ enum {
 // Of the program and its map, as long as the process lives.
 static int program_fd = -1, map_fd = -1;
 
-int ingress_program_fd(void)
-{
-	return program_fd;
-}
-
-int ingress_map_fd(void)
-{
-	return map_fd;
-}
-
 // The object's own descriptors go with it.
 static int descriptors_keep(const struct bpf_object *object)
 {

@@ -15,8 +15,8 @@
 [[nodiscard]] int ingress_load(void);
 
 // Loads the program if need be and puts it on the interface; it has no addresses yet. 0, or a
-// negative errno: -EOPNOTSUPP from a kernel that is too old. Programs that are there stay, and see
-// frames first.
+// negative errno: -EOPNOTSUPP from a kernel that is too old, -EEXIST when another port of the
+// process stands on the interface. Programs that are there stay, and see frames first.
 [[nodiscard]] int ingress_attach(int ifindex, int *link);
 // Takes it off again, and its addresses out. The interface may be gone.
 void ingress_detach(int link);
@@ -25,7 +25,3 @@ void ingress_detach(int link);
 // errno: some are not covered.
 [[nodiscard]] int ingress_addresses_set(
 	int link, int ifindex, const struct snapshot *snapshot, uint16_t port);
-
-// The program's and the map's descriptors, or -1. For tests.
-int ingress_program_fd(void);
-int ingress_map_fd(void);
