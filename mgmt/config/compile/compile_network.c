@@ -108,8 +108,10 @@ static int fill_netifs(struct compiling *c)
 	return rc;
 }
 
-// An interface that left the configuration keeps its slot, without addresses: neighbours and
-// sessions name interfaces by slot.
+// An interface that left the configuration keeps its slot, for neighbours and sessions name
+// interfaces by slot; but without addresses or port, so that what would still leave by it (with the
+// tag of a VLAN that is somebody else's now) is dropped as by a port that is down. The port is
+// known again when the interface returns.
 static int name_netifs(struct compiling *c)
 {
 	const struct slot_table *table = &c->slots->tables[SLOT_NETIF];
@@ -124,7 +126,8 @@ static int name_netifs(struct compiling *c)
 		const char *dot = strchr(table->entries[slot].key, '.');
 
 		snprintf(s->netifs[slot].name, NAME_BYTES, "%s", table->entries[slot].key);
-		s->netifs[slot].port = table->entries[slot].port;
+		s->netifs[slot].port =
+			table->entries[slot].seen ? table->entries[slot].port : SLOT_NONE;
 		s->netifs[slot].vlan = (uint16_t)(dot ? strtoul(dot + 1, NULL, 10) : 0);
 		s->netifs[slot].mtu = 1500;
 	}
