@@ -8,6 +8,7 @@ struct diffing {
 	const struct slot_map *slots;
 	// The listener whose keys are being compared: its slot, SLOT_NONE outside of one.
 	uint16_t listener;
+	bool replaced; // it has another protocol: its sessions end, other keys do not reach them
 	int error;
 };
 
@@ -26,6 +27,8 @@ static void change_put(
 	struct change_list *list = d->list;
 	struct change *change;
 
+	if (effect == EFFECT_LIVE && d->replaced)
+		effect = EFFECT_NEW_SESSIONS;
 	if (list->count == list->capacity) {
 		uint32_t capacity = list->capacity ? 2 * list->capacity : 16;
 		struct change *grown = realloc(list->items, capacity * sizeof(*grown));
@@ -231,6 +234,9 @@ static void diff_entry(struct diffing *d, const struct schema_key *list, const c
 	snprintf(schema, sizeof(schema), "%s[]", list->path);
 	if (from)
 		listener_enter(d, list, from);
+	if (from && to && strcmp(list->path, "listeners") == 0)
+		d->replaced = ((const struct config_listener *)from)->protocol !=
+			      ((const struct config_listener *)to)->protocol;
 	if (from && to)
 		diff_group(d, schema, path, from, to);
 	else if (from)
@@ -238,6 +244,7 @@ static void diff_entry(struct diffing *d, const struct schema_key *list, const c
 	else
 		change_put(d, path, CHANGE_ADD, add_effect(list));
 	d->listener = SLOT_NONE;
+	d->replaced = false;
 }
 
 static void diff_groups(struct diffing *d, const struct schema_key *list, const char *shown,

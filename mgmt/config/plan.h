@@ -26,7 +26,8 @@ struct change {
 	enum change_kind kind;
 	enum schema_effect effect;
 	enum change_subject subject;
-	uint16_t slot; // SLOT_NONE where the listener has none
+	uint16_t slot;      // SLOT_NONE where the listener has none
+	const char *reason; // why it does more than its key says; NULL: it does not
 };
 
 struct change_list {

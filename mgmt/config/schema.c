@@ -39,7 +39,9 @@ const struct schema_key schema_keys[] = {
 		IN(config_slowpath, cpus),
 		.sentence = "CPUs of these threads, none of which a worker owns."},
 	{"slowpath.threads", .type = SCHEMA_INTEGER, .fallback = "1", .effect = EFFECT_RESTART,
-		RANGE(1, 64), IN(config_slowpath, threads), .sentence = "How many threads."},
+		RANGE(1, 64), IN(config_slowpath, threads),
+		.sentence =
+			"How many threads at most: names, all that is resolved so far, take one."},
 
 	{"management", .type = SCHEMA_GROUP, .effect = EFFECT_RESTART, IN(config, management),
 		.sentence = "Who may look at the node and change it, and where."},
@@ -136,7 +138,10 @@ const struct schema_key schema_keys[] = {
 	{"upstreams[].balance", .type = SCHEMA_WORD,
 		.words = "round-robin|least-connections|source-hash|maglev",
 		.fallback = "round-robin", .effect = EFFECT_NEW_SESSIONS,
-		IN(config_upstream, balance), .sentence = "How a new session finds its target."},
+		IN(config_upstream, balance),
+		.sentence =
+			"How a new session finds its target. Each worker counts on its own: round-robin "
+			"and least-connections are even a worker."},
 	{"upstreams[].source", .type = SCHEMA_SOURCES, .effect = EFFECT_NEW_SESSIONS,
 		RANGE(1, MAX_SOURCES), IN(config_upstream, source),
 		.sentence =
@@ -186,7 +191,9 @@ const struct schema_key schema_keys[] = {
 	{"listeners[].max_sessions", .type = SCHEMA_INTEGER, .fallback = "0",
 		.effect = EFFECT_NEW_SESSIONS, RANGE(0, 1u << 27),
 		IN(config_listener, max_sessions),
-		.sentence = "Sessions at once; 0 for no limit of its own."},
+		.sentence =
+			"Sessions at once; 0 for no limit of its own. Each of N workers keeps to an Nth, "
+			"rounded up: at most N - 1 more in all, and a full worker refuses while others have room."},
 	{"listeners[].transport", .type = SCHEMA_GROUP, .effect = EFFECT_NEW_SESSIONS,
 		IN(config_listener, transport), .sentence = "How bytes travel from the clients."},
 	{"listeners[].transport.outer", .type = SCHEMA_WORD, .words = "tcp|udp|!quic",

@@ -15,6 +15,7 @@
 #include "daemon/events/log.h"
 #include "daemon/events/translate.h"
 #include "daemon/links.h"
+#include "daemon/metrics/metrics_server.h"
 #include "daemon/operations.h"
 #include "daemon/start/start.h"
 
@@ -156,8 +157,10 @@ static void each_second(struct control_loop *loop)
 		stalls_check(daemon);
 	drains_check(daemon);
 	dataplane_sweep(daemon);
-	if (loop->ticks % (PORT_RETRY_S * TICKS_PER_SECOND) == 0)
+	if (loop->ticks % (PORT_RETRY_S * TICKS_PER_SECOND) == 0) {
 		dataplane_ports_retry(daemon);
+		metrics_serve(daemon);
+	}
 	if (loop->ticks % (FORWARDING_CHECK_S * TICKS_PER_SECOND) == 0)
 		dataplane_forwarding_check(daemon);
 }

@@ -79,6 +79,7 @@ struct daemon {
 	struct event_feed *feed;
 	struct rates rates;
 	struct metrics_server *metrics;
+	bool metrics_told; // an event says that they cannot be served
 	struct captures *captures;
 	uint64_t events_lost;   // records that workers found no room for
 	uint64_t sessions_lost; // of the session log

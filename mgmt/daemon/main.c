@@ -83,7 +83,7 @@ static int run(struct daemon *daemon)
 	if (status == 0)
 		status = start_run(daemon, why, sizeof(why));
 	if (status == 0)
-		status = metrics_server_create(daemon, &daemon->metrics, why, sizeof(why));
+		metrics_serve(daemon);
 	if (status == 0)
 		status = control_loop_run(daemon, why, sizeof(why));
 	if (status != 0)

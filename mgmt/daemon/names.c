@@ -2,6 +2,7 @@
 
 #include "daemon/names.h"
 
+#include <sched.h>
 #include <strings.h>
 
 struct name {
@@ -150,6 +151,25 @@ void names_destroy(struct names *names)
 	free(names);
 }
 
+// The resolver's thread inherits where this one may run: slowpath.cpus, if they are given.
+static int resolver_start(struct names *names, const struct config_cpus *cpus,
+	const struct resolver_config *settings, char *error, size_t error_size)
+{
+	cpu_set_t ours, wanted;
+
+	CPU_ZERO(&wanted);
+	for (uint32_t i = 0; i < cpus->count; i++)
+		CPU_SET(cpus->items[i], &wanted);
+
+	bool moved = cpus->count > 0 && sched_getaffinity(0, sizeof(ours), &ours) == 0 &&
+		     sched_setaffinity(0, sizeof(wanted), &wanted) == 0;
+	int status = resolver_create(settings, &names->resolver, error, error_size);
+
+	if (moved)
+		sched_setaffinity(0, sizeof(ours), &ours);
+	return status;
+}
+
 static int resolver_ensure(
 	struct names *names, const struct config *config, char *error, size_t error_size)
 {
@@ -167,7 +187,7 @@ static int resolver_ensure(
 	if (names->resolver != NULL)
 		return resolver_configure(names->resolver, &settings, error, error_size);
 
-	int status = resolver_create(&settings, &names->resolver, error, error_size);
+	int status = resolver_start(names, &config->slowpath.cpus, &settings, error, error_size);
 
 	if (status != 0)
 		return status;

@@ -7,6 +7,7 @@
 #include "config/edit/edit.h"
 #include "config/edit/hidden.h"
 #include "config/validate/machine.h"
+#include "daemon/changes.h"
 #include "daemon/dataplane.h"
 #include "daemon/events/log.h"
 #include "daemon/names.h"
@@ -392,49 +393,10 @@ static int run_live(
 	return 0;
 }
 
-uint64_t change_sessions(const struct daemon *daemon, const struct change *change)
-{
-	if (daemon->node == NULL)
-		return 0;
-	if (change->subject == CHANGE_TOUCHES_ALL)
-		return node_sessions(daemon->node);
-	return change->subject == CHANGE_TOUCHES_LISTENER
-		       ? dataplane_listener_sessions(daemon, change->slot)
-		       : 0;
-}
-
-// Without a node all that its start needs is still to come; the socket is open already.
-static bool takes_restart(const struct daemon *daemon, const struct change *change)
-{
-	static const char MANAGEMENT[] = "management.";
-
-	return change->effect == EFFECT_RESTART &&
-	       (daemon->node != NULL ||
-		       strncmp(change->path, MANAGEMENT, sizeof(MANAGEMENT) - 1) == 0);
-}
-
-static bool needs_restart(const struct daemon *daemon, const struct change_list *changes)
-{
-	for (uint32_t i = 0; i < changes->count; i++)
-		if (takes_restart(daemon, &changes->items[i]))
-			return true;
-	return false;
-}
-
-const char *change_effect(
-	const struct daemon *daemon, const struct change *change, uint32_t drain_s)
-{
-	if (change->effect == EFFECT_DRAIN && drain_s == 0)
-		return "reset";
-	if (change->effect == EFFECT_RESTART && !takes_restart(daemon, change))
-		return schema_effect_name(EFFECT_NONE);
-	return schema_effect_name(change->effect);
-}
-
 // The plan, with the sessions that each change finds alive.
 static int plan(struct daemon *daemon, struct operation *o, const struct config *config)
 {
-	if (plan_diff(daemon->config, config, daemon->slots, &o->changes) != 0)
+	if (configuration_plan(daemon, config, &o->changes) != 0)
 		return -ENOMEM;
 	o->sessions = calloc(o->changes.count + 1, sizeof(*o->sessions));
 	if (o->sessions == NULL)
@@ -465,10 +427,15 @@ static int run_text(struct operations *operations, struct operation *o, char *te
 		return fail(o, RPC_INTERNAL_ERROR, "", "try again later", "out of memory");
 	}
 	// A way back never waits for a restart: what it cannot close stays open, unused.
-	if (!back && needs_restart(daemon, &o->changes)) {
+	const struct change *restart = back ? NULL : changes_restart(daemon, &o->changes);
+
+	if (restart != NULL) {
 		if (!o->request.restart)
-			status = fail(o, RPC_REFUSED, "", "nexpath config apply FILE --restart",
-				"the change needs a restart; nexpath config plan shows why");
+			status = fail(o, RPC_REFUSED, restart->path,
+				"nexpath config plan FILE shows all; --restart accepts it",
+				"%s needs a restart%s%s", restart->path,
+				restart->reason != NULL ? ": " : "",
+				restart->reason != NULL ? restart->reason : "");
 		else
 			status = run_restart(daemon, o, text);
 		config_destroy(config);

@@ -6,8 +6,7 @@
 // comes, goes to disk before it goes to the workers, and ends when every worker has left the
 // snapshot before. Nothing is half applied: a failure leaves what ran. Control thread only.
 
-#include "config/plan.h"
-#include "daemon/daemon.h"
+#include "daemon/changes.h"
 
 enum operation_kind {
 	OPERATION_APPLY = 0,       // text
@@ -76,12 +75,6 @@ bool operations_busy(const struct operations *operations);
 
 // Events for those faults that have a kind of their own.
 void faults_tell(struct daemon *daemon, const struct config_faults *faults);
-
-// How many live sessions a change touches now.
-uint64_t change_sessions(const struct daemon *daemon, const struct change *change);
-// What a change does to them when removed listeners have drain_s: the schema's word, or "reset".
-const char *change_effect(
-	const struct daemon *daemon, const struct change *change, uint32_t drain_s);
 
 // The text with its hidden values put back from what runs, allocated. A text that does not read
 // comes back as it is: judging it tells why. -EINVAL with errors in faults, -ENOMEM.

@@ -106,6 +106,8 @@ class Station:
 class Traffic:
     """Two stations, and the configuration of a node between them."""
 
+    station = Station
+
     def __init__(self, daemon):
         self.daemon = daemon
         self.stations = []
@@ -113,9 +115,9 @@ class Traffic:
         self.mac = None
 
     def __enter__(self):
-        self.lan = Station(1, echo=False)
+        self.lan = self.station(1, echo=False)
         self.stations.append(self.lan)
-        self.wan = Station(2, echo=True)
+        self.wan = self.station(2, echo=True)
         self.stations.append(self.wan)
         return self
 
@@ -244,6 +246,21 @@ def test_plan_counts_what_apply_touches(daemon):
         all_pass("a")
         removed = client.call("listener.remove", name="a", drain_s=0)["changes"]
         expect([c["effect"] for c in removed] == ["reset"] and removed[0]["sessions"] == 10, removed)
+
+
+def test_max_sessions_over_workers(daemon):
+    """two workers keep a listener's max_sessions to at most one more, and count what they refuse"""
+    with Traffic(daemon) as t:
+        text = t.config({"in": (f"{LAN}:9000", "up", 300)}, {"up": "10.2.0.1:7001"})
+        client = t.start(text.replace("idle_timeout_s", "max_sessions = 41; idle_timeout_s"))
+        t.open([20000], 9000)
+        for source_port in range(20001, 20400):
+            t.say(source_port, 9000)
+        drops = wait_for("refusals", lambda: client.call("stats", glob="drop.listener_limit")["counters"])
+        wait_for("both shares", lambda: len(sessions_of(client)) == 42, 5.0)
+        each = [w["sessions"] for w in client.call("worker.list")["workers"]]
+        expect(each == [21, 21], each)
+        expect(list(drops.values()), drops)
 
 
 def test_pages_fit_a_line(daemon):

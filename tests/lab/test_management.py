@@ -20,6 +20,7 @@ import urllib.request
 from pathlib import Path
 
 import management_live
+import management_plan
 import management_rights
 from management_harness import Daemon, Failure, RpcError, expect, kinds, state_of, wait_for
 
@@ -247,6 +248,60 @@ def test_crash_loop(daemon):
     expect(state_of(client, 2) == "failed", client.call("config.history"))
 
 
+def test_revision_that_does_not_start(daemon):
+    """a confirmed revision that does not start gives way to the one before, with its reason"""
+    client = daemon.start(daemon.config())
+    client.call("config.apply", text=daemon.config(9001))
+    taken = daemon.folder / "taken"
+    answer = client.call("config.apply", restart=True, text=daemon.config(9002).replace(
+        f'"{daemon.socket}"', f'"{taken}"'))
+    expect(answer["revision"] == 3 and daemon.process.wait(15) == 75, answer)
+    taken.mkdir()
+    client = daemon.start()
+    expect(client.call("hello")["revision"] == 2, "revision")
+    expect(client.call("listener.list")["listeners"][0]["port_first"] == 9001, "listener")
+    told = [e["message"] for e in client.call("events.list")["events"]
+            if e["kind"] == "config_revision_skipped"]
+    expect(len(told) == 1 and "revision 3" in told[0] and str(taken) in told[0], told)
+    daemon.stop()
+    taken.rmdir()
+    daemon.socket = taken
+    client = daemon.start()
+    expect(client.call("hello")["revision"] == 3, "the newest is not tried again")
+
+
+def test_metrics_address_in_use(daemon):
+    """a metrics address that is taken is an event, forwards all the same, and is served once free"""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        probe.listen()
+        port = probe.getsockname()[1]
+        client = daemon.start(daemon.config(management=f'metrics = "127.0.0.1:{port}";'))
+        told = [e for e in client.call("events.list")["events"] if e["kind"] == "port_conflict"]
+        expect(len(told) == 1 and str(port) in told[0]["message"], told)
+        time.sleep(2.5)
+        expect(kinds(client).count("port_conflict") == 1, "told again")
+
+    def served():
+        try:
+            return urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).status == 200
+        except OSError:
+            return False
+    wait_for("the metrics", served)
+
+
+def test_slowpath_cpus(daemon):
+    """the resolver's thread runs on slowpath.cpus"""
+    last = max(os.sched_getaffinity(0))
+    text = daemon.config().replace("10.2.0.1:80", "name.test:80")
+    daemon.start(text + f'slowpath = {{ cpus = "{last}"; }};\nresolvers = ["127.0.0.1:9"];\n'
+                 if last > 0 else text)
+    found = [t for t in Path(f"/proc/{daemon.process.pid}/task").iterdir()
+             if "resolve" in (t / "comm").read_text()]
+    expect(len(found) == 1, f"{len(found)} resolver threads")
+    expect(last == 0 or os.sched_getaffinity(int(found[0].name)) == {last}, "affinity")
+
+
 def test_empty_start(daemon):
     """an empty FILE serves the socket; the first apply starts the data plane"""
     client = daemon.start(f'management = {{ socket = "{daemon.socket}"; group = "root"; }};\n'
@@ -406,7 +461,9 @@ def test_metrics(daemon):
         expect(line.startswith("#") or sample.fullmatch(line), line)
         expect(line.startswith("#") or line.split("{")[0].split()[0] in families, line)
     for name in ("nexpath_build_info", "nexpath_config_revision", "nexpath_port_up",
-                 "nexpath_drops_total", "nexpath_listener_sessions", "nexpath_pool_used"):
+                 "nexpath_drops_total", "nexpath_listener_sessions", "nexpath_pool_used",
+                 "nexpath_port_starved_total", "nexpath_port_malformed_total",
+                 "nexpath_port_refused_total"):
         expect(name in families, name)
     expect(urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).status == 200, "health")
     ready = client.call("status")["health"]
@@ -463,7 +520,7 @@ def test_thousand_applies(daemon):
 
 def tests():
     """Name and function of each, by the module that has it."""
-    for module in (globals(), vars(management_live), vars(management_rights)):
+    for module in (globals(), vars(management_live), vars(management_plan), vars(management_rights)):
         for name, function in module.items():
             if name.startswith("test_"):
                 yield name, function

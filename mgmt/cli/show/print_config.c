@@ -100,6 +100,17 @@ static void print_changes(const json_t *changes)
 	}
 	table_print(&table, stdout, text_may_be_bold(stdout));
 	table_fini(&table);
+	json_array_foreach(changes, i, change)
+	{
+		const char *reason = json_string_value(json_object_get(change, "reason"));
+		char path[CELL_TEXT_MAX];
+
+		if (reason != NULL) {
+			printf("%s: ", member_print(change, "path", FORMAT_TEXT, path));
+			text_print(stdout, reason);
+			putchar('\n');
+		}
+	}
 }
 
 enum exit_status print_config_plan(const struct invocation *v, const json_t *result)

@@ -32,10 +32,11 @@ static json_t *changes_json(const struct daemon *daemon, const struct change_lis
 		const struct change *c = &changes->items[i];
 		uint64_t live = sessions != NULL ? sessions[i] : change_sessions(daemon, c);
 
-		json_array_append_new(list,
-			json_pack("{s:o, s:s, s:s, s:I}", "path", rpc_text(c->path), "kind",
-				change_kind_name(c->kind), "effect",
-				change_effect(daemon, c, drain_s), "sessions", (json_int_t)live));
+		json_array_append_new(
+			list, json_pack("{s:o, s:s, s:s, s:I, s:s?}", "path", rpc_text(c->path),
+				      "kind", change_kind_name(c->kind), "effect",
+				      change_effect(daemon, c, drain_s), "sessions",
+				      (json_int_t)live, "reason", c->reason));
 	}
 	return list;
 }
@@ -95,7 +96,7 @@ void method_config_plan(struct rpc_call *call, const json_t *params)
 		return;
 	}
 	if (status == 0) {
-		status = plan_diff(daemon->config, config, daemon->slots, &changes);
+		status = configuration_plan(daemon, config, &changes);
 		config_destroy(config);
 	}
 	if (status != 0) {

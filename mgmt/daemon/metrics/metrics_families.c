@@ -70,19 +70,20 @@ static void port_up(struct metrics_output *out, const struct daemon *daemon)
 			port_name(daemon, p));
 }
 
-static void port_oversized(struct metrics_output *out, const struct daemon *daemon)
-{
-	for (uint16_t p = 0; p < ports(daemon); p++)
-		metrics_series(out, (double)counter_read(&node_port(daemon->node, p)->oversized),
-			port_name(daemon, p));
-}
-
-static void port_missed(struct metrics_output *out, const struct daemon *daemon)
-{
-	for (uint16_t p = 0; p < ports(daemon); p++)
-		metrics_series(out, (double)counter_read(&node_port(daemon->node, p)->missed),
-			port_name(daemon, p));
-}
+// A counter that the port itself keeps.
+#define DEVICE_FAMILY(field)                                                                       \
+	static void port_##field(struct metrics_output *out, const struct daemon *daemon)          \
+	{                                                                                          \
+		for (uint16_t p = 0; p < ports(daemon); p++)                                       \
+			metrics_series(out,                                                        \
+				(double)counter_read(&node_port(daemon->node, p)->field),          \
+				port_name(daemon, p));                                             \
+	}
+DEVICE_FAMILY(oversized)
+DEVICE_FAMILY(missed)
+DEVICE_FAMILY(starved)
+DEVICE_FAMILY(malformed)
+DEVICE_FAMILY(refused)
 
 // Calls for each listener in use; out of a macro's way.
 #define LISTENERS_EACH(daemon, i)                                                                  \
@@ -311,7 +312,7 @@ static void events_total(struct metrics_output *out, const struct daemon *daemon
 
 static void log_lost_total(struct metrics_output *out, const struct daemon *daemon)
 {
-	metrics_series(out, (double)log_lost());
+	metrics_series(out, (double)(log_lost() + daemon->sessions_lost));
 }
 
 static void clients(struct metrics_output *out, const struct daemon *daemon)
@@ -362,6 +363,13 @@ const struct metrics_family METRICS_FAMILIES[] = {
 		port_oversized),
 	COUNTER("nexpath_port_missed_total", LABEL("port"),
 		"frames that the device dropped before they were read", port_missed),
+	COUNTER("nexpath_port_starved_total", LABEL("port"),
+		"receive calls without a packet buffer; what that loses is in missed",
+		port_starved),
+	COUNTER("nexpath_port_malformed_total", LABEL("port"),
+		"frames whose offload description makes no sense", port_malformed),
+	COUNTER("nexpath_port_refused_total", LABEL("port"),
+		"frames taken by the port that its device then refused to send", port_refused),
 	GAUGE("nexpath_port_up", LABEL("port"), "1 while the link is up", port_up),
 	GAUGE("nexpath_listener_up", LABEL("listener"),
 		"1 while a port that carries its address is up", listener_up),
@@ -421,8 +429,8 @@ const struct metrics_family METRICS_FAMILIES[] = {
 	COUNTER("nexpath_stage_calls_total", LABELS("worker", "stage"), "calls of a stage",
 		stage_calls),
 	COUNTER("nexpath_events_total", LABEL("kind"), "events by kind", events_total),
-	COUNTER("nexpath_log_lost_total", NO_LABELS, "log lines that found no room",
-		log_lost_total),
+	COUNTER("nexpath_log_lost_total", NO_LABELS,
+		"log lines and session records that found no room", log_lost_total),
 	GAUGE("nexpath_management_clients", NO_LABELS, "clients of the management socket", clients),
 };
 const size_t METRICS_FAMILY_COUNT = nx_array_size(METRICS_FAMILIES);

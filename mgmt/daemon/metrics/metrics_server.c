@@ -4,6 +4,7 @@
 
 #include <event2/http.h>
 
+#include "daemon/events/log.h"
 #include "daemon/methods/methods.h"
 #include "daemon/metrics/metrics.h"
 
@@ -140,6 +141,25 @@ int metrics_server_create(
 		e->any ? "*" : address, e->port_first, strerror(-status));
 	metrics_server_destroy(server);
 	return status;
+}
+
+void metrics_serve(struct daemon *daemon)
+{
+	char why[300];
+
+	if (daemon->metrics != NULL)
+		return;
+
+	int status = metrics_server_create(daemon, &daemon->metrics, why, sizeof(why));
+
+	if (status != 0 && !daemon->metrics_told)
+		daemon_event(daemon,
+			status == -EADDRINUSE ? EVENT_KIND_PORT_CONFLICT
+					      : EVENT_KIND_TCP_LISTENER_BIND_FAILED,
+			"%s", why);
+	if (daemon->metrics != NULL && daemon->metrics_told)
+		log_line(LOG_LEVEL_INFO, "management.metrics is served");
+	daemon->metrics_told = status != 0;
 }
 
 void metrics_server_destroy(struct metrics_server *server)

@@ -17,6 +17,7 @@ enum {
 };
 
 static bool started;
+static bool serves_pci;
 
 static uint64_t huge_pages_read(const char *size, const char *what)
 {
@@ -169,6 +170,7 @@ static void arguments_fill(
 	}
 	if (!pci)
 		argument_add(a, "--no-pci");
+	serves_pci = pci;
 }
 
 // EAL talks a lot: what it said is shown only when it fails, its first line of reason.
@@ -239,6 +241,11 @@ int eal_start(const struct eal_request *request, bool *huge, char *error, size_t
 	started = true;
 	*huge = huge_now;
 	return 0;
+}
+
+bool eal_serves_pci(void)
+{
+	return started && serves_pci;
 }
 
 void eal_stop(void)

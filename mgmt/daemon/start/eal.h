@@ -16,5 +16,7 @@ struct eal_request {
 	const struct eal_request *request, bool *huge, char *error, size_t error_size);
 void eal_stop(void);
 
+// Whether it was started for PCI devices: it looks for them only then.
+bool eal_serves_pci(void);
 // Whether a device text is a PCI address.
 bool eal_device_is_pci(const char *device);

@@ -73,6 +73,12 @@ void privileges_drop_capabilities(const struct config *config)
 		log_line(LOG_LEVEL_WARNING, "capabilities could not be dropped");
 }
 
+bool privileges_hold_bpf(void)
+{
+	capng_get_caps_process();
+	return capng_have_capability(CAPNG_EFFECTIVE, CAP_BPF) != 0;
+}
+
 // fork by another name: clone without CLONE_THREAD. clone3 hides its flags from the filter; the C
 // library goes on with clone when there is none.
 static int clone_deny(scmp_filter_ctx filter)

@@ -14,6 +14,9 @@ void privileges_begin(void);
 // cannot be dropped is logged.
 void privileges_drop_capabilities(const struct config *config);
 
+// Whether the process may still give the kernel XDP programs.
+bool privileges_hold_bpf(void);
+
 // Privileges gained by exec, and system calls that the daemon never makes, for all threads. Once,
 // after the node has started; later calls do nothing.
 void privileges_drop(struct daemon *daemon);

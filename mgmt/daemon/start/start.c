@@ -171,6 +171,28 @@ static int run_revision(struct daemon *daemon, uint64_t number, char *error, siz
 	return 0;
 }
 
+// The revision, or where it does not start the confirmed one before it, and so on: an old
+// configuration that serves is better than none. Fails with the newest one's reason.
+static int run_newest(struct daemon *daemon, uint64_t number, char *error, size_t error_size)
+{
+	int first = run_revision(daemon, number, error, error_size);
+	int status = first;
+	char why[600];
+
+	snprintf(why, sizeof(why), "%s", error);
+	while (status != 0) {
+		const struct revision *before = revisions_last_confirmed(daemon->revisions, number);
+
+		if (before == NULL)
+			return first;
+		daemon_event(daemon, EVENT_KIND_CONFIG_SKIPPED, "revision %ju does not start: %s",
+			(uintmax_t)number, why);
+		number = before->number;
+		status = run_revision(daemon, number, why, sizeof(why));
+	}
+	return 0;
+}
+
 static void skipped_tell(struct daemon *daemon, const struct start_decision *decision)
 {
 	if (decision->skipped == 0)
@@ -224,7 +246,7 @@ int start_run(struct daemon *daemon, char *error, size_t error_size)
 	if (status != 0 || decision.choice == START_FILE)
 		return status;
 	if (decision.choice == START_REVISION)
-		return run_revision(daemon, decision.number, error, error_size);
+		return run_newest(daemon, decision.number, error, error_size);
 	if (refused[0] != '\0' || !readable) {
 		snprintf(error, error_size, "%s",
 			refused[0] != '\0' ? refused

@@ -124,6 +124,28 @@ static void every_kind_of_change_has_its_effect(void **state)
 	slot_map_destroy(slots);
 }
 
+// Its idle timeout changes with the protocol, and is nothing to sessions that end.
+static void a_new_protocol_counts_sessions_once(void **state)
+{
+	struct slot_map *slots = base_slots();
+	char *text = test_variant("protocol = \"tcp\"", "protocol = \"udp\"");
+	struct config *from = test_config(test_base);
+	struct config *to = test_config(text);
+	const struct change *timeout;
+	struct change_list list;
+
+	assert_int_equal(plan_diff(from, to, slots, &list), 0);
+	timeout = find(&list, "listeners.in.idle_timeout_s");
+	assert_non_null(timeout);
+	assert_int_equal(timeout->effect, EFFECT_NEW_SESSIONS);
+	assert_int_equal(timeout->subject, CHANGE_TOUCHES_NONE);
+	plan_fini(&list);
+	config_destroy(from);
+	config_destroy(to);
+	test_free(text);
+	slot_map_destroy(slots);
+}
+
 static void from_nothing_all_is_added(void **state)
 {
 	struct config *to = test_config(test_base);
@@ -165,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_changes_nothing),
 		cmocka_unit_test(every_kind_of_change_has_its_effect),
+		cmocka_unit_test(a_new_protocol_counts_sessions_once),
 		cmocka_unit_test(from_nothing_all_is_added),
 		cmocka_unit_test(a_failed_allocation_leaves_nothing_behind),
 	};
