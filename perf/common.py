@@ -19,10 +19,10 @@ def bench_program(build):
     return program
 
 
-def bench(build, *arguments, may_fail=False):
-    """The JSON object that nexpath-bench prints."""
+def bench(build, *arguments, may_fail=False, progress=False):
+    """The JSON object that nexpath-bench prints. With progress its messages are shown as they come."""
     done = subprocess.run([str(bench_program(build)), *[str(a) for a in arguments]], text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                          stdout=subprocess.PIPE, stderr=None if progress else subprocess.PIPE)
     if done.returncode and not (may_fail and done.stdout):
         fail(f"nexpath-bench {' '.join(str(a) for a in arguments)}: {(done.stderr or done.stdout).strip()[-300:]}")
     return json.loads(done.stdout)

@@ -47,8 +47,15 @@ def matrix(arguments):
     return result
 
 
+def full(arguments):
+    result = bench(arguments.build, "matrix", "--full", "--cell-ms", arguments.cell_ms, progress=True)
+    result.pop("machine")
+    return result
+
+
 PARTS = {
     "matrix": matrix,
+    "full": full,
     "connections": lambda arguments: {family: connections(arguments, family) for family in ("4", "6")},
     "memory": memory,
     "floods": floods,

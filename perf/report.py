@@ -90,6 +90,25 @@ def matrix_table(result):
     return table(("", "frame bytes", "flows", "burst", "cycles a packet"), rows)
 
 
+FAMILIES = (("udp", 4), ("tcp", 4), ("udp", 6), ("tcp", 6))
+
+
+def full_tables(full):
+    """One table a protocol and family: flows and bursts down, frame sizes across."""
+    cells = {(c["protocol"], c["family"], c["flows"], c["burst"], c["frame_bytes"]): c["cycles_per_packet"]
+             for c in full["cells"]}
+    sizes = sorted({key[4] for key in cells})
+    macswap = full["macswap_cycles_per_packet"]
+    parts = [f"Every size with every number of flows and every burst, {full['cell_ms']} ms a cell in five slices, of which "
+             f"the median is shown; macswap meanwhile: {cell(macswap) if macswap else 'could not run'}. Cycles a packet; "
+             "a frame is at least as long as its headers (TCP over IPv6: 74 bytes).\n"]
+    for protocol, family in FAMILIES:
+        rows = [(f"{flows:,}", burst, *(number(cells[protocol, family, flows, burst, size]["median"]) for size in sizes))
+                for flows, burst in sorted({key[2:4] for key in cells})]
+        parts.append(table((f"{protocol.upper()} over IPv{family}: flows", "burst", *(f"{size} bytes" for size in sizes)), rows))
+    return "\n".join(parts)
+
+
 def flood_table(result):
     rows = []
     for f in result["floods"]:
@@ -148,6 +167,7 @@ def page(folder):
         parts += ["## Budgets, in process over ring ports\n", machine(inprocess), budgets(inprocess),
                   "## Sizes, flows and bursts\n", "Established sessions, both directions, flows in random order, every "
                   "output packet checked.\n", matrix_table(inprocess),
+                  *([full_tables(inprocess["full"])] if "full" in inprocess else []),
                   "## Under a flood of spoofed packets\n", flood_table(inprocess)]
     if record:
         parts += ["## Instructions\n", instructions(record)]

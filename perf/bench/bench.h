@@ -37,6 +37,8 @@ struct bench_options {
 	double loss;        // drive: percent that a search allows
 	bool search;
 	uint32_t rounds;      // matrix
+	bool full;            // matrix: every size with every number of flows and every burst
+	uint32_t cell_ms;     // matrix, full: of measuring a cell
 	uint32_t connections; // client
 	bool close;           // client: a connection a request
 	bool on_link;         // flood: sources inside the clients' network, not beyond a gateway
@@ -93,6 +95,9 @@ void bench_tell_time(struct bench *b);
 // Turns the node until it has put out `expected` frames in all, or exits after a second without
 // one. Cycles of the turns are added to b->cycles.
 void bench_turn_until(struct bench *b, uint32_t expected);
+// The next frame that the node sent on the port; FRAME_BYTES_MAX of room. Turns on where one of the
+// frames waited for was the node's own. Returns its length; 0 = there is none.
+uint32_t bench_take(struct bench *b, uint16_t port, uint8_t *bytes);
 
 // Counters of the stages since bench_measure_start, as JSON and as lines on standard output.
 void bench_measure_start(struct bench *b);
@@ -102,6 +107,12 @@ uint32_t bench_random(struct bench *b, uint32_t below);
 // Bytes of resident memory, hugepages included.
 uint64_t bench_resident(void);
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// Established sessions: one batch of packets of options.size bytes, both directions, flows in
+// random order, every output checked. bench_open_flows first.
+void bench_batch(struct bench *b);
+// Median, least, most and how many; sorts values.
+json_t *bench_spread(double *values, uint32_t n);
 
 // CPU, isolation, hugepage size, governor, versions and the command (machine.c).
 json_t *bench_machine(int argc, char **argv);
@@ -116,5 +127,6 @@ json_t *bench_connections(const struct bench_options *options);
 json_t *bench_memory(const struct bench_options *options);
 json_t *bench_flood(const struct bench_options *options);
 json_t *bench_matrix(const struct bench_options *options);
+json_t *bench_matrix_full(const struct bench_options *options);
 json_t *bench_drive(const struct bench_options *options);
 json_t *bench_client(const struct bench_options *options);

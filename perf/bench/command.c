@@ -14,7 +14,8 @@ static const char *const help =
 	"measurements:\n"
 	"  pipeline      cycles a packet of established sessions, flows in random order\n"
 	"  connections   cycles a TCP connection from SYN to the last acknowledgement\n"
-	"  matrix        pipeline over sizes, flows and bursts in rounds, macswap beside it\n"
+	"  matrix        pipeline over sizes, flows and bursts, macswap beside it; along three lines\n"
+	"                in rounds, or all with all (--full)\n"
 	"  memory        bytes a session\n"
 	"  flood         spoofed packets in real time: old sessions untouched, connects under 1 s\n"
 	"  drive         both ends of a nexpathd elsewhere, on ports of any kind: loss, latency\n"
@@ -31,6 +32,10 @@ static const char *const help =
 	"  --rate N             flood: packets a second (200000); client: requests a second, each timed\n"
 	"                       from the moment it was due (without it: as fast as answers come)\n"
 	"  --rounds N           matrix (5)\n"
+	"  --full               matrix: frames of 64 to 1500 bytes x 1 to 1,000,000 flows x bursts of\n"
+	"                       1 to 64 x UDP and TCP x IPv4 and IPv6: 384 cells\n"
+	"  --cell-ms N          matrix --full: milliseconds a cell (500); opening sessions adds about\n"
+	"                       a minute in all\n"
 	"  --target ADDR:PORT   client, drive: the listener, IPv4\n"
 	"  --tx PORT --rx PORT  drive: devices as in a configuration\n"
 	"  --client ADDR        drive: the first client address on --tx; 60,000 flows each\n"
@@ -77,6 +82,8 @@ enum {
 	OPT_LOSS,
 	OPT_SEARCH,
 	OPT_ROUNDS,
+	OPT_FULL,
+	OPT_CELL_MS,
 	OPT_HELP
 };
 
@@ -107,6 +114,8 @@ static const struct option long_options[] = {
 	{"loss", required_argument, NULL, OPT_LOSS},
 	{"search", no_argument, NULL, OPT_SEARCH},
 	{"rounds", required_argument, NULL, OPT_ROUNDS},
+	{"full", no_argument, NULL, OPT_FULL},
+	{"cell-ms", required_argument, NULL, OPT_CELL_MS},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -212,6 +221,12 @@ static void take_option(struct command *c, int option, const char *value)
 	case OPT_ROUNDS:
 		o->rounds = number(value, 1, 100);
 		break;
+	case OPT_FULL:
+		o->full = true;
+		break;
+	case OPT_CELL_MS:
+		o->cell_ms = number(value, 1, 60000);
+		break;
 	case OPT_HELP:
 		fputs(help, stdout);
 		exit(0);
@@ -232,6 +247,7 @@ struct command command_parse(int argc, char **argv)
 			.memory_mb = 512,
 			.connections = 64,
 			.rounds = 5,
+			.cell_ms = 500,
 			.seconds = 30},
 		.cpu = 1,
 	};

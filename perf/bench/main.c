@@ -30,11 +30,14 @@ static json_t *measure(const struct command *c)
 	for (size_t i = 0; i < nx_array_size(measurements); i++) {
 		if (strcmp(c->measurement, measurements[i].name) != 0)
 			continue;
+		if (c->options.full && measurements[i].run != bench_matrix)
+			command_refuse("--full is for matrix", c->measurement);
 		// Room for the packet pools beside the node's own tables.
 		if (rig_eal_init_devices(c->options.huge, c->options.memory_mb, c->options.tx,
 			    c->options.rx) != 0)
 			exit(1);
-		return measurements[i].run(&c->options);
+		return c->options.full ? bench_matrix_full(&c->options)
+				       : measurements[i].run(&c->options);
 	}
 	command_refuse("no such measurement", c->measurement);
 }

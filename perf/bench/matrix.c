@@ -47,7 +47,7 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static json_t *spread(double *values, uint32_t n)
+json_t *bench_spread(double *values, uint32_t n)
 {
 	qsort(values, n, sizeof(*values), by_value);
 	return json_pack("{s:f, s:f, s:f, s:i}", "median", values[n / 2], "least", values[0],
@@ -105,10 +105,10 @@ json_t *bench_matrix(const struct bench_options *options)
 			list, json_pack("{s:s, s:i, s:i, s:i, s:o}", "protocol",
 				      c->protocol == BENCH_TCP ? "tcp" : "udp", "frame_bytes",
 				      (int)c->size, "flows", (int)c->flows, "burst", (int)c->burst,
-				      "cycles_per_packet", spread(c->cycles, rounds)));
+				      "cycles_per_packet", bench_spread(c->cycles, rounds)));
 	}
 	free(cells);
 	return json_pack("{s:s, s:I, s:o, s:o}", "measurement", "matrix", "packets",
 		(json_int_t)options->packets, "macswap_cycles_per_packet",
-		spread(macswap, measured), "cells", list);
+		bench_spread(macswap, measured), "cells", list);
 }

@@ -46,7 +46,7 @@ static void check_one(struct bench *b, const struct sent *sent, uint32_t payload
 {
 	static uint8_t bytes[FRAME_BYTES_MAX];
 	const struct bench_flow *flow = &b->flows[sent->flow];
-	uint32_t length = rig_receive(&b->rig, sent->direction == 0 ? BENCH_WAN : BENCH_LAN, bytes);
+	uint32_t length = bench_take(b, sent->direction == 0 ? BENCH_WAN : BENCH_LAN, bytes);
 	const struct flow_key *back = &flow->in[!sent->direction];
 	struct packet p;
 
@@ -64,8 +64,9 @@ static void check_one(struct bench *b, const struct sent *sent, uint32_t payload
 	}
 }
 
-static void run_batch(struct bench *b, uint32_t payload)
+void bench_batch(struct bench *b)
 {
+	uint32_t payload = payload_of(&b->options);
 	struct sent sent[BATCH];
 
 	bench_tell_time(b);
@@ -81,16 +82,15 @@ static void run_batch(struct bench *b, uint32_t payload)
 
 json_t *bench_pipeline(const struct bench_options *options)
 {
-	uint32_t payload = payload_of(options);
 	struct bench b;
 
 	bench_create(&b, options);
 	bench_open_flows(&b);
 	for (uint32_t i = 0; i < 20; i++)
-		run_batch(&b, payload);
+		bench_batch(&b);
 	bench_measure_start(&b);
 	while (b.packets < options->packets)
-		run_batch(&b, payload);
+		bench_batch(&b);
 	double cycles = (double)b.cycles / (double)b.packets;
 	json_t *result =
 		json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:f, s:f, s:o}", "measurement",
