@@ -198,7 +198,7 @@ enum nx_http_verdict http_request_judge(struct nx_http_head *head, const uint8_t
 		verdict = judge_length(head, bytes);
 	if (verdict == NX_HTTP_OK)
 		verdict = judge_encoding(head, bytes);
-	if (verdict == NX_HTTP_OK && head->seen != 0)
+	if (verdict == NX_HTTP_OK)
 		verdict = judge_connection(head, bytes);
 	if (verdict == NX_HTTP_OK)
 		verdict = judge_expectation(head, bytes);
@@ -255,9 +255,8 @@ enum nx_http_verdict http_response_judge(struct nx_http_head *head, const uint8_
 	return verdict == NX_HTTP_OK ? frame_response(head) : verdict;
 }
 
-// Fields that would frame, route, authenticate or describe content which is already over
-// (RFC 9110 6.5.1).
-enum nx_http_verdict http_trailer_judge(struct nx_http_head *head, const uint8_t *bytes)
+// Fields that would frame, route, authenticate or describe content which is already over.
+bool http_trailer_is_forbidden(struct nx_http_slice name)
 {
 	static const char *const forbidden[] = {"content-length", "transfer-encoding", "host",
 		"connection", "keep-alive", "upgrade", "te", "trailer", "expect", "max-forwards",
@@ -265,14 +264,20 @@ enum nx_http_verdict http_trailer_judge(struct nx_http_head *head, const uint8_t
 		"content-encoding", "content-type", "content-range", "range", "location",
 		"cache-control"};
 
-	for (unsigned i = 0; i < head->count; i++) {
-		struct nx_http_slice name = nx_http_span_of(bytes, head->fields[i].name);
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+		if (nx_http_same(name, forbidden[i]))
+			return true;
+	}
+	return false;
+}
 
-		for (size_t j = 0; j < sizeof(forbidden) / sizeof(forbidden[0]); j++) {
-			if (nx_http_same(name, forbidden[j]))
-				return fault_at(
-					head, head->fields[i].name, NX_HTTP_TRAILER_FORBIDDEN);
-		}
+enum nx_http_verdict http_trailer_judge(struct nx_http_head *head, const uint8_t *bytes)
+{
+	for (unsigned i = 0; i < head->count; i++) {
+		struct nx_http_span name = head->fields[i].name;
+
+		if (http_trailer_is_forbidden(nx_http_span_of(bytes, name)))
+			return fault_at(head, name, NX_HTTP_TRAILER_FORBIDDEN);
 	}
 	return NX_HTTP_OK;
 }

@@ -44,7 +44,13 @@ static inline bool http_length_is_known(size_t length)
 	return length < 32 && (UINT32_C(0x244d0) >> length & 1) != 0;
 }
 
-// Notes field number head->count - 1 if its name is known.
+// enum nx_http_known of a name, or -1.
+int http_known_of(const uint8_t *name, size_t length);
+
+// May a field of this name not stand in a trailer section (RFC 9110 6.5.1)?
+bool http_trailer_is_forbidden(struct nx_http_slice name);
+
+// Notes field number head->count - 1 in head->known if its name is known.
 void http_known_note(struct nx_http_head *head, const uint8_t *name, size_t length);
 
 // The words after "HTTP/" at p, where 8 bytes are: NX_HTTP_OK and the minor version.

@@ -13,7 +13,7 @@ static inline bool is_name(const uint8_t *name, const char *lower, size_t length
 	return difference == 0;
 }
 
-static int known_of(const uint8_t *name, size_t length)
+int http_known_of(const uint8_t *name, size_t length)
 {
 	switch (length) {
 	case 4:
@@ -36,7 +36,7 @@ static int known_of(const uint8_t *name, size_t length)
 
 void http_known_note(struct nx_http_head *head, const uint8_t *name, size_t length)
 {
-	int known = known_of(name, length);
+	int known = http_known_of(name, length);
 
 	if (known < 0)
 		return;
