@@ -17,23 +17,40 @@ static struct ip_address parse_address(const char *option, const char *text)
 {
 	struct ip_address address;
 
-	if (!text || !ip_address_parse(text, &address) || !ip_address_is_v4(&address))
-		bench_fail("%s: '%s' is not an IPv4 address", option, text ? text : "");
+	if (!text || !ip_address_parse(text, &address))
+		bench_fail("%s: '%s' is not an address", option, text ? text : "");
 	return address;
 }
 
+// ADDR:PORT or [ADDR]:PORT
 static void parse_service(struct drive *d)
 {
 	char text[64];
+	char *address = text;
 	char *colon;
 
 	snprintf(text, sizeof(text), "%s", d->options->target ? d->options->target : "");
 	colon = strrchr(text, ':');
-	if (!colon)
-		bench_fail("--target: '%s' is not ADDR:PORT", text);
+	if (text[0] == '[' && colon && colon[-1] == ']') {
+		colon[-1] = '\0';
+		address++;
+	} else if (!colon || strchr(text, ':') != colon) {
+		bench_fail("--target: '%s' is not ADDR:PORT or [ADDR]:PORT", text);
+	}
 	*colon = '\0';
-	d->service = parse_address("--target", text);
+	d->service = parse_address("--target", address);
 	d->service_port = be16_from_host((uint16_t)strtoul(colon + 1, NULL, 10));
+}
+
+static void parse_addresses(struct drive *d)
+{
+	parse_service(d);
+	d->client = parse_address("--client", d->options->client);
+	d->target = parse_address("--server", d->options->server);
+	bool v4 = ip_address_is_v4(&d->service);
+
+	if (ip_address_is_v4(&d->client) != v4 || ip_address_is_v4(&d->target) != v4)
+		bench_fail("--client, --target and --server are not all of one family");
 }
 
 static bool is_tcp(const struct drive *d)
@@ -113,9 +130,7 @@ json_t *bench_drive(const struct bench_options *options)
 	d->random = options->seed + 1u;
 	d->flows = options->flows;
 	d->clients = (options->flows + DRIVE_PORTS - 1) / DRIVE_PORTS;
-	parse_service(d);
-	d->client = parse_address("--client", options->client);
-	d->target = parse_address("--server", options->server);
+	parse_addresses(d);
 	d->answered = calloc(d->flows, 1);
 	d->connections = calloc(d->flows, sizeof(*d->connections));
 	if (!d->answered || !d->connections)
@@ -124,9 +139,10 @@ json_t *bench_drive(const struct bench_options *options)
 	drive_resolve(d);
 	if (!is_tcp(d))
 		drive_udp_open(d);
-	json_t *result = json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f}", "measurement",
-		"drive", "protocol", is_tcp(d) ? "tcp" : "udp", "tx", options->tx, "rx",
-		options->rx, "frame_bytes", (int)options->size, "flows", (int)d->flows, "seconds",
+	json_t *result = json_pack("{s:s, s:s, s:i, s:s, s:s, s:i, s:i, s:i, s:f}", "measurement",
+		"drive", "protocol", is_tcp(d) ? "tcp" : "udp", "family",
+		ip_address_is_v4(&d->service) ? 4 : 6, "tx", options->tx, "rx", options->rx,
+		"frame_bytes", (int)options->size, "flows", (int)d->flows, "seconds",
 		(int)options->seconds, "loss_allowed_percent", options->loss);
 
 	if (options->search)

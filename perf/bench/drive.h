@@ -2,8 +2,9 @@
 #pragma once
 
 // nexpath-bench drive: both ends of a device under test, on ports of any kind. Side 0 is where
-// clients are, side 1 where the target is. drive_link.c: ports, frames, ARP; drive_udp.c and
-// drive_tcp.c: what goes through; drive.c: trials and the search. IPv4. One thread.
+// clients are, side 1 where the target is, both of one family. drive_link.c: ports and frames;
+// drive_neighbour.c: ARP and neighbour discovery; drive_udp.c and drive_tcp.c: what goes through;
+// drive.c: trials and the search. One thread.
 
 #include "bench/bench.h"
 #include "bench/histogram.h"
@@ -65,16 +66,24 @@ void drive_close(struct drive *d);
 
 // Queues a frame on a side; MAC addresses are filled in. False when no buffer is left.
 bool drive_send(struct drive *d, unsigned side, struct frame *frame);
+// The same for a frame that is whole.
+bool drive_send_bytes(struct drive *d, unsigned side, const uint8_t *bytes, uint32_t length);
 void drive_flush(struct drive *d, unsigned side);
-// Takes what has arrived on both sides: ARP is answered for our own addresses, every other frame
-// goes to take after its checksums were found right (or vouched for by the port).
+// Takes what has arrived on both sides: neighbours are answered for our own addresses, every other
+// frame goes to take after its checksums were found right (or vouched for by the port).
 void drive_receive(struct drive *d,
 	void (*take)(struct drive *d, unsigned side, const struct packet *p, const uint8_t *bytes));
 // Asks for the device's address on a side until it answers; the target's side learns it from
 // traffic too.
 void drive_resolve(struct drive *d);
 
-// Client's key of a flow, and the flow of a key as it arrives at the client.
+// True when the frame was ARP or ICMPv6: answered if it asked for one of the side's addresses.
+bool drive_take_neighbour(struct drive *d, unsigned side, const uint8_t *bytes, uint32_t length);
+
+// Which client an address is, UINT32_MAX if none.
+uint32_t drive_client(const struct drive *d, const struct ip_address *address);
+// Client's key of a flow, and the flow of a packet as it arrives at the
+// client, UINT32_MAX if none.
 struct flow_key drive_key(const struct drive *d, uint32_t flow);
 uint32_t drive_flow(const struct drive *d, const struct packet *p);
 uint32_t drive_random(struct drive *d, uint32_t below);

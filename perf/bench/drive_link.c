@@ -5,14 +5,12 @@
 #include <netinet/in.h>
 
 #include "core/clock.h"
-#include "pkt/arp.h"
 #include "pkt/parse.h"
 
 enum {
 	SMALL_BUFFERS = 16384,
 	LARGE_BUFFERS = 256,
 	LINK_WAIT_S = 5,
-	RESOLVE_TRIES = 50,
 	ETHERNET_BYTES = 14,
 };
 
@@ -89,7 +87,7 @@ void drive_flush(struct drive *d, unsigned side)
 	s->count = 0;
 }
 
-static bool send_bytes(struct drive *d, unsigned side, const uint8_t *bytes, uint32_t length)
+bool drive_send_bytes(struct drive *d, unsigned side, const uint8_t *bytes, uint32_t length)
 {
 	struct drive_side *s = &d->sides[side];
 	struct buffer *b = frame_buffer(&d->buffers.source, bytes, length);
@@ -108,57 +106,7 @@ bool drive_send(struct drive *d, unsigned side, struct frame *frame)
 
 	frame->source_mac = d->sides[side].port->mac;
 	frame->destination_mac = d->next[side];
-	return send_bytes(d, side, bytes, frame_write(frame, bytes));
-}
-
-static bool is_ours(const struct drive *d, unsigned side, const struct ip_address *address)
-{
-	if (side == DRIVE_TARGET)
-		return ip_address_equal(address, &d->target);
-	return ip_address_is_v4(address) &&
-	       be32_to_host(address->words[3]) - be32_to_host(d->client.words[3]) < d->clients;
-}
-
-static void send_arp(struct drive *d, unsigned side, struct arp_message *message)
-{
-	uint8_t bytes[60] = {0};
-
-	message->sender_mac = d->sides[side].port->mac;
-	memcpy(bytes, message->target_mac.bytes, 6);
-	if (message->operation == ARP_REQUEST)
-		memset(bytes, 0xff, 6);
-	memcpy(bytes + 6, message->sender_mac.bytes, 6);
-	be16_store(bytes + 12, be16_from_host(0x0806));
-	arp_build(bytes + ETHERNET_BYTES, message);
-	if (send_bytes(d, side, bytes, sizeof(bytes)))
-		drive_flush(d, side);
-}
-
-static void take_arp(struct drive *d, unsigned side, const uint8_t *bytes, uint32_t length)
-{
-	struct arp_message arp;
-
-	if (arp_parse(bytes + ETHERNET_BYTES, length - ETHERNET_BYTES, &arp) != ARP_PARSED)
-		return;
-	if (side == DRIVE_CLIENT && ip_address_equal(&arp.sender, &d->service)) {
-		d->next[side] = arp.sender_mac;
-		d->known[side] = true;
-	}
-	if (arp.operation != ARP_REQUEST || !is_ours(d, side, &arp.target) ||
-		is_ours(d, side, &arp.sender))
-		return;
-	if (side == DRIVE_TARGET) {
-		d->next[side] = arp.sender_mac;
-		d->known[side] = true;
-	}
-	struct arp_message reply = {
-		.operation = ARP_REPLY,
-		.target_mac = arp.sender_mac,
-		.sender = arp.target,
-		.target = arp.sender,
-	};
-
-	send_arp(d, side, &reply);
+	return drive_send_bytes(d, side, bytes, frame_write(frame, bytes));
 }
 
 // Frames on a virtual link may carry a sum that is not complete yet: the port says so.
@@ -181,13 +129,9 @@ static void take_frame(struct drive *d, unsigned side, struct buffer *b,
 	const uint8_t *bytes = buffer_data(b);
 	struct packet p;
 
-	if (b->length < 60 && b->length < ETHERNET_BYTES + ARP_BYTES)
+	if (drive_take_neighbour(d, side, bytes, b->length))
 		return;
-	if (memcmp(bytes + 12, "\x08\x06", 2) == 0) {
-		take_arp(d, side, bytes, b->length);
-		return;
-	}
-	if (memcmp(bytes, d->sides[side].port->mac.bytes, 6) != 0)
+	if (b->length < ETHERNET_BYTES || memcmp(bytes, d->sides[side].port->mac.bytes, 6) != 0)
 		return; // what the host on the other end tells everybody
 	if (!is_right(b, &p)) {
 		d->damaged++;
@@ -218,43 +162,35 @@ void drive_receive(struct drive *d,
 	drive_flush(d, DRIVE_TARGET);
 }
 
-static void ignore(struct drive *d, unsigned side, const struct packet *p, const uint8_t *bytes)
+uint32_t drive_client(const struct drive *d, const struct ip_address *address)
 {
-}
+	uint32_t number = be32_to_host(address->words[3]) - be32_to_host(d->client.words[3]);
 
-void drive_resolve(struct drive *d)
-{
-	for (int i = 0; i < RESOLVE_TRIES && !d->known[DRIVE_CLIENT]; i++) {
-		uint64_t until = clock_cycles() + d->hz / 10;
-		struct arp_message request = {
-			.operation = ARP_REQUEST, .sender = d->client, .target = d->service};
-
-		send_arp(d, DRIVE_CLIENT, &request);
-		while (!d->known[DRIVE_CLIENT] && clock_cycles() < until)
-			drive_receive(d, ignore);
-	}
-	if (!d->known[DRIVE_CLIENT])
-		bench_fail("nobody answers ARP for the address of --target on %s",
-			d->sides[DRIVE_CLIENT].port->device);
+	if (memcmp(address->bytes, d->client.bytes, 12) != 0 || number >= d->clients)
+		return UINT32_MAX;
+	return number;
 }
 
 struct flow_key drive_key(const struct drive *d, uint32_t flow)
 {
-	uint32_t client = be32_to_host(d->client.words[3]) + flow / DRIVE_PORTS;
-
-	return (struct flow_key){
-		.source = ip_address_from_v4(be32_from_host(client)),
+	struct flow_key key = {
+		.source = d->client,
 		.destination = d->service,
 		.source_port = be16_from_host((uint16_t)(DRIVE_FIRST_PORT + flow % DRIVE_PORTS)),
 		.destination_port = d->service_port,
 		.protocol = d->options->protocol == BENCH_TCP ? IPPROTO_TCP : IPPROTO_UDP,
 	};
+
+	key.source.words[3] = be32_from_host(be32_to_host(d->client.words[3]) + flow / DRIVE_PORTS);
+	return key;
 }
 
 uint32_t drive_flow(const struct drive *d, const struct packet *p)
 {
-	uint32_t client =
-		be32_to_host(p->key.destination.words[3]) - be32_to_host(d->client.words[3]);
+	uint32_t client = drive_client(d, &p->key.destination);
+	uint32_t port = be16_to_host(p->key.destination_port) - DRIVE_FIRST_PORT;
 
-	return client * DRIVE_PORTS + be16_to_host(p->key.destination_port) - DRIVE_FIRST_PORT;
+	if (client == UINT32_MAX || port >= DRIVE_PORTS)
+		return UINT32_MAX;
+	return client * DRIVE_PORTS + port;
 }

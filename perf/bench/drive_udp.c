@@ -12,7 +12,8 @@
 enum {
 	OPEN_ROUNDS = 20,
 	TAIL_MS = 300,
-	HEADERS = 42
+	HEADERS_V4 = 42,
+	HEADERS_V6 = 62
 };
 
 // First bytes of a payload; the rest is the pattern that frame_write makes.
@@ -28,9 +29,10 @@ static uint32_t trial_now;
 static bool send_stamped(struct drive *d, uint32_t flow, uint32_t trial)
 {
 	struct stamp stamp = {.magic = stamp_magic, .trial = trial, .left = clock_cycles()};
+	uint32_t headers = ip_address_is_v4(&d->service) ? HEADERS_V4 : HEADERS_V6;
 	struct frame frame = {
 		.key = drive_key(d, flow),
-		.payload = d->options->size > HEADERS + sizeof(stamp) ? d->options->size - HEADERS
+		.payload = d->options->size > headers + sizeof(stamp) ? d->options->size - headers
 								      : (uint32_t)sizeof(stamp),
 		.content = (const uint8_t *)&stamp,
 		.content_length = sizeof(stamp),

@@ -3,7 +3,11 @@
 
 import json
 
-from harness import (ECHO, GATEWAY_C4, LISTEN, SERVER4, case, check, check_equal, listener, run, upstream)
+from harness import (ECHO, GATEWAY_C4, GATEWAY_C6, LISTEN, SERVER4, SERVER6, case, check, check_equal, listener, run,
+                     upstream)
+
+ENDS = {4: ("10.1.0.100", SERVER4, f"{GATEWAY_C4}:{LISTEN}", f"{SERVER4}:{ECHO}"),
+        6: ("fd00:1::100", SERVER6, f"[{GATEWAY_C6}]:{LISTEN}", f"[{SERVER6}]:{ECHO}")}
 
 
 def drive_lab(t):
@@ -18,42 +22,51 @@ def drive_lab(t):
         run("ip", "-n", client, "addr", "flush", "dev", interface)
         lab.at("client", "sysctl", "-qw", f"net.ipv6.conf.{interface}.disable_ipv6=1")
         run("ip", "-n", client, "link", "set", interface, "up")
-    target = f"{SERVER4}:{ECHO}"
     lab.start(lab.configuration(
-        listener("udp", "udp", f"{GATEWAY_C4}:{LISTEN}", "u") + ", "
-        + listener("tcp", "tcp", f"{GATEWAY_C4}:{LISTEN}", "u"), upstream("u", target), workers='cpus = "1";'))
+        ", ".join(listener(f"{protocol}{family}", protocol, listen, f"u{family}")
+                  for family, (_, _, listen, _) in ENDS.items() for protocol in ("udp", "tcp")),
+        ", ".join(upstream(f"u{family}", target) for family, (_, _, _, target) in ENDS.items()),
+        workers='cpus = "1";'))
     return lab
 
 
-def drive(lab, *options):
+def drive(lab, family, *options):
     bench = lab.build / "perf" / "nexpath-bench"
+    client, server, listen, _ = ENDS[family]
     done = lab.at("client", bench, "drive", "--tx", "af_packet:near", "--rx", "af_packet:far", "--cpu", "0",
-                  "--no-huge", "--memory", "128", "--client", "10.1.0.100", "--server", SERVER4,
-                  "--target", f"{GATEWAY_C4}:{LISTEN}", *options)
-    return json.loads(done.stdout)
+                  "--no-huge", "--memory", "128", "--client", client, "--server", server, "--target", listen, *options)
+    result = json.loads(done.stdout)
+    check_equal(result["family"], family, "family")
+    return result
 
 
 @case
 def drive_datagrams(t):
-    """5,000 datagrams a second over 1,000 flows: none lost, none damaged, each timed"""
-    trial = drive(drive_lab(t), "--flows", 1000, "--rate", 5000, "--seconds", 2, "--size", 512)["trial"]
-    check(trial["offered"] > 8000, f"only {trial['offered']} datagrams were sent")
-    check_equal((trial["lost"], trial["damaged"]), (0, 0), "lost and damaged")
-    check(0 < trial["latency_us"]["p50"] <= trial["latency_us"]["max"], f"latency {trial['latency_us']}")
+    """5,000 datagrams a second over 1,000 flows, IPv4 and IPv6: none lost, none damaged, each timed"""
+    lab = drive_lab(t)
+    for family in ENDS:
+        trial = drive(lab, family, "--flows", 1000, "--rate", 5000, "--seconds", 2, "--size", 512)["trial"]
+        check(trial["offered"] > 8000, f"only {trial['offered']} datagrams were sent")
+        check_equal((trial["lost"], trial["damaged"]), (0, 0), "lost and damaged")
+        check(0 < trial["latency_us"]["p50"] <= trial["latency_us"]["max"], f"latency {trial['latency_us']}")
 
 
 @case
 def drive_connections(t):
-    """1,000 connections a second from SYN to the last acknowledgement: all complete"""
+    """1,000 connections a second from SYN to the last acknowledgement, IPv4 and IPv6: all complete"""
     lab = drive_lab(t)
-    trial = drive(lab, "--protocol", "tcp", "--flows", 500, "--rate", 1000, "--seconds", 2)["trial"]
-    check(trial["offered"] > 1600, f"only {trial['offered']} connections were begun")
-    check_equal((trial["lost"], trial["damaged"]), (0, 0), "lost and damaged")
+    for family in ENDS:
+        trial = drive(lab, family, "--protocol", "tcp", "--flows", 500, "--rate", 1000, "--seconds", 2)["trial"]
+        check(trial["offered"] > 1600, f"only {trial['offered']} connections were begun")
+        check_equal((trial["lost"], trial["damaged"]), (0, 0), "lost and damaged")
 
 
 @case
 def drive_search(t):
-    """the throughput search ends at a rate that passed"""
-    result = drive(drive_lab(t), "--flows", 64, "--rate", 20000, "--seconds", 1, "--search", "--loss", 0.1)
-    check(result["throughput_per_second"] > 0, f"nothing passed: {result['trials']}")
-    check(result["at_throughput"]["loss_percent"] <= 0.1, "the best trial lost more than allowed")
+    """the throughput search ends at a rate that passed, for datagrams over IPv4 and connections over IPv6"""
+    lab = drive_lab(t)
+    for family, protocol, rate in ((4, "udp", 20000), (6, "tcp", 4000)):
+        result = drive(lab, family, "--protocol", protocol, "--flows", 64 if protocol == "udp" else 10000, "--rate", rate,
+                       "--seconds", 1, "--search", "--loss", 0.1)
+        check(result["throughput_per_second"] > 0, f"nothing passed: {result['trials']}")
+        check(result["at_throughput"]["loss_percent"] <= 0.1, "the best trial lost more than allowed")
