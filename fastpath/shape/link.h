@@ -58,20 +58,26 @@ enum shape_verdict {
 	SHAPE_TOO_BIG,    // larger than its MTU
 };
 
+// What a link counts: name, help.
+#define SHAPE_COUNTERS(X)                                                                          \
+	X(sent, "frames that the link took")                                                       \
+	X(sent_bytes, "bytes of them")                                                             \
+	X(received, "frames that came out, copies included")                                       \
+	X(lost, "lost by the share that is to be lost")                                            \
+	X(queue_full, "dropped because too much waited for the rate")                              \
+	X(no_room, "dropped because too many frames were under way")                               \
+	X(too_big, "larger than the link's MTU")                                                   \
+	X(reordered, "went ahead of the rest")                                                     \
+	X(duplicated, "copies made")                                                               \
+	X(corrupted, "had a bit flipped")                                                          \
+	X(marked, "marked as having experienced congestion")                                       \
+	X(not_copied, "could not be repeated, damaged or marked for want of a buffer")
+
 // w: who sends and receives, r: any thread.
 struct shape_counters {
-	counter_t sent; // frames that the link took, bytes of them
-	counter_t sent_bytes;
-	counter_t received; // frames that came out, copies included
-	counter_t lost;
-	counter_t queue_full;
-	counter_t no_room;
-	counter_t too_big;
-	counter_t reordered;  // went ahead of the rest
-	counter_t duplicated; // copies made
-	counter_t corrupted;
-	counter_t marked;      // with congestion experienced
-	counter_t not_copied;  // should have been repeated or damaged, but no buffer was left
+#define X(name, help) counter_t name;
+	SHAPE_COUNTERS(X)
+#undef X
 	counter_t queue_bytes; // gauge: waiting for the rate
 	counter_t under_way;   // gauge: frames in the link
 };

@@ -103,6 +103,23 @@ struct config_vlan {
 	struct config_addresses gateway;
 };
 
+// What leaves the port passes a link like this (shape/link.h). All zero: nothing is emulated.
+struct config_emulate {
+	const struct text_node *node;
+	uint64_t rate_bps;
+	uint32_t queue_bytes;
+	uint32_t mark_bytes;
+	uint32_t delay_us;
+	uint32_t jitter_us;
+	uint32_t jitter_kind; // enum shape_jitter
+	uint32_t loss;        // shares: of SHAPE_WHOLE
+	uint32_t loss_burst;
+	uint32_t reorder;
+	uint32_t duplicate;
+	uint32_t corrupt;
+	uint32_t seed;
+};
+
 struct config_port {
 	const struct text_node *node;
 	const char *name;
@@ -112,6 +129,7 @@ struct config_port {
 	uint32_t mtu;
 	uint32_t queues;
 	struct config_list vlans; // struct config_vlan
+	struct config_emulate emulate;
 };
 
 struct config_route {

@@ -7,6 +7,12 @@ static void print_range(FILE *out, const struct schema_key *key)
 	case SCHEMA_INTEGER:
 		fprintf(out, "%u to %u", key->minimum, key->maximum);
 		break;
+	case SCHEMA_RATE:
+		fprintf(out, "0 to %u Gbit/s", key->maximum / 1000);
+		break;
+	case SCHEMA_SHARE:
+		fputs("0 to 1, or `\"0%\"` to `\"100%\"`", out);
+		break;
 	case SCHEMA_GROUPS:
 	case SCHEMA_PREFIXES:
 	case SCHEMA_ADDRESSES:
@@ -57,7 +63,7 @@ static void print_default(FILE *out, const struct schema_key *key)
 static void print_key(FILE *out, const struct schema_key *key, const char *name)
 {
 	fprintf(out, "| `%s` | %s%s%s | ", name, schema_type_name(key->type),
-		key->unit != UNIT_NONE ? ", " : "", schema_unit_name(key->unit));
+		schema_unit_name(key->unit)[0] ? ", " : "", schema_unit_name(key->unit));
 	if (key->words)
 		print_words(out, key->words);
 	else

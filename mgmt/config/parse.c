@@ -2,6 +2,7 @@
 #include "config/parse.h"
 
 #include "config/values.h"
+#include "shape/link.h"
 
 struct parser {
 	struct arena *arena;
@@ -29,8 +30,9 @@ static void wrong_type(struct parser *p, const struct slot *slot, const struct t
 	fault_add(p->faults, &node->place, slot->path, "is %s, not %s%s" HINT "write %s",
 		text_kind_name(node->kind), schema_type_name(slot->key->type),
 		slot->key->unit != UNIT_NONE ? " or a quantity in quotes" : "",
-		slot->key->type == SCHEMA_INTEGER ? "an integer without quotes"
-						  : schema_type_name(slot->key->type));
+		slot->key->type == SCHEMA_INTEGER || slot->key->type == SCHEMA_RATE
+			? "an integer without quotes"
+			: schema_type_name(slot->key->type));
 }
 
 static void *get(struct parser *p, size_t count, size_t size)
@@ -41,12 +43,27 @@ static void *get(struct parser *p, size_t count, size_t size)
 	return memory;
 }
 
+static void put_rate(struct parser *p, const struct slot *slot, const struct text_node *node,
+	uint64_t value, bool negative)
+{
+	if (negative || value > slot->key->maximum * UINT64_C(1000000))
+		fault_add(p->faults, &node->place, slot->path,
+			"%s%llu is out of range" HINT "from 0 to %u Gbit/s", negative ? "-" : "",
+			(unsigned long long)value, slot->key->maximum / 1000);
+	else
+		memcpy(slot->out, &value, sizeof(value));
+}
+
 static void put_integer(struct parser *p, const struct slot *slot, const struct text_node *node,
 	uint64_t value, bool negative)
 {
 	const struct schema_key *key = slot->key;
 	uint32_t number = (uint32_t)value;
 
+	if (key->type == SCHEMA_RATE) {
+		put_rate(p, slot, node, value, negative);
+		return;
+	}
 	if (negative || value < key->minimum || value > key->maximum)
 		fault_add(p->faults, &node->place, slot->path,
 			"%s%llu is out of range" HINT "from %u to %u%s%s", negative ? "-" : "",
@@ -77,6 +94,34 @@ static void parse_integer(struct parser *p, const struct slot *slot, const struc
 		wrong_value(p, slot, node, node->string, wrong);
 	else
 		put_integer(p, slot, node, value, false);
+}
+
+static void parse_share(struct parser *p, const struct slot *slot, const struct text_node *node)
+{
+	const char *wrong = NULL;
+	uint64_t parts = 0;
+	uint32_t number;
+
+	if (node->kind == TEXT_INTEGER && (node->integer == 0 || node->integer == 1))
+		parts = (uint64_t)node->integer * SHAPE_WHOLE;
+	else if (node->kind == TEXT_FLOAT && node->number >= 0 && node->number <= 1)
+		parts = (uint64_t)(node->number * SHAPE_WHOLE + 0.5);
+	else if (node->kind == TEXT_STRING)
+		wrong = value_quantity(node->string, UNIT_SHARE, &parts);
+	else
+		wrong = "";
+	if (wrong && wrong[0] != '\0') {
+		wrong_value(p, slot, node, node->string, wrong);
+		return;
+	}
+	if (wrong || parts > SHAPE_WHOLE) {
+		fault_add(p->faults, &node->place, slot->path,
+			"is no share of the whole" HINT
+			"write 0.0 to 1.0, or \"0%%\" to \"100%%\"");
+		return;
+	}
+	number = (uint32_t)parts;
+	memcpy(slot->out, &number, sizeof(number));
 }
 
 // The string of a node, within the key's bounds of length; NULL with a fault.
@@ -381,6 +426,8 @@ typedef void parse_fn(struct parser *p, const struct slot *slot, const struct te
 
 static parse_fn *const parse_value[SCHEMA_TYPE_COUNT] = {
 	[SCHEMA_INTEGER] = parse_integer,
+	[SCHEMA_RATE] = parse_integer,
+	[SCHEMA_SHARE] = parse_share,
 	[SCHEMA_WORD] = parse_word,
 	[SCHEMA_STRING] = parse_text,
 	[SCHEMA_NAME] = parse_text,
@@ -464,7 +511,8 @@ static void parse_default(struct parser *p, const struct slot *slot)
 		}
 		return;
 	}
-	if (slot->key->type == SCHEMA_INTEGER) {
+	if (slot->key->type == SCHEMA_INTEGER || slot->key->type == SCHEMA_RATE ||
+		slot->key->type == SCHEMA_SHARE) {
 		node.kind = TEXT_INTEGER;
 		node.integer = strtoll(slot->key->fallback, NULL, 10);
 	}

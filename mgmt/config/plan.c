@@ -122,7 +122,10 @@ static bool value_equal(enum schema_type type, const void *a, const void *b)
 	switch (type) {
 	case SCHEMA_INTEGER:
 	case SCHEMA_WORD:
+	case SCHEMA_SHARE:
 		return memcmp(a, b, sizeof(uint32_t)) == 0;
+	case SCHEMA_RATE:
+		return memcmp(a, b, sizeof(uint64_t)) == 0;
 	case SCHEMA_STRING:
 	case SCHEMA_NAME:
 	case SCHEMA_PATH:

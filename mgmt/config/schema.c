@@ -102,6 +102,59 @@ const struct schema_key schema_keys[] = {
 	{"ports[].queues", .type = SCHEMA_INTEGER, .fallback = "1", .effect = EFFECT_RESTART,
 		RANGE(1, MAX_QUEUES), IN(config_port, queues),
 		.sentence = "Receive queues; more than one spreads a port over workers."},
+	{"ports[].emulate", .type = SCHEMA_GROUP, .effect = EFFECT_LIVE, IN(config_port, emulate),
+		.sentence =
+			"A link that all frames pass on their way out of the port, whatever queue they use; "
+			"for both directions both ports have one."},
+	{"ports[].emulate.rate_bps", .type = SCHEMA_RATE, .unit = UNIT_BITS_PER_SECOND,
+		.fallback = "0", .effect = EFFECT_LIVE, RANGE(0, 1000000),
+		IN(config_emulate, rate_bps),
+		.sentence =
+			"Bits a second, Ethernet headers included, preamble and checksum not; 0 "
+			"for no limit."},
+	{"ports[].emulate.queue_bytes", .type = SCHEMA_INTEGER, .unit = UNIT_BYTES,
+		.fallback = "1048576", .effect = EFFECT_LIVE, RANGE(0, 1u << 30),
+		IN(config_emulate, queue_bytes),
+		.sentence =
+			"Bytes that may wait for the rate, the newest are dropped beyond; 0 for as "
+			"many as memory holds."},
+	{"ports[].emulate.mark_bytes", .type = SCHEMA_INTEGER, .unit = UNIT_BYTES, .fallback = "0",
+		.effect = EFFECT_LIVE, RANGE(0, 1u << 30), IN(config_emulate, mark_bytes),
+		.sentence =
+			"Bytes waiting from which ECN-capable packets are marked (RFC 3168); 0 for "
+			"never."},
+	{"ports[].emulate.delay_us", .type = SCHEMA_INTEGER, .unit = UNIT_MICROSECONDS,
+		.fallback = "0", .effect = EFFECT_LIVE, RANGE(0, 60000000),
+		IN(config_emulate, delay_us), .sentence = "Time on the way."},
+	{"ports[].emulate.jitter_us", .type = SCHEMA_INTEGER, .unit = UNIT_MICROSECONDS,
+		.fallback = "0", .effect = EFFECT_LIVE, RANGE(0, 60000000),
+		IN(config_emulate, jitter_us),
+		.sentence = "How much the delay varies; frames keep their order."},
+	{"ports[].emulate.jitter_kind", .type = SCHEMA_WORD, .words = "uniform|normal",
+		.fallback = "uniform", .effect = EFFECT_LIVE, IN(config_emulate, jitter_kind),
+		.sentence =
+			"uniform: up to jitter_us more or less; normal: jitter_us is the standard "
+			"deviation."},
+	{"ports[].emulate.loss", .type = SCHEMA_SHARE, .unit = UNIT_SHARE, .fallback = "0",
+		.effect = EFFECT_LIVE, IN(config_emulate, loss),
+		.sentence = "Share of frames that is lost."},
+	{"ports[].emulate.loss_burst", .type = SCHEMA_INTEGER, .fallback = "1",
+		.effect = EFFECT_LIVE, RANGE(1, 100000), IN(config_emulate, loss_burst),
+		.sentence = "Mean number of frames lost in a row, the share remaining the same."},
+	{"ports[].emulate.reorder", .type = SCHEMA_SHARE, .unit = UNIT_SHARE, .fallback = "0",
+		.effect = EFFECT_LIVE, IN(config_emulate, reorder),
+		.sentence = "Share of frames that takes only a random part of delay_us, and so "
+			    "overtakes."},
+	{"ports[].emulate.duplicate", .type = SCHEMA_SHARE, .unit = UNIT_SHARE, .fallback = "0",
+		.effect = EFFECT_LIVE, IN(config_emulate, duplicate),
+		.sentence = "Share of frames that arrives twice."},
+	{"ports[].emulate.corrupt", .type = SCHEMA_SHARE, .unit = UNIT_SHARE, .fallback = "0",
+		.effect = EFFECT_LIVE, IN(config_emulate, corrupt),
+		.sentence = "Share of IP packets that arrives with one bit flipped."},
+	{"ports[].emulate.seed", .type = SCHEMA_INTEGER, .fallback = "1", .effect = EFFECT_LIVE,
+		RANGE(0, UINT32_MAX), IN(config_emulate, seed),
+		.sentence =
+			"Where chance begins: the same frames at the same times fare the same."},
 	{"ports[].vlans", .type = SCHEMA_GROUPS, .effect = EFFECT_RESTART, RANGE(0, 1000),
 		IN(config_port, vlans), .size = sizeof(struct config_vlan),
 		.sentence = "Tagged networks on the port."},
@@ -298,17 +351,18 @@ const char *schema_nearest(const char *parent, const char *name)
 const char *schema_type_name(enum schema_type type)
 {
 	static const char *const names[SCHEMA_TYPE_COUNT] = {"group { }", "list of groups ( { } )",
-		"integer", "word", "string", "name", "absolute path", "list of CPUs in a string",
-		"ADDR:PORT", "ADDR:PORT", "list of ADDR/LENGTH", "list of addresses", "ADDR/LENGTH",
-		"address", "list of HOST:PORT", "list of addresses, or \"client\"",
-		"list of servers, or \"system\"", "list of strings", "not served yet"};
+		"integer", "rate", "share", "word", "string", "name", "absolute path",
+		"list of CPUs in a string", "ADDR:PORT", "ADDR:PORT", "list of ADDR/LENGTH",
+		"list of addresses", "ADDR/LENGTH", "address", "list of HOST:PORT",
+		"list of addresses, or \"client\"", "list of servers, or \"system\"",
+		"list of strings", "not served yet"};
 
 	return names[type];
 }
 
 const char *schema_unit_name(enum schema_unit unit)
 {
-	static const char *const names[] = {"", "s", "MiB", "bytes"};
+	static const char *const names[] = {"", "s", "MiB", "bytes", "us", "bit/s", ""};
 
 	return names[unit];
 }

@@ -10,6 +10,8 @@ enum schema_type {
 	SCHEMA_GROUP = 0,   // { }: a struct inside its parent
 	SCHEMA_GROUPS,      // ( { }, ... ): struct config_list
 	SCHEMA_INTEGER,     // uint32_t; a string with a unit where the key has one
+	SCHEMA_RATE,        // uint64_t, bit/s; maximum is in Mbit/s
+	SCHEMA_SHARE,       // uint32_t, of SHAPE_WHOLE: 0 to 1, or a string in percent
 	SCHEMA_WORD,        // uint32_t: index into words
 	SCHEMA_STRING,      // const char *
 	SCHEMA_NAME,        // const char *: letters, digits, -, _ and .
@@ -34,6 +36,9 @@ enum schema_unit {
 	UNIT_SECONDS,
 	UNIT_MEBIBYTES,
 	UNIT_BYTES,
+	UNIT_MICROSECONDS,
+	UNIT_BITS_PER_SECOND,
+	UNIT_SHARE,
 };
 
 // What a change of the key does.

@@ -154,6 +154,15 @@ static const struct unit_suffix unit_suffixes[] = {
 	{"KiB", UNIT_BYTES, 1 << 10, 1},
 	{"MiB", UNIT_BYTES, 1 << 20, 1},
 	{"GiB", UNIT_BYTES, 1 << 30, 1},
+	{"us", UNIT_MICROSECONDS, 1, 1},
+	{"ms", UNIT_MICROSECONDS, 1000, 1},
+	{"s", UNIT_MICROSECONDS, 1000000, 1},
+	{"bit/s", UNIT_BITS_PER_SECOND, 1, 1},
+	{"kbit/s", UNIT_BITS_PER_SECOND, 1000, 1},
+	{"Mbit/s", UNIT_BITS_PER_SECOND, 1000000, 1},
+	{"Gbit/s", UNIT_BITS_PER_SECOND, 1000000000, 1},
+	{"%", UNIT_SHARE, 10000000, 1},
+	{"ppm", UNIT_SHARE, 1000, 1},
 };
 
 static const struct unit_suffix *unit_find(const char *suffix, enum schema_unit unit)
@@ -176,6 +185,16 @@ static const char *unit_hint(enum schema_unit unit)
 	case UNIT_BYTES:
 		return "has no unit of size" HINT
 		       "write B, KiB, MiB or GiB behind the number, as in \"9000B\"";
+	case UNIT_MICROSECONDS:
+		return "has no unit of time" HINT
+		       "write us, ms or s behind the number, as in \"20ms\"";
+	case UNIT_BITS_PER_SECOND:
+		return "has no unit of rate" HINT
+		       "write bit/s, kbit/s, Mbit/s or Gbit/s behind the number, as in "
+		       "\"100Mbit/s\"";
+	case UNIT_SHARE:
+		return "has no unit of a share" HINT
+		       "write % or ppm behind the number, as in \"0.1%\"";
 	case UNIT_NONE:
 		break;
 	}

@@ -308,10 +308,17 @@ int dataplane_compile(struct daemon *daemon, const struct config *config, struct
 		.port_index = port_index_of,
 		.resolve = resolve,
 	};
-	int status = snapshot_compile(&input, daemon->slots, out, error, error_size);
+	struct snapshot *snapshot;
+	int status = snapshot_compile(&input, daemon->slots, &snapshot, error, error_size);
 
+	if (status != 0)
+		return status;
+	daemon->generation++;
+	status = node_emulation_prepare(daemon->node, snapshot, error, error_size);
 	if (status == 0)
-		daemon->generation++;
+		*out = snapshot;
+	else
+		snapshot_destroy(snapshot);
 	return status;
 }
 

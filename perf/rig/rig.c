@@ -104,7 +104,10 @@ static int publish(struct rig *rig, const struct config *config)
 		return status;
 	rig->generation++;
 	node_poll(rig->node, rig->now);
-	return node_publish(rig->node, snapshot);
+	status = node_publish(rig->node, snapshot);
+	if (status != 0)
+		snapshot_destroy(snapshot);
+	return status;
 }
 
 static int open_ports(struct rig *rig, const struct rig_options *options)

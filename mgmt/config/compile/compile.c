@@ -20,6 +20,8 @@ static int compile_all(struct compiling *c)
 	slot_map_begin(c->slots);
 	rc = compile_netifs(c);
 	if (!rc)
+		rc = compile_emulate(c);
+	if (!rc)
 		rc = compile_routes(c);
 	if (!rc)
 		rc = compile_services(c);

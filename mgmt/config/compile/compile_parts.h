@@ -21,6 +21,8 @@ struct compiling {
 // Interfaces, own addresses, the address set (config/compile_network.c).
 [[nodiscard]] int compile_netifs(struct compiling *c);
 [[nodiscard]] int compile_routes(struct compiling *c);
+// The links that ports emulate (config/compile_emulate.c).
+[[nodiscard]] int compile_emulate(struct compiling *c);
 // Targets, upstreams, listeners and what closes (config/compile_services.c).
 [[nodiscard]] int compile_services(struct compiling *c);
 // Which listener serves which port (config/compile_listen.c). After compile_services.

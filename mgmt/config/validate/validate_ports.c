@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "config/validate/validate.h"
 
+#include "shape/link.h"
+
 enum {
 	V4_BITS = 96
 }; // an IPv4 prefix length counts from here in the 16-byte form
@@ -41,6 +43,30 @@ static void check_port_names(const struct checking *c, uint32_t index)
 			"port \"%s\" has the same device (line %u)" HINT
 			"a device carries one port",
 			ports[i].name, ports[i].node->place.line);
+	}
+}
+
+static void check_emulate(const struct checking *c, uint32_t index)
+{
+	const struct config_emulate *e = &config_ports(c->config)[index].emulate;
+	char path[FAULT_PATH_BYTES];
+
+	if (e->reorder > 0 && e->delay_us == 0) {
+		snprintf(path, sizeof(path), "ports[%u].emulate.reorder", index);
+		fault_add(c->faults, place_of(e->node, "reorder"), path,
+			"has no delay to overtake in" HINT "set delay_us too");
+	}
+	if (e->jitter_kind == SHAPE_JITTER_UNIFORM && e->jitter_us > e->delay_us) {
+		snprintf(path, sizeof(path), "ports[%u].emulate.jitter_us", index);
+		fault_add(c->faults, place_of(e->node, "jitter_us"), path,
+			"is more than the delay, and nothing arrives before it left" HINT
+			"raise delay_us to %u at least",
+			e->jitter_us);
+	}
+	if (e->loss == SHAPE_WHOLE && e->loss_burst > 1) {
+		snprintf(path, sizeof(path), "ports[%u].emulate.loss_burst", index);
+		fault_add(c->faults, place_of(e->node, "loss_burst"), path,
+			"has no meaning where everything is lost" HINT "remove one of the two");
 	}
 }
 
@@ -210,6 +236,7 @@ void check_ports(const struct checking *c)
 	for (uint32_t i = 0; i < c->config->ports.count; i++) {
 		check_port_names(c, i);
 		check_vlan_ids(c, i);
+		check_emulate(c, i);
 	}
 	check_own_addresses(c);
 	check_gateways(c, &seen);

@@ -2,6 +2,7 @@
 
 #include "daemon/dataplane.h"
 #include "daemon/methods/methods.h"
+#include "shape/link.h"
 
 static json_t *prefixes_json(const struct config_prefixes *prefixes)
 {
@@ -55,6 +56,26 @@ static json_t *port_counters_json(const struct daemon *daemon, const struct open
 		rates->transmit_packets_per_s, "transmit_bps", rates->transmit_bps);
 }
 
+// What the port's emulated link counted; null where it never had one.
+static json_t *emulate_json(const struct daemon *daemon, const struct open_port *open)
+{
+	const struct shape_counters *counters =
+		open != NULL ? node_emulation_counters(daemon->node, open->index) : NULL;
+	json_t *object = counters != NULL ? json_object() : json_null();
+
+	if (counters == NULL)
+		return object;
+#define X(name, help)                                                                              \
+	json_object_set_new(object, #name, json_integer((json_int_t)counter_read(&counters->name)));
+	SHAPE_COUNTERS(X)
+#undef X
+	json_object_set_new(object, "queue_bytes",
+		json_integer((json_int_t)counter_read(&counters->queue_bytes)));
+	json_object_set_new(
+		object, "under_way", json_integer((json_int_t)counter_read(&counters->under_way)));
+	return object;
+}
+
 static json_t *port_json(const struct daemon *daemon, const struct config_port *configured)
 {
 	const struct open_port *open = dataplane_port(daemon, configured);
@@ -74,6 +95,8 @@ static json_t *port_json(const struct daemon *daemon, const struct config_port *
 		port != NULL && port->kernel_spared);
 	json_t *counters = port_counters_json(daemon, open);
 
+	if (row != NULL)
+		json_object_set_new(row, "emulate", emulate_json(daemon, open));
 	if (row != NULL && counters != NULL)
 		json_object_update_missing(row, counters);
 	json_decref(counters);

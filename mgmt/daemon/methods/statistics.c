@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "daemon/methods/methods.h"
+#include "shape/link.h"
 
 struct counters {
 	json_t *object;
@@ -57,6 +58,18 @@ static void workers_put(struct counters *c, const struct node *node)
 	}
 }
 
+static void emulation_put(struct counters *c, struct node *node, uint16_t index)
+{
+	const struct shape_counters *s = node_emulation_counters(node, index);
+	const char *port = node_port(node, index)->name;
+
+	if (s == NULL)
+		return;
+#define X(field, help) counter_put(c, counter_read(&s->field), "port.%s.emulate." #field, port);
+	SHAPE_COUNTERS(X)
+#undef X
+}
+
 static void ports_put(struct counters *c, struct node *node)
 {
 	for (uint16_t p = 0; p < node_port_count(node); p++) {
@@ -74,6 +87,7 @@ static void ports_put(struct counters *c, struct node *node)
 		counter_put(c, counter_read(&port->starved), "port.%s.starved", port->name);
 		counter_put(c, counter_read(&port->malformed), "port.%s.malformed", port->name);
 		counter_put(c, counter_read(&port->refused), "port.%s.refused", port->name);
+		emulation_put(c, node, p);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "daemon/events/translate.h"
 #include "daemon/methods/methods.h"
 #include "daemon/metrics/metrics.h"
+#include "shape/link.h"
 
 #define WORKER_LABEL(text, worker)                                                                 \
 	char text[8];                                                                              \
@@ -84,6 +85,20 @@ DEVICE_FAMILY(missed)
 DEVICE_FAMILY(starved)
 DEVICE_FAMILY(malformed)
 DEVICE_FAMILY(refused)
+
+static void port_emulated(struct metrics_output *out, const struct daemon *daemon)
+{
+	for (uint16_t p = 0; p < ports(daemon); p++) {
+		const struct shape_counters *c = node_emulation_counters(daemon->node, p);
+
+		if (c == NULL)
+			continue;
+#define X(name, help)                                                                              \
+	metrics_series(out, (double)counter_read(&c->name), port_name(daemon, p), #name);
+		SHAPE_COUNTERS(X)
+#undef X
+	}
+}
 
 // Calls for each listener in use; out of a macro's way.
 #define LISTENERS_EACH(daemon, i)                                                                  \
@@ -370,6 +385,9 @@ const struct metrics_family METRICS_FAMILIES[] = {
 		"frames whose offload description makes no sense", port_malformed),
 	COUNTER("nexpath_port_refused_total", LABEL("port"),
 		"frames taken by the port that its device then refused to send", port_refused),
+	COUNTER("nexpath_port_emulated_total", LABELS("port", "what"),
+		"frames of the port's emulated link by what became of them, and sent_bytes",
+		port_emulated),
 	GAUGE("nexpath_port_up", LABEL("port"), "1 while the link is up", port_up),
 	GAUGE("nexpath_listener_up", LABEL("listener"),
 		"1 while a port that carries its address is up", listener_up),

@@ -76,6 +76,47 @@ static void gateways_and_routes_are_on_link(void **state)
 		"has a route already (line 5)");
 }
 
+static void emulated_links_make_sense(void **state)
+{
+	const char *from = "            gateway =";
+
+	variant_refused(from, "emulate = { reorder = 0.1; }; gateway =", 4, "no delay to overtake");
+	variant_refused(from, "emulate = { delay_us = 5; jitter_us = 6; }; gateway =", 4,
+		"more than the delay");
+	variant_refused(from, "emulate = { loss = 1; loss_burst = 2; }; gateway =", 4,
+		"where everything is lost");
+	variant_refused(from, "emulate = { loss = \"101%\"; }; gateway =", 4, "is no share");
+	variant_refused(from, "emulate = { loss = -0.1; }; gateway =", 4, "is no share");
+	variant_refused(
+		from, "emulate = { loss = \"1 in 10\"; }; gateway =", 4, "no unit of a share");
+	variant_refused(
+		from, "emulate = { rate_bps = \"2000Gbit/s\"; }; gateway =", 4, "out of range");
+	variant_refused(from, "emulate = { rate_bps = -1; }; gateway =", 4, "out of range");
+	variant_refused(from, "emulate = { rate = 5; }; gateway =", 4, "did you mean rate_bps");
+}
+
+static void emulated_links_are_read_in_every_form(void **state)
+{
+	char *text = test_variant("            gateway =",
+		"emulate = { rate_bps = \"1.5Gbit/s\"; delay_us = \"20ms\"; jitter_us = 20000; loss = \"0.001%\";"
+		" reorder = 0.25; duplicate = 1; corrupt = \"7ppm\"; queue_bytes = \"64KiB\"; }; gateway =");
+	struct config *config = test_config(text);
+	const struct config_emulate *e = &config_ports(config)[1].emulate;
+
+	assert_int_equal(e->rate_bps, 1500000000);
+	assert_int_equal(e->delay_us, 20000);
+	assert_int_equal(e->jitter_us, 20000);
+	assert_int_equal(e->loss, 10000);
+	assert_int_equal(e->reorder, 250000000);
+	assert_int_equal(e->duplicate, 1000000000);
+	assert_int_equal(e->corrupt, 7000);
+	assert_int_equal(e->queue_bytes, 65536);
+	assert_int_equal(e->seed, 1);
+	assert_int_equal(config_ports(config)[0].emulate.rate_bps, 0);
+	config_destroy(config);
+	test_free(text);
+}
+
 static void references_must_hold(void **state)
 {
 	variant_refused(
@@ -300,6 +341,8 @@ int main(void)
 		cmocka_unit_test(own_addresses_are_stations_and_do_not_overlap),
 		cmocka_unit_test(ports_have_their_own_names_and_devices),
 		cmocka_unit_test(gateways_and_routes_are_on_link),
+		cmocka_unit_test(emulated_links_make_sense),
+		cmocka_unit_test(emulated_links_are_read_in_every_form),
 		cmocka_unit_test(references_must_hold),
 		cmocka_unit_test(direct_mode_keeps_the_family),
 		cmocka_unit_test(targets_that_are_ours_are_loops),
