@@ -3,6 +3,7 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_lcore.h>
 #include <rte_mbuf_pool_ops.h>
 #include <rte_mempool.h>
 
@@ -93,6 +94,24 @@ void pools_destroy(struct pools *pools)
 	rte_mempool_free(pools->small);
 	rte_mempool_free(pools->large);
 	*pools = (struct pools){0};
+}
+
+static uint32_t cached(const struct rte_mempool *pool, unsigned lcore)
+{
+	const struct rte_mempool_cache *cache =
+		pool->cache_size > 0 && lcore < RTE_MAX_LCORE ? &pool->local_cache[lcore] : NULL;
+
+	return cache ? cache->len : 0;
+}
+
+uint32_t pool_used_by(const struct rte_mempool *pool, const unsigned *lcores, uint32_t n)
+{
+	uint32_t in = rte_mempool_get_ops(pool->ops_index)->get_count(pool) +
+		      cached(pool, rte_get_main_lcore());
+
+	for (uint32_t i = 0; i < n; i++)
+		in += cached(pool, lcores[i]);
+	return in < pool->size ? pool->size - in : 0;
 }
 
 uint32_t pools_small_used(const struct pools *pools)

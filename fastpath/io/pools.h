@@ -30,6 +30,10 @@ void pools_destroy(struct pools *pools);
 uint32_t pools_small_used(const struct pools *pools);
 uint32_t pools_large_used(const struct pools *pools);
 
+// The same of one pool, where only these lcores and the main one ever held any in their caches:
+// looks at those alone.
+uint32_t pool_used_by(const struct rte_mempool *pool, const unsigned *lcores, uint32_t n);
+
 // A buffer_source over the pools, for any number of threads.
 struct pool_source {
 	struct buffer_source source;

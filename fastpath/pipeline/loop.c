@@ -36,6 +36,29 @@ static void run_timers(struct worker *w)
 	}
 }
 
+// What is out and back between two looks goes unseen: a look at every packet would cost more than
+// it tells.
+static void buffers_note(struct worker *w)
+{
+	const struct node *node = w->node;
+	const struct rte_mempool *pools[] = {node->pools.small, node->pools.large};
+	unsigned lcores[MAX_WORKERS];
+	uint32_t n = 0;
+
+	for (uint16_t i = 0; i < node->config.worker_count; i++) {
+		uint64_t lcore = counter_read(&node->workers[i].lcore);
+
+		if (lcore != 0)
+			lcores[n++] = (unsigned)lcore;
+	}
+	for (size_t i = 0; i < nx_array_size(pools) && pools[i]; i++) {
+		uint32_t used = pool_used_by(pools[i], lcores, n);
+
+		if (used > counter_read(&w->buffers_high[i]))
+			counter_set(&w->buffers_high[i], used);
+	}
+}
+
 // Relaxed duties that need no attention in most turns.
 static void housekeeping(struct worker *w)
 {
@@ -50,6 +73,7 @@ static void housekeeping(struct worker *w)
 		flow_engine_drain(w->flow);
 	}
 	counter_set(&w->heartbeat, w->now);
+	buffers_note(w);
 	rte_rcu_qsbr_quiescent(w->node->rcu, w->index);
 	worker_charge(w, STAGE_HOUSEKEEPING, 1);
 }
@@ -111,6 +135,8 @@ void *worker_main(void *argument)
 	// An lcore id gives this thread its own cache in front of the buffer pools; DPDK has 128 of
 	// them, and without one the pools are slower.
 	bool has_lcore = rte_thread_register() == 0;
+
+	counter_set(&w->lcore, has_lcore ? rte_lcore_id() : 0);
 
 	rte_rcu_qsbr_thread_register(w->node->rcu, w->index);
 	rte_rcu_qsbr_thread_online(w->node->rcu, w->index);

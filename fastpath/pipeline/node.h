@@ -111,7 +111,8 @@ enum session_log_level {
 };
 void node_session_log_level(struct node *node, enum session_log_level level);
 
-// Pools: name, used, capacity, high-water mark. Returns false beyond the last.
+// Pools: name, used, capacity, high-water mark (of packet buffers as seen at every 256th turn of a
+// worker and at each call). Returns false beyond the last.
 struct pool_status {
 	char name[NAME_BYTES];
 	uint64_t used;

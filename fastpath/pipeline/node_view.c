@@ -74,12 +74,20 @@ void node_session_log_level(struct node *node, enum session_log_level level)
 		counter_set(&node->workers[i].log_level, level);
 }
 
-static bool buffer_pool_status(const struct rte_mempool *pool, struct pool_status *out)
+static bool buffer_pool_status(const struct node *node, bool large, struct pool_status *out)
 {
+	const struct rte_mempool *pool = large ? node->pools.large : node->pools.small;
+
 	snprintf(out->name, sizeof(out->name), "%s", pool->name);
 	out->capacity = pool->size;
 	out->used = rte_mempool_in_use_count(pool);
 	out->high_water = out->used;
+	for (uint16_t i = 0; i < node->config.worker_count; i++) {
+		uint64_t seen = counter_read(&node->workers[i].buffers_high[large]);
+
+		if (seen > out->high_water)
+			out->high_water = seen;
+	}
 	return true;
 }
 
@@ -110,11 +118,11 @@ found:
 bool node_pool_status(const struct node *node, uint32_t index, struct pool_status *out)
 {
 	if (index == 0)
-		return buffer_pool_status(node->pools.small, out);
+		return buffer_pool_status(node, false, out);
 	index--;
 	if (node->pools.large) {
 		if (index == 0)
-			return buffer_pool_status(node->pools.large, out);
+			return buffer_pool_status(node, true, out);
 		index--;
 	}
 	for (uint16_t i = 0; i < node->config.worker_count; i++) {

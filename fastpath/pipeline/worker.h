@@ -163,6 +163,9 @@ struct nx_aligned_line worker {
 	shared_word_t stop;  // w: control
 	shared_word_t drain; // w: control
 	counter_t heartbeat; // turn time, for the stall watchdog
+	// Most packet buffers of the node that its housekeeping found out: small, large.
+	counter_t buffers_high[2];
+	counter_t lcore; // w: itself; 0: none or the main one
 	int16_t cpu;
 	bool running;
 	unsigned long thread;

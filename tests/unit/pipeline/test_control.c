@@ -333,8 +333,16 @@ static void a_drained_pool_is_named_drops_and_recovers(void **state)
 	for (uint32_t i = 0; i < 10; i++)
 		rig_turn(&rig);
 	assert_true(rig_drops(&rig, DROP_NO_BUFFER) >= 2);
+	for (uint32_t i = 0; i < 300; i++) // housekeeping comes every 256 turns
+		rig_turn(&rig);
 	for (uint32_t i = 0; i < n; i++)
 		rig.buffers->put(rig.buffers, held[i]);
+
+	struct pool_status small;
+
+	assert_true(node_pool_status(rig.node, 0, &small));
+	assert_true(small.high_water >= n && small.high_water <= small.capacity);
+	assert_true(small.used + 1000 < small.high_water);
 	stream_send(&rig, &s, LAN, TCP_FLAG_ACK, 1000);
 	stream_send(&rig, &s, WAN, TCP_FLAG_ACK, 1000);
 	bed_destroy(&rig);
