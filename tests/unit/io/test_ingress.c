@@ -13,6 +13,7 @@
 #include "core/snapshot.h"
 #include "eal.h"
 #include "io/interface.h"
+#include "links.h"
 #include "testing.h"
 
 enum {
@@ -296,6 +297,8 @@ static bool environment_make(void)
 	// Nothing but the test's own frames.
 	run("sysctl -qw net.ipv6.conf.default.disable_ipv6=1 && "
 	    "ip link add nxa type veth peer name nxb && ip link set nxa up && ip link set nxb up");
+	link_wait("nxa");
+	link_wait("nxb");
 	assert_int_equal(interface_mac("nxb", &own_mac), 0);
 	sender = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	assert_true(sender >= 0);

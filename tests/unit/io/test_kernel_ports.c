@@ -10,6 +10,7 @@
 #include "frames.h"
 #include "io/link.h"
 #include "io/pools.h"
+#include "links.h"
 #include "testing.h"
 
 enum {
@@ -29,6 +30,8 @@ static void veth_make(void)
 {
 	run("ip link del nxa 2>/dev/null; ip link add nxa type veth peer name nxb && "
 	    "ip link set nxa up && ip link set nxb up");
+	link_wait("nxa");
+	link_wait("nxb");
 }
 
 static struct port *port_make(const char *device, uint16_t queues)
