@@ -29,3 +29,8 @@ bool nx_utf8_feed(
 			return false;
 	return true;
 }
+
+bool nx_utf8_is_valid(const void *text, size_t n)
+{
+	return nx_kernels_of(NX_SIMD_WIDEST)->utf8(text, n);
+}

@@ -206,23 +206,21 @@ enum nx_ws_write_verdict nx_ws_write_begin(struct nx_ws_writer *writer,
 	return NX_WS_WRITTEN;
 }
 
-enum nx_ws_write_verdict nx_ws_write_end(struct nx_ws_writer *writer,
-	struct nx_write_buffer *buffer, enum nx_ws_opcode opcode, size_t length)
+// Puts the header before what was written in place.
+static enum nx_ws_write_verdict end(
+	struct nx_ws_writer *writer, struct nx_write_buffer *buffer, uint8_t first, size_t length)
 {
-	uint8_t *space = nx_write_buffer_space(buffer);
 	size_t size = header_size(length) + (writer->masks ? FRAME_KEY_BYTES : 0);
-	uint8_t *payload = space + writer->header;
-	size_t spared;
+	uint8_t *payload = nx_write_buffer_space(buffer) + writer->header;
 	enum nx_ws_write_verdict verdict;
+	size_t spared;
 
 	if (writer->header == 0 || length > writer->reserved)
 		return NX_WS_WRITE_NOT_RESERVED;
-	spared = writer->header - size;
-	if (!is_message_opcode(opcode) && opcode != NX_WS_PING && opcode != NX_WS_PONG)
-		return NX_WS_WRITE_OPCODE_INVALID;
-	verdict = judge(writer, FRAME_FIN | opcode, length);
+	verdict = judge(writer, first, length);
 	if (verdict != NX_WS_WRITTEN)
 		return verdict;
+	spared = writer->header - size;
 	// Less was written than the header had room to say. Ahead of the only frame the gap costs
 	// nothing; behind others the payload moves up to its shorter header.
 	if (spared > 0 && nx_write_buffer_length(buffer) > 0) {
@@ -230,12 +228,28 @@ enum nx_ws_write_verdict nx_ws_write_end(struct nx_ws_writer *writer,
 		memmove(payload, payload + spared, length);
 		spared = 0;
 	}
-	verdict = frame_put(writer, payload - size, FRAME_FIN | opcode, payload, length);
+	verdict = frame_put(writer, payload - size, first, payload, length);
 	if (verdict != NX_WS_WRITTEN)
 		return verdict;
 	writer->header = 0;
 	buffer->head += spared;
 	buffer->tail += spared + size + length;
-	frame_written(writer, FRAME_FIN | opcode);
+	frame_written(writer, first);
 	return NX_WS_WRITTEN;
+}
+
+enum nx_ws_write_verdict nx_ws_write_end(struct nx_ws_writer *writer,
+	struct nx_write_buffer *buffer, enum nx_ws_opcode opcode, size_t length)
+{
+	if (!is_message_opcode(opcode) && opcode != NX_WS_PING && opcode != NX_WS_PONG)
+		return NX_WS_WRITE_OPCODE_INVALID;
+	return end(writer, buffer, FRAME_FIN | opcode, length);
+}
+
+enum nx_ws_write_verdict nx_ws_write_end_compressed(struct nx_ws_writer *writer,
+	struct nx_write_buffer *buffer, enum nx_ws_opcode opcode, size_t length)
+{
+	if (!is_message_opcode(opcode))
+		return NX_WS_WRITE_OPCODE_INVALID;
+	return end(writer, buffer, FRAME_FIN | FRAME_RSV1 | opcode, length);
 }

@@ -105,6 +105,9 @@ struct nx_utf8 {
 	uint8_t high;
 };
 
+// Whether n bytes are a whole UTF-8 string, with the widest vectors of the CPU.
+NX_API bool nx_utf8_is_valid(const void *text, size_t n);
+
 struct nx_ws_reader_config {
 	enum nx_ws_role role;
 	bool compression;     // permessage-deflate was agreed: messages may come compressed
@@ -232,6 +235,10 @@ NX_API NX_CHECKED enum nx_ws_write_verdict nx_ws_write_close(struct nx_ws_writer
 NX_API NX_CHECKED enum nx_ws_write_verdict nx_ws_write_begin(struct nx_ws_writer *writer,
 	struct nx_write_buffer *buffer, size_t limit, uint8_t **payload);
 NX_API NX_CHECKED enum nx_ws_write_verdict nx_ws_write_end(struct nx_ws_writer *writer,
+	struct nx_write_buffer *buffer, enum nx_ws_opcode opcode, size_t length);
+
+// The end of one whose payload is compressed by the rules of permessage-deflate.
+NX_API NX_CHECKED enum nx_ws_write_verdict nx_ws_write_end_compressed(struct nx_ws_writer *writer,
 	struct nx_write_buffer *buffer, enum nx_ws_opcode opcode, size_t length);
 
 // A server's header alone, for a payload that is sent from where it lies (writev, io_uring):
