@@ -3,7 +3,7 @@
 // Stage 2: headers to descriptors. What the parser refuses is dropped here under the reason of the
 // same name; frames for other stations and unknown VLANs too.
 
-#include "pkt/parse.h"
+#include "pkt/plain.h"
 
 #include "pipeline/node_private.h"
 
@@ -53,18 +53,15 @@ static uint32_t offload_of(const struct buffer *b)
 
 // Headers lie in the first buffer: a port that scatters frames puts at least this much there, and
 // what reassembly builds does too. A chain that does not is not worth mending.
-static enum parse_verdict parse_frame(struct packet *p)
+static inline struct parse_context context_of(const struct buffer *b)
 {
-	struct buffer *b = p->buffer;
-	struct parse_context context = {
+	return (struct parse_context){
 		.data = buffer_data(b),
 		.contiguous = b->length,
 		.frame = b->total_length,
-		.offload = offload_of(b),
+		.offload = b->offload ? offload_of(b) : 0,
 		.segment_size = buffer_segment_size(b),
 	};
-
-	return packet_parse(p, &context);
 }
 
 // Checksums are verified in software where the port does not vouch for them.
@@ -97,13 +94,18 @@ static void take_note(struct packet *p)
 	p->segment_size = handover_note(p->buffer)->largest;
 }
 
-static enum drop_reason judge(struct worker *w, struct packet *p)
+static inline enum drop_reason judge(struct worker *w, struct packet *p)
 {
 	const struct port *port = w->ports->ports[p->buffer->port];
-	enum parse_verdict verdict = parse_frame(p);
+	struct parse_context context = context_of(p->buffer);
+	bool is_plain = packet_parse_plain(p, &context);
 
-	if (nx_unlikely(verdict != PARSE_OK))
-		return (enum drop_reason)reason_of[verdict];
+	if (nx_unlikely(!is_plain)) {
+		enum parse_verdict verdict = packet_parse(p, &context);
+
+		if (verdict != PARSE_OK)
+			return (enum drop_reason)reason_of[verdict];
+	}
 	if (nx_unlikely(!is_for_us(port, p)))
 		return DROP_L2_NOT_OURS;
 	const uint16_t *netifs = w->snapshot->netif_of[port->index];
@@ -111,7 +113,7 @@ static enum drop_reason judge(struct worker *w, struct packet *p)
 	p->netif = netifs ? netifs[p->vlan & 0xfff] : SLOT_NONE;
 	if (nx_unlikely(p->netif == SLOT_NONE))
 		return DROP_VLAN_UNKNOWN;
-	if (nx_unlikely(!is_checksum_right(w, p)))
+	if (nx_unlikely(!is_plain && !is_checksum_right(w, p)))
 		return DROP_L4_BAD_CHECKSUM;
 	if (nx_unlikely(w->origin != VECTOR_RECEIVED))
 		take_note(p);

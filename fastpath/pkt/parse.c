@@ -294,19 +294,6 @@ static enum parse_verdict parse_arp(struct packet *p, const struct parse_context
 	return PARSE_OK;
 }
 
-static uint16_t flags_from_offload(const struct parse_context *c)
-{
-	uint16_t flags = 0;
-
-	if (c->offload & PARSE_L4_GOOD)
-		flags |= PACKET_CHECKSUM_GOOD;
-	if (c->offload & PARSE_L4_PARTIAL)
-		flags |= PACKET_CHECKSUM_PARTIAL;
-	if (c->offload & PARSE_SEGMENTED)
-		flags |= PACKET_SEGMENTED;
-	return flags;
-}
-
 static always_inline enum parse_verdict parse_network(
 	struct packet *p, const struct parse_context *c, uint16_t type)
 {
@@ -333,7 +320,7 @@ static always_inline void packet_reset(struct packet *p, const struct parse_cont
 	p->segment_size = c->segment_size;
 	p->egress = 0;
 	p->vlan = 0;
-	p->flags = c->offload ? flags_from_offload(c) : 0;
+	p->flags = c->offload ? parse_offload_flags(c->offload) : 0;
 	p->kind = PACKET_NONE;
 	p->direction = 0;
 	p->hop_limit = 0;

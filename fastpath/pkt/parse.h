@@ -34,6 +34,20 @@ enum {
 	PARSE_SEGMENTED = 1u << 3,  // to be cut at segment_size on transmit
 };
 
+// The flags of struct packet that the port's word decides.
+static inline uint16_t parse_offload_flags(uint32_t offload)
+{
+	uint16_t flags = 0;
+
+	if (offload & PARSE_L4_GOOD)
+		flags |= PACKET_CHECKSUM_GOOD;
+	if (offload & PARSE_L4_PARTIAL)
+		flags |= PACKET_CHECKSUM_PARTIAL;
+	if (offload & PARSE_SEGMENTED)
+		flags |= PACKET_SEGMENTED;
+	return flags;
+}
+
 struct parse_context {
 	uint8_t *data;         // first byte of the Ethernet header
 	uint32_t contiguous;   // bytes readable at data; all headers must lie within
