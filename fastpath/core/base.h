@@ -19,8 +19,11 @@ enum {
 #define USEC_PER_SECOND      UINT64_C(1000000)
 #define USEC_PER_MILLISECOND UINT64_C(1000)
 
-#define nx_likely(cond)                        __builtin_expect(!!(cond), 1)
-#define nx_unlikely(cond)                      __builtin_expect(!!(cond), 0)
+#define nx_likely(cond)   __builtin_expect(!!(cond), 1)
+#define nx_unlikely(cond) __builtin_expect(!!(cond), 0)
+// Out of the way of what runs for every packet.
+#define nx_cold                                __attribute__((cold, noinline))
+#define nx_noinline                            __attribute__((noinline))
 #define nx_aligned_line                        __attribute__((aligned(CACHE_LINE)))
 #define nx_array_size(a)                       (sizeof(a) / sizeof((a)[0]))
 #define nx_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))

@@ -65,78 +65,89 @@ uint32_t flow_engine_destroy(struct flow_engine *engine)
 	return left;
 }
 
-struct lookup {
-	const struct flow_engine *engine;
-	const struct flow_key *keys[FLOW_LOOKUP_BURST];
-};
-
 static inline void lookup_prefetch(void *context, uint32_t reference)
 {
-	const struct lookup *lookup = context;
-	const struct session *s = engine_session(lookup->engine, flow_reference_session(reference));
+	const struct session *s = engine_session(context, flow_reference_session(reference));
 
 	__builtin_prefetch(&s->leg[0]);
 	__builtin_prefetch(&s->leg[1]);
 	__builtin_prefetch(&s->tracker);
 }
 
-static inline bool lookup_is_equal(void *context, uint32_t i, uint32_t reference)
+static inline bool is_of(
+	const struct flow_engine *engine, uint32_t reference, const struct flow_key *key)
+{
+	const struct session *s = engine_session(engine, flow_reference_session(reference));
+
+	return flow_key_equal(&s->leg[flow_reference_direction(reference)].key, key);
+}
+
+struct lookup {
+	const struct flow_engine *engine;
+	const struct flow_key *key;
+};
+
+static inline bool lookup_is_equal(void *context, uint32_t reference)
 {
 	const struct lookup *lookup = context;
-	const struct session *s = engine_session(lookup->engine, flow_reference_session(reference));
 
-	return flow_key_equal(&s->leg[flow_reference_direction(reference)].key, lookup->keys[i]);
+	return is_of(lookup->engine, reference, lookup->key);
 }
 
 uint32_t engine_find(const struct flow_engine *engine, const struct flow_key *key, uint32_t hash)
 {
-	struct lookup lookup = {.engine = engine, .keys = {key}};
+	struct lookup lookup = {engine, key};
 
 	return flow_table_lookup(&engine->table, hash, lookup_is_equal, &lookup);
 }
 
-static void lookup_burst(struct flow_engine *engine, struct packet *const *packets, uint32_t n)
+static void lookup_burst(struct flow_engine *engine, struct packet *const *packets,
+	const uint32_t *hashes, uint32_t n)
 {
-	struct lookup lookup;
-	uint32_t hashes[FLOW_LOOKUP_BURST];
 	uint32_t references[FLOW_LOOKUP_BURST];
 
-	lookup.engine = engine;
-	for (uint32_t i = 0; i < n; i++) {
-		lookup.keys[i] = &packets[i]->key;
-		hashes[i] = flow_key_hash(&packets[i]->key, engine->config.seed);
-	}
-	flow_table_lookup_bulk(
-		&engine->table, hashes, n, references, lookup_prefetch, lookup_is_equal, &lookup);
+	flow_table_candidates(&engine->table, hashes, n, references, lookup_prefetch, engine);
 	for (uint32_t i = 0; i < n; i++) {
 		struct packet *p = packets[i];
+		uint32_t reference = references[i];
 
 		p->hash = hashes[i];
-		p->session = PACKET_NO_SESSION;
-		if (references[i] == FLOW_REFERENCE_NONE)
+		if (reference == FLOW_REFERENCE_NONE)
 			continue;
-		p->session = flow_reference_session(references[i]);
-		p->direction = flow_reference_direction(references[i]);
+		if (nx_unlikely(!is_of(engine, reference, &p->key))) {
+			reference = engine_find(engine, &p->key, hashes[i]);
+			if (reference == FLOW_REFERENCE_NONE)
+				continue;
+		}
+		p->session = flow_reference_session(reference);
+		p->direction = flow_reference_direction(reference);
 	}
 }
 
 void flow_engine_lookup_bulk(struct flow_engine *engine, struct packet *packets, uint32_t n)
 {
 	struct packet *wanted[FLOW_LOOKUP_BURST];
+	uint32_t hashes[FLOW_LOOKUP_BURST];
+	uint64_t seed = engine->config.seed;
 	uint32_t count = 0;
 
 	engine->looked_up = engine->ended;
 	for (uint32_t i = 0; i < n; i++) {
-		if (packets[i].kind != PACKET_TCP && packets[i].kind != PACKET_UDP)
+		struct packet *p = &packets[i];
+
+		p->session = PACKET_NO_SESSION;
+		if (p->kind != PACKET_TCP && p->kind != PACKET_UDP)
 			continue;
-		wanted[count++] = &packets[i];
+		hashes[count] = flow_key_hash(&p->key, seed);
+		flow_table_prefetch(&engine->table, hashes[count]);
+		wanted[count++] = p;
 		if (count == FLOW_LOOKUP_BURST) {
-			lookup_burst(engine, wanted, count);
+			lookup_burst(engine, wanted, hashes, count);
 			count = 0;
 		}
 	}
 	if (count > 0)
-		lookup_burst(engine, wanted, count);
+		lookup_burst(engine, wanted, hashes, count);
 }
 
 void flow_engine_drain(struct flow_engine *engine)

@@ -75,7 +75,9 @@ enum {
 
 static inline struct session *engine_session(const struct flow_engine *engine, uint32_t index)
 {
-	return pool_at(&engine->sessions, index);
+	nx_debug_on(index >= engine->sessions.touched);
+	// By its type: a constant stride.
+	return (struct session *)(void *)engine->sessions.objects + index;
 }
 
 // Finds the session and direction of a key as it arrives; FLOW_REFERENCE_NONE if there is none.
@@ -95,10 +97,15 @@ void session_route(struct flow_engine *engine, const struct snapshot *snapshot, 
 
 // A session follows the routes of the snapshot that its packet is judged by; the low bits of the
 // snapshot's generation tell which it follows.
+static inline bool session_follows(const struct session *s, const struct snapshot *snapshot)
+{
+	return s->tracker.routed == (uint16_t)snapshot->generation;
+}
+
 static inline void session_follow_routes(
 	struct flow_engine *engine, const struct snapshot *snapshot, struct session *s)
 {
-	if (nx_unlikely(s->tracker.routed != (uint16_t)snapshot->generation))
+	if (nx_unlikely(!session_follows(s, snapshot)))
 		session_route(engine, snapshot, s);
 }
 

@@ -39,18 +39,23 @@ static inline enum flow_verdict check_way(
 	return FLOW_FORWARD;
 }
 
-// False for a SYN with malformed options.
-static inline bool segment_of(const struct packet *p, struct tracker_segment *out)
+static inline struct tracker_segment segment_without_options(const struct packet *p)
 {
-	struct tcp_options options;
-
-	*out = (struct tracker_segment){
+	return (struct tracker_segment){
 		.sequence = be32_to_host(p->tcp_sequence),
 		.acknowledgement = be32_to_host(p->tcp_acknowledgement),
 		.payload = packet_payload_length(p),
 		.window = be16_to_host(p->tcp_window),
 		.flags = p->tcp_flags,
 	};
+}
+
+// False for a SYN with malformed options.
+static bool segment_of(const struct packet *p, struct tracker_segment *out)
+{
+	struct tcp_options options;
+
+	*out = segment_without_options(p);
 	if (nx_likely(!(p->tcp_flags & TCP_FLAG_SYN)))
 		return true;
 	if (tcp_options_parse(p, &options) != TCP_OPTIONS_OK)
@@ -72,16 +77,26 @@ static void clamp_mss(const struct snapshot *snapshot, struct packet *p)
 	tcp_mss_clamp(p, (uint16_t)(mtu - headers));
 }
 
+static inline void count_traffic(
+	struct worker_stats *stats, const struct session *s, unsigned int direction, uint32_t bytes)
+{
+	struct slot_stats *listener = &stats->listeners[s->listener];
+	struct slot_stats *target = &stats->targets[s->target];
+
+	counter_add(&listener->bytes[direction], bytes);
+	counter_add(&listener->packets[direction], 1);
+	counter_add(&target->bytes[direction], bytes);
+	counter_add(&target->packets[direction], 1);
+}
+
 // Counts, rewrites and sends on.
-static inline enum flow_verdict pass(
+static inline __attribute__((always_inline)) enum flow_verdict pass(
 	struct flow_engine *engine, struct session *s, struct packet *p, usec_t now)
 {
-	struct worker_stats *stats = engine->config.stats;
 	unsigned int d = p->direction;
 	struct session_leg *leg = &s->leg[d];
-	struct flow_key to = flow_key_reverse(&s->leg[!d].key);
+	const struct session_leg *other = &s->leg[!d];
 	uint32_t payload = packet_payload_length(p);
-	uint32_t bytes = p->length - p->l4;
 
 	if (nx_unlikely(++leg->packets == 0))
 		leg->packets_high++;
@@ -90,14 +105,11 @@ static inline enum flow_verdict pass(
 	if (nx_likely(!(s->flags & SESSION_IS_LINGERING))) {
 		if (s->flags & SESSION_IS_ANSWERED)
 			s->last = session_tick(now);
-		counter_add(&stats->listeners[s->listener].bytes[d], bytes);
-		counter_add(&stats->listeners[s->listener].packets[d], 1);
-		counter_add(&stats->targets[s->target].bytes[d], bytes);
-		counter_add(&stats->targets[s->target].packets[d], 1);
+		count_traffic(engine->config.stats, s, d, p->length - p->l4);
 	}
-	p->neighbour = s->leg[!d].neighbour;
-	packet_rewrite(
-		p, &to, (struct rewrite){.l3_delta = leg->l3_delta, .l4_delta = leg->l4_delta});
+	p->neighbour = other->neighbour;
+	packet_rewrite(p, &other->key,
+		(struct rewrite){.l3_delta = leg->l3_delta, .l4_delta = leg->l4_delta});
 	return FLOW_FORWARD;
 }
 
@@ -185,7 +197,7 @@ static void follow_state(struct flow_engine *engine, struct packet *p, uint8_t b
 		session_linger(engine, p->session, SESSION_END_CLOSED, now);
 }
 
-static inline enum flow_verdict forward_tcp(struct flow_engine *engine,
+static nx_noinline enum flow_verdict forward_tcp(struct flow_engine *engine,
 	const struct snapshot *snapshot, struct session *s, struct packet *p, usec_t now)
 {
 	struct tracker_segment segment;
@@ -239,27 +251,55 @@ static enum flow_verdict forward_unknown(
 	return open_first(engine, snapshot, p, &segment, now);
 }
 
-enum flow_verdict flow_engine_forward(
+// The first reply, and the first datagram after it.
+static nx_noinline enum flow_verdict forward_unanswered(struct flow_engine *engine,
+	const struct snapshot *snapshot, struct session *s, struct packet *p, usec_t now)
+{
+	if (p->direction == 1)
+		session_replied(engine, snapshot, s, packet_payload_length(p), now);
+	else if (s->flags & SESSION_TARGET_REPLIED)
+		session_answered(engine, s, now);
+	return pass(engine, s, p, now);
+}
+
+// A packet of the session p->session, which is live.
+static inline __attribute__((always_inline)) enum flow_verdict forward_known(
+	struct flow_engine *engine, const struct snapshot *snapshot, struct packet *p, usec_t now)
+{
+	struct session *s = engine_session(engine, p->session);
+	enum flow_verdict verdict = check_way(snapshot, p, s->leg[!p->direction].egress);
+
+	if (nx_unlikely(verdict != FLOW_FORWARD))
+		return verdict;
+	if (p->kind == PACKET_TCP) {
+		struct tracker_segment segment = segment_without_options(p);
+
+		if (nx_unlikely(!tracker_input_plain(&s->tracker, p->direction, &segment)))
+			return forward_tcp(engine, snapshot, s, p, now);
+		return pass(engine, s, p, now);
+	}
+	if (nx_unlikely(!(s->flags & SESSION_IS_ANSWERED)))
+		return forward_unanswered(engine, snapshot, s, p, now);
+	return pass(engine, s, p, now);
+}
+
+// What must be looked up again, belongs to no session, or to one that follows other routes.
+static nx_noinline enum flow_verdict forward_slowly(
 	struct flow_engine *engine, const struct snapshot *snapshot, struct packet *p, usec_t now)
 {
 	bool is_stale = p->session == PACKET_NO_SESSION || engine->ended != engine->looked_up;
-	enum flow_verdict verdict;
-	struct session *s;
 
-	if (nx_unlikely(is_stale) && !look_again(engine, p))
+	if (is_stale && !look_again(engine, p))
 		return forward_unknown(engine, snapshot, p, now);
-	s = engine_session(engine, p->session);
-	session_follow_routes(engine, snapshot, s);
-	verdict = check_way(snapshot, p, s->leg[!p->direction].egress);
-	if (nx_unlikely(verdict != FLOW_FORWARD))
-		return verdict;
-	if (p->kind == PACKET_TCP)
-		return forward_tcp(engine, snapshot, s, p, now);
-	if (nx_unlikely(!(s->flags & SESSION_IS_ANSWERED))) {
-		if (p->direction == 1)
-			session_replied(engine, snapshot, s, packet_payload_length(p), now);
-		else if (s->flags & SESSION_TARGET_REPLIED)
-			session_answered(engine, s, now);
-	}
-	return pass(engine, s, p, now);
+	session_follow_routes(engine, snapshot, engine_session(engine, p->session));
+	return forward_known(engine, snapshot, p, now);
+}
+
+enum flow_verdict flow_engine_forward(
+	struct flow_engine *engine, const struct snapshot *snapshot, struct packet *p, usec_t now)
+{
+	if (nx_unlikely(p->session == PACKET_NO_SESSION || engine->ended != engine->looked_up ||
+			!session_follows(engine_session(engine, p->session), snapshot)))
+		return forward_slowly(engine, snapshot, p, now);
+	return forward_known(engine, snapshot, p, now);
 }

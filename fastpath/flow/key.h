@@ -18,17 +18,24 @@ static inline uint64_t flow_mix(uint64_t a, uint64_t b)
 // the seed, or swapped operands of a multiplication would collide under every seed.
 #define FLOW_SECRET(seed, n) (((seed) | 1) * UINT64_C(0x9e3779b97f4a7c15) * (2 * (n) + 1) + (n))
 
-// The hash of a whole flow key; the same five words give the same hash on every worker of a node.
+// The hash of a whole flow key, never 0; the same five words give the same hash on every worker of
+// a node.
 static inline uint32_t flow_key_hash(const struct flow_key *key, uint64_t seed)
 {
-	uint64_t w[5];
+	const uint64_t *source = key->source.halves;
+	const uint64_t *destination = key->destination.halves;
+	uint64_t rest; // ports and protocol
 	uint64_t h;
+	uint32_t hash;
 
-	memcpy(w, key, sizeof(w));
-	h = flow_mix(flow_mix(w[0] ^ FLOW_SECRET(seed, 1), w[1] ^ FLOW_SECRET(seed, 2)) ^ w[4],
-		flow_mix(w[2] ^ FLOW_SECRET(seed, 3), w[3] ^ FLOW_SECRET(seed, 4)) ^
+	memcpy(&rest, &key->source_port, sizeof(rest));
+	h = flow_mix(
+		flow_mix(source[0] ^ FLOW_SECRET(seed, 1), source[1] ^ FLOW_SECRET(seed, 2)) ^ rest,
+		flow_mix(destination[0] ^ FLOW_SECRET(seed, 3),
+			destination[1] ^ FLOW_SECRET(seed, 4)) ^
 			FLOW_SECRET(seed, 5));
-	return (uint32_t)(h ^ (h >> 32));
+	hash = (uint32_t)(h ^ (h >> 32));
+	return hash + (hash == 0);
 }
 
 // The hash of one end of a flow, the same whichever way a packet goes: for steering by client.

@@ -92,17 +92,6 @@ static inline uint64_t session_packets(const struct session_leg *leg)
 	return ((uint64_t)leg->packets_high << 32) | leg->packets;
 }
 
-static inline struct flow_key flow_key_reverse(const struct flow_key *key)
-{
-	return (struct flow_key){
-		.source = key->destination,
-		.destination = key->source,
-		.source_port = key->destination_port,
-		.destination_port = key->source_port,
-		.protocol = key->protocol,
-	};
-}
-
 enum {
 	// So many packets from the target confirm a UDP session whose client only listens.
 	SESSION_UDP_CONFIRMED = 16

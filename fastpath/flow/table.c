@@ -118,15 +118,15 @@ static bool make_room(
 
 int flow_table_insert(struct flow_table *table, uint32_t hash, uint32_t reference)
 {
-	uint32_t signature = flow_signature(hash);
 	uint32_t bucket;
 	unsigned entry;
 
-	if (table->used == table->capacity || !make_room(table, signature, &bucket, &entry)) {
+	nx_debug_on(hash == 0);
+	if (table->used == table->capacity || !make_room(table, hash, &bucket, &entry)) {
 		table->insert_failed++;
 		return -ENOSPC;
 	}
-	entry_write(table, bucket, entry, signature, reference);
+	entry_write(table, bucket, entry, hash, reference);
 	if (++table->used > table->high_water)
 		table->high_water = table->used;
 	return 0;
@@ -135,12 +135,11 @@ int flow_table_insert(struct flow_table *table, uint32_t hash, uint32_t referenc
 bool flow_table_remove(struct flow_table *table, uint32_t hash, uint32_t reference)
 {
 	uint32_t matches = flow_table_match(table, hash);
-	uint32_t signature = flow_signature(hash);
 
 	for (; matches != 0; matches &= matches - 1) {
 		unsigned bit = (unsigned)__builtin_ctz(matches);
-		uint32_t bucket = bit < FLOW_BUCKET_ENTRIES ? flow_bucket_first(table, signature)
-							    : flow_bucket_second(table, signature);
+		uint32_t bucket = bit < FLOW_BUCKET_ENTRIES ? flow_bucket_first(table, hash)
+							    : flow_bucket_second(table, hash);
 		unsigned entry = bit % FLOW_BUCKET_ENTRIES;
 
 		if (table->buckets[bucket].references[entry] != reference)

@@ -35,7 +35,7 @@ static inline uint8_t flow_reference_direction(uint32_t reference)
 	return reference & 1;
 }
 
-// Invariant: signature 0 marks a free entry; a bucket is one cache line.
+// Invariant: signature 0 marks a free entry, so no hash is 0; a bucket is one cache line.
 struct nx_aligned_line flow_bucket {
 	uint32_t signatures[FLOW_BUCKET_ENTRIES];
 	uint32_t references[FLOW_BUCKET_ENTRIES];
@@ -66,11 +66,6 @@ uint32_t flow_table_fini(struct flow_table *table);
 // Removes the entry of this hash and reference; false if there is none.
 bool flow_table_remove(struct flow_table *table, uint32_t hash, uint32_t reference);
 
-static inline uint32_t flow_signature(uint32_t hash)
-{
-	return hash != 0 ? hash : 1;
-}
-
 // Multiply and shift: any number of buckets, no division.
 static inline uint32_t flow_bucket_first(const struct flow_table *table, uint32_t signature)
 {
@@ -97,106 +92,86 @@ static inline uint32_t flow_bucket_match(const struct flow_bucket *bucket, uint3
 // Bits 0 to 7: entries of the first bucket with the hash, 8 to 15: of the second.
 static inline uint32_t flow_table_match(const struct flow_table *table, uint32_t hash)
 {
-	uint32_t signature = flow_signature(hash);
-	uint32_t first = flow_bucket_first(table, signature);
-	uint32_t second = flow_bucket_second(table, signature);
+	uint32_t first = flow_bucket_first(table, hash);
+	uint32_t second = flow_bucket_second(table, hash);
 
-	return flow_bucket_match(&table->buckets[first], signature) |
-	       flow_bucket_match(&table->buckets[second], signature) << FLOW_BUCKET_ENTRIES;
+	return flow_bucket_match(&table->buckets[first], hash) |
+	       flow_bucket_match(&table->buckets[second], hash) << FLOW_BUCKET_ENTRIES;
 }
 
 // The reference behind one bit of flow_table_match.
 static inline uint32_t flow_table_reference(
 	const struct flow_table *table, uint32_t hash, unsigned bit)
 {
-	uint32_t signature = flow_signature(hash);
-	uint32_t bucket = bit < FLOW_BUCKET_ENTRIES ? flow_bucket_first(table, signature)
-						    : flow_bucket_second(table, signature);
+	uint32_t bucket = bit < FLOW_BUCKET_ENTRIES ? flow_bucket_first(table, hash)
+						    : flow_bucket_second(table, hash);
 
 	return table->buckets[bucket].references[bit % FLOW_BUCKET_ENTRIES];
 }
 
 static inline void flow_table_prefetch(const struct flow_table *table, uint32_t hash)
 {
-	uint32_t first = flow_bucket_first(table, flow_signature(hash));
-
-	__builtin_prefetch(&table->buckets[first]);
+	__builtin_prefetch(&table->buckets[flow_bucket_first(table, hash)]);
 }
 
 // The reference whose key is the caller's, or FLOW_REFERENCE_NONE. is_equal compares the key of a
-// reference with the one looked up (number i); give a static inline function and it is inlined.
+// reference with the one looked up; give a static inline function and it is inlined.
 static inline __attribute__((always_inline)) uint32_t flow_table_resolve(
-	const struct flow_table *table, uint32_t hash, uint32_t matches, uint32_t i,
-	bool (*is_equal)(void *context, uint32_t i, uint32_t reference), void *context)
+	const struct flow_table *table, uint32_t hash, uint32_t matches,
+	bool (*is_equal)(void *context, uint32_t reference), void *context)
 {
 	for (; matches != 0; matches &= matches - 1) {
 		uint32_t reference =
 			flow_table_reference(table, hash, (unsigned)__builtin_ctz(matches));
 
-		if (nx_likely(is_equal(context, i, reference)))
+		if (nx_likely(is_equal(context, reference)))
 			return reference;
 	}
 	return FLOW_REFERENCE_NONE;
 }
 
-// The first bucket of number i, matched; what has no match there has its second bucket prefetched.
-static inline __attribute__((always_inline)) uint16_t flow_table_match_first(
-	const struct flow_table *table, uint32_t hash,
+// For n (at most FLOW_LOOKUP_BURST) hashes, whose first buckets the caller has prefetched, out[i]
+// is the first reference of the same hash, or FLOW_REFERENCE_NONE: most likely, but not for sure,
+// the one looked for. Two passes hide the memory: first buckets, then the second buckets of what
+// they do not have. prefetch is called for each reference found; give a static inline function and
+// it is inlined.
+static inline __attribute__((always_inline)) void flow_table_candidates(
+	const struct flow_table *table, const uint32_t *hashes, uint32_t n, uint32_t *out,
 	void (*prefetch)(void *context, uint32_t reference), void *context)
 {
-	uint32_t signature = flow_signature(hash);
-	const struct flow_bucket *first = &table->buckets[flow_bucket_first(table, signature)];
-	uint32_t matches = flow_bucket_match(first, signature);
-
-	if (nx_likely(matches != 0))
-		prefetch(context, first->references[__builtin_ctz(matches)]);
-	else
-		__builtin_prefetch(&table->buckets[flow_bucket_second(table, signature)]);
-	return (uint16_t)matches;
-}
-
-// Looks up n (at most FLOW_LOOKUP_BURST) hashes: out[i] is the reference whose key is equal, or
-// FLOW_REFERENCE_NONE. Four passes hide the memory: first buckets, then the sessions behind them or
-// the second buckets, then the sessions behind those, then the comparison. prefetch is called with
-// the reference that is most likely the right one. Give static inline functions and both are
-// inlined.
-static inline __attribute__((always_inline)) void flow_table_lookup_bulk(
-	const struct flow_table *table, const uint32_t *hashes, uint32_t n, uint32_t *out,
-	void (*prefetch)(void *context, uint32_t reference),
-	bool (*is_equal)(void *context, uint32_t i, uint32_t reference), void *context)
-{
-	uint16_t matches[FLOW_LOOKUP_BURST];
 	uint8_t missed[FLOW_LOOKUP_BURST];
 	uint32_t misses = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		flow_table_prefetch(table, hashes[i]);
 	for (uint32_t i = 0; i < n; i++) {
-		matches[i] = flow_table_match_first(table, hashes[i], prefetch, context);
-		missed[misses] = (uint8_t)i;
-		misses += matches[i] == 0;
+		uint32_t hash = hashes[i];
+		const struct flow_bucket *first = &table->buckets[flow_bucket_first(table, hash)];
+		uint32_t matches = flow_bucket_match(first, hash);
+
+		if (nx_likely(matches != 0)) {
+			out[i] = first->references[__builtin_ctz(matches)];
+			prefetch(context, out[i]);
+			continue;
+		}
+		__builtin_prefetch(&table->buckets[flow_bucket_second(table, hash)]);
+		missed[misses++] = (uint8_t)i;
 	}
 	for (uint32_t k = 0; k < misses; k++) {
-		uint32_t i = missed[k];
+		uint32_t hash = hashes[missed[k]];
+		const struct flow_bucket *second = &table->buckets[flow_bucket_second(table, hash)];
+		uint32_t matches = flow_bucket_match(second, hash);
 
-		matches[i] = (uint16_t)flow_table_match(table, hashes[i]);
-		if (matches[i] != 0)
-			prefetch(context, flow_table_reference(table, hashes[i],
-						  (unsigned)__builtin_ctz(matches[i])));
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		out[i] = flow_table_resolve(table, hashes[i], matches[i], i, is_equal, context);
-		// Another flow's hash in the first bucket says nothing about the second.
-		if (nx_unlikely(out[i] == FLOW_REFERENCE_NONE && matches[i] != 0))
-			out[i] = flow_table_resolve(table, hashes[i],
-				flow_table_match(table, hashes[i]), i, is_equal, context);
+		out[missed[k]] = FLOW_REFERENCE_NONE;
+		if (matches == 0)
+			continue;
+		out[missed[k]] = second->references[__builtin_ctz(matches)];
+		prefetch(context, out[missed[k]]);
 	}
 }
 
-// One lookup, for what comes alone (ICMP errors, new sessions). is_equal as above, with i = 0.
+// One lookup, for what comes alone (ICMP errors, new sessions). is_equal as above.
 static inline __attribute__((always_inline)) uint32_t flow_table_lookup(
 	const struct flow_table *table, uint32_t hash,
-	bool (*is_equal)(void *context, uint32_t i, uint32_t reference), void *context)
+	bool (*is_equal)(void *context, uint32_t reference), void *context)
 {
-	return flow_table_resolve(table, hash, flow_table_match(table, hash), 0, is_equal, context);
+	return flow_table_resolve(table, hash, flow_table_match(table, hash), is_equal, context);
 }

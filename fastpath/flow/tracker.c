@@ -1,21 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "flow/tracker.h"
 
-#include "pkt/packet.h"
-
-// An acknowledgement may lag this far behind what the other side has sent even where windows are
-// small: reordering, and ends that shrank their window.
-#define ACKNOWLEDGEMENT_LAG 65535u
-
 static uint32_t segment_end(const struct tracker_segment *segment)
 {
 	return segment->sequence + segment->payload + !!(segment->flags & TCP_FLAG_SYN) +
 	       !!(segment->flags & TCP_FLAG_FIN);
-}
-
-static uint32_t side_window(const struct tracker_side *side)
-{
-	return (uint32_t)side->window << side->scale;
 }
 
 // The window of a SYN is never scaled (RFC 7323 section 2.2): in scaled units, rounded up.
@@ -173,41 +162,13 @@ static enum tracker_verdict input_new_target(
 	return TRACKER_PASS;
 }
 
-// Whether [sequence, end) may be sent by `from` as far as `to` has granted.
-static bool is_in_window(const struct tracker_side *from, const struct tracker_side *to,
-	uint32_t sequence, uint32_t end)
-{
-	// Starts no further than the right edge, where a window probe starts; an acknowledgement
-	// without data one further, after a probe that was lost. What was sent once counts as sent.
-	uint32_t right = from->limit + (sequence == end);
-
-	if (sequence_after(sequence, right) && sequence_after(sequence, from->end))
-		return false;
-	// Ends no more than one window before what was acknowledged: else it is old. One more for
-	// keepalives, which repeat the last number. Not counted from what was sent: a forged
-	// segment at the window's right edge would then put all that is really under way out of
-	// bounds.
-	return !sequence_before(end, to->acknowledged - side_window(to) - 1);
-}
-
-// Bounds the lag by what this side acknowledged before, for the same reason.
-static bool is_acknowledgement_in_window(
-	const struct tracker_side *from, const struct tracker_side *to, uint32_t acknowledgement)
-{
-	uint32_t window = side_window(from);
-	uint32_t lag = window > ACKNOWLEDGEMENT_LAG ? window : ACKNOWLEDGEMENT_LAG;
-
-	return !sequence_after(acknowledgement, to->end) &&
-	       !sequence_before(acknowledgement, from->acknowledged - lag - 1);
-}
-
 static enum tracker_verdict input_reset(
 	struct tracker *t, unsigned int direction, const struct tracker_segment *segment)
 {
 	const struct tracker_side *from = &t->side[direction];
 	const struct tracker_side *to = &t->side[!direction];
 
-	if (!is_in_window(from, to, segment->sequence, segment->sequence))
+	if (!tracker_is_in_window(from, to, segment->sequence, segment->sequence))
 		return TRACKER_OUT_OF_WINDOW;
 	// RFC 5961 section 3.2: only the exact number resets, others are challenged by the end.
 	// What the receiver expects is what it last acknowledged, or all that was sent.
@@ -230,12 +191,9 @@ static void note_acknowledgement(
 			from->window = segment->window;
 		window <<= from->scale;
 	}
-	if (sequence_after(segment->acknowledgement, from->acknowledged)) {
-		from->acknowledged = segment->acknowledgement;
+	if (sequence_after(segment->acknowledgement, from->acknowledged))
 		to->flags |= TRACKER_SYN_ACKED;
-	}
-	if (sequence_after(segment->acknowledgement + window, to->limit))
-		to->limit = segment->acknowledgement + window;
+	tracker_take_acknowledgement(from, to, segment->acknowledgement, window);
 	if ((to->flags & TRACKER_FIN) && segment->acknowledgement == to->end)
 		to->flags |= TRACKER_FIN_ACKED;
 }
@@ -308,12 +266,12 @@ enum tracker_verdict tracker_input(
 		return input_reset(t, direction, segment);
 	if ((segment->flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) == TCP_FLAG_SYN && direction == 0)
 		return input_client_syn(t, segment);
-	if (!is_in_window(from, to, segment->sequence, end))
+	if (!tracker_is_in_window(from, to, segment->sequence, end))
 		return TRACKER_OUT_OF_WINDOW;
 	if (!(segment->flags & TCP_FLAG_ACK))
 		// The target's SYN of a simultaneous open, late.
 		return (segment->flags & TCP_FLAG_SYN) ? TRACKER_PASS : TRACKER_BAD_STATE;
-	if (!is_acknowledgement_in_window(from, to, segment->acknowledgement))
+	if (!tracker_is_acknowledgement_in_window(from, to, segment->acknowledgement))
 		return TRACKER_OUT_OF_WINDOW;
 	if ((from->flags & TRACKER_FIN) && sequence_after(end, from->end))
 		return TRACKER_BAD_STATE;

@@ -6,6 +6,7 @@
 // time, no packets, no memory of its own. RFC 9293, 5961 (blind resets), 6191 (TIME_WAIT).
 
 #include "core/control.h"
+#include "pkt/packet.h"
 
 // Bits of tracker_side.flags.
 enum {
@@ -76,6 +77,54 @@ static inline bool sequence_after(uint32_t a, uint32_t b)
 	return (int32_t)(b - a) < 0;
 }
 
+// An acknowledgement may lag this far behind what the other side has sent even where windows are
+// small: reordering, and ends that shrank their window.
+#define ACKNOWLEDGEMENT_LAG 65535u
+
+static inline uint32_t tracker_side_window(const struct tracker_side *side)
+{
+	return (uint32_t)side->window << side->scale;
+}
+
+// Whether [sequence, end) may be sent by `from` as far as `to` has granted.
+static inline bool tracker_is_in_window(const struct tracker_side *from,
+	const struct tracker_side *to, uint32_t sequence, uint32_t end)
+{
+	// Starts no further than the right edge, where a window probe starts; an acknowledgement
+	// without data one further, after a probe that was lost. What was sent once counts as sent.
+	uint32_t right = from->limit + (sequence == end);
+
+	if (sequence_after(sequence, right) && sequence_after(sequence, from->end))
+		return false;
+	// Ends no more than one window before what was acknowledged: else it is old. One more for
+	// keepalives, which repeat the last number. Not counted from what was sent: a forged
+	// segment at the window's right edge would then put all that is really under way out of
+	// bounds.
+	return !sequence_before(end, to->acknowledged - tracker_side_window(to) - 1);
+}
+
+// Bounds the lag by what this side acknowledged before, for the same reason.
+static inline bool tracker_is_acknowledgement_in_window(
+	const struct tracker_side *from, const struct tracker_side *to, uint32_t acknowledgement)
+{
+	uint32_t window = tracker_side_window(from);
+	uint32_t lag = window > ACKNOWLEDGEMENT_LAG ? window : ACKNOWLEDGEMENT_LAG;
+
+	return !sequence_after(acknowledgement, to->end) &&
+	       !sequence_before(acknowledgement, from->acknowledged - lag - 1);
+}
+
+// What an acknowledgement tells of the side that sent it and of what the other may send. window:
+// scaled.
+static inline void tracker_take_acknowledgement(struct tracker_side *from, struct tracker_side *to,
+	uint32_t acknowledgement, uint32_t window)
+{
+	if (sequence_after(acknowledgement, from->acknowledged))
+		from->acknowledged = acknowledgement;
+	if (sequence_after(acknowledgement + window, to->limit))
+		to->limit = acknowledgement + window;
+}
+
 // Begins a connection with the client's SYN. Any thread.
 void tracker_open(struct tracker *t, const struct tracker_segment *syn);
 
@@ -83,6 +132,34 @@ void tracker_open(struct tracker *t, const struct tracker_segment *syn);
 // TRACKER_PASS.
 enum tracker_verdict tracker_input(
 	struct tracker *t, unsigned int direction, const struct tracker_segment *segment);
+
+// The way of nearly all segments: an acknowledgement, with or without new data, that changes no
+// state. True: it passes, and *t is as tracker_input would leave it. False: *t is untouched, and
+// tracker_input judges.
+static inline bool tracker_input_plain(
+	struct tracker *t, unsigned int direction, const struct tracker_segment *segment)
+{
+	struct tracker_side *from = &t->side[direction];
+	struct tracker_side *to = &t->side[!direction];
+	uint32_t end = segment->sequence + segment->payload;
+
+	if (t->state != SESSION_ESTABLISHED ||
+		(segment->flags & (TCP_FLAG_SYN | TCP_FLAG_FIN | TCP_FLAG_RST | TCP_FLAG_ACK)) !=
+			TCP_FLAG_ACK)
+		return false;
+	if (!tracker_is_in_window(from, to, segment->sequence, end) ||
+		!tracker_is_acknowledgement_in_window(from, to, segment->acknowledgement))
+		return false;
+	if (sequence_after(end, from->end))
+		from->end = end;
+	else if (segment->payload != 0)
+		return false; // a retransmission, which is counted
+	if (segment->window > from->window)
+		from->window = segment->window;
+	tracker_take_acknowledgement(
+		from, to, segment->acknowledgement, (uint32_t)segment->window << from->scale);
+	return true;
+}
 
 // Whether an end in TIME_WAIT, which expects `end` next and last saw timestamp `last` (if it saw
 // one), must take this SYN as a new connection: RFC 9293 section 3.10.7.4, RFC 6191 section 2.

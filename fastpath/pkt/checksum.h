@@ -108,6 +108,14 @@ static inline be16 checksum_apply(be16 field, uint64_t delta)
 	return checksum_finish(checksum_add((uint16_t)~field, delta));
 }
 
+// The same for a delta of at most 0x1fffe (two folded ones), of which one fold leaves 16 bits.
+static inline be16 checksum_apply_small(be16 field, uint32_t delta)
+{
+	uint32_t sum = (uint16_t)~field + delta;
+
+	return (be16) ~((sum & 0xffff) + (sum >> 16));
+}
+
 static inline be16 checksum_update16(be16 field, be16 old, be16 new)
 {
 	return checksum_apply(field, checksum_delta16(old, new));

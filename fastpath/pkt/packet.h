@@ -27,6 +27,18 @@ static inline bool flow_key_equal(const struct flow_key *a, const struct flow_ke
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+// The key of what answers.
+static inline struct flow_key flow_key_reverse(const struct flow_key *key)
+{
+	return (struct flow_key){
+		.source = key->destination,
+		.destination = key->source,
+		.source_port = key->destination_port,
+		.destination_port = key->source_port,
+		.protocol = key->protocol,
+	};
+}
+
 enum packet_kind {
 	PACKET_NONE = 0, // not parsed, or refused by the parser
 	PACKET_ARP,
@@ -79,12 +91,12 @@ struct packet {
 	uint16_t flags;        // PACKET_* bits above
 	uint8_t kind;          // enum packet_kind
 	uint8_t direction;     // 0: from the client, 1: from the target
-	uint8_t hop_limit;     // TTL or hop limit as received
-	uint8_t tcp_flags;     // low eight flag bits
 	uint8_t icmp_type;
 	uint8_t icmp_code;
 	uint8_t ip_protocol; // last header's protocol number
 	uint8_t reason;      // enum drop_reason once dropped
+	uint8_t hop_limit;   // TTL or hop limit as received
+	uint8_t tcp_flags;   // low eight flag bits
 	be32 tcp_sequence;
 	be32 tcp_acknowledgement;
 	be16 tcp_window;

@@ -34,66 +34,67 @@ enum {
 	UDP_CHECKSUM_OFFSET = 6
 };
 
-static inline void rewrite_checksum(
-	uint8_t *at, struct rewrite delta, bool partial, bool tcp, bool v6)
+static inline void rewrite_checksum(uint8_t *at, struct rewrite delta, bool partial, bool tcp)
 {
 	be16 field = be16_load(at);
 
-	if (partial) {
+	if (__builtin_expect(partial, 0)) {
 		// Not complemented, and the ports are no part of the pseudo-header.
 		be16_store(at, checksum_fold((uint64_t)field + delta.l3_delta));
 		return;
 	}
-	if (!tcp && !v6 && field == 0)
-		return; // RFC 768: the sender made none
-	field = checksum_apply(field, delta.l4_delta);
+	if (!tcp && field == 0)
+		return; // RFC 768: the sender made none. In IPv6 a wrong one, and stays it.
+	field = checksum_apply_small(field, delta.l4_delta);
 	if (!tcp && field == 0)
 		field = 0xffff;
 	be16_store(at, field);
 }
 
 static inline __attribute__((always_inline)) void rewrite_body(
-	struct packet *p, const struct flow_key *to, struct rewrite delta, bool tcp, bool v6)
+	struct packet *p, const struct flow_key *answer, struct rewrite delta, bool tcp, bool v6)
 {
 	uint8_t *ip = p->data + p->l3;
 	uint8_t *l4 = p->data + p->l4;
 
 	if (v6) {
 		ip[7]--;
-		memcpy(ip + 8, to->source.bytes, 16);
-		memcpy(ip + 24, to->destination.bytes, 16);
+		memcpy(ip + 8, answer->destination.bytes, 16);
+		memcpy(ip + 24, answer->source.bytes, 16);
 	} else {
 		// One less in the TTL byte, the first of its word, is a delta of -1 in memory
 		// order.
 		be16_store(ip + 10,
-			checksum_apply(be16_load(ip + 10), (uint64_t)delta.l3_delta + 0xfffe));
+			checksum_apply_small(be16_load(ip + 10), delta.l3_delta + 0xfffeu));
 		ip[8]--;
-		be32_store(ip + 12, to->source.words[3]);
-		be32_store(ip + 16, to->destination.words[3]);
+		be32_store(ip + 12, answer->destination.words[3]);
+		be32_store(ip + 16, answer->source.words[3]);
 	}
-	be16_store(l4, to->source_port);
-	be16_store(l4 + 2, to->destination_port);
+	be16_store(l4, answer->destination_port);
+	be16_store(l4 + 2, answer->source_port);
 	rewrite_checksum(l4 + (tcp ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET), delta,
-		p->flags & PACKET_CHECKSUM_PARTIAL, tcp, v6);
+		p->flags & PACKET_CHECKSUM_PARTIAL, tcp);
 }
 
-// Makes the packet leave as `to` says, hop limit one less. delta is rewrite_between(&p->key, to).
+// Makes the packet leave so that what answers it comes as `answer` says, hop limit one less. delta
+// is rewrite_between() of p->key and the reverse of answer.
 // The caller made sure that the kind is PACKET_TCP or PACKET_UDP, the hop limit above 1 and the
 // headers writable. p->key and p->hop_limit keep what was received. A checksum that was right stays
 // right, a wrong one stays wrong, a missing UDP one stays missing.
-static inline void packet_rewrite(struct packet *p, const struct flow_key *to, struct rewrite delta)
+static inline __attribute__((always_inline)) void packet_rewrite(
+	struct packet *p, const struct flow_key *answer, struct rewrite delta)
 {
 	bool tcp = p->kind == PACKET_TCP;
 
 	if (p->flags & PACKET_IS_V6) {
 		if (tcp)
-			rewrite_body(p, to, delta, true, true);
+			rewrite_body(p, answer, delta, true, true);
 		else
-			rewrite_body(p, to, delta, false, true);
+			rewrite_body(p, answer, delta, false, true);
 	} else if (tcp) {
-		rewrite_body(p, to, delta, true, false);
+		rewrite_body(p, answer, delta, true, false);
 	} else {
-		rewrite_body(p, to, delta, false, false);
+		rewrite_body(p, answer, delta, false, false);
 	}
 }
 

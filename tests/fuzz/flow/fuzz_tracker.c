@@ -3,8 +3,6 @@
 // segment changes nothing.
 #include "flow/tracker.h"
 
-#include "pkt/packet.h"
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 // Numbers near what the sides expect reach deeper than random ones.
@@ -74,7 +72,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		segment.payload = shape & 0x20 ? payload : 0;
 		segment.has_scale = shape & 0x40;
 		segment.scale = shape >> 4;
-		check(&before, &t, tracker_input(&t, d, &segment));
+		struct tracker plain = t;
+		bool is_plain = tracker_input_plain(&plain, d, &segment);
+		enum tracker_verdict verdict = tracker_input(&t, d, &segment);
+
+		check(&before, &t, verdict);
+		nx_bug_on(is_plain && verdict != TRACKER_PASS);
+		nx_bug_on(memcmp(&plain, is_plain ? &t : &before, sizeof(t)) != 0);
 		(void)tracker_is_outstanding(&t, d, sequence);
 	}
 }

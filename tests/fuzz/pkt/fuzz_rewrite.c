@@ -44,6 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct parse_context c = {0};
 	struct flow_key to;
+	struct flow_key answer;
 	struct packet before;
 	struct packet after;
 	bool was_right;
@@ -59,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		goto done;
 	was_right = is_right(&before);
 	to = key_from(data, &before);
-	packet_rewrite(&before, &to, rewrite_between(&before.key, &to));
+	answer = flow_key_reverse(&to);
+	packet_rewrite(&before, &answer, rewrite_between(&before.key, &to));
 	assert(packet_parse(&after, &c) == PARSE_OK);
 	assert(flow_key_equal(&after.key, &to));
 	assert(after.hop_limit == before.hop_limit - 1);

@@ -9,6 +9,13 @@
 #include "frame.h"
 #include "pkt/rewrite.h"
 
+static void rewrite(struct packet *p, const struct flow_key *from, const struct flow_key *to)
+{
+	struct flow_key answer = flow_key_reverse(to);
+
+	packet_rewrite(p, &answer, rewrite_between(from, to));
+}
+
 static void randomise(struct flow_key *key, bool v6)
 {
 	struct ip_address *ends[2] = {&key->source, &key->destination};
@@ -47,7 +54,7 @@ static void every_checksum_stays_right(void **state)
 		assert_int_equal(frame_parse(&f, 0, &p), PARSE_OK);
 		to = p.key;
 		randomise(&to, spec.v6);
-		packet_rewrite(&p, &to, rewrite_between(&p.key, &to));
+		rewrite(&p, &p.key, &to);
 		assert_int_equal(frame_parse(&f, 0, &again), PARSE_OK); // verifies IPv4's own
 		assert_true(flow_key_equal(&again.key, &to));
 		assert_int_equal(again.hop_limit, 63);
@@ -70,8 +77,8 @@ static void there_and_back_gives_the_same_bytes(void **state)
 		assert_int_equal(frame_parse(&f, 0, &p), PARSE_OK);
 		to = p.key;
 		randomise(&to, spec.v6);
-		packet_rewrite(&p, &to, rewrite_between(&p.key, &to));
-		packet_rewrite(&p, &p.key, rewrite_between(&to, &p.key));
+		rewrite(&p, &p.key, &to);
+		rewrite(&p, &to, &p.key);
 		packet_hop_decrement(&p);
 		assert_int_equal(f.bytes[f.l3 + (spec.v6 ? 7 : 8)], 61);
 		f.bytes[f.l3 + (spec.v6 ? 7 : 8)] = 64;
@@ -94,7 +101,7 @@ static void wrong_checksum_stays_wrong(void **state)
 	assert_int_equal(frame_parse(&f, 0, &p), PARSE_OK);
 	to = p.key;
 	randomise(&to, false);
-	packet_rewrite(&p, &to, rewrite_between(&p.key, &to));
+	rewrite(&p, &p.key, &to);
 	assert_int_equal(frame_parse(&f, 0, &p), PARSE_OK);
 	assert_false(frame_checksum_is_right(&p));
 	frame_free(&f);
@@ -117,7 +124,7 @@ static void partial_checksum_follows_the_pseudo_header(void **state)
 				spec.protocol, f.length - f.l4)));
 		to = p.key;
 		randomise(&to, spec.v6);
-		packet_rewrite(&p, &to, rewrite_between(&p.key, &to));
+		rewrite(&p, &p.key, &to);
 		// What completes it adds the segment to the field and complements.
 		assert_int_equal(be16_load(f.bytes + field),
 			checksum_fold(checksum_pseudo(
@@ -130,20 +137,23 @@ static void partial_checksum_follows_the_pseudo_header(void **state)
 	}
 }
 
+// In IPv4 none was made; in IPv6 it is wrong, and must not become right.
 static void missing_udp_checksum_stays_missing(void **state)
 {
-	struct frame_spec spec = {.protocol = IPPROTO_UDP, .payload = 50};
-	struct frame f = frame_make(&spec);
-	struct flow_key to;
-	struct packet p;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct frame_spec spec = {.protocol = IPPROTO_UDP, .payload = 50, .v6 = v6};
+		struct frame f = frame_make(&spec);
+		struct flow_key to;
+		struct packet p;
 
-	be16_store(f.bytes + f.l4 + 6, 0);
-	assert_int_equal(frame_parse(&f, 0, &p), PARSE_OK);
-	to = p.key;
-	randomise(&to, false);
-	packet_rewrite(&p, &to, rewrite_between(&p.key, &to));
-	assert_int_equal(be16_load(f.bytes + f.l4 + 6), 0);
-	frame_free(&f);
+		be16_store(f.bytes + f.l4 + 6, 0);
+		assert_int_equal(frame_parse(&f, 0, &p), PARSE_OK);
+		to = p.key;
+		randomise(&to, v6);
+		rewrite(&p, &p.key, &to);
+		assert_int_equal(be16_load(f.bytes + f.l4 + 6), 0);
+		frame_free(&f);
+	}
 }
 
 // Searches ports for which the sum comes out as zero: it must be sent as 0xffff.
@@ -160,7 +170,7 @@ static void udp_zero_result_is_sent_as_ones(void **state)
 		assert_int_equal(frame_parse(&f, 0, &p), PARSE_OK);
 		to = p.key;
 		to.source_port = be16_from_host((uint16_t)port);
-		packet_rewrite(&p, &to, rewrite_between(&p.key, &to));
+		rewrite(&p, &p.key, &to);
 		assert_int_not_equal(be16_load(f.bytes + f.l4 + 6), 0);
 		ones += be16_load(f.bytes + f.l4 + 6) == 0xffff;
 		frame_free(&f);
