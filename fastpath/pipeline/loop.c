@@ -95,6 +95,7 @@ uint32_t worker_turn(struct worker *w, usec_t now)
 	w->mark = start;
 	w->now = now;
 	w->moved = false;
+	w->vector++;
 	worker_take_configuration(w);
 	stage_receive(w);
 	run_timers(w);

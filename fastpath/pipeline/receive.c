@@ -16,6 +16,7 @@ void worker_run_vector(
 	struct packet *packets = w->packets;
 
 	w->origin = origin;
+	w->vector++;
 	for (uint32_t i = 0; i < n; i++)
 		packets[i].buffer = buffers[i];
 	stage_parse(w, packets, n);

@@ -63,20 +63,27 @@ static bool is_up(const struct port *port)
 	return shared_word_load(&port->up) != 0;
 }
 
-void worker_send_frame(struct worker *w, uint16_t port, struct buffer *frame)
+static nx_cold bool make_room(struct worker *w, struct transmit_queue *t)
 {
-	struct transmit_queue *t = &w->transmit[port];
+	flush(w, t);
+	return t->count < nx_array_size(t->frames);
+}
 
-	if (t->count == nx_array_size(t->frames))
-		flush(w, t);
-	if (nx_unlikely(t->count == nx_array_size(t->frames))) {
-		counter_add(&w->stats->ports[port].transmit_dropped, 1);
+static inline void queue_frame(struct worker *w, struct transmit_queue *t, struct buffer *frame)
+{
+	if (nx_unlikely(t->count == nx_array_size(t->frames)) && !make_room(w, t)) {
+		counter_add(&w->stats->ports[t->port->index].transmit_dropped, 1);
 		worker_drop_buffer(w, frame, t->ring ? DROP_TX_RING_FULL : DROP_TX_FULL);
 		return;
 	}
 	if (nx_unlikely(w->capture_count > 0))
-		capture_burst(w, port, CAPTURE_SENT, &frame, 1);
+		capture_burst(w, t->port->index, CAPTURE_SENT, &frame, 1);
 	t->frames[t->count++] = frame;
+}
+
+void worker_send_frame(struct worker *w, uint16_t port, struct buffer *frame)
+{
+	queue_frame(w, &w->transmit[port], frame);
 }
 
 // Cuts what lies beyond the IP datagram (Ethernet padding) off the end of a chain.
@@ -99,41 +106,42 @@ static void trim(struct worker *w, struct buffer *b, uint32_t length)
 	}
 }
 
-// Puts the link header in front of the IP header at p->data + p->l3, and makes the buffer begin
-// there.
-static void write_link_header(struct worker *w, struct packet *p,
-	const struct snapshot_netif *netif, const struct mac_address *to)
+// Makes the frame begin right before the IP header, with room for a link header of so many bytes.
+static void move_front(struct packet *p, uint16_t header_bytes)
 {
-	uint16_t bytes = netif->vlan ? ETHERNET_BYTES + VLAN_TAG_BYTES : ETHERNET_BYTES;
-	const struct port *port = w->ports->ports[netif->port];
 	struct buffer *b = p->buffer;
-	uint8_t *frame = p->data + p->l3 - bytes;
-	int moved = (int)p->l3 - (int)bytes;
-	uint16_t type = (p->flags & PACKET_IS_V6) ? 0x86dd : 0x0800;
+	int moved = (int)p->l3 - (int)header_bytes;
 
-	if (nx_unlikely(b->total_length != p->length))
-		trim(w, b, p->length);
-	if (moved != 0) {
-		b->offset = (uint16_t)(b->offset + moved);
-		b->length = (uint16_t)(b->length - moved);
-		b->total_length = (uint32_t)((int64_t)b->total_length - moved);
-		p->l4 = (uint16_t)(p->l4 - moved);
-		p->payload = (uint16_t)(p->payload - moved);
-		p->length = b->total_length;
-		p->l3 = bytes;
-		p->data = frame;
+	b->offset = (uint16_t)(b->offset + moved);
+	b->length = (uint16_t)(b->length - moved);
+	b->total_length = (uint32_t)((int64_t)b->total_length - moved);
+	p->l4 = (uint16_t)(p->l4 - moved);
+	p->payload = (uint16_t)(p->payload - moved);
+	p->length = b->total_length;
+	p->l3 = header_bytes;
+	p->data += moved;
+}
+
+// Writes the link header over the way->header_bytes before the IP header. to: the neighbour's MAC
+// in its first six bytes.
+static inline void write_link_header(struct packet *p, const struct egress_way *way, uint64_t to)
+{
+	be16 type = (p->flags & PACKET_IS_V6) ? htobe16(0x86dd) : htobe16(0x0800);
+	uint8_t *frame = p->data;
+
+	// Eight bytes each, of which the next store writes over the last two.
+	memcpy(frame, &to, sizeof(to));
+	memcpy(frame + 6, &way->source, sizeof(way->source));
+	if (nx_unlikely(way->vlan)) {
+		be16_store(frame + 12, htobe16(0x8100));
+		be16_store(frame + 14, way->vlan);
+		frame += VLAN_TAG_BYTES;
 	}
-	memcpy(frame, to->bytes, 6);
-	memcpy(frame + 6, port->mac.bytes, 6);
-	if (netif->vlan) {
-		be16_store(frame + 12, be16_from_host(0x8100));
-		be16_store(frame + 14, be16_from_host(netif->vlan));
-	}
-	be16_store(frame + bytes - 2, be16_from_host(type));
+	be16_store(frame + 12, type);
 }
 
 // The owner of the port asks for the neighbour's address and keeps the packet meanwhile.
-static void resolve(struct worker *w, struct packet *p, uint8_t owner)
+static nx_cold void resolve(struct worker *w, struct packet *p, uint8_t owner)
 {
 	struct handover_note *note = handover_note(p->buffer);
 
@@ -159,12 +167,10 @@ static void resolve(struct worker *w, struct packet *p, uint8_t owner)
 
 // Ready as it stands: no checksum to complete, no segments to cut, not too long, in one piece if it
 // has to be.
-static bool is_plain(
-	const struct port *port, const struct packet *p, const struct snapshot_netif *netif)
+static inline bool is_plain(const struct packet *p, const struct egress_way *way)
 {
 	return !(p->flags & (PACKET_CHECKSUM_PARTIAL | PACKET_SEGMENTED | PACKET_REASSEMBLED)) &&
-	       p->length - p->l3 <= netif->mtu &&
-	       (!p->buffer->next || (port->capabilities & PORT_TX_CHAINS));
+	       p->length - p->l3 <= way->mtu && (!p->buffer->next || way->chains);
 }
 
 // Largest IP packet that may leave: a reassembled datagram goes on in fragments no larger than the
@@ -194,7 +200,8 @@ static void complete_checksum(struct packet *p)
 	packet_checksum_fill(p, spans, packet_spans(p->buffer, spans));
 }
 
-static void send_prepared(struct worker *w, struct packet *p, const struct snapshot_netif *netif)
+static nx_cold void send_prepared(
+	struct worker *w, struct packet *p, const struct snapshot_netif *netif)
 {
 	const struct port *port = w->ports->ports[netif->port];
 	struct buffer *frames[MAX_EXPANDED];
@@ -220,37 +227,98 @@ static void send_prepared(struct worker *w, struct packet *p, const struct snaps
 	p->buffer = NULL;
 }
 
-void worker_send(struct worker *w, struct packet *p)
+static inline struct egress_way *way_of(struct worker *w, const struct packet *p)
+{
+	return &w->ways[p->egress % EGRESS_WAYS];
+}
+
+static inline uint64_t way_tag(const struct worker *w, const struct packet *p)
+{
+	return w->vector << 16 | p->egress;
+}
+
+static inline bool way_is_known(
+	const struct worker *w, const struct egress_way *way, const struct packet *p)
+{
+	return way->tag == way_tag(w, p);
+}
+
+// Finds the way of the first packet of a vector that leaves by an interface. False when it cannot
+// leave: it was dropped.
+static bool way_find(struct worker *w, struct packet *p, struct egress_way *way)
 {
 	const struct snapshot_netif *netif = &w->snapshot->netifs[p->egress];
-	struct neighbour_table *neighbours = &w->node->neighbours;
-	struct mac_address to;
 
 	// What waited for a neighbour, or was handed over, may name an interface of another
 	// snapshot; an interface may be configured on a port that did not open.
-	if (nx_unlikely(
-		    p->egress >= w->snapshot->netif_count || netif->port >= w->ports->port_count)) {
+	if (p->egress >= w->snapshot->netif_count || netif->port >= w->ports->port_count ||
+		!is_up(w->ports->ports[netif->port])) {
 		worker_drop(w, p, DROP_PORT_DOWN);
-		return;
+		return false;
 	}
 	const struct port *port = w->ports->ports[netif->port];
 
-	if (nx_unlikely(!is_up(port))) {
-		worker_drop(w, p, DROP_PORT_DOWN);
+	*way = (struct egress_way){
+		.tag = way_tag(w, p),
+		.queue = &w->transmit[netif->port],
+		.mtu = netif->mtu,
+		.header_bytes = netif->vlan ? ETHERNET_BYTES + VLAN_TAG_BYTES : ETHERNET_BYTES,
+		.vlan = be16_from_host(netif->vlan),
+		.chains = port->capabilities & PORT_TX_CHAINS,
+	};
+	memcpy(&way->source, port->mac.bytes, sizeof(port->mac.bytes));
+	return true;
+}
+
+// Any packet, step by step.
+static nx_noinline void send_any(struct worker *w, struct packet *p)
+{
+	struct egress_way *way = way_of(w, p);
+	struct neighbour_table *neighbours = &w->node->neighbours;
+	uint64_t to;
+
+	if (!way_is_known(w, way, p) && !way_find(w, p, way))
 		return;
-	}
-	if (nx_unlikely(!neighbour_mac(neighbours, p->neighbour, &to))) {
-		resolve(w, p, w->ports->owner[netif->port]);
+	if (!neighbour_mac_word(neighbours, p->neighbour, &to)) {
+		resolve(w, p, w->ports->owner[way->queue->port->index]);
 		return;
 	}
 	neighbour_use(neighbours, p->neighbour, w->now);
-	write_link_header(w, p, netif, &to);
-	if (nx_unlikely(!is_plain(port, p, netif))) {
-		send_prepared(w, p, netif);
+	if (p->buffer->total_length != p->length)
+		trim(w, p->buffer, p->length);
+	if (p->l3 != way->header_bytes)
+		move_front(p, way->header_bytes);
+	write_link_header(p, way, to);
+	if (!is_plain(p, way)) {
+		send_prepared(w, p, &w->snapshot->netifs[p->egress]);
 		return;
 	}
 	p->buffer->offload = 0;
-	worker_send_frame(w, netif->port, p->buffer);
+	queue_frame(w, way->queue, p->buffer);
+	p->buffer = NULL;
+}
+
+// Most need no more than addresses and a place in the queue.
+void worker_send(struct worker *w, struct packet *p)
+{
+	const struct egress_way *way = way_of(w, p);
+	struct neighbour_table *neighbours = &w->node->neighbours;
+	struct transmit_queue *t = way->queue;
+	struct buffer *b = p->buffer;
+	uint64_t to;
+
+	if (nx_unlikely(!way_is_known(w, way, p) ||
+			!neighbour_mac_word(neighbours, p->neighbour, &to) ||
+			b->total_length != p->length || p->l3 != way->header_bytes ||
+			!is_plain(p, way) || t->count == nx_array_size(t->frames) ||
+			w->capture_count > 0)) {
+		send_any(w, p);
+		return;
+	}
+	neighbour_use(neighbours, p->neighbour, w->now);
+	write_link_header(p, way, to);
+	b->offload = 0;
+	t->frames[t->count++] = b;
 	p->buffer = NULL;
 }
 

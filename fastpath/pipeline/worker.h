@@ -34,6 +34,7 @@ enum {
 	HOUSEKEEPING_TURNS = 256,
 	MAX_SOURCES_READ = MAX_PORTS * MAX_QUEUES,
 	MAX_CAPTURES = 4,
+	EGRESS_WAYS = 8,         // interfaces remembered in a vector
 	TIMER_BUDGET = 256,      // timers a turn
 	REQUEST_BUDGET = 512,    // sessions walked a turn
 	MAX_CHECKSUM_SPANS = 40, // buffers of a chain whose checksum software verifies
@@ -74,6 +75,18 @@ struct port_map {
 	struct rte_ring
 		*transmit_rings[MAX_PORTS][MAX_WORKERS]; // by writing worker; NULL = own queue
 	struct emulation *emulations[MAX_PORTS];         // NULL: none
+};
+
+// What all packets that leave by one interface share, found by its first packet of a vector and
+// forgotten with the vector, so that what other threads change (links) is seen.
+struct egress_way {
+	uint64_t tag; // vector << 16 | interface
+	struct transmit_queue *queue;
+	uint64_t source; // MAC of the port, in the first six bytes in memory
+	uint16_t mtu;
+	uint16_t header_bytes; // 14 or 18
+	be16 vlan;
+	bool chains; // the port takes chains
 };
 
 // Where a vector comes from. Buffers of a received one carry no handover_note: their private area
@@ -131,7 +144,9 @@ struct nx_aligned_line worker {
 	struct buffer_source *buffers; // small buffers
 	struct clock clock;
 	uint64_t turns;
-	bool moved; // something happened this turn
+	uint64_t vector;                     // counts vectors, from 1
+	struct egress_way ways[EGRESS_WAYS]; // by the low bits of the interface
+	bool moved;                          // something happened this turn
 	bool draining;
 
 	uint16_t source_count;

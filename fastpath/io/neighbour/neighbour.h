@@ -89,20 +89,31 @@ static inline uint32_t neighbour_index(uint32_t slot, uint64_t answer)
 bool neighbour_probe(const struct neighbour_table *table, uint16_t netif,
 	const struct ip_address *address, uint32_t step, uint32_t *slot);
 
-// The MAC to send to; false when there is none yet. Any worker, per packet.
+// The MAC to send to, in the first six bytes of *mac as they lie in memory, the others zero; false
+// when there is none yet. Any worker, per packet.
+static inline bool neighbour_mac_word(
+	const struct neighbour_table *table, uint32_t index, uint64_t *mac)
+{
+	uint64_t answer = shared_word_load(&table->entries[neighbour_slot(index)].answer);
+	uint32_t state = (uint32_t)neighbour_state_of(answer);
+
+	static_assert(NEIGHBOUR_STALE == NEIGHBOUR_REACHABLE + 1 &&
+		      NEIGHBOUR_PROBE == NEIGHBOUR_REACHABLE + 2);
+	if (nx_unlikely(answer >> 56 != index >> 24 ||
+			state - NEIGHBOUR_REACHABLE > NEIGHBOUR_PROBE - NEIGHBOUR_REACHABLE))
+		return false;
+	*mac = htobe64(answer << 16);
+	return true;
+}
+
 static inline bool neighbour_mac(
 	const struct neighbour_table *table, uint32_t index, struct mac_address *out)
 {
-	uint64_t answer = shared_word_load(&table->entries[neighbour_slot(index)].answer);
-	enum neighbour_state state = neighbour_state_of(answer);
+	uint64_t word;
 
-	if (nx_unlikely(answer >> 56 != index >> 24))
+	if (!neighbour_mac_word(table, index, &word))
 		return false;
-	if (state != NEIGHBOUR_REACHABLE && state != NEIGHBOUR_STALE && state != NEIGHBOUR_PROBE)
-		return false;
-	uint64_t word = htobe64(answer << 16);
-
-	memcpy(out->bytes, &word, 6);
+	memcpy(out->bytes, &word, sizeof(out->bytes));
 	return true;
 }
 
@@ -111,6 +122,6 @@ static inline void neighbour_use(struct neighbour_table *table, uint32_t index, 
 {
 	struct neighbour *n = &table->entries[neighbour_slot(index)];
 
-	if (now - shared_word_load(&n->used) > USEC_PER_SECOND)
+	if (nx_unlikely(now - shared_word_load(&n->used) > USEC_PER_SECOND))
 		shared_word_store(&n->used, now);
 }
