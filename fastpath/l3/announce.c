@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "l3/announce.h"
 
+#include "l3/mld.h"
+
 enum {
 	TABLE_MAX = 16384,  // a power of two, at least twice the addresses and netifs there can be
 	STARTS_PER_MS = 16, // addresses that begin in the same millisecond
@@ -89,11 +91,36 @@ static void send(struct announcer *a, const struct snapshot *snapshot, const str
 		stats_drop(a->stats, DROP_NO_BUFFER);
 }
 
+// Switches must let solicitations for the address through before anything is asked of it or about
+// it. While the link-local address is probed itself, nobody is the source (RFC 3590): what a router
+// does not take from nobody, it hears again with the announcements.
+static void send_membership(
+	struct announcer *a, const struct snapshot *snapshot, const struct announced *e)
+{
+	struct ip_address source = {0};
+	struct link_identity link;
+	struct buffer *frame;
+
+	if (ip_address_is_v4(&e->address) ||
+		!link_identity_of(snapshot, &a->ports, e->netif, &link))
+		return;
+	struct ip_address local = nd_link_local(&link.mac);
+
+	if (!announcer_is_tentative(a, e->netif, &local))
+		source = local;
+	frame = mld_joined_frame(a->buffers, &link, &source, &e->address);
+	if (frame)
+		a->frame(a->context, link.port, frame);
+	else
+		stats_drop(a->stats, DROP_NO_BUFFER);
+}
+
 static void run_probing(struct announcer *a, const struct snapshot *snapshot, struct announced *e)
 {
 	bool v4 = ip_address_is_v4(&e->address);
 
 	if (e->sent < (v4 ? ANNOUNCE_PROBES : 1)) {
+		send_membership(a, snapshot, e);
 		send(a, snapshot, e, true);
 		e->sent++;
 		set_due(a, e, e->due + (v4 ? ANNOUNCE_PROBE_INTERVAL : ANNOUNCE_SOLICIT_WAIT));
@@ -106,6 +133,7 @@ static void run_probing(struct announcer *a, const struct snapshot *snapshot, st
 static void run_announcing(
 	struct announcer *a, const struct snapshot *snapshot, struct announced *e, usec_t now)
 {
+	send_membership(a, snapshot, e);
 	send(a, snapshot, e, false);
 	if (++e->sent < ANNOUNCE_TIMES) {
 		set_due(a, e, now + ANNOUNCE_INTERVAL);

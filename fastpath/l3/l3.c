@@ -117,8 +117,13 @@ static int create_parts(struct l3 *l3, const struct l3_config *config)
 	rc = announcer_init(&l3->announcer);
 	if (rc != 0)
 		goto fail_reassembly;
+	rc = mld_init(&l3->mld, config->seed + config->worker);
+	if (rc != 0)
+		goto fail_announcer;
 	return 0;
 
+fail_announcer:
+	announcer_fini(&l3->announcer);
 fail_reassembly:
 	reassembly_destroy(l3->reassembly);
 fail_neighbours:
@@ -157,6 +162,7 @@ void l3_destroy(struct l3 *l3)
 {
 	struct memory memory = l3->memory;
 
+	mld_fini(&l3->mld);
 	announcer_fini(&l3->announcer);
 	reassembly_destroy(l3->reassembly);
 	neighbour_owner_destroy(l3->neighbours);
@@ -346,6 +352,8 @@ void l3_input(struct l3 *l3, const struct snapshot *snapshot, struct packet *pac
 		l3_arp(l3, snapshot, packet, now);
 	else if (is_nd(packet))
 		l3_nd(l3, snapshot, packet, now);
+	else if (packet->kind == PACKET_ICMP6 && packet->icmp_type == MLD_QUERY)
+		l3_mld_query(l3, snapshot, packet, now);
 	else if (is_to_many(packet))
 		l3_drop(l3, packet, DROP_MULTICAST_IGNORED);
 	else if (!l3_is_own(l3, snapshot, packet->netif, &packet->key.destination))
@@ -407,14 +415,14 @@ uint32_t l3_tick(struct l3 *l3, const struct snapshot *snapshot, usec_t now)
 	if (!snapshot)
 		return 0;
 	note(l3, snapshot, now);
-	return announcer_tick(&l3->announcer, snapshot, now) +
+	return announcer_tick(&l3->announcer, snapshot, now) + l3_mld_tick(l3, snapshot, now) +
 	       neighbour_owner_tick(l3->neighbours, snapshot, now) +
 	       reassembly_tick(l3->reassembly, now);
 }
 
 usec_t l3_next(const struct l3 *l3)
 {
-	return u64_min(l3->announcer.earliest,
+	return u64_min(u64_min(l3->announcer.earliest, l3->mld.earliest),
 		u64_min(neighbour_owner_next(l3->neighbours), reassembly_next(l3->reassembly)));
 }
 

@@ -7,6 +7,7 @@
 #include "core/rate.h"
 #include "l3/announce.h"
 #include "l3/l3.h"
+#include "l3/mld.h"
 #include "l3/reassembly.h"
 
 enum {
@@ -20,6 +21,7 @@ struct l3 {
 	usec_t now;
 	struct neighbour_owner *neighbours;
 	struct announcer announcer;
+	struct mld mld;
 	struct reassembly *reassembly;
 	struct rate errors;
 	struct rate echoes;
@@ -45,6 +47,12 @@ bool l3_is_own(const struct l3 *l3, const struct snapshot *snapshot, uint16_t ne
 // ARP and neighbour discovery (resolve.c). Both take packet->buffer.
 void l3_arp(struct l3 *l3, const struct snapshot *snapshot, struct packet *packet, usec_t now);
 void l3_nd(struct l3 *l3, const struct snapshot *snapshot, struct packet *packet, usec_t now);
+
+// Queries of multicast listener discovery (mld.c). Takes packet->buffer.
+void l3_mld_query(
+	struct l3 *l3, const struct snapshot *snapshot, struct packet *packet, usec_t now);
+// Answers that are due; returns how many.
+uint32_t l3_mld_tick(struct l3 *l3, const struct snapshot *snapshot, usec_t now);
 
 // Whether a packet may be answered with an error or a reset: by nothing that went to many, came
 // from nobody, or is an error itself (RFC 1122 section 3.2.2, RFC 4443 section 2.4 (e)).

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "pkt/arp.h"
+#include "pkt/mld.h"
 #include "pkt/nd.h"
 
 enum {
@@ -73,6 +74,13 @@ static bool has(const struct rig *rig, const struct ip_address *address)
 	return !rig->station_has || rig->station_has(address);
 }
 
+static bool is_membership_report(const uint8_t *ip)
+{
+	struct ip_address routers = mld_routers();
+
+	return memcmp(ip + 24, routers.bytes, sizeof(routers.bytes)) == 0;
+}
+
 bool station_answer(struct rig *rig, uint16_t port, const uint8_t *bytes, uint32_t length)
 {
 	struct arp_message arp;
@@ -92,7 +100,11 @@ bool station_answer(struct rig *rig, uint16_t port, const uint8_t *bytes, uint32
 			answer_arp(rig, port, bytes, l2, &arp);
 		return true;
 	}
-	if (type != be16_from_host(0x86dd) || length < l2 + 41 || bytes[l2 + 6] != IPPROTO_ICMPV6)
+	if (type != be16_from_host(0x86dd) || length < l2 + 41)
+		return false;
+	if (is_membership_report(bytes + l2))
+		return true;
+	if (bytes[l2 + 6] != IPPROTO_ICMPV6)
 		return false;
 	if (nd_parse(bytes + l2, length - l2, 40, &nd) != ND_PARSED)
 		return false;

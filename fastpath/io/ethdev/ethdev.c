@@ -369,6 +369,8 @@ static int ethdev_start(const struct port_request *request, struct port *port)
 	interrupts_check(port);
 	// Many virtual devices know no promiscuous mode, and none is on by default.
 	(void)rte_eth_promiscuous_disable(port->dpdk_port);
+	// Solicitations for our IPv6 addresses go to groups that the device knows nothing of.
+	(void)rte_eth_allmulticast_enable(port->dpdk_port);
 	rte_eth_dev_callback_register(
 		port->dpdk_port, RTE_ETH_EVENT_INTR_RMV, ethdev_removed, port);
 	return 0;

@@ -233,6 +233,15 @@ static void socket_room_set(int fd)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &transmit, sizeof(transmit));
 }
 
+// Solicitations for our IPv6 addresses go to groups that the kernel has not joined: a network card
+// would leave them out. An interface that filters nothing may refuse, and need not know.
+static void socket_receive_groups(int fd, int ifindex)
+{
+	struct packet_mreq all = {.mr_ifindex = ifindex, .mr_type = PACKET_MR_ALLMULTI};
+
+	(void)setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all));
+}
+
 // A packet socket bound to the interface; without `receives` it only sends.
 static int socket_open(int ifindex, bool receives, int *out)
 {
@@ -258,6 +267,8 @@ static int socket_open(int ifindex, bool receives, int *out)
 		close(fd);
 		return result;
 	}
+	if (receives)
+		socket_receive_groups(fd, ifindex);
 	*out = fd;
 	return 0;
 }
@@ -361,6 +372,8 @@ static int sockets_bind_again(const struct port *port, int ifindex)
 
 		if (bind(driver->queues[i]->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 			return -errno;
+		if (i < port->receive_queues)
+			socket_receive_groups(driver->queues[i]->fd, ifindex);
 	}
 	return 0;
 }

@@ -51,7 +51,8 @@ static void give(struct rig *rig, uint8_t flags, const uint8_t *data, size_t n)
 	b->port = port;
 	if (flags & FLAG_FIT)
 		fit(buffer_data(b), n);
-	if (packet_parse(&p, &context) != PARSE_OK) {
+	// Frames of a VLAN that the port does not carry come no further than the parser's stage.
+	if (packet_parse(&p, &context) != PARSE_OK || p.vlan != rig->netifs[port].vlan) {
 		buffer_heap_put(NULL, b);
 	} else if ((flags & FLAG_WAIT) && p.kind != PACKET_ARP) {
 		uint32_t index = neighbour_get(&rig->table, port, &p.key.destination);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The neighbour discovery parser on any bytes; what it accepts, it accepts again as the builder
-// writes it. First byte: offset of the ICMPv6 header beyond 40; its top bit: the checksum is made
-// right first, else the fuzzer would seldom get past it.
+// The parsers of neighbour discovery and of multicast listener queries on any bytes; what it
+// accepts, it accepts again as the builder writes it. First byte: offset of the ICMPv6 header
+// beyond 40; its top bit: the checksum is made right first, else the fuzzer would seldom get past
+// it.
 #include <assert.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 
 #include "pkt/checksum.h"
+#include "pkt/mld.h"
 #include "pkt/nd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -43,6 +45,7 @@ static void write_again(const struct nd_message *m)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct nd_message m;
+	struct mld_query query;
 
 	if (size < 1 || size > 2048)
 		return 0;
@@ -56,6 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		mend_checksum(ip, length, l4);
 	if (nd_parse(ip, length, l4, &m) == ND_PARSED)
 		write_again(&m);
+	if (mld_query_parse(ip, length, l4, &query) == MLD_PARSED)
+		assert(query.delay_ms <= MLD_DELAY_MAX_MS &&
+			(ip_address_is_unspecified(&query.group) || query.group.bytes[0] == 0xff));
 	free(ip);
 	return 0;
 }
