@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cases.h"
+
+#define CL "Content-Length: 5\r\n"
+#define TE "Transfer-Encoding: chunked\r\n"
+
+// clang-format off
+const struct head_case response_cases[] = {
+	// Status lines (RFC 9112 4)
+	FLAGGED("HTTP/1.1 200 OK\r\n" CL "\r\n", LENGTH, 5, NX_HTTP_PERSISTENT | NX_HTTP_HAS_LENGTH),
+	ACCEPTED("HTTP/1.1 200 \r\n" CL "\r\n", LENGTH, 5),
+	ACCEPTED("HTTP/1.1 200\r\n" CL "\r\n", LENGTH, 5),
+	ACCEPTED("HTTP/1.1 404 Not  Found \t!\r\n" CL "\r\n", LENGTH, 5),
+	ACCEPTED("HTTP/1.1 500 Oriëntatieprobleem\r\n" CL "\r\n", LENGTH, 5),
+	ACCEPTED("HTTP/1.1 999 x\r\n" CL "\r\n", LENGTH, 5),
+	REFUSED("\r\nHTTP/1.1 200 OK\r\n" CL "\r\n", VERSION_INVALID),
+	REFUSED("HTTP/1.1  200 OK\r\n\r\n", STATUS_INVALID),
+	REFUSED("HTTP/1.1 20 OK\r\n\r\n", STATUS_INVALID),
+	REFUSED("HTTP/1.1 2000 OK\r\n\r\n", STATUS_INVALID),
+	REFUSED("HTTP/1.1 099 OK\r\n\r\n", STATUS_INVALID),
+	REFUSED("HTTP/1.1 +20 OK\r\n\r\n", STATUS_INVALID),
+	REFUSED("HTTP/1.1 2x0 OK\r\n\r\n", STATUS_INVALID),
+	REFUSED("HTTP/1.1 200OK\r\n\r\n", STATUS_INVALID),
+	REFUSED("HTTP/1.1 200\tOK\r\n\r\n", STATUS_INVALID),
+	REFUSED("HTTP/1.1\t200 OK\r\n\r\n", VERSION_INVALID),
+	REFUSED("HTTP/1.1200 OK\r\n\r\n", VERSION_INVALID),
+	REFUSED("HTTP/1.3 200 OK\r\n\r\n", VERSION_UNSUPPORTED),
+	REFUSED("HTTP/2.0 200 OK\r\n\r\n", VERSION_UNSUPPORTED),
+	REFUSED("HTTP/2 200 OK\r\n\r\n", VERSION_INVALID),
+	REFUSED("http/1.1 200 OK\r\n\r\n", VERSION_INVALID),
+	REFUSED("ICY 200 OK\r\n\r\n", VERSION_INVALID),
+	REFUSED("HTTP/1.1 200 O\0K\r\n\r\n", REASON_BYTE_INVALID),
+	REFUSED("HTTP/1.1 200 O\x7fK\r\n\r\n", REASON_BYTE_INVALID),
+	REFUSED("HTTP/1.1 200 OK\n\r\n", LINE_FEED_BARE),
+	REFUSED("HTTP/1.1 200\n\r\n", LINE_FEED_BARE),
+	REFUSED("HTTP/1.1 200 OK\rX\r\n\r\n", CARRIAGE_RETURN_BARE),
+	UNFINISHED("HTTP/1.1 200"),
+	UNFINISHED("HTTP/1.1 200 OK\r\n" CL),
+
+	// Fields
+	REFUSED("HTTP/1.1 200 OK\r\nX : y\r\n\r\n", FIELD_SPACE_BEFORE_COLON),
+	REFUSED("HTTP/1.1 200 OK\r\nX: y\r\n z\r\n\r\n", FIELD_FOLDED),
+	REFUSED("HTTP/1.1 200 OK\r\nX: y\nSet-Cookie: a=b\r\n\r\n", LINE_FEED_BARE),
+	REFUSED("HTTP/1.1 200 OK\r\n" CL CL "\r\n", LENGTH_REPEATED),
+	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n", LENGTH_INVALID),
+	REFUSED("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", LENGTH_INVALID),
+	REFUSED("HTTP/1.1 200 OK\r\n" CL TE "\r\n", ENCODING_WITH_LENGTH),
+	REFUSED("HTTP/1.1 200 OK\r\n" TE CL "\r\n", ENCODING_WITH_LENGTH),
+	REFUSED("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", ENCODING_UNSUPPORTED),
+	REFUSED("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n", ENCODING_UNSUPPORTED),
+	REFUSED("HTTP/1.1 200 OK\r\n" TE TE "\r\n", ENCODING_REPEATED),
+	REFUSED("HTTP/1.0 200 OK\r\n" TE "\r\n", ENCODING_IN_OLD_VERSION),
+	REFUSED("HTTP/1.1 200 OK\r\nConnection: content-length\r\n" CL "\r\n", CONNECTION_NAMES_FRAMING),
+	ACCEPTED("HTTP/1.1 200 OK\r\nHost: a\r\nHost: b\r\n" CL "\r\n", LENGTH, 5),
+
+	// Framing (RFC 9112 6.3)
+	ACCEPTED("HTTP/1.1 200 OK\r\n" TE "\r\n", CHUNKED, 0),
+	FLAGGED("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", NO_BODY, 0, NX_HTTP_PERSISTENT | NX_HTTP_HAS_LENGTH),
+	FLAGGED("HTTP/1.1 200 OK\r\n\r\n", UNTIL_CLOSE, 0, 0),
+	FLAGGED("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n", UNTIL_CLOSE, 0, 0),
+	FLAGGED("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n" CL "\r\n", LENGTH, 5, NX_HTTP_PERSISTENT | NX_HTTP_HAS_LENGTH),
+	FLAGGED("HTTP/1.1 200 OK\r\nConnection: close\r\n" CL "\r\n", LENGTH, 5, NX_HTTP_SAYS_CLOSE | NX_HTTP_HAS_LENGTH),
+	FLAGGED("HTTP/1.1 204 No Content\r\n\r\n", NO_BODY, 0, NX_HTTP_PERSISTENT),
+	ACCEPTED("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", NO_BODY, 0),
+	REFUSED("HTTP/1.1 204 No Content\r\n" CL "\r\n", BODY_FORBIDDEN),
+	REFUSED("HTTP/1.1 204 No Content\r\n" TE "\r\n", BODY_FORBIDDEN),
+	ACCEPTED("HTTP/1.1 304 Not Modified\r\n" CL "\r\n", NO_BODY, 5),
+	ACCEPTED("HTTP/1.1 304 Not Modified\r\n" TE "\r\n", NO_BODY, 0),
+	FLAGGED("HTTP/1.1 304 Not Modified\r\n\r\n", NO_BODY, 0, NX_HTTP_PERSISTENT),
+	ACCEPTED("HTTP/1.1 100 Continue\r\n\r\n", NO_BODY, 0),
+	ACCEPTED("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", NO_BODY, 0),
+	REFUSED("HTTP/1.1 100 Continue\r\n" CL "\r\n", BODY_FORBIDDEN),
+	REFUSED("HTTP/1.1 103 Early Hints\r\n" TE "\r\n", BODY_FORBIDDEN),
+	ACCEPTED("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", OPAQUE, 0),
+	REFUSED("HTTP/1.1 101 Switching Protocols\r\n" CL "\r\n", BODY_FORBIDDEN),
+	ACCEPTED("HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n", NO_BODY, 0),
+	ANSWERING(HEAD, "HTTP/1.1 200 OK\r\n" CL "\r\n", NO_BODY, 5),
+	ANSWERING(HEAD, "HTTP/1.1 200 OK\r\n" TE "\r\n", NO_BODY, 0),
+	ANSWERING(HEAD, "HTTP/1.1 200 OK\r\n\r\n", NO_BODY, 0),
+	ANSWERING(HEAD, "HTTP/1.1 404 Not Found\r\n" CL "\r\n", NO_BODY, 5),
+	ANSWERING(CONNECT, "HTTP/1.1 200 OK\r\n\r\n", OPAQUE, 0),
+	ANSWERING(CONNECT, "HTTP/1.1 200 OK\r\n" CL "\r\n", OPAQUE, 5),
+	ANSWERING(CONNECT, "HTTP/1.1 204 x\r\n" TE "\r\n", OPAQUE, 0),
+	ANSWERING(CONNECT, "HTTP/1.1 407 x\r\n" CL "\r\n", LENGTH, 5),
+	ANSWERING(GET, "HTTP/1.1 200 OK\r\n" CL "\r\n", LENGTH, 5),
+	ANSWER_REFUSED(HEAD, "HTTP/1.1 200 OK\r\n" CL TE "\r\n", ENCODING_WITH_LENGTH),
+	ANSWER_REFUSED(CONNECT, "HTTP/1.1 200 OK\r\n" CL CL "\r\n", LENGTH_REPEATED),
+};
+// clang-format on
+
+const size_t response_case_count = sizeof(response_cases) / sizeof(response_cases[0]);
