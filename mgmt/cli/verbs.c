@@ -127,6 +127,7 @@ const struct verb verbs[] = {
 		.arguments = {{.name = "KEY=VALUE",
 			.parameter = "values",
 			.kind = VALUE_PAIRS,
+			.completion = COMPLETE_SETTING,
 			.repeated = true}},
 		.options = {CONFIRM_OPTION, BASE_OPTION, COMMENT_OPTION},
 		.method = "listener.add",

@@ -119,3 +119,153 @@ int schema_document(FILE *out)
 	print_sections(out);
 	return ferror(out) || fflush(out) != 0 ? -EIO : 0;
 }
+
+// Text as roff takes it: the markup of the markdown page left out, what roff reads as its own
+// escaped.
+static void print_roff(FILE *out, const char *text)
+{
+	if (*text == '.' || *text == '\'')
+		fputs("\\&", out);
+	for (; *text; text++) {
+		if (*text == '`')
+			continue;
+		fputs(*text == '-'      ? "\\-"
+			: *text == '\\' ? "\\e"
+					: (const char[]){*text, '\0'},
+			out);
+	}
+}
+
+// What print writes of a key, as roff. -ENOMEM.
+static int print_piece(FILE *out, const char *before,
+	void (*print)(FILE *out, const struct schema_key *key), const struct schema_key *key)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *piece = open_memstream(&text, &size);
+
+	if (!piece)
+		return -ENOMEM;
+	print(piece, key);
+
+	int rc = fclose(piece) != 0 ? -ENOMEM : 0;
+
+	if (rc == 0 && size > 0) {
+		fputs(before, out);
+		print_roff(out, text);
+	}
+	free(text);
+	return rc;
+}
+
+static void print_values(FILE *out, const struct schema_key *key)
+{
+	if (key->words)
+		print_words(out, key->words);
+	else
+		print_range(out, key);
+}
+
+static int print_man_key(FILE *out, const struct schema_key *key, const char *name)
+{
+	int rc;
+
+	fputs(".TP\n.B ", out);
+	print_roff(out, name);
+	fputs("\n", out);
+	print_roff(out, key->sentence);
+	fputs("\n.br\n", out);
+	print_roff(out, schema_type_name(key->type));
+	if (schema_unit_name(key->unit)[0])
+		fprintf(out, ", %s", schema_unit_name(key->unit));
+	rc = print_piece(out, ": ", print_values, key);
+	if (rc == 0)
+		rc = print_piece(out, "; default ", print_default, key);
+	fputs("; a change: ", out);
+	print_roff(out, schema_effect_name(key->effect));
+	fputs(".\n", out);
+	return rc;
+}
+
+static int print_man_keys(FILE *out, const char *parent)
+{
+	const struct schema_key *key;
+	const char *name;
+	uint32_t index = 0;
+	int rc = 0;
+
+	while (rc == 0 && (key = schema_child(parent, &index, &name)))
+		rc = print_man_key(out, key, name);
+	return rc;
+}
+
+int schema_manual(FILE *out)
+{
+	int rc;
+
+	fputs(".\\\" SPDX-License-Identifier: BSD-3-Clause\n"
+	      ".\\\" Made by `config-doc man` from the schema table (mgmt/config/schema.c); a test compares the two.\n"
+	      ".TH NEXPATH.CONF 5 \"\" \"nexpath " NEXPATH_VERSION "\" \"nexpath\"\n"
+	      ".SH NAME\nnexpath.conf \\- configuration of nexpathd\n"
+	      ".SH DESCRIPTION\n"
+	      "The format is libconfig's, read strictly. A quantity is an integer in the unit that its key has, or a string\n"
+	      "with a unit. Every fault is one line that says where, what and what to do;\n.B nexpathd \\-\\-check\nshows them all.\n.PP\n"
+	      "A change of a key disturbs nobody (none), is for sessions that start afterwards (new\\-sessions), holds for live\n"
+	      "sessions at once (live), lets live sessions run on for the drain time (drain), or starts the process anew\n"
+	      "(restart). Of lists it is what removing an entry does. Words in brackets are not served by this version.\n"
+	      ".SH THE TOP\n",
+		out);
+	rc = print_man_keys(out, "");
+	for (uint32_t i = 0; rc == 0 && i < schema_key_count; i++) {
+		const struct schema_key *key = &schema_keys[i];
+		char parent[FAULT_PATH_BYTES];
+
+		if (key->type != SCHEMA_GROUP && key->type != SCHEMA_GROUPS)
+			continue;
+		snprintf(parent, sizeof(parent), "%s%s", key->path,
+			key->type == SCHEMA_GROUPS ? "[]" : "");
+		fprintf(out, ".SH %s\n", parent);
+		print_roff(out, key->sentence);
+		fputs("\n", out);
+		rc = print_man_keys(out, parent);
+	}
+	fputs(".SH SEE ALSO\n.BR nexpathd (8),\n.BR nexpath (1)\n", out);
+	return rc != 0 || ferror(out) || fflush(out) != 0 ? -EIO : 0;
+}
+
+// Keys under parent, nested ones dotted; of words those that are served.
+static void print_settings(FILE *out, const char *parent, const char *before)
+{
+	const struct schema_key *key;
+	const char *name;
+	uint32_t index = 0;
+
+	while ((key = schema_child(parent, &index, &name))) {
+		char dotted[FAULT_PATH_BYTES];
+
+		snprintf(dotted, sizeof(dotted), "%s%s%s", before, before[0] ? "." : "", name);
+		if (key->type == SCHEMA_GROUP) {
+			print_settings(out, key->path, dotted);
+			continue;
+		}
+		if (key->type == SCHEMA_UNAVAILABLE)
+			continue;
+		if (!key->words)
+			fprintf(out, "%s= ", dotted);
+		for (const char *word = key->words; word && *word;) {
+			size_t length = strcspn(word, "|");
+
+			if (*word != '!')
+				fprintf(out, "%s=%.*s ", dotted, (int)length, word);
+			word += length + (word[length] == '|');
+		}
+	}
+}
+
+int schema_listener_settings(FILE *out)
+{
+	fputs("// Made by `config-doc settings`.\n#define LISTENER_SETTINGS \"", out);
+	print_settings(out, "listeners[]", "");
+	fputs("\"\n", out);
+	return ferror(out) || fflush(out) != 0 ? -EIO : 0;
+}

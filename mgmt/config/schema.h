@@ -94,3 +94,7 @@ const char *schema_effect_name(enum schema_effect effect); // "new-sessions"
 
 // docs/configuration.md, whole. Returns 0 or -EIO.
 [[nodiscard]] int schema_document(FILE *out);
+// docs/man/nexpath.conf.5, whole. Returns 0 or -EIO.
+[[nodiscard]] int schema_manual(FILE *out);
+// A header with what completes `nexpath listener add`. Returns 0 or -EIO.
+[[nodiscard]] int schema_listener_settings(FILE *out);

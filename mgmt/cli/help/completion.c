@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/help/help.h"
+#include "config/listener_settings.h"
 
 // First words, each once.
 static void print_first_words(FILE *out)
@@ -29,7 +30,7 @@ static void print_second_words(FILE *out)
 			continue;
 		}
 		if (strncmp(before, verbs[i].words, length + 1) != 0) {
-			fprintf(out, "%s\t\t%.*s) choices=\"%s", *before != '\0' ? "\" ;;\n" : "",
+			fprintf(out, "%s\t%.*s) choices=\"%s", *before != '\0' ? "\" ;;\n" : "",
 				(int)length, verbs[i].words, blank + 1);
 		} else {
 			fprintf(out, " %s", blank + 1);
@@ -53,7 +54,9 @@ static const char *completion_words(enum completion completion)
 	case COMPLETE_PORT_OR_LISTENER:
 		return "$(_nexpath_names port) $(_nexpath_names listener)";
 	case COMPLETE_FILTER:
-		return "listener= target= client= state= protocol=";
+		return "listener= target= client= state= protocol=tcp protocol=udp";
+	case COMPLETE_SETTING:
+		return LISTENER_SETTINGS;
 	case COMPLETE_VERB:
 		return "@verb";
 	case COMPLETE_SHELL:
@@ -94,12 +97,20 @@ static void print_engine(FILE *out)
 	fputs("_nexpath_names() {\n"
 	      "\tnexpath --json \"$1\" list 2>/dev/null | grep -o '\"name\":\"[^\"]*\"' | cut -d'\"' -f4\n"
 	      "}\n\n"
+	      "# What may follow the first word of a verb.\n"
+	      "_nexpath_second() {\n"
+	      "\tcase $1 in\n",
+		out);
+	print_second_words(out);
+	fputs("\tesac\n"
+	      "}\n\n"
 	      "# _nexpath_table WORD...: sets choices and flags for what may follow the given words.\n"
 	      "_nexpath_table() {\n"
-	      "\tlocal verb=\"\" first=\"\" skip=\"\" word position=0\n"
+	      "\tlocal verb=\"\" first=\"\" skip=\"\" last=\"\" word position=0\n"
 	      "\tchoices=\"\" flags=\"--socket --json --help \"\n"
 	      "\tfor word in \"$@\"; do\n"
 	      "\t\tif [ -n \"$skip\" ]; then skip=\"\"; continue; fi\n"
+	      "\t\tlast=$word\n"
 	      "\t\tcase $word in\n"
 	      "\t\t--socket",
 		out);
@@ -110,7 +121,7 @@ static void print_engine(FILE *out)
 			}
 		}
 	}
-	fputs(") skip=1; continue ;;\n"
+	fputs(") skip=$word; continue ;;\n"
 	      "\t\t-?*) continue ;;\n"
 	      "\t\tesac\n"
 	      "\t\tif [ -n \"$verb\" ]; then position=$((position + 1)); continue; fi\n"
@@ -123,13 +134,21 @@ static void print_engine(FILE *out)
 		}
 	}
 	fputs(") verb=$word ;;\n\t\t*) first=$word ;;\n\t\tesac\n\tdone\n"
-	      "\tif [ -n \"$skip\" ]; then choices=\"@file\" flags=\"\"; return; fi\n"
+	      "\tcase $skip in\n"
+	      "\t\"\") ;;\n"
+	      "\t--socket) choices=\"@file\" flags=\"\"; return ;;\n"
+	      "\t--severity) choices=\"info warning error\" flags=\"\"; return ;;\n"
+	      "\t--format) choices=\"text markdown man\" flags=\"\"; return ;;\n"
+	      "\t*) flags=\"\"; return ;;\n"
+	      "\tesac\n"
 	      "\tif [ -z \"$first$verb\" ]; then choices=\"",
 		out);
 	print_first_words(out);
-	fputs("\"; return; fi\n\tif [ -z \"$verb\" ]; then\n\t\tcase $first in\n", out);
-	print_second_words(out);
-	fputs("\t\tesac\n\t\treturn\n\tfi\n\tcase $verb in\n", out);
+	fputs("\"; return; fi\n"
+	      "\tif [ -z \"$verb\" ]; then _nexpath_second \"$first\"; return; fi\n"
+	      "\tif [ \"$verb$position\" = help1 ]; then _nexpath_second \"$last\"; return; fi\n"
+	      "\tcase $verb in\n",
+		out);
 	print_verbs(out);
 	fputs("\tesac\n\tif [ \"$choices\" = @verb ]; then choices=\"", out);
 	print_first_words(out);
@@ -142,7 +161,10 @@ static void print_bash(FILE *out)
 		out);
 	print_engine(out);
 	fputs("_nexpath() {\n"
-	      "\tlocal choices flags current=${COMP_WORDS[COMP_CWORD]}\n"
+	      "\tlocal choices flags current=${COMP_WORDS[COMP_CWORD]} key=\"\"\n"
+	      "\t# readline ends words at =, and completes what follows it.\n"
+	      "\tif [ \"$current\" = = ]; then key=${COMP_WORDS[COMP_CWORD-1]}= current=\"\"\n"
+	      "\telif [ \"${COMP_WORDS[COMP_CWORD-1]}\" = = ]; then key=${COMP_WORDS[COMP_CWORD-2]}=; fi\n"
 	      "\t_nexpath_table \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"\n"
 	      "\tCOMPREPLY=()\n"
 	      "\tcase $current in\n"
@@ -152,7 +174,9 @@ static void print_bash(FILE *out)
 	      "\t\t\tcompopt -o filenames 2>/dev/null\n"
 	      "\t\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n"
 	      "\t\telse\n"
-	      "\t\t\tmapfile -t COMPREPLY < <(compgen -W \"$choices\" -- \"$current\")\n"
+	      "\t\t\tmapfile -t COMPREPLY < <(compgen -W \"$choices\" -- \"$key$current\")\n"
+	      "\t\t\tCOMPREPLY=(\"${COMPREPLY[@]#\"$key\"}\")\n"
+	      "\t\t\tcase ${COMPREPLY[*]-} in *=) compopt -o nospace 2>/dev/null ;; esac\n"
 	      "\t\tfi ;;\n"
 	      "\tesac\n"
 	      "}\n"
@@ -177,7 +201,9 @@ static void print_zsh(FILE *out)
 	      "\t\telif [[ $choices == @file ]]; then\n"
 	      "\t\t\t_files\n"
 	      "\t\telse\n"
-	      "\t\t\tcompadd -- ${=choices}\n"
+	      "\t\t\tlocal -a open=(${(M)${=choices}:#*=}) whole=(${${=choices}:#*=})\n"
+	      "\t\t\t(( $#open )) && compadd -S \"\" -- $open\n"
+	      "\t\t\t(( $#whole )) && compadd -- $whole\n"
 	      "\t\tfi\n"
 	      "\t} \"${(@)before}\"\n"
 	      "}\n"

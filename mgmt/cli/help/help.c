@@ -45,7 +45,14 @@ static void print_all(void)
 	       "  --json           print the method's result unchanged, in base units\n"
 	       "  --help, --version\n"
 	       "\nExit status: 0 done, 1 refused (the reason is on standard error), 2 wrong usage, 3 cannot reach the daemon\n"
-	       "nexpath help VERB shows options and an example.\n");
+	       "nexpath help VERB shows options and an example.\n"
+	       "\nExamples\n"
+	       "  nexpath status\n"
+	       "  nexpath config check new.conf && nexpath config plan new.conf\n"
+	       "  nexpath config apply new.conf --confirm-within 60\n"
+	       "  nexpath listener add name=web2 protocol=tcp listen=10.1.0.2:9001 upstream=web\n"
+	       "  nexpath session list listener=web-in 'age>60'\n"
+	       "  nexpath --json drops\n");
 }
 
 enum exit_status help_print(const struct verb *verb)

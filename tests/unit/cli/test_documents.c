@@ -79,7 +79,20 @@ static void bash_completes(void **state)
 		complete_with("bash", AT("nexpath config check /dev/nul", 3)), "/dev/null\n");
 	assert_string_equal(complete_with("bash", AT("nexpath completion z", 2)), "zsh\n");
 	assert_string_equal(complete_with("bash", AT("nexpath help dr", 2)), "drops\n");
+	assert_string_equal(complete_with("bash", AT("nexpath help config ro", 3)), "rollback\n");
 	assert_string_equal(complete_with("bash", AT("nexpath frob x", 2)), "\n");
+	// Keys of a listener and their words come from the schema; only words that are served.
+	assert_string_equal(
+		complete_with("bash", AT("nexpath listener add idle", 3)), "idle_timeout_s=\n");
+	assert_string_equal(
+		complete_with("bash", AT("nexpath listener add name=x mode", 4)), "mode=direct\n");
+	assert_string_equal(
+		complete_with("bash", AT("nexpath listener add protocol =", 4)), "tcp udp\n");
+	assert_string_equal(
+		complete_with("bash", AT("nexpath listener add protocol = u", 5)), "udp\n");
+	assert_string_equal(
+		complete_with("bash", AT("nexpath events --severity w", 3)), "warning\n");
+	assert_string_equal(complete_with("bash", AT("nexpath events --limit 1", 3)), "\n");
 #undef AT
 }
 

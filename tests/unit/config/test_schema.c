@@ -268,10 +268,11 @@ static void quantities_are_read_in_the_key_s_unit(void **state)
 }
 
 static const char *documentation;
+static const char *manual;
 static const char *const *examples;
 static int example_count;
 
-static void the_documentation_is_the_table_s(void **state)
+static void assert_committed(int (*make)(FILE *out), const char *path)
 {
 	char *made = NULL;
 	size_t size = 0;
@@ -281,15 +282,20 @@ static void the_documentation_is_the_table_s(void **state)
 	size_t length;
 
 	assert_non_null(out);
-	assert_int_equal(schema_document(out), 0);
+	assert_int_equal(make(out), 0);
 	fclose(out);
-	if (text_file_read(documentation, &committed, &length, error, sizeof(error)) != 0)
+	if (text_file_read(path, &committed, &length, error, sizeof(error)) != 0)
 		fail_msg("%s", error);
 	if (length != size || memcmp(made, committed, size) != 0)
-		fail_msg("%s is not what config-doc writes: run it and commit the result",
-			documentation);
+		fail_msg("%s is not what config-doc writes: run it and commit the result", path);
 	(free)(made);
 	free(committed);
+}
+
+static void the_documentation_is_the_table_s(void **state)
+{
+	assert_committed(schema_document, documentation);
+	assert_committed(schema_manual, manual);
 }
 
 static bool any_cpu(void *context, unsigned cpu)
@@ -372,10 +378,11 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_machine_is_judged),
 	};
 
-	if (argc < 3)
+	if (argc < 4)
 		return 1;
 	documentation = argv[1];
-	examples = (const char *const *)(argv + 2);
-	example_count = argc - 2;
+	manual = argv[2];
+	examples = (const char *const *)(argv + 3);
+	example_count = argc - 3;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
