@@ -2,7 +2,8 @@
 """nexpathd beside HAProxy and nginx stream: same namespaces, same origin, same client, offloads on.
 
 Every measurement has fresh namespaces, and the systems take turns, so that a slow spell of the machine
-falls on all of them. A connect error fails the whole comparison.
+falls on all of them. What is judged are the ratios of neighbours in time: in each round nexpathd's figure
+to HAProxy's. A connect error fails the whole comparison.
 """
 
 import json
@@ -10,6 +11,8 @@ import os
 import re
 import socket
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 from common import bench, bench_program, fail, save, spread
@@ -17,6 +20,8 @@ from lab import (GATEWAY_C4, GATEWAY_S4, SERVER4, Lab, LabError, listener, run, 
 
 LISTEN, BULK, ORIGIN, IPERF = 9000, 9001, 80, 5201
 CONNECTIONS = 64
+ROLES = ("client", "gateway", "server")
+ASKING_SHARE = 0.75  # of the time: bulk, requests and connections, before latency
 SYSTEMS = ("direct-adaptive", "direct-poll", "haproxy", "nginx")
 HAPROXY = """global
     nbthread 1
@@ -66,7 +71,7 @@ def write(lab, name, text):
 
 
 def start_origin(lab):
-    for role in ("client", "gateway", "server"):
+    for role in ROLES:
         lab.at(role, "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_tw_reuse=1",
                "net.core.somaxconn=65535", "net.ipv4.tcp_max_syn_backlog=65535")
     lab.spawn("server", "nginx", "-e", lab.folder / "origin.log", "-c", write(lab, "origin.conf", NGINX_ORIGIN))
@@ -114,7 +119,7 @@ def start(lab, system):
 def cpu_seconds(lab):
     """User and system time of all that runs in the lab so far, interrupts served in its name included."""
     ticks = 0
-    for role in ("client", "gateway", "server"):
+    for role in ROLES:
         for pid in lab.at("gateway", "ip", "netns", "pids", lab.namespace(role)).stdout.split():
             try:
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -144,7 +149,8 @@ def bulk(lab, arguments):
 
 
 def requests(lab, arguments):
-    return {"requests_per_second": ask(lab, arguments)["per_second"]}
+    result = ask(lab, arguments)
+    return {"requests_per_second": result["per_second"], "p99_saturated_us": result["p99_us"]}
 
 
 def connections(lab, arguments):
@@ -160,20 +166,63 @@ def latency(rate):
     return measure
 
 
-def take_turns(arguments, measurements, rows):
+class Budget:
+    """Time for the whole comparison: a round that would end too late is not begun."""
+
+    def __init__(self, minutes):
+        self.began = time.monotonic()
+        self.seconds = minutes * 60
+
+    def spent(self):
+        return time.monotonic() - self.began
+
+    def has_room(self, round_seconds, share):
+        return self.spent() + round_seconds <= self.seconds * share
+
+
+def measure(arguments, system, measurement):
+    """One system in namespaces of its own."""
+    with Lab(arguments.build) as lab:
+        try:
+            start(lab, system)
+            return measurement(lab, arguments)
+        except (LabError, OSError) as error:
+            logs = "".join(child.log.read_text()[-300:] for child in lab.children)
+            fail(f"{system}: {error}\n{logs}")
+
+
+def take_turns(arguments, measurements, rows, budget, share):
+    """Returns how many rounds there were: at least one."""
+    longest = 0
     for number in range(arguments.rounds):
+        if number and not budget.has_room(longest, share):
+            print(f"perf: only {number} of {arguments.rounds} rounds fit", flush=True)
+            return number
+        began = budget.spent()
         for measurement in measurements:
             for system in SYSTEMS[number % 4:] + SYSTEMS[:number % 4]:
-                with Lab(arguments.build) as lab:
-                    try:
-                        start(lab, system)
-                        result = measurement(lab, arguments)
-                    except (LabError, OSError) as error:
-                        logs = "".join(child.log.read_text()[-300:] for child in lab.children)
-                        fail(f"{system}: {error}\n{logs}")
-                for name, value in result.items():
+                for name, value in measure(arguments, system, measurement).items():
                     rows.setdefault(system, {}).setdefault(name, []).append(value)
                     print(f"perf: round {number + 1}: {system}: {name} {value:.5g}", flush=True)
+        longest = max(longest, budget.spent() - began)
+        print(f"perf: round {number + 1} of {arguments.rounds} took {budget.spent() - began:.0f} s; "
+              f"{budget.spent() / 60:.1f} of at most {arguments.minutes} min", flush=True)
+    return arguments.rounds
+
+
+def ratios(ours, theirs):
+    """Of each figure, round by round."""
+    return {name: spread([a / b for a, b in zip(ours[name], theirs[name])]) for name in ours}
+
+
+def links(arguments):
+    """MTU and offloads, as they are at all ends of the lab's links."""
+    with Lab(arguments.build) as lab:
+        features = lab.at("client", "ethtool", "-k", "eth0").stdout
+        mtu = json.loads(lab.at("client", "ip", "-j", "link", "show", "eth0").stdout)[0]["mtu"]
+    return {"mtu": mtu, "offloads": [name for name in (
+        "tx-checksumming", "scatter-gather", "tcp-segmentation-offload", "generic-segmentation-offload",
+        "generic-receive-offload") if re.search(rf"^{name}: on", features, re.MULTILINE)]}
 
 
 def versions():
@@ -188,14 +237,17 @@ def versions():
 def compare(arguments):
     if os.geteuid() != 0:
         fail("namespaces need root; run it as root")
+    budget = Budget(arguments.minutes)
+    conditions = links(arguments)
     rows = {}
-    take_turns(arguments, (bulk, requests, connections), rows)
+    rounds = take_turns(arguments, (bulk, requests, connections), rows, budget, ASKING_SHARE)
     slower = min(spread(rows[system]["requests_per_second"])["median"] for system in ("direct-adaptive", "haproxy"))
     rate = int(slower / 2)
-    take_turns(arguments, (latency(rate),), rows)
+    print(f"perf: latency at {rate} requests a second", flush=True)
+    take_turns(arguments, (latency(rate),), rows, budget, 1)
     save(arguments, "compare", {
-        "machine": bench(arguments.build, "machine")["machine"],
+        "machine": bench(arguments.build, "machine")["machine"], "command": " ".join(sys.argv), **conditions,
         "versions": versions(), "rate": rate, "connections": CONNECTIONS, "seconds": arguments.seconds,
-        "rounds": arguments.rounds,
+        "rounds": rounds, "ratios": ratios(rows["direct-adaptive"], rows["haproxy"]),
         "systems": {system: {name: spread(values) for name, values in row.items()} for system, row in rows.items()}})
     return 0
