@@ -43,7 +43,9 @@ const char *session_end_name(enum session_end end);
 
 // What list and show tell of one session, and what the session log writes at its end.
 struct session_record {
-	uint64_t id; // worker << 56 | generation << 32 | index: unique while the process lives
+	// worker << 56 | generation << 32 | index. The generation counts the uses of an index
+	// modulo 2^24: an id may come again after so many, never with the same `opened`.
+	uint64_t id;
 	uint8_t protocol;
 	uint8_t state; // enum session_state
 	uint8_t end;   // enum session_end

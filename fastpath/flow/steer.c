@@ -34,7 +34,8 @@ static uint8_t key_owner(const struct snapshot *snapshot, const struct flow_key 
 		return port >= PORT_FIRST ? port_worker(port, worker_count) : self;
 	// A port that was lent as a source before a listener got it: what comes from a target still
 	// belongs to the session that has the port. A target that calls the listener from its own
-	// service's port is steered so too, always alike.
+	// service's port is steered so too, alike for as long as it is a target
+	// (docs/architecture.md, known limits).
 	if (port >= PORT_FIRST && !keeps_client(snapshot, listener) &&
 		snapshot_is_target(snapshot, &key->source, key->source_port))
 		return port_worker(port, worker_count);
