@@ -44,8 +44,9 @@ def verdict(is_met):
 
 def machine(result):
     m = result["machine"]
+    pages = f"{m['hugepages']} hugepages of {m['hugepage_kb']} KiB, " if "hugepages" in m else ""
     return (f"Measured on {result['date']}: {m['cpu']}, {m['cpus']} CPUs, isolated: {m['isolated'] or 'none'}, "
-            f"governor: {m['governor'] or 'none'}, Linux {m['kernel']}, {m['dpdk']}, compiler {m['compiler']}. "
+            f"governor: {m['governor'] or 'none'}, {pages}Linux {m['kernel']}, {m['dpdk']}, compiler {m['compiler']}. "
             f"nexpath {m['nexpath']}.\n")
 
 

@@ -139,11 +139,12 @@ json_t *bench_drive(const struct bench_options *options)
 	drive_resolve(d);
 	if (!is_tcp(d))
 		drive_udp_open(d);
-	json_t *result = json_pack("{s:s, s:s, s:i, s:s, s:s, s:i, s:i, s:i, s:f}", "measurement",
+	json_t *result = json_pack("{s:s, s:s, s:i, s:o, s:o, s:i, s:i, s:i, s:f}", "measurement",
 		"drive", "protocol", is_tcp(d) ? "tcp" : "udp", "family",
-		ip_address_is_v4(&d->service) ? 4 : 6, "tx", options->tx, "rx", options->rx,
-		"frame_bytes", (int)options->size, "flows", (int)d->flows, "seconds",
-		(int)options->seconds, "loss_allowed_percent", options->loss);
+		ip_address_is_v4(&d->service) ? 4 : 6, "tx", drive_port(d, DRIVE_CLIENT), "rx",
+		drive_port(d, DRIVE_TARGET), "frame_bytes", (int)options->size, "flows",
+		(int)d->flows, "seconds", (int)options->seconds, "loss_allowed_percent",
+		options->loss);
 
 	if (options->search)
 		search(d, rate, result);

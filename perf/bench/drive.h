@@ -63,6 +63,8 @@ struct drive {
 // Opens both ports; waits for their links. Exits with a line on failure.
 void drive_open(struct drive *d);
 void drive_close(struct drive *d);
+// What a side's port is, for the record.
+json_t *drive_port(const struct drive *d, unsigned side);
 
 // Queues a frame on a side; MAC addresses are filled in. False when no buffer is left.
 bool drive_send(struct drive *d, unsigned side, struct frame *frame);

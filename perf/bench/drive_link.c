@@ -4,6 +4,8 @@
 
 #include <netinet/in.h>
 
+#include <rte_ethdev.h>
+
 #include "core/clock.h"
 #include "pkt/parse.h"
 
@@ -66,6 +68,21 @@ void drive_open(struct drive *d)
 	open_side(d, DRIVE_TARGET, d->options->rx);
 	wait_for_link(d, d->sides[DRIVE_CLIENT].port);
 	wait_for_link(d, d->sides[DRIVE_TARGET].port);
+}
+
+json_t *drive_port(const struct drive *d, unsigned side)
+{
+	struct port *port = d->sides[side].port;
+	struct rte_eth_dev_info info = {0};
+	const char *driver = port->ops->kind;
+	uint64_t speed = 0;
+	bool up;
+
+	if (strcmp(driver, "ethdev") == 0 && rte_eth_dev_info_get(port->dpdk_port, &info) == 0)
+		driver = info.driver_name;
+	port->ops->link(port, &up, &speed);
+	return json_pack("{s:s, s:s, s:i, s:I}", "device", port->device, "driver", driver, "mtu",
+		(int)port->mtu, "speed_bps", (json_int_t)speed);
 }
 
 void drive_close(struct drive *d)

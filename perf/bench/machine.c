@@ -42,6 +42,22 @@ static const char *cpu_model(char *out, size_t size)
 	return out;
 }
 
+// A figure of /proc/meminfo, 0 where it has none.
+static int meminfo(const char *key)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	char line[128];
+	int value = 0;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, key, strlen(key)) == 0)
+			value = atoi(line + strlen(key));
+	}
+	if (file)
+		fclose(file);
+	return value;
+}
+
 json_t *bench_machine(int argc, char **argv)
 {
 	char isolated[128];
@@ -55,8 +71,9 @@ json_t *bench_machine(int argc, char **argv)
 	for (int i = 0; i < argc && at < sizeof(command); i++)
 		at += (size_t)snprintf(
 			command + at, sizeof(command) - at, "%s%s", i ? " " : "", argv[i]);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "cpu",
+	return json_pack("{s:s, s:i, s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "cpu",
 		cpu_model(model, sizeof(model)), "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN),
+		"hugepages", meminfo("HugePages_Total:"), "hugepage_kb", meminfo("Hugepagesize:"),
 		"isolated",
 		first_line("/sys/devices/system/cpu/isolated", isolated, sizeof(isolated)),
 		"governor",
