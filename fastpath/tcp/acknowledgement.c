@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Acknowledgements: RFC 9293 3.10.7.4, fifth, and what they tell of windows, loss and round trips.
+#include "tcp/congestion.h"
+#include "tcp/engine_impl.h"
+
+static bool refuse(struct tcp_segment *s, enum drop_reason reason)
+{
+	s->reason = reason;
+	return false;
+}
+
+static void window_update(struct tcp_connection *c, const struct tcp_segment *s)
+{
+	uint32_t window = s->window << c->send_scale;
+
+	if (!seq_before(c->snd_wl1, s->sequence) &&
+		!(c->snd_wl1 == s->sequence && seq_at_or_before(c->snd_wl2, s->acknowledgement)))
+		return;
+	c->snd_wnd = window;
+	if (window > c->snd_wnd_max)
+		c->snd_wnd_max = window;
+	c->snd_wl1 = s->sequence;
+	c->snd_wl2 = s->acknowledgement;
+}
+
+static bool syn_received_acknowledged(
+	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
+{
+	if (s->acknowledgement != c->snd_nxt) {
+		segment_refuse(e, s);
+		return refuse(s, DROP_TCP_BAD_ACKNOWLEDGEMENT);
+	}
+	c->snd_una = s->acknowledgement;
+	c->snd_wnd = c->snd_wnd_max = s->window << c->send_scale;
+	c->snd_wl1 = s->sequence;
+	c->snd_wl2 = s->acknowledgement;
+	handshake_round_trip(e, c, s);
+	handshake_complete(e, c);
+	return true;
+}
+
+// RFC 5681 2 (a) to (e).
+static bool is_duplicate(const struct tcp_connection *c, const struct tcp_segment *s)
+{
+	return s->acknowledgement == c->snd_una && s->length == 0 && c->snd_una != c->snd_nxt &&
+	       !(s->flags & (TCP_FLAG_SYN | TCP_FLAG_FIN)) &&
+	       s->window << c->send_scale == c->snd_wnd;
+}
+
+// Without SACK each duplicate says that one more segment arrived (RFC 5681 3.2, RFC 6582): it
+// counts as if one were reported, which lets new data out for it (RFC 3042).
+static void duplicate_input(
+	struct tcp_connection *c, const struct tcp_segment *s, struct tcp_ack *ack)
+{
+	uint32_t outstanding = c->snd_nxt - c->snd_una;
+
+	if ((c->flags & TCP_HAS_SACK) || !is_duplicate(c, s))
+		return;
+	c->duplicate_acks += c->duplicate_acks < UINT8_MAX;
+	if (c->sacked_bytes + c->lost_bytes + 2u * c->mss <= outstanding) {
+		c->sacked_bytes += c->mss;
+		ack->sacked += c->mss;
+		ack->delivered += c->mss;
+		c->delivered += c->mss;
+	}
+	if (c->duplicate_acks == DUPLICATE_THRESHOLD && c->send_head && c->recovery == TCP_OPEN) {
+		entry_mark_lost(c, c->send_head);
+		ack->lost += c->mss;
+	}
+}
+
+// RFC 6582 3.2: an acknowledgement that ends within the window in recovery names the next hole.
+static void partial_without_sack(struct tcp_connection *c, struct tcp_ack *ack)
+{
+	if (c->flags & TCP_HAS_SACK)
+		return;
+	c->duplicate_acks = 0;
+	c->sacked_bytes = 0;
+	if (c->recovery == TCP_RECOVERY && seq_before(c->snd_una, c->loss.high) && c->send_head &&
+		!(tcp_entry(c->send_head)->marks & (TCP_MARK_LOST | TCP_MARK_RETRANSMITTED))) {
+		entry_mark_lost(c, c->send_head);
+		ack->lost += c->mss;
+	}
+}
+
+static void fin_acknowledged(struct tcp_engine *e, struct tcp_connection *c)
+{
+	event_raise(e, c, TCP_EVENT_SENT_ALL);
+	switch (c->state) {
+	case TCP_FIN_WAIT_1:
+		state_set(e, c, TCP_FIN_WAIT_2);
+		life_update(e, c);
+		return;
+	case TCP_CLOSING:
+		time_wait_enter(e, c);
+		return;
+	case TCP_LAST_ACK:
+		connection_done(e, c);
+		return;
+	default:
+		return;
+	}
+}
+
+static void advance(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s,
+	struct tcp_ack *ack)
+{
+	ack->prior_una = c->snd_una;
+	if (!seq_before(c->snd_una, s->acknowledgement))
+		return;
+	ack->acked = s->acknowledgement - c->snd_una;
+	c->snd_una = s->acknowledgement;
+	c->backoff = 0;
+	c->large_lost = 0;
+	c->stuck_since = engine_tick(e);
+	send_queue_release(e, c, ack);
+	c->delivered += ack->delivered;
+	partial_without_sack(c, ack);
+	timer_clear(c, TCP_TIMER_LOSS);
+}
+
+static void round_trip_input(struct tcp_engine *e, struct tcp_connection *c,
+	const struct tcp_segment *s, struct tcp_ack *ack)
+{
+	if (ack->rtt_us == 0 && ack->acked > 0 && (c->flags & TCP_HAS_TIMESTAMPS) &&
+		s->has_timestamps && s->echo != 0) {
+		uint32_t steps = timestamp_now(e, c) - s->echo;
+
+		if (steps < RTT_MAX >> 10)
+			ack->rtt_us = (steps << 10) + 1;
+	}
+	if (ack->rtt_us != 0)
+		rtt_sample(e, c, ack->rtt_us);
+}
+
+static void writable_check(struct tcp_engine *e, struct tcp_connection *c)
+{
+	uint32_t bound = profile_of(e, c)->send_memory;
+
+	if (!(c->flags & TCP_WAS_FULL) || c->send_held > bound - bound / 3)
+		return;
+	c->flags &= ~(uint32_t)TCP_WAS_FULL;
+	event_raise(e, c, TCP_EVENT_WRITABLE);
+}
+
+bool acknowledgement_input(struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
+{
+	struct tcp_ack ack = {.prior_in_flight = tcp_in_flight(c)};
+
+	if (c->state == TCP_SYN_RECEIVED && !syn_received_acknowledged(e, c, s))
+		return false;
+	// RFC 5961 5.2.
+	if (seq_before(c->snd_nxt, s->acknowledgement) ||
+		seq_before(s->acknowledgement, c->snd_una - c->snd_wnd_max)) {
+		segment_challenge(e, c);
+		return refuse(s, DROP_TCP_BAD_ACKNOWLEDGEMENT);
+	}
+	ack.ece = (s->flags & TCP_FLAG_ECE) && (c->flags & TCP_HAS_ECN);
+	advance(e, c, s, &ack);
+	if (c->flags & TCP_HAS_SACK)
+		sack_input(e, c, s, &ack);
+	else
+		duplicate_input(c, s, &ack);
+	window_update(c, s);
+	round_trip_input(e, c, s, &ack);
+	if (ack.delivered > 0)
+		c->delivered_at = engine_time(e);
+	ack.rate_delivered = c->delivered - ack.round_delivered;
+	rack_detect(e, c, &ack);
+	recovery_acknowledged(e, c, s, &ack);
+	writable_check(e, c);
+	if ((c->flags & TCP_FIN_SENT) && c->snd_una == c->snd_nxt) {
+		bool over = c->state == TCP_CLOSING || c->state == TCP_LAST_ACK;
+
+		fin_acknowledged(e, c);
+		if (over)
+			return refuse(s, DROP_NONE);
+	} else if (c->snd_una == c->snd_end && ack.acked > 0) {
+		event_raise(e, c, TCP_EVENT_SENT_ALL);
+	}
+	loss_timer_arm(e, c);
+	if (c->unsent || c->lost_bytes > c->retransmitted_bytes || (c->flags & TCP_FIN_QUEUED))
+		flush_add(e, c);
+	return true;
+}

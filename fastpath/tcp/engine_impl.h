@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// The engine from inside: what its files share. Private to tcp/. `engine->now` is the time of the
+// call under way.
+
+#include <netinet/in.h>
+
+#include "core/pool.h"
+#include "core/rate.h"
+#include "tcp/connection.h"
+#include "tcp/siphash.h"
+
+enum {
+	TICK_SHIFT = 6, // a wheel tick is 64 us
+	LISTENERS_MAX = 4096,
+	LISTENER_BUCKETS = 1024,
+	RUNS_MAX = 32,         // holes of one connection
+	SACK_WALK_MAX = 2048,  // queue entries looked at for one acknowledgement
+	INITIAL_SEGMENTS = 10, // RFC 6928
+	QUICK_ACKS = 16,       // segments acknowledged at once at the start
+	BACKOFF_MAX = 15,
+	DEFAULT_MSS4 = 536, // RFC 9293 3.7.1
+	DEFAULT_MSS6 = 1220,
+	COPY_MAX = 128,        // payload that is copied behind its header rather than chained
+	HEADER_ROOM = 60 + 40, // IP and TCP headers with options
+	CHALLENGE_PER_SECOND = 1000,
+	RESETS_PER_SECOND = 1000,
+	DUPLICATE_THRESHOLD = 3,
+};
+
+#define RTO_INITIAL      (1 * USEC_PER_SECOND)
+#define RTO_MAX          (60 * USEC_PER_SECOND)
+#define RTT_MAX          (60 * USEC_PER_SECOND)
+#define TIME_WAIT_REUSED (1 * USEC_PER_SECOND)
+
+struct tcp_list {
+	uint32_t oldest;
+	uint32_t newest;
+	uint32_t count;
+};
+
+enum tcp_list_name {
+	LIST_NONE = 0,
+	LIST_HALF_OPEN,
+	LIST_TIME_WAIT,
+	LIST_COUNT,
+};
+
+struct tcp_queue {
+	uint32_t first;
+	uint32_t last;
+};
+
+struct tcp_listener {
+	struct ip_address address;
+	uint64_t context;
+	uint32_t chain; // next in its bucket, TCP_NONE = last
+	be16 port;
+	uint8_t profile;
+	bool is_open;
+};
+
+struct tcp_engine {
+	struct tcp_engine_config config;
+	usec_t now;
+	struct siphash_key key;
+	struct pool connections;
+	struct memory buckets_memory;
+	uint32_t *buckets; // first connection, POOL_NONE = none
+	uint32_t bucket_mask;
+	struct wheel wheel;
+	struct tcp_queue flush;
+	struct tcp_queue events;
+	struct tcp_list lists[LIST_COUNT];
+	struct rate challenge;
+	struct rate resets;
+	usec_t cookies_until; // until then acknowledgements may carry cookies
+	uint32_t owned;       // by the user
+	uint32_t listener_count;
+	uint32_t listener_buckets[LISTENER_BUCKETS];
+	struct tcp_listener listeners[LISTENERS_MAX];
+	struct tcp_profile profiles[TCP_PROFILES_MAX];
+	struct tcp_stats stats;
+};
+
+// A segment on its way in.
+struct tcp_segment {
+	const struct packet *packet;
+	struct buffer *payload; // the frame, then its text; NULL once somebody took it
+	uint32_t sequence;
+	uint32_t acknowledgement;
+	uint32_t length; // text bytes
+	uint32_t window; // unscaled
+	uint32_t timestamp;
+	uint32_t echo;
+	uint8_t flags;
+	uint8_t ecn; // low two bits of the traffic class
+	bool has_timestamps;
+	enum drop_reason reason; // why acknowledgement_input went no further
+};
+
+struct tcp_sack_block {
+	uint32_t start;
+	uint32_t end;
+};
+
+enum {
+	SACK_BLOCKS_MAX = 4
+};
+
+// What one acknowledgement told, for loss detection and congestion control.
+struct tcp_ack {
+	uint32_t acked;     // bytes by which SND.UNA moved
+	uint32_t sacked;    // bytes newly reported by SACK
+	uint32_t delivered; // both, counted once
+	uint32_t lost;      // bytes newly marked lost
+	uint32_t rtt_us;    // of a segment sent once, 0: none
+	uint32_t prior_in_flight;
+	uint32_t prior_una;
+	uint32_t
+		rate_delivered; // delivery rate sample (draft-cheng-iccrg-delivery-rate-estimation)
+	uint32_t rate_us;
+	uint32_t round_delivered; // connection.delivered when the newest delivered segment left
+	bool rate_limited;        // the user had no more then
+	bool original;            // something lost by timeout arrived though it was not sent again
+	bool dsack;
+	bool ece;
+};
+
+static inline uint32_t engine_index(const struct tcp_engine *e, const struct tcp_connection *c)
+{
+	return (uint32_t)(((const uint8_t *)c - e->connections.objects) / sizeof(*c));
+}
+
+static inline struct tcp_connection *engine_at(const struct tcp_engine *e, uint32_t index)
+{
+	return pool_at(&e->connections, index);
+}
+
+static inline const struct tcp_profile *profile_of(
+	const struct tcp_engine *e, const struct tcp_connection *c)
+{
+	return &e->profiles[c->profile];
+}
+
+static inline uint32_t engine_tick(const struct tcp_engine *e)
+{
+	return (uint32_t)(e->now >> TICK_SHIFT);
+}
+
+static inline uint32_t engine_time(const struct tcp_engine *e)
+{
+	return (uint32_t)e->now;
+}
+
+#define tcp_count(e, name)        counter_add(&(e)->stats.name, 1)
+#define tcp_count_by(e, name, by) counter_add(&(e)->stats.name, by)
+
+static inline bool is_v4(const struct tcp_connection *c)
+{
+	return ip_address_is_v4(&c->key.source);
+}
+
+static inline struct flow_key key_reverse(const struct flow_key *key)
+{
+	return (struct flow_key){.source = key->destination,
+		.destination = key->source,
+		.source_port = key->destination_port,
+		.destination_port = key->source_port,
+		.protocol = key->protocol};
+}
+
+// profile.c
+void profile_defaults(struct tcp_profile *profile);
+
+// table.c
+struct tcp_connection *connection_find(const struct tcp_engine *e, const struct flow_key *key);
+// A zeroed connection in the table, in state CLOSED; NULL when none is free.
+struct tcp_connection *connection_new(
+	struct tcp_engine *e, const struct flow_key *key, uint8_t profile);
+// Gives all it holds back, and the connection.
+void connection_free(struct tcp_engine *e, struct tcp_connection *c);
+struct tcp_listener *listener_find(struct tcp_engine *e, const struct flow_key *key);
+
+// queue.c
+void flush_add(struct tcp_engine *e, struct tcp_connection *c);
+struct tcp_connection *flush_take(struct tcp_engine *e);
+void flush_remove(struct tcp_engine *e, struct tcp_connection *c);
+void event_raise(struct tcp_engine *e, struct tcp_connection *c, uint16_t events);
+void event_remove(struct tcp_engine *e, struct tcp_connection *c);
+void list_add(struct tcp_engine *e, struct tcp_connection *c, enum tcp_list_name name);
+void list_remove(struct tcp_engine *e, struct tcp_connection *c);
+
+// state.c
+void state_set(struct tcp_engine *e, struct tcp_connection *c, enum tcp_state state);
+// Past the handshake, both ways still or half open.
+bool state_is_synchronized(const struct tcp_connection *c);
+// Both sides have closed.
+void connection_done(struct tcp_engine *e, struct tcp_connection *c);
+void time_wait_enter(struct tcp_engine *e, struct tcp_connection *c);
+// The connection is over for the user: told by an event, or freed if it is the engine's own.
+void connection_fail(struct tcp_engine *e, struct tcp_connection *c, int error);
+// FIN has been acknowledged or received: the end of a connection that is the engine's own.
+void life_update(struct tcp_engine *e, struct tcp_connection *c);
+void life_expired(struct tcp_engine *e, struct tcp_connection *c);
+
+// timers.c: deadlines of one connection; the wheel holds the earliest.
+void timer_set(struct tcp_engine *e, struct tcp_connection *c, enum tcp_timer timer, usec_t delay);
+void timer_clear(struct tcp_connection *c, enum tcp_timer timer);
+// The wheel came to a connection: runs what is due and arms it for the rest.
+void timers_due(struct tcp_engine *e, struct tcp_connection *c);
+static inline bool timer_is_set(const struct tcp_connection *c, enum tcp_timer timer)
+{
+	return (c->timers & 1u << timer) != 0;
+}
+
+// isn.c
+uint32_t isn_choose(const struct tcp_engine *e, const struct flow_key *key);
+uint32_t timestamp_offset(const struct tcp_engine *e, const struct flow_key *key);
+// Our timestamp clock of a connection: a millisecond and a bit a step.
+static inline uint32_t timestamp_now(const struct tcp_engine *e, const struct tcp_connection *c)
+{
+	return (uint32_t)(e->now >> 10) + c->ts_offset;
+}
+
+// options.c: both write into `out` (40 bytes) and return the length, a multiple of four.
+struct syn_options {
+	uint16_t mss;
+	int window_scale; // below 0: none
+	bool sack;
+	bool timestamps;
+	uint32_t timestamp;
+	uint32_t echo;
+};
+uint32_t options_write_syn(uint8_t *out, const struct syn_options *o);
+uint32_t options_write(
+	const struct tcp_engine *e, struct tcp_connection *c, uint32_t room, uint8_t *out);
+uint32_t options_read_sack(const struct packet *packet, struct tcp_sack_block *out);
+
+// segment.c: what goes on the wire.
+struct segment_out {
+	uint32_t sequence;
+	uint32_t length;      // payload bytes
+	struct buffer *first; // entry where the payload begins
+	uint8_t flags;
+	bool is_retransmission;
+};
+// False when buffers ran out; nothing has left then.
+bool segment_send(struct tcp_engine *e, struct tcp_connection *c, const struct segment_out *s);
+bool segment_send_syn(struct tcp_engine *e, struct tcp_connection *c);
+bool segment_send_ack(struct tcp_engine *e, struct tcp_connection *c);
+// The reset that answers a segment of no connection (RFC 9293 3.10.7.1), rate limited.
+void segment_refuse(struct tcp_engine *e, const struct tcp_segment *s);
+// SYN-ACK without a connection.
+void segment_send_cookie(struct tcp_engine *e, const struct flow_key *key,
+	const struct tcp_segment *s, uint32_t sequence, const struct syn_options *options,
+	const struct tcp_profile *profile);
+void segment_send_reset(struct tcp_engine *e, struct tcp_connection *c);
+// Answers what RFC 5961 will not believe, within a rate.
+void segment_challenge(struct tcp_engine *e, struct tcp_connection *c);
+
+// output.c: sends what may be sent. False when buffers ran out.
+bool output_run(struct tcp_engine *e, struct tcp_connection *c);
+// Sends a byte beyond the window, or what is left in it (RFC 9293 3.8.6.1).
+void output_probe_window(struct tcp_engine *e, struct tcp_connection *c);
+// One segment from `b` again, whatever the windows say. False without buffers.
+bool output_retransmit(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b);
+// New data, one segment, for the tail loss probe. False when there is none.
+bool output_send_one_new(struct tcp_engine *e, struct tcp_connection *c);
+
+// send_queue.c
+// Divides an entry behind its first n bytes; the entry of these, NULL when buffers ran out.
+struct buffer *entry_divide(
+	struct tcp_engine *e, struct tcp_connection *c, struct buffer *b, uint32_t n);
+// Forgets what is acknowledged up to snd_una; fills *ack.
+void send_queue_release(struct tcp_engine *e, struct tcp_connection *c, struct tcp_ack *ack);
+void send_queue_clear(struct tcp_engine *e, struct tcp_connection *c);
+// To the end of the list by time of transmission.
+void entry_sent(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b);
+void entry_retransmitted(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b);
+void entry_found(struct tcp_connection *c, struct buffer *b);
+void entry_forget_sack(struct tcp_connection *c, struct buffer *b);
+void entry_mark_sacked(struct tcp_connection *c, struct buffer *b);
+void entry_mark_lost(struct tcp_connection *c, struct buffer *b);
+void entry_delivered(
+	struct tcp_engine *e, struct tcp_connection *c, struct buffer *b, struct tcp_ack *ack);
+
+// receive_queue.c
+// Takes s->payload (whatever happens) at its sequence number, which may lie ahead; the text is
+// within the window. FIN counts as following it.
+enum drop_reason receive_text(
+	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s);
+void receive_clear(struct tcp_engine *e, struct tcp_connection *c);
+
+// window.c
+uint32_t window_offer(struct tcp_engine *e, struct tcp_connection *c); // bytes, and moves the edge
+uint8_t window_scale_choose(const struct tcp_profile *profile);
+void window_tune(struct tcp_engine *e, struct tcp_connection *c, uint32_t taken);
+
+// handshake.c
+// after: SND.NXT of a connection in TIME-WAIT that gave way, NULL otherwise.
+enum drop_reason handshake_listen(
+	struct tcp_engine *e, struct tcp_listener *l, struct tcp_segment *s, const uint32_t *after);
+enum drop_reason handshake_syn_sent(
+	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s);
+void handshake_complete(struct tcp_engine *e, struct tcp_connection *c);
+void handshake_init(struct tcp_engine *e, struct tcp_connection *c, const uint32_t *after);
+void handshake_round_trip(
+	struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s);
+// What the peer's SYN said, limited by what was or will be offered.
+struct tcp_options;
+void handshake_adopt(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_options *o);
+
+// cookie.c
+void cookie_answer(struct tcp_engine *e, struct tcp_listener *l, struct tcp_segment *s,
+	const struct tcp_options *o);
+// The connection that an acknowledgement with a valid cookie completes, NULL for any other.
+struct tcp_connection *cookie_accept(
+	struct tcp_engine *e, struct tcp_listener *l, struct tcp_segment *s);
+
+// acknowledgement.c: RFC 9293 3.10.7.4, fifth. False: s->reason says why nothing follows; the
+// connection may be gone.
+bool acknowledgement_input(struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s);
+
+// sack.c
+void sack_input(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s,
+	struct tcp_ack *ack);
+
+// rack.c
+void rack_delivered(struct tcp_connection *c, struct buffer *b, uint32_t now);
+// Marks what must be lost; arms the reordering timer where it is too early to tell.
+void rack_detect(struct tcp_engine *e, struct tcp_connection *c, struct tcp_ack *ack);
+void rack_dsack(struct tcp_connection *c);
+// Which timer guards what is in flight: probe, timeout or persist.
+void loss_timer_arm(struct tcp_engine *e, struct tcp_connection *c);
+void loss_timer_expired(struct tcp_engine *e, struct tcp_connection *c);
+
+// rtt.c
+void rtt_sample(struct tcp_engine *e, struct tcp_connection *c, uint32_t rtt_us);
+usec_t rto_of(const struct tcp_engine *e, const struct tcp_connection *c);
+
+// recovery.c
+void recovery_acknowledged(struct tcp_engine *e, struct tcp_connection *c,
+	const struct tcp_segment *s, struct tcp_ack *ack);
+void recovery_timeout(struct tcp_engine *e, struct tcp_connection *c);
+// How many bytes may leave now under the congestion window.
+uint32_t recovery_allowance(const struct tcp_connection *c);
+
+// path_mtu.c
+void path_mtu_set(struct tcp_engine *e, struct tcp_connection *c, uint16_t mtu);
+void path_mtu_timeout(struct tcp_engine *e, struct tcp_connection *c);
+uint16_t mss_of_mtu(const struct tcp_connection *c, uint16_t mtu); // without options

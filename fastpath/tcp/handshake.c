@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From SYN to ESTABLISHED: active, passive and simultaneous open (RFC 9293 3.5).
+#include "tcp/congestion.h"
+#include "tcp/engine_impl.h"
+
+#include "pkt/tcp_options.h"
+
+// What both kinds of opening begin with.
+void handshake_init(struct tcp_engine *e, struct tcp_connection *c, const uint32_t *after)
+{
+	const struct tcp_profile *p = profile_of(e, c);
+	struct flow_key out = key_reverse(&c->key);
+
+	c->iss = isn_choose(e, &out);
+	// Above what the connection before used (RFC 9293 3.10.7.4, TIME-WAIT).
+	if (after && seq_before(c->iss, *after + 65536))
+		c->iss = *after + 65536;
+	c->ts_offset = timestamp_offset(e, &out);
+	c->snd_una = c->iss;
+	c->snd_nxt = c->snd_end = c->iss + 1;
+	c->rto_us = RTO_INITIAL;
+	c->mtu = p->mtu;
+	c->peer_mss = is_v4(c) ? DEFAULT_MSS4 : DEFAULT_MSS6;
+	c->mss = c->peer_mss;
+	c->receive_scale = p->flags & TCP_NO_WINDOW_SCALE ? 0 : window_scale_choose(p);
+	c->receive_limit = p->initial_window;
+	c->receive_ratio = 128;
+	c->quick = QUICK_ACKS;
+	c->ssthresh = UINT32_MAX;
+	c->stuck_since = c->last_heard = engine_tick(e);
+	c->congestion_kind = p->congestion;
+	c->receive_since = engine_time(e);
+}
+
+// Options are in force if both sides sent them (RFC 7323 2.5, 3.2; RFC 2018 2).
+void handshake_adopt(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_options *o)
+{
+	const struct tcp_profile *p = profile_of(e, c);
+
+	if (!o->has_timestamps || (p->flags & TCP_NO_TIMESTAMPS))
+		c->flags &= ~(uint32_t)TCP_HAS_TIMESTAMPS;
+	else
+		c->flags |= TCP_HAS_TIMESTAMPS;
+	if (!o->sack_permitted || (p->flags & TCP_NO_SACK))
+		c->flags &= ~(uint32_t)TCP_HAS_SACK;
+	else
+		c->flags |= TCP_HAS_SACK;
+	c->window_scaled = o->has_window_scale && !(p->flags & TCP_NO_WINDOW_SCALE);
+	c->send_scale = c->window_scaled ? o->window_scale : 0;
+	if (!c->window_scaled)
+		c->receive_scale = 0;
+	c->ts_recent = o->timestamp;
+	c->ts_recent_tick = engine_tick(e);
+	// A peer that names no MSS takes the least, one that names a silly one gets a bound
+	// (RFC 9293 3.7.1): headers must not outweigh payload without end.
+	if (o->has_mss)
+		c->peer_mss = o->mss < 64 ? 64 : o->mss;
+	path_mtu_set(e, c, c->mtu);
+}
+
+// RFC 6191: with timestamps a new connection may follow one in TIME-WAIT after a second.
+static bool time_wait_is_over(const struct tcp_engine *e, const struct tcp_connection *c)
+{
+	return c->state == TCP_TIME_WAIT && !(c->flags & TCP_IS_OWNED) &&
+	       (c->flags & TCP_HAS_TIMESTAMPS) &&
+	       engine_tick(e) - c->last_heard > (uint32_t)(TIME_WAIT_REUSED >> TICK_SHIFT);
+}
+
+int tcp_connect(struct tcp_engine *engine, uint16_t profile, const struct flow_key *key,
+	uint64_t context, usec_t now, uint32_t *out)
+{
+	struct flow_key in = key_reverse(key);
+	struct tcp_connection *c;
+	uint32_t after = isn_choose(engine, key) - 65536;
+	const struct tcp_profile *p = &engine->profiles[profile];
+
+	nx_bug_on(profile >= TCP_PROFILES_MAX);
+	engine->now = now;
+	in.protocol = IPPROTO_TCP;
+	c = connection_find(engine, &in);
+	if (c && !time_wait_is_over(engine, c))
+		return -EADDRINUSE;
+	if (c) {
+		after = c->snd_nxt;
+		tcp_count(engine, time_wait_reused);
+		connection_free(engine, c);
+	}
+	c = connection_new(engine, &in, (uint8_t)profile);
+	if (c == NULL)
+		return -ENOBUFS;
+	engine->owned++;
+	c->flags = TCP_IS_OWNED | (p->flags & TCP_NO_TIMESTAMPS ? 0 : TCP_HAS_TIMESTAMPS) |
+		   (p->flags & TCP_NO_SACK ? 0 : TCP_HAS_SACK) |
+		   (p->flags & TCP_ECN ? TCP_HAS_ECN : 0);
+	c->context = context;
+	handshake_init(engine, c, &after);
+	state_set(engine, c, TCP_SYN_SENT);
+	tcp_count(engine, connections_opened);
+	// Without a buffer the timer sends it.
+	segment_send_syn(engine, c);
+	timer_set(engine, c, TCP_TIMER_LOSS, rto_of(engine, c));
+	*out = engine_index(engine, c);
+	return 0;
+}
+
+// RFC 9293 3.10.7.2, third: a SYN for a listener. Text in it is left for the peer to send again.
+enum drop_reason handshake_listen(
+	struct tcp_engine *e, struct tcp_listener *l, struct tcp_segment *s, const uint32_t *after)
+{
+	const struct tcp_profile *p = &e->profiles[l->profile];
+	struct tcp_options o = {0};
+	struct tcp_connection *c;
+
+	if (tcp_options_parse(s->packet, &o) != TCP_OPTIONS_OK)
+		return DROP_TCP_BAD_OPTION;
+	if (e->lists[LIST_HALF_OPEN].count >= e->config.half_open) {
+		cookie_answer(e, l, s, &o);
+		return DROP_NONE;
+	}
+	c = connection_new(e, &s->packet->key, l->profile);
+	if (c == NULL) {
+		cookie_answer(e, l, s, &o);
+		return DROP_NONE;
+	}
+	c->flags = TCP_IS_PASSIVE;
+	c->listener = (uint32_t)(l - e->listeners);
+	c->context = l->context;
+	handshake_init(e, c, after);
+	// RFC 3168 6.1.1: both bits ask for it.
+	if ((p->flags & TCP_ECN) && (s->flags & TCP_FLAG_ECE) && (s->flags & TCP_FLAG_CWR))
+		c->flags |= TCP_HAS_ECN;
+	c->irs = s->sequence;
+	c->rcv_nxt = c->rcv_edge = s->sequence + 1;
+	c->snd_wnd = c->snd_wnd_max = s->window;
+	c->snd_wl1 = s->sequence;
+	handshake_adopt(e, c, &o);
+	state_set(e, c, TCP_SYN_RECEIVED);
+	list_add(e, c, LIST_HALF_OPEN);
+	segment_send_syn(e, c);
+	timer_set(e, c, TCP_TIMER_LOSS, rto_of(e, c));
+	return DROP_NONE;
+}
+
+// Both sides know each other: the connection becomes the user's.
+void handshake_complete(struct tcp_engine *e, struct tcp_connection *c)
+{
+	const struct tcp_profile *p = profile_of(e, c);
+	bool accepted = (c->flags & TCP_IS_PASSIVE) && !(c->flags & TCP_IS_OWNED);
+
+	state_set(e, c, TCP_ESTABLISHED);
+	list_remove(e, c);
+	c->backoff = 0;
+	c->stuck_since = c->last_heard = engine_tick(e);
+	// RFC 6928; one segment after a SYN was lost (RFC 6298 5.7 and RFC 5681 3.1).
+	c->cwnd = (c->flags & TCP_SYN_SENT_AGAIN ? 1 : INITIAL_SEGMENTS) * (uint32_t)c->mss;
+	c->delivered_at = c->first_sent = c->pace_next = engine_time(e);
+	congestion_init(e, c, p->congestion);
+	if (accepted) {
+		c->flags |= TCP_IS_OWNED;
+		e->owned++;
+		tcp_count(e, connections_accepted);
+	}
+	event_raise(e, c, accepted ? TCP_EVENT_ACCEPTED : TCP_EVENT_CONNECTED);
+	timer_clear(c, TCP_TIMER_LOSS);
+	life_update(e, c);
+	flush_add(e, c);
+}
+
+void handshake_round_trip(
+	struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
+{
+	if ((c->flags & TCP_HAS_TIMESTAMPS) && s->has_timestamps && s->echo != 0)
+		rtt_sample(e, c, (timestamp_now(e, c) - s->echo) << 10);
+	else if (!(c->flags & TCP_SYN_SENT_AGAIN))
+		rtt_sample(e, c, (engine_tick(e) - c->stuck_since) << TICK_SHIFT);
+	// RFC 6298 5.7: a SYN that timed out says that a second was too short.
+	if ((c->flags & TCP_SYN_SENT_AGAIN) && !(c->flags & TCP_RTT_KNOWN))
+		c->rto_us = 3 * RTO_INITIAL;
+}
+
+static enum drop_reason syn_sent_syn(
+	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
+{
+	struct tcp_options o = {0};
+	bool answered = s->flags & TCP_FLAG_ACK;
+
+	if (tcp_options_parse(s->packet, &o) != TCP_OPTIONS_OK)
+		return DROP_TCP_BAD_OPTION;
+	c->irs = s->sequence;
+	c->rcv_nxt = c->rcv_edge = s->sequence + 1;
+	c->snd_wnd = c->snd_wnd_max = s->window; // not scaled: RFC 7323 2.2
+	c->snd_wl1 = s->sequence;
+	c->snd_wl2 = s->acknowledgement;
+	handshake_adopt(e, c, &o);
+	// A SYN-ACK says yes with ECE alone; a crossing SYN asks with both.
+	if (!(s->flags & TCP_FLAG_ECE) || answered == ((s->flags & TCP_FLAG_CWR) != 0))
+		c->flags &= ~(uint32_t)TCP_HAS_ECN;
+	if (!answered) {
+		// Simultaneous open (RFC 9293 figure 7).
+		state_set(e, c, TCP_SYN_RECEIVED);
+		segment_send_syn(e, c);
+		return DROP_NONE;
+	}
+	c->snd_una = s->acknowledgement;
+	handshake_round_trip(e, c, s);
+	c->flags |= TCP_ACK_NOW;
+	handshake_complete(e, c);
+	return DROP_NONE;
+}
+
+// RFC 9293 3.10.7.3.
+enum drop_reason handshake_syn_sent(
+	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
+{
+	bool acceptable = s->acknowledgement == c->snd_nxt;
+
+	if ((s->flags & TCP_FLAG_ACK) && !acceptable) {
+		segment_refuse(e, s);
+		return DROP_TCP_BAD_ACKNOWLEDGEMENT;
+	}
+	if (s->flags & TCP_FLAG_RST) {
+		if (!(s->flags & TCP_FLAG_ACK))
+			return DROP_TCP_UNPROVEN;
+		tcp_count(e, resets_received);
+		connection_fail(e, c, ECONNREFUSED);
+		return DROP_NONE;
+	}
+	return s->flags & TCP_FLAG_SYN ? syn_sent_syn(e, c, s) : DROP_TCP_BAD_STATE;
+}

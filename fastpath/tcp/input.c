@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SEGMENT ARRIVES (RFC 9293 3.10.7), in the RFC's order, with RFC 5961 and RFC 7323 where they
+// change it.
+#include "tcp/engine_impl.h"
+
+#include "core/chain.h"
+#include "pkt/tcp_options.h"
+
+enum {
+	ECN_CE = 3,
+	// RFC 7323 5.5: after 24 days of silence the timestamp clock may have wrapped.
+	TS_AGE_MAX_S = 24 * 24 * 3600,
+};
+
+static uint8_t traffic_class_ecn(const struct packet *p)
+{
+	const uint8_t *ip = p->data + p->l3;
+
+	return p->flags & PACKET_IS_V6 ? ip[1] >> 4 & 3 : ip[1] & 3;
+}
+
+// Turns the frame into its text. False if the frame is shorter than its headers say.
+static bool text_extract(struct tcp_engine *e, struct tcp_segment *s)
+{
+	struct buffer_source *source = e->config.buffers;
+	struct buffer *b = s->payload;
+	uint32_t header = (uint32_t)(s->packet->data - buffer_data(b)) + s->packet->payload;
+
+	if (b->total_length < header + s->length || b->length < header)
+		return false;
+	chain_trim(b, header + s->length, source);
+	b->offset = (uint16_t)(b->offset + header);
+	b->length = (uint16_t)(b->length - header);
+	b->total_length = s->length;
+	if (b->length > 0)
+		return true;
+	// The frame was cut right behind its headers.
+	s->payload = b->next;
+	s->payload->segments = b->segments - 1;
+	s->payload->total_length = s->length;
+	b->next = NULL;
+	b->segments = 1;
+	source->put(source, b);
+	return true;
+}
+
+static struct tcp_segment segment_read(struct tcp_engine *e, const struct packet *p)
+{
+	struct tcp_segment s = {.packet = p,
+		.sequence = be32_to_host(p->tcp_sequence),
+		.acknowledgement = be32_to_host(p->tcp_acknowledgement),
+		.window = be16_to_host(p->tcp_window),
+		.flags = p->tcp_flags,
+		.length = packet_payload_length(p),
+		.ecn = traffic_class_ecn(p)};
+
+	s.has_timestamps = tcp_timestamps_read(p, &s.timestamp, &s.echo);
+	return s;
+}
+
+// RFC 9293 table 6: some of it lies in the window, or it stands at the edge of none.
+static bool sequence_is_acceptable(const struct tcp_connection *c, const struct tcp_segment *s)
+{
+	uint32_t length =
+		s->length + ((s->flags & TCP_FLAG_SYN) != 0) + ((s->flags & TCP_FLAG_FIN) != 0);
+	uint32_t window = seq_before(c->rcv_nxt, c->rcv_edge) ? c->rcv_edge - c->rcv_nxt : 0;
+	uint32_t first = s->sequence - c->rcv_nxt;
+	uint32_t last = first + length - 1;
+
+	if (length == 0)
+		return window == 0 ? first == 0 : first < window;
+	return window != 0 && (first < window || last < window ||
+				      (seq_before(s->sequence, c->rcv_nxt) && (int32_t)last >= 0));
+}
+
+// RFC 7323 5.3 R1.
+static bool timestamp_is_old(
+	const struct tcp_engine *e, const struct tcp_connection *c, const struct tcp_segment *s)
+{
+	if (!(c->flags & TCP_HAS_TIMESTAMPS) || !s->has_timestamps || (s->flags & TCP_FLAG_RST) ||
+		!seq_before(s->timestamp, c->ts_recent))
+		return false;
+	return engine_tick(e) - c->ts_recent_tick <
+	       (uint32_t)(TS_AGE_MAX_S * USEC_PER_SECOND >> TICK_SHIFT);
+}
+
+// RFC 7323 4.3 (2): the timestamp to echo is that of the segment at the left edge of what was
+// acknowledged last.
+static void timestamp_keep(
+	const struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
+{
+	if (!(c->flags & TCP_HAS_TIMESTAMPS) || !s->has_timestamps ||
+		seq_before(c->last_ack_sent, s->sequence) || seq_before(s->timestamp, c->ts_recent))
+		return;
+	c->ts_recent = s->timestamp;
+	c->ts_recent_tick = engine_tick(e);
+}
+
+// Not acceptable: an acknowledgement sets the peer right (RFC 9293 3.10.7.4 first), at a bounded
+// rate where nothing shows that the peer is the sender.
+static enum drop_reason refuse_sequence(
+	struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
+{
+	uint32_t end = s->sequence + s->length;
+
+	if (s->flags & TCP_FLAG_RST)
+		return DROP_TCP_OUT_OF_WINDOW;
+	if (s->length > 0 && seq_at_or_before(end, c->rcv_nxt)) {
+		tcp_count(e, duplicate_segments);
+		c->flags |= TCP_DSACK_DUE;
+		c->dsack_start = s->sequence;
+		c->dsack_end = end;
+		segment_send_ack(e, c);
+		return DROP_TCP_OLD_DUPLICATE;
+	}
+	segment_challenge(e, c);
+	return seq_at_or_before(end, c->rcv_nxt) ? DROP_TCP_OLD_DUPLICATE : DROP_TCP_OUT_OF_WINDOW;
+}
+
+// RFC 9293 3.10.7.4 second, RFC 5961 3.2: only a reset at exactly RCV.NXT is believed.
+static enum drop_reason input_reset(
+	struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
+{
+	int error = c->state == TCP_SYN_RECEIVED ? ECONNREFUSED : ECONNRESET;
+
+	if (s->sequence != c->rcv_nxt) {
+		segment_challenge(e, c);
+		return DROP_TCP_UNPROVEN;
+	}
+	tcp_count(e, resets_received);
+	if (c->state == TCP_TIME_WAIT || c->state == TCP_LAST_ACK || c->state == TCP_CLOSING)
+		connection_done(e, c);
+	else
+		connection_fail(e, c, error);
+	return DROP_NONE;
+}
+
+// Quick at the start, when order was broken, and at every second full segment.
+static void acknowledge_text(struct tcp_engine *e, struct tcp_connection *c, bool at_once)
+{
+	const struct tcp_profile *p = profile_of(e, c);
+
+	if (at_once) {
+		segment_send_ack(e, c);
+		return;
+	}
+	if (c->unacknowledged >= 4 * p->acknowledge_every) {
+		segment_send_ack(e, c);
+		return;
+	}
+	if (c->quick > 0 || c->unacknowledged >= p->acknowledge_every) {
+		c->flags |= TCP_ACK_NOW;
+		flush_add(e, c);
+		return;
+	}
+	if (!timer_is_set(c, TCP_TIMER_ACK))
+		timer_set(e, c, TCP_TIMER_ACK, p->delayed_ack_us);
+}
+
+static bool can_receive(const struct tcp_connection *c)
+{
+	return c->state == TCP_ESTABLISHED || c->state == TCP_FIN_WAIT_1 ||
+	       c->state == TCP_FIN_WAIT_2;
+}
+
+// How much of what this peer sends is payload: windows are in payload, bounds in memory.
+static void ratio_learn(struct tcp_connection *c, const struct buffer *chain)
+{
+	uint32_t cost = 0;
+	uint32_t ratio;
+
+	for (const struct buffer *b = chain; b; b = b->next)
+		cost += tcp_buffer_cost(b);
+	ratio = chain->total_length * 256 / (cost + 1);
+	// Below a quarter buffers are copied together, which keeps that ratio.
+	if (ratio < 64)
+		ratio = 64;
+	c->receive_ratio = (uint8_t)((c->receive_ratio * 7 + u32_min(ratio, 255)) / 8);
+}
+
+// Seventh. Text beyond the window was announced to nobody: it is cut.
+static enum drop_reason input_text(
+	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
+{
+	bool ordered = s->sequence == c->rcv_nxt && c->runs == NULL;
+	uint32_t length = s->length;
+	enum drop_reason reason;
+
+	if (!text_extract(e, s))
+		return DROP_L4_TRUNCATED;
+	if (seq_before(c->rcv_edge, s->sequence + length)) {
+		s->flags &= (uint8_t)~TCP_FLAG_FIN;
+		s->length = c->rcv_edge - s->sequence;
+		chain_trim(s->payload, s->length, e->config.buffers);
+	}
+	if (length > c->receive_mss)
+		c->receive_mss = (uint16_t)u32_min(length, c->mss);
+	ratio_learn(c, s->payload);
+	if (length >= c->receive_mss)
+		c->unacknowledged += (uint8_t)(c->unacknowledged < 255);
+	if (c->quick > 0)
+		c->quick--;
+	reason = receive_text(e, c, s);
+	acknowledge_text(e, c, !ordered || s->ecn == ECN_CE || reason != DROP_NONE);
+	return reason;
+}
+
+// A FIN counts once what precedes it is there: it may come ahead of a hole.
+static void fin_note(struct tcp_connection *c, const struct tcp_segment *s)
+{
+	if (c->flags & TCP_FIN_RECEIVED)
+		return;
+	c->flags |= TCP_FIN_KNOWN;
+	c->fin_sequence = s->sequence + s->length;
+}
+
+// Eighth.
+static void fin_take(struct tcp_engine *e, struct tcp_connection *c)
+{
+	if (!(c->flags & TCP_FIN_KNOWN) || c->fin_sequence != c->rcv_nxt ||
+		(c->flags & TCP_FIN_RECEIVED))
+		return;
+	c->rcv_nxt++;
+	c->rcv_edge = seq_later(c->rcv_edge, c->rcv_nxt);
+	c->flags |= TCP_FIN_RECEIVED | TCP_ACK_NOW;
+	flush_add(e, c);
+	event_raise(e, c, TCP_EVENT_END);
+	if (c->state == TCP_ESTABLISHED) {
+		state_set(e, c, TCP_CLOSE_WAIT);
+	} else if (c->state == TCP_FIN_WAIT_1) {
+		state_set(e, c, TCP_CLOSING);
+	} else if (c->state == TCP_FIN_WAIT_2) {
+		segment_send_ack(e, c);
+		time_wait_enter(e, c);
+	}
+}
+
+static void input_ecn(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
+{
+	if (!(c->flags & TCP_HAS_ECN))
+		return;
+	// RFC 3168 6.1.3: the echo lasts until CWR; a CE with it begins anew.
+	if (s->flags & TCP_FLAG_CWR)
+		c->flags &= ~(uint32_t)TCP_ECN_ECHO;
+	if (s->ecn == ECN_CE)
+		c->flags |= TCP_ECN_ECHO;
+}
+
+// RFC 2525 2.17, RFC 9293 3.10.7.4: text for a user who has let go.
+static bool is_unwanted(const struct tcp_connection *c, const struct tcp_segment *s)
+{
+	return (c->flags & TCP_NO_MORE_DATA) && s->length > 0 &&
+	       (c->state == TCP_FIN_WAIT_1 || c->state == TCP_FIN_WAIT_2) &&
+	       seq_before(c->rcv_nxt, s->sequence + s->length);
+}
+
+// A FIN that came again in TIME-WAIT starts the wait anew.
+static void time_wait_input(
+	struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
+{
+	if (!(s->flags & TCP_FLAG_FIN))
+		return;
+	segment_send_ack(e, c);
+	timer_set(e, c, TCP_TIMER_LIFE, profile_of(e, c)->time_wait_us);
+}
+
+// What follows a good acknowledgement.
+static enum drop_reason input_rest(
+	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
+{
+	enum drop_reason reason = DROP_NONE;
+
+	if (is_unwanted(c, s)) {
+		segment_send_reset(e, c);
+		connection_fail(e, c, ECONNRESET);
+		return DROP_TCP_AFTER_CLOSE;
+	}
+	input_ecn(e, c, s);
+	if (s->length > 0 && can_receive(c) && !(c->flags & TCP_FIN_RECEIVED))
+		reason = input_text(e, c, s);
+	else if (s->length > 0)
+		segment_challenge(e, c);
+	if (s->flags & TCP_FLAG_FIN)
+		fin_note(c, s);
+	fin_take(e, c);
+	return reason;
+}
+
+static enum drop_reason input_known(
+	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
+{
+	if (timestamp_is_old(e, c, s)) {
+		segment_challenge(e, c);
+		return DROP_TCP_OLD_TIMESTAMP;
+	}
+	if (!sequence_is_acceptable(c, s))
+		return refuse_sequence(e, c, s);
+	c->last_heard = engine_tick(e);
+	c->probes = 0;
+	if (s->flags & TCP_FLAG_RST)
+		return input_reset(e, c, s);
+	// Fourth, RFC 5961 4.2.
+	if (s->flags & TCP_FLAG_SYN) {
+		segment_challenge(e, c);
+		return DROP_TCP_UNPROVEN;
+	}
+	if (!(s->flags & TCP_FLAG_ACK))
+		return DROP_TCP_BAD_STATE;
+	timestamp_keep(e, c, s);
+	if (c->state == TCP_TIME_WAIT) {
+		time_wait_input(e, c, s);
+		return DROP_NONE;
+	}
+	if (!acknowledgement_input(e, c, s))
+		return s->reason;
+	return input_rest(e, c, s);
+}
+
+// RFC 9293 3.10.7.4 with RFC 6191: a SYN that cannot be an old one ends TIME-WAIT.
+static bool time_wait_gives_way(const struct tcp_connection *c, const struct tcp_segment *s)
+{
+	if (c->state != TCP_TIME_WAIT || (c->flags & TCP_IS_OWNED) ||
+		(s->flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) != TCP_FLAG_SYN)
+		return false;
+	if ((c->flags & TCP_HAS_TIMESTAMPS) && s->has_timestamps)
+		return seq_before(c->ts_recent, s->timestamp) ||
+		       (s->timestamp == c->ts_recent && seq_before(c->rcv_nxt, s->sequence));
+	return seq_before(c->rcv_nxt, s->sequence);
+}
+
+static enum drop_reason input_closed(struct tcp_engine *e, struct tcp_segment *s)
+{
+	segment_refuse(e, s);
+	return DROP_TCP_NO_SESSION;
+}
+
+// RFC 9293 3.10.7.2.
+static enum drop_reason input_listen(
+	struct tcp_engine *e, struct tcp_listener *l, struct tcp_segment *s)
+{
+	struct tcp_connection *c;
+
+	if (s->flags & TCP_FLAG_RST)
+		return DROP_TCP_NO_SESSION;
+	if (!(s->flags & TCP_FLAG_ACK))
+		return s->flags & TCP_FLAG_SYN ? handshake_listen(e, l, s, NULL)
+					       : DROP_TCP_BAD_STATE;
+	if (s->flags & TCP_FLAG_SYN)
+		return input_closed(e, s);
+	c = cookie_accept(e, l, s);
+	return c ? input_known(e, c, s) : input_closed(e, s);
+}
+
+static enum drop_reason input_dispatch(struct tcp_engine *e, struct tcp_segment *s)
+{
+	struct tcp_connection *c = connection_find(e, &s->packet->key);
+	struct tcp_listener *l;
+
+	if (c && c->state == TCP_SYN_SENT)
+		return handshake_syn_sent(e, c, s);
+	// Over, but the user has not let go yet.
+	if (c && c->state == TCP_CLOSED)
+		return input_closed(e, s);
+	if (c && !time_wait_gives_way(c, s))
+		return input_known(e, c, s);
+	l = listener_find(e, &s->packet->key);
+	if (c && l) {
+		uint32_t after = c->snd_nxt;
+
+		tcp_count(e, time_wait_reused);
+		connection_free(e, c);
+		return handshake_listen(e, l, s, &after);
+	}
+	if (c)
+		return input_known(e, c, s);
+	return l ? input_listen(e, l, s) : input_closed(e, s);
+}
+
+enum drop_reason tcp_segment_input(
+	struct tcp_engine *engine, const struct packet *packet, usec_t now)
+{
+	struct tcp_segment s = segment_read(engine, packet);
+	enum drop_reason reason;
+
+	engine->now = now;
+	tcp_count(engine, segments_received);
+	s.payload = packet->buffer;
+	reason = input_dispatch(engine, &s);
+	if (s.payload)
+		engine->config.buffers->put(engine->config.buffers, s.payload);
+	if (reason != DROP_NONE)
+		counter_add(&engine->stats.drops[reason], 1);
+	return reason;
+}

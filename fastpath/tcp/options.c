@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// TCP options as we write them, and the SACK blocks that we read. Options of a SYN are read by
+// pkt/tcp_options.h.
+#include "tcp/engine_impl.h"
+
+enum {
+	OPTION_END = 0,
+	OPTION_NOP = 1,
+	OPTION_MSS = 2,
+	OPTION_WINDOW_SCALE = 3,
+	OPTION_SACK_PERMITTED = 4,
+	OPTION_SACK = 5,
+	OPTION_TIMESTAMPS = 8,
+	TIMESTAMPS_BYTES = 12, // with two NOPs before
+	TCP_FIXED = 20,
+};
+
+static uint8_t *put_timestamps(uint8_t *p, uint32_t value, uint32_t echo)
+{
+	*p++ = OPTION_TIMESTAMPS;
+	*p++ = 10;
+	be32_store(p, be32_from_host(value));
+	be32_store(p + 4, be32_from_host(echo));
+	return p + 8;
+}
+
+uint32_t options_write_syn(uint8_t *out, const struct syn_options *o)
+{
+	uint8_t *p = out;
+
+	*p++ = OPTION_MSS;
+	*p++ = 4;
+	be16_store(p, be16_from_host(o->mss));
+	p += 2;
+	if (o->sack && o->timestamps) {
+		*p++ = OPTION_SACK_PERMITTED;
+		*p++ = 2;
+	} else if (o->sack || o->timestamps) {
+		*p++ = OPTION_NOP;
+		*p++ = OPTION_NOP;
+	}
+	if (o->timestamps)
+		p = put_timestamps(p, o->timestamp, o->echo);
+	if (o->sack && !o->timestamps) {
+		*p++ = OPTION_SACK_PERMITTED;
+		*p++ = 2;
+	}
+	if (o->window_scale >= 0) {
+		*p++ = OPTION_NOP;
+		*p++ = OPTION_WINDOW_SCALE;
+		*p++ = 3;
+		*p++ = (uint8_t)o->window_scale;
+	}
+	return (uint32_t)(p - out);
+}
+
+// The run touched most recently comes first (RFC 2018 4), a duplicate before all (RFC 2883 4).
+static uint32_t sack_blocks_collect(
+	struct tcp_connection *c, uint32_t most, struct tcp_sack_block *out)
+{
+	uint32_t count = 0;
+	uint32_t below = UINT32_MAX;
+
+	if (c->flags & TCP_DSACK_DUE)
+		out[count++] =
+			(struct tcp_sack_block){.start = c->dsack_start, .end = c->dsack_end};
+	while (count < most) {
+		struct buffer *best = NULL;
+
+		for (struct buffer *b = c->runs; b; b = tcp_run(b)->next)
+			if (tcp_run(b)->recent < below &&
+				(!best || tcp_run(b)->recent > tcp_run(best)->recent))
+				best = b;
+		if (!best)
+			break;
+		below = tcp_run(best)->recent;
+		out[count++] = (struct tcp_sack_block){
+			.start = tcp_run(best)->start, .end = tcp_run(best)->end};
+	}
+	return count;
+}
+
+static uint8_t *put_sack(struct tcp_connection *c, uint8_t *p, uint32_t room)
+{
+	struct tcp_sack_block blocks[SACK_BLOCKS_MAX];
+	uint32_t most = room < 4 + 8 ? 0 : u32_min((room - 4) / 8, SACK_BLOCKS_MAX);
+	uint32_t count = most ? sack_blocks_collect(c, most, blocks) : 0;
+
+	if (count == 0)
+		return p;
+	*p++ = OPTION_NOP;
+	*p++ = OPTION_NOP;
+	*p++ = OPTION_SACK;
+	*p++ = (uint8_t)(2 + 8 * count);
+	for (uint32_t i = 0; i < count; i++, p += 8) {
+		be32_store(p, be32_from_host(blocks[i].start));
+		be32_store(p + 4, be32_from_host(blocks[i].end));
+	}
+	return p;
+}
+
+uint32_t options_write(
+	const struct tcp_engine *e, struct tcp_connection *c, uint32_t room, uint8_t *out)
+{
+	uint8_t *p = out;
+
+	if (c->flags & TCP_HAS_TIMESTAMPS) {
+		*p++ = OPTION_NOP;
+		*p++ = OPTION_NOP;
+		p = put_timestamps(p, timestamp_now(e, c), c->ts_recent);
+	}
+	if ((c->flags & TCP_HAS_SACK) && (c->runs || (c->flags & TCP_DSACK_DUE)))
+		p = put_sack(c, p, room - (uint32_t)(p - out));
+	return (uint32_t)(p - out);
+}
+
+static uint32_t read_blocks(struct cursor *body, struct tcp_sack_block *out)
+{
+	uint32_t count = 0;
+
+	while (count < SACK_BLOCKS_MAX && cursor_take_u32(body, &out[count].start) &&
+		cursor_take_u32(body, &out[count].end))
+		count++;
+	return count;
+}
+
+uint32_t options_read_sack(const struct packet *packet, struct tcp_sack_block *out)
+{
+	struct cursor c = cursor_over(packet->data + packet->l4 + TCP_FIXED,
+		(size_t)packet->tcp_header_length - TCP_FIXED);
+	uint8_t kind;
+	uint8_t length;
+
+	while (cursor_take_u8(&c, &kind) && kind != OPTION_END) {
+		const uint8_t *body;
+
+		if (kind == OPTION_NOP)
+			continue;
+		if (!cursor_take_u8(&c, &length) || length < 2 ||
+			!cursor_take_span(&c, length - 2u, &body))
+			return 0;
+		if (kind == OPTION_SACK) {
+			struct cursor span = cursor_over(body, length - 2u);
+
+			return read_blocks(&span, out);
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What may leave now: retransmissions, then new data, then FIN, then a bare acknowledgement.
+#include "tcp/congestion.h"
+#include "tcp/engine_impl.h"
+
+enum {
+	PIECES_MAX = 32,       // buffers behind one header
+	SEGMENTED_MAX = 62000, // payload of a packet that the port cuts up
+};
+
+enum output_result {
+	OUTPUT_SENT,
+	OUTPUT_NOTHING, // nothing may leave
+	OUTPUT_NO_BUFFER,
+};
+
+static uint32_t unsent_bytes(const struct tcp_connection *c)
+{
+	return c->flags & TCP_FIN_SENT ? 0 : c->snd_end - c->snd_nxt;
+}
+
+static uint32_t usable_window(const struct tcp_connection *c)
+{
+	uint32_t edge = c->snd_una + c->snd_wnd;
+
+	return seq_before(c->snd_nxt, edge) ? edge - c->snd_nxt : 0;
+}
+
+static void fin_counted(struct tcp_engine *e, struct tcp_connection *c)
+{
+	c->flags |= TCP_FIN_SENT;
+	c->snd_nxt = c->snd_end + 1;
+	state_set(e, c, c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1);
+}
+
+// Departure times: each packet pushes the next by what it takes at the pacing rate. A flow that was
+// silent may send a millisecond's worth at once.
+static bool pacing_holds(struct tcp_engine *e, struct tcp_connection *c)
+{
+	int32_t wait;
+
+	if (c->pacing_rate == 0)
+		return false;
+	wait = (int32_t)(c->pace_next - engine_time(e));
+	if (wait <= 0)
+		return false;
+	c->flags |= TCP_PACED;
+	timer_set(e, c, TCP_TIMER_PACE, (usec_t)wait);
+	return true;
+}
+
+static void pacing_sent(struct tcp_engine *e, struct tcp_connection *c, uint32_t bytes)
+{
+	uint32_t now = engine_time(e);
+
+	if (c->pacing_rate == 0)
+		return;
+	if (seq_before(c->pace_next, now - 1000))
+		c->pace_next = now - 1000;
+	c->pace_next +=
+		(uint32_t)u64_min(bytes * USEC_PER_SECOND / c->pacing_rate, USEC_PER_SECOND);
+}
+
+static void sent(struct tcp_engine *e, struct tcp_connection *c, uint32_t bytes)
+{
+	pacing_sent(e, c, bytes);
+	c->loss.prr_out += bytes;
+	loss_timer_arm(e, c);
+}
+
+// Gathers entries from the first unsent one, at most `most` bytes; divides what is longer than a
+// segment and where the packet ends inside an entry. 0 when buffers ran out.
+static uint32_t gather(struct tcp_engine *e, struct tcp_connection *c, uint32_t most)
+{
+	struct buffer *b = c->unsent;
+	uint32_t total = 0;
+
+	for (uint32_t pieces = 0; b && total < most && pieces < PIECES_MAX; pieces++) {
+		uint32_t room = u32_min(most - total, c->mss);
+
+		// A short end of a segment is not worth dividing a buffer for.
+		if (b->length > room && total > 0 && room < c->mss / 4u)
+			break;
+		if (b->length > room)
+			b = entry_divide(e, c, b, room);
+		if (b == NULL)
+			break;
+		total += b->length;
+		b = tcp_entry(b)->next;
+	}
+	return total;
+}
+
+// How much new data may leave in one packet; 0 when none may.
+static uint32_t new_data_allowed(struct tcp_engine *e, struct tcp_connection *c)
+{
+	uint32_t unsent = unsent_bytes(c);
+	uint32_t window = usable_window(c);
+	uint32_t allowance = recovery_allowance(c);
+	uint32_t most = u32_min(unsent, window);
+	bool idle = c->snd_nxt == c->snd_una;
+
+	if (most == 0)
+		return 0;
+	if (allowance < most && allowance < c->mss) {
+		c->flags |= TCP_CWND_LIMITED;
+		return 0;
+	}
+	most = u32_min(most, allowance);
+	if (most >= c->mss)
+		return e->config.offload & TCP_OFFLOAD_SEGMENT
+			       ? u32_min(most, SEGMENTED_MAX) / c->mss * c->mss
+			       : c->mss;
+	// RFC 9293 3.8.6.2.1: a short segment only if it is all there is, or half the largest
+	// window.
+	if (most < unsent)
+		return most >= c->snd_wnd_max / 2 ? most : 0;
+	if (idle || (c->flags & TCP_FIN_QUEUED))
+		return most;
+	if ((profile_of(e, c)->flags & TCP_NAGLE) || (c->flags & TCP_MORE_FOLLOWS))
+		return 0;
+	return most;
+}
+
+static enum output_result send_new(struct tcp_engine *e, struct tcp_connection *c, uint32_t most)
+{
+	struct buffer *b;
+	uint32_t length = gather(e, c, most);
+	uint32_t end = c->snd_nxt + length;
+	struct segment_out s = {.sequence = c->snd_nxt,
+		.length = length,
+		.first = c->unsent,
+		.flags = TCP_FLAG_ACK};
+
+	if (length == 0)
+		return OUTPUT_NO_BUFFER;
+	if (end == c->snd_end) {
+		s.flags |= TCP_FLAG_PSH;
+		if ((c->flags & TCP_FIN_QUEUED) && usable_window(c) > length)
+			s.flags |= TCP_FLAG_FIN;
+	}
+	if (!segment_send(e, c, &s))
+		return OUTPUT_NO_BUFFER;
+	for (b = c->unsent; b && seq_before(tcp_entry(b)->sequence, end); b = tcp_entry(b)->next)
+		entry_sent(e, c, b);
+	c->unsent = b;
+	c->snd_nxt = end;
+	if (s.flags & TCP_FLAG_FIN)
+		fin_counted(e, c);
+	sent(e, c, length);
+	return OUTPUT_SENT;
+}
+
+bool output_send_one_new(struct tcp_engine *e, struct tcp_connection *c)
+{
+	uint32_t most = u32_min(u32_min(unsent_bytes(c), usable_window(c)), c->mss);
+
+	return most > 0 && send_new(e, c, most) == OUTPUT_SENT;
+}
+
+bool output_retransmit(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b)
+{
+	struct segment_out s = {.sequence = seq_later(tcp_entry(b)->sequence, c->snd_una),
+		.first = b,
+		.flags = TCP_FLAG_ACK,
+		.is_retransmission = true};
+
+	s.length = tcp_entry_end(b) - s.sequence;
+	if (s.length > c->mss) {
+		b = entry_divide(e, c, b, b->length - (s.length - c->mss));
+		if (b == NULL)
+			return false;
+		s.first = b;
+		s.length = c->mss;
+	}
+	if (tcp_entry_end(b) == c->snd_end) {
+		s.flags |= TCP_FLAG_PSH;
+		if (c->flags & TCP_FIN_SENT)
+			s.flags |= TCP_FLAG_FIN;
+	}
+	if (!segment_send(e, c, &s))
+		return false;
+	if (c->loss.retransmit_time == 0)
+		c->loss.retransmit_time = timestamp_now(e, c) | 1;
+	c->loss.undo_segments++;
+	c->retransmissions++;
+	tcp_count(e, retransmitted_segments);
+	tcp_count_by(e, retransmitted_bytes, s.length);
+	entry_retransmitted(e, c, b);
+	sent(e, c, s.length);
+	return true;
+}
+
+static struct buffer *first_lost(struct tcp_connection *c)
+{
+	struct buffer *b = c->lost_hint;
+
+	while (b && b != c->unsent && !(tcp_entry(b)->marks & TCP_MARK_LOST))
+		b = tcp_entry(b)->next;
+	if (b == c->unsent)
+		b = NULL;
+	c->lost_hint = b;
+	return b;
+}
+
+static enum output_result send_lost(struct tcp_engine *e, struct tcp_connection *c)
+{
+	struct buffer *b = c->lost_bytes > c->retransmitted_bytes ? first_lost(c) : NULL;
+
+	if (b == NULL)
+		return OUTPUT_NOTHING;
+	if (recovery_allowance(c) < u32_min(b->length, c->mss)) {
+		c->flags |= TCP_CWND_LIMITED;
+		return OUTPUT_NOTHING;
+	}
+	return output_retransmit(e, c, b) ? OUTPUT_SENT : OUTPUT_NO_BUFFER;
+}
+
+static enum output_result send_fin(struct tcp_engine *e, struct tcp_connection *c)
+{
+	bool again = c->flags & TCP_FIN_LOST;
+	struct segment_out s = {.sequence = c->snd_end,
+		.flags = TCP_FLAG_ACK | TCP_FLAG_FIN,
+		.is_retransmission = again};
+
+	if (!again && (!(c->flags & TCP_FIN_QUEUED) || (c->flags & TCP_FIN_SENT) ||
+			      unsent_bytes(c) > 0 || usable_window(c) == 0))
+		return OUTPUT_NOTHING;
+	if (!segment_send(e, c, &s))
+		return OUTPUT_NO_BUFFER;
+	c->flags &= ~(uint32_t)TCP_FIN_LOST;
+	if (!again)
+		fin_counted(e, c);
+	loss_timer_arm(e, c);
+	return OUTPUT_SENT;
+}
+
+static enum output_result send_data(struct tcp_engine *e, struct tcp_connection *c)
+{
+	uint32_t most;
+	enum output_result result;
+
+	if (pacing_holds(e, c))
+		return OUTPUT_NOTHING;
+	result = send_lost(e, c);
+	if (result != OUTPUT_NOTHING)
+		return result;
+	most = new_data_allowed(e, c);
+	return most == 0 ? OUTPUT_NOTHING : send_new(e, c, most);
+}
+
+static bool can_output(const struct tcp_connection *c)
+{
+	return c->state >= TCP_ESTABLISHED && c->state <= TCP_LAST_ACK;
+}
+
+bool output_run(struct tcp_engine *e, struct tcp_connection *c)
+{
+	enum output_result result = OUTPUT_NOTHING;
+
+	if (can_output(c) && !(c->flags & TCP_IS_FAILED)) {
+		c->flags &= ~(uint32_t)TCP_CWND_LIMITED;
+		do {
+			result = send_data(e, c);
+		} while (result == OUTPUT_SENT);
+		if (result == OUTPUT_NOTHING)
+			result = send_fin(e, c);
+		// The user had less to send than the window took.
+		if (unsent_bytes(c) == 0 && !(c->flags & TCP_CWND_LIMITED))
+			c->flags |= TCP_APP_LIMITED;
+		loss_timer_arm(e, c);
+	}
+	if ((c->flags & TCP_ACK_NOW) && !segment_send_ack(e, c))
+		return false;
+	return result != OUTPUT_NO_BUFFER;
+}
+
+void output_probe_window(struct tcp_engine *e, struct tcp_connection *c)
+{
+	tcp_count(e, zero_window_probes);
+	if (usable_window(c) > 0 && unsent_bytes(c) > 0) {
+		output_send_one_new(e, c);
+		return;
+	}
+	// One byte below the window: it is a duplicate at the peer, and so is answered with its
+	// window, whatever the peer does with bytes beyond it.
+	segment_send(
+		e, c, &(struct segment_out){.sequence = c->snd_una - 1, .flags = TCP_FLAG_ACK});
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/engine_impl.h"
+
+static void default_u32(uint32_t *value, uint32_t otherwise)
+{
+	if (*value == 0)
+		*value = otherwise;
+}
+
+static void default_u8(uint8_t *value, uint8_t otherwise)
+{
+	if (*value == 0)
+		*value = otherwise;
+}
+
+void profile_defaults(struct tcp_profile *p)
+{
+	default_u8(&p->hop_limit, 64);
+	default_u8(&p->acknowledge_every, 2);
+	if (p->acknowledge_every > 8)
+		p->acknowledge_every = 8;
+	default_u8(&p->retries_syn, 6);
+	default_u8(&p->keepalive_probes, 9);
+	if (p->congestion >= TCP_CONGESTION_COUNT)
+		p->congestion = TCP_CONGESTION_CUBIC;
+	if (p->mtu == 0)
+		p->mtu = 1500;
+	// Less than this carries no segment worth a header (RFC 791: 576, RFC 8200: 1,280).
+	if (p->mtu < 576)
+		p->mtu = 576;
+	default_u32(&p->receive_memory, 4u << 20);
+	default_u32(&p->send_memory, 4u << 20);
+	default_u32(&p->initial_window, 65535);
+	default_u32(&p->delayed_ack_us, 40 * USEC_PER_MILLISECOND);
+	default_u32(&p->rto_min_us, 200 * USEC_PER_MILLISECOND);
+	default_u32(&p->time_wait_us, 60 * USEC_PER_SECOND);
+	default_u32(&p->fin_wait_us, 60 * USEC_PER_SECOND);
+	default_u32(&p->keepalive_interval_ms, 75 * 1000);
+	default_u32(&p->user_timeout_ms, 15 * 60 * 1000);
+}
+
+void tcp_profile_set(struct tcp_engine *engine, uint16_t index, const struct tcp_profile *profile)
+{
+	nx_bug_on(index >= TCP_PROFILES_MAX);
+	engine->profiles[index] = *profile;
+	profile_defaults(&engine->profiles[index]);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Queues of connections, linked through their indices: no list can outgrow the connections.
+#include "tcp/engine_impl.h"
+
+void flush_add(struct tcp_engine *e, struct tcp_connection *c)
+{
+	uint32_t index = engine_index(e, c);
+
+	if (c->flags & TCP_IS_QUEUED)
+		return;
+	c->flags |= TCP_IS_QUEUED;
+	c->flush_next = TCP_NONE;
+	if (e->flush.last == TCP_NONE)
+		e->flush.first = index;
+	else
+		engine_at(e, e->flush.last)->flush_next = index;
+	e->flush.last = index;
+}
+
+struct tcp_connection *flush_take(struct tcp_engine *e)
+{
+	struct tcp_connection *c;
+
+	if (e->flush.first == TCP_NONE)
+		return NULL;
+	c = engine_at(e, e->flush.first);
+	e->flush.first = c->flush_next;
+	if (e->flush.first == TCP_NONE)
+		e->flush.last = TCP_NONE;
+	c->flags &= ~(uint32_t)TCP_IS_QUEUED;
+	return c;
+}
+
+// Rare (a connection that ends within a turn), so the queues are singly linked.
+void flush_remove(struct tcp_engine *e, struct tcp_connection *c)
+{
+	uint32_t index = engine_index(e, c);
+	uint32_t previous = TCP_NONE;
+
+	if (!(c->flags & TCP_IS_QUEUED))
+		return;
+	for (uint32_t i = e->flush.first; i != index; i = engine_at(e, i)->flush_next)
+		previous = i;
+	if (previous == TCP_NONE)
+		e->flush.first = c->flush_next;
+	else
+		engine_at(e, previous)->flush_next = c->flush_next;
+	if (e->flush.last == index)
+		e->flush.last = previous;
+	c->flags &= ~(uint32_t)TCP_IS_QUEUED;
+}
+
+void event_raise(struct tcp_engine *e, struct tcp_connection *c, uint16_t events)
+{
+	uint32_t index = engine_index(e, c);
+
+	if (!(c->flags & TCP_IS_OWNED))
+		return;
+	c->events |= events;
+	if (c->flags & TCP_HAS_EVENT)
+		return;
+	c->flags |= TCP_HAS_EVENT;
+	c->event_next = TCP_NONE;
+	if (e->events.last == TCP_NONE)
+		e->events.first = index;
+	else
+		engine_at(e, e->events.last)->event_next = index;
+	e->events.last = index;
+}
+
+void event_remove(struct tcp_engine *e, struct tcp_connection *c)
+{
+	uint32_t index = engine_index(e, c);
+	uint32_t previous = TCP_NONE;
+
+	if (!(c->flags & TCP_HAS_EVENT))
+		return;
+	for (uint32_t i = e->events.first; i != index; i = engine_at(e, i)->event_next)
+		previous = i;
+	if (previous == TCP_NONE)
+		e->events.first = c->event_next;
+	else
+		engine_at(e, previous)->event_next = c->event_next;
+	if (e->events.last == index)
+		e->events.last = previous;
+	c->flags &= ~(uint32_t)TCP_HAS_EVENT;
+}
+
+uint32_t tcp_events_take(struct tcp_engine *engine, struct tcp_event *out, uint32_t n)
+{
+	uint32_t count = 0;
+
+	while (count < n && engine->events.first != TCP_NONE) {
+		uint32_t index = engine->events.first;
+		struct tcp_connection *c = engine_at(engine, index);
+
+		engine->events.first = c->event_next;
+		if (engine->events.first == TCP_NONE)
+			engine->events.last = TCP_NONE;
+		out[count++] = (struct tcp_event){.connection = index,
+			.events = c->events,
+			.error = c->error,
+			.context = c->context};
+		c->events = 0;
+		c->flags &= ~(uint32_t)TCP_HAS_EVENT;
+	}
+	return count;
+}
+
+void list_add(struct tcp_engine *e, struct tcp_connection *c, enum tcp_list_name name)
+{
+	struct tcp_list *list = &e->lists[name];
+	uint32_t index = engine_index(e, c);
+
+	list_remove(e, c);
+	c->list = name;
+	c->list_next = TCP_NONE;
+	c->list_previous = list->newest;
+	if (list->newest == TCP_NONE)
+		list->oldest = index;
+	else
+		engine_at(e, list->newest)->list_next = index;
+	list->newest = index;
+	list->count++;
+}
+
+void list_remove(struct tcp_engine *e, struct tcp_connection *c)
+{
+	struct tcp_list *list = &e->lists[c->list];
+
+	if (c->list == LIST_NONE)
+		return;
+	if (c->list_previous == TCP_NONE)
+		list->oldest = c->list_next;
+	else
+		engine_at(e, c->list_previous)->list_next = c->list_next;
+	if (c->list_next == TCP_NONE)
+		list->newest = c->list_previous;
+	else
+		engine_at(e, c->list_next)->list_previous = c->list_previous;
+	list->count--;
+	c->list = LIST_NONE;
+}

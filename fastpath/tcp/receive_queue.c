@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What was received: in order, for the user; and runs of bytes ahead of holes, sorted, at most
+// RUNS_MAX of them. Buffers are kept as they came, small ones are copied together.
+#include "tcp/engine_impl.h"
+
+#include "core/chain.h"
+
+// A chain with its last buffer at hand.
+struct span {
+	struct buffer *head;
+	struct buffer *tail;
+	uint32_t start;
+	uint32_t end;
+};
+
+static void chain_put(struct tcp_engine *e, struct tcp_connection *c, struct buffer *chain)
+{
+	for (struct buffer *b = chain; b; b = b->next)
+		c->receive_held -= tcp_buffer_cost(b);
+	if (chain)
+		e->config.buffers->put(e->config.buffers, chain);
+}
+
+// Drops the first n bytes, and every buffer that is empty then. NULL when nothing is left.
+static struct buffer *chain_skip(struct tcp_engine *e, struct buffer *chain, uint32_t n)
+{
+	struct buffer_source *source = e->config.buffers;
+	uint32_t total = chain->total_length - n;
+
+	while (chain && n >= chain->length) {
+		struct buffer *next = chain->next;
+		uint16_t segments = chain->segments;
+
+		n -= chain->length;
+		chain->next = NULL;
+		chain->segments = 1;
+		source->put(source, chain);
+		chain = next;
+		if (chain)
+			chain->segments = segments - 1;
+	}
+	if (!chain)
+		return NULL;
+	chain->offset = (uint16_t)(chain->offset + n);
+	chain->length = (uint16_t)(chain->length - n);
+	chain->total_length = total;
+	return chain;
+}
+
+static struct span span_of(struct tcp_connection *c, struct buffer *chain, uint32_t start)
+{
+	struct span s = {.head = chain, .tail = chain, .start = start};
+
+	s.end = start + chain->total_length;
+	for (struct buffer *b = chain; b; b = b->next) {
+		s.tail = b;
+		c->receive_held += tcp_buffer_cost(b);
+	}
+	return s;
+}
+
+// Copies a small buffer behind the last one, if that has room: RFC 9293 says nothing of memory, a
+// window of one-byte segments must not pin a buffer for each.
+static bool tail_copy(
+	struct tcp_engine *e, struct tcp_connection *c, struct buffer *tail, const struct span *s)
+{
+	struct buffer *b = s->head;
+
+	if (b->next || (uint32_t)b->length * 4 > tcp_buffer_cost(b) || tail->references != 1 ||
+		buffer_tailroom(tail) < b->length)
+		return false;
+	memcpy(buffer_data(tail) + tail->length, buffer_data(b), b->length);
+	tail->length = (uint16_t)(tail->length + b->length);
+	tcp_count(e, segments_coalesced);
+	chain_put(e, c, b);
+	return true;
+}
+
+// Adds s to a chain: *head keeps the sums. The head's count of buffers has 16 bits.
+static void chain_append(struct tcp_engine *e, struct tcp_connection *c, struct buffer **head,
+	struct buffer **tail, const struct span *s)
+{
+	uint32_t bytes = s->head->total_length;
+
+	if (*head == NULL) {
+		*head = s->head;
+		*tail = s->tail;
+		return;
+	}
+	if (!tail_copy(e, c, *tail, s)) {
+		(*tail)->next = s->head;
+		(*head)->segments = (uint16_t)((*head)->segments + s->head->segments);
+		*tail = s->tail;
+	}
+	(*head)->total_length += bytes;
+}
+
+static void run_free(struct tcp_engine *e, struct tcp_connection *c, struct buffer *run)
+{
+	chain_put(e, c, run);
+	c->run_count--;
+}
+
+void receive_clear(struct tcp_engine *e, struct tcp_connection *c)
+{
+	while (c->runs) {
+		struct buffer *next = tcp_run(c->runs)->next;
+
+		run_free(e, c, c->runs);
+		c->runs = next;
+	}
+	chain_put(e, c, c->receive_head);
+	c->receive_head = c->receive_tail = NULL;
+}
+
+static void dsack_set(struct tcp_connection *c, uint32_t start, uint32_t end)
+{
+	c->flags |= TCP_DSACK_DUE;
+	c->dsack_start = start;
+	c->dsack_end = end;
+}
+
+// Takes [s->start, s->end) into the in-order queue; s->start is RCV.NXT.
+static void deliver(struct tcp_engine *e, struct tcp_connection *c, const struct span *s)
+{
+	tcp_count_by(e, bytes_received, s->end - s->start);
+	c->rcv_nxt = s->end;
+	if (c->flags & TCP_NO_MORE_DATA) {
+		chain_put(e, c, s->head);
+		return;
+	}
+	chain_append(e, c, &c->receive_head, &c->receive_tail, s);
+	event_raise(e, c, TCP_EVENT_READABLE);
+}
+
+// Runs that the hole before them no longer parts from RCV.NXT.
+static void runs_deliver(struct tcp_engine *e, struct tcp_connection *c)
+{
+	while (c->runs && seq_at_or_before(tcp_run(c->runs)->start, c->rcv_nxt)) {
+		struct buffer *head = c->runs;
+		struct tcp_run run = *tcp_run(head);
+		struct span s = {
+			.head = head, .tail = run.tail, .start = run.start, .end = run.end};
+		uint32_t old = c->rcv_nxt - run.start;
+
+		c->runs = run.next;
+		c->run_count--;
+		if (seq_at_or_before(run.end, c->rcv_nxt)) {
+			chain_put(e, c, head);
+			continue;
+		}
+		if (old > 0) {
+			uint32_t held = 0;
+
+			for (struct buffer *b = head; b; b = b->next)
+				held += tcp_buffer_cost(b);
+			c->receive_held -= held;
+			s.head = chain_skip(e, head, old);
+			s = span_of(c, s.head, c->rcv_nxt);
+		}
+		deliver(e, c, &s);
+	}
+}
+
+static void run_touch(struct tcp_connection *c, struct buffer *run)
+{
+	tcp_run(run)->recent = ++c->run_clock;
+}
+
+// Joins a run with the one behind it if they touch now.
+static void run_join(struct tcp_engine *e, struct tcp_connection *c, struct buffer *run)
+{
+	struct buffer *next = tcp_run(run)->next;
+	struct tcp_run other;
+	struct span s;
+
+	if (next == NULL || tcp_run(next)->start != tcp_run(run)->end)
+		return;
+	other = *tcp_run(next);
+	s = (struct span){.head = next, .tail = other.tail, .start = other.start, .end = other.end};
+	chain_append(e, c, &run, &tcp_run(run)->tail, &s);
+	tcp_run(run)->end = other.end;
+	tcp_run(run)->next = other.next;
+	c->run_count--;
+}
+
+// Removes the runs behind *link that end at or before `end`; the first one that does not.
+static struct buffer *runs_swallow(
+	struct tcp_engine *e, struct tcp_connection *c, struct buffer **link, uint32_t end)
+{
+	while (*link && seq_at_or_before(tcp_run(*link)->end, end)) {
+		struct buffer *gone = *link;
+
+		*link = tcp_run(gone)->next;
+		run_free(e, c, gone);
+	}
+	return *link;
+}
+
+// The last run that begins at or before start.
+static struct buffer *run_before(const struct tcp_connection *c, uint32_t start)
+{
+	struct buffer *previous = NULL;
+
+	for (struct buffer *b = c->runs; b && seq_at_or_before(tcp_run(b)->start, start);
+		b = tcp_run(b)->next)
+		previous = b;
+	return previous;
+}
+
+static bool memory_is_spent(
+	const struct tcp_engine *e, const struct tcp_connection *c, const struct buffer *chain)
+{
+	uint32_t cost = 0;
+
+	for (const struct buffer *b = chain; b; b = b->next)
+		cost += tcp_buffer_cost(b);
+	return c->receive_held + cost > profile_of(e, c)->receive_memory;
+}
+
+static void run_insert(struct tcp_engine *e, struct tcp_connection *c, struct buffer *previous,
+	const struct span *s)
+{
+	struct buffer **link = previous ? &tcp_run(previous)->next : &c->runs;
+
+	if (previous && tcp_run(previous)->end == s->start) {
+		chain_append(e, c, &previous, &tcp_run(previous)->tail, s);
+		tcp_run(previous)->end = s->end;
+		run_touch(c, previous);
+		run_join(e, c, previous);
+		return;
+	}
+	*tcp_run(s->head) =
+		(struct tcp_run){.next = *link, .tail = s->tail, .start = s->start, .end = s->end};
+	*link = s->head;
+	c->run_count++;
+	run_touch(c, s->head);
+	run_join(e, c, s->head);
+}
+
+// Text ahead of a hole. Overlaps with what is there are cut off the new text: what was
+// acknowledged by SACK stays as it was.
+static enum drop_reason receive_ahead(
+	struct tcp_engine *e, struct tcp_connection *c, struct buffer *chain, uint32_t start)
+{
+	uint32_t end = start + chain->total_length;
+	struct buffer *previous = run_before(c, start);
+	struct buffer *next;
+
+	if (previous && seq_at_or_before(end, tcp_run(previous)->end)) {
+		dsack_set(c, start, end);
+		e->config.buffers->put(e->config.buffers, chain);
+		return DROP_TCP_OLD_DUPLICATE;
+	}
+	if (memory_is_spent(e, c, chain) ||
+		(c->run_count >= RUNS_MAX && !(previous && tcp_run(previous)->end == start))) {
+		tcp_count(e, out_of_order_refused);
+		e->config.buffers->put(e->config.buffers, chain);
+		return DROP_TCP_MEMORY;
+	}
+	if (previous && seq_before(start, tcp_run(previous)->end)) {
+		chain = chain_skip(e, chain, tcp_run(previous)->end - start);
+		start = tcp_run(previous)->end;
+	}
+	next = runs_swallow(e, c, previous ? &tcp_run(previous)->next : &c->runs, end);
+	if (next && seq_before(tcp_run(next)->start, end))
+		chain_trim(chain, tcp_run(next)->start - start, e->config.buffers);
+
+	struct span s = span_of(c, chain, start);
+
+	tcp_count(e, out_of_order_segments);
+	run_insert(e, c, previous, &s);
+	return DROP_NONE;
+}
+
+// Makes room for text in order at the cost of what lies ahead: without it nothing would move again
+// (RFC 2018 8 allows to forget what was only reported).
+static bool room_made(struct tcp_engine *e, struct tcp_connection *c, const struct buffer *chain)
+{
+	while (memory_is_spent(e, c, chain)) {
+		struct buffer **link = &c->runs;
+
+		if (*link == NULL)
+			return false;
+		while (tcp_run(*link)->next)
+			link = &tcp_run(*link)->next;
+		run_free(e, c, *link);
+		*link = NULL;
+	}
+	return true;
+}
+
+enum drop_reason receive_text(struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
+{
+	struct buffer *chain = s->payload;
+	uint32_t start = s->sequence;
+	struct span span;
+
+	s->payload = NULL;
+	if (seq_before(start, c->rcv_nxt)) {
+		dsack_set(c, start, c->rcv_nxt);
+		chain = chain_skip(e, chain, c->rcv_nxt - start);
+		start = c->rcv_nxt;
+	}
+	if (start != c->rcv_nxt)
+		return receive_ahead(e, c, chain, start);
+	// Two buffers' worth beyond the bound lets the peer's last window in, whatever it holds.
+	if (!room_made(e, c, chain) && c->receive_head) {
+		e->config.buffers->put(e->config.buffers, chain);
+		return DROP_TCP_MEMORY;
+	}
+	span = span_of(c, chain, start);
+	deliver(e, c, &span);
+	runs_deliver(e, c);
+	return DROP_NONE;
+}
+
+uint32_t tcp_receive_ready(const struct tcp_engine *engine, uint32_t connection)
+{
+	const struct tcp_connection *c = engine_at(engine, connection);
+
+	return c->receive_head ? c->receive_head->total_length : 0;
+}
+
+// Cuts the queue behind the buffer that holds byte `max`; the rest stays.
+static void queue_cut(struct tcp_connection *c, uint32_t max)
+{
+	struct buffer *head = c->receive_head;
+	struct buffer *last = head;
+	uint32_t bytes = head->length;
+	uint16_t segments = 1;
+
+	while (last->next && bytes + last->next->length <= max) {
+		last = last->next;
+		bytes += last->length;
+		segments++;
+	}
+	c->receive_head = last->next;
+	if (c->receive_head == NULL) {
+		c->receive_tail = NULL;
+		return;
+	}
+	c->receive_head->segments = (uint16_t)(head->segments - segments);
+	c->receive_head->total_length = head->total_length - bytes;
+	head->segments = segments;
+	head->total_length = bytes;
+	last->next = NULL;
+}
+
+struct buffer *tcp_receive(struct tcp_engine *engine, uint32_t connection, uint32_t max, usec_t now)
+{
+	struct tcp_connection *c = engine_at(engine, connection);
+	struct buffer *head = c->receive_head;
+
+	engine->now = now;
+	if (head == NULL)
+		return NULL;
+	if (head->total_length <= max)
+		c->receive_head = c->receive_tail = NULL;
+	else
+		queue_cut(c, max);
+	for (struct buffer *b = head; b; b = b->next)
+		c->receive_held -= tcp_buffer_cost(b);
+	window_tune(engine, c, head->total_length);
+	return head;
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The scoreboard: SACK blocks (RFC 2018) mark the entries that they cover whole; the search begins
+// where the last one ended and its length is bounded for each acknowledgement, for a block is
+// advice that comes again. Duplicate reports: RFC 2883.
+#include "tcp/engine_impl.h"
+
+struct walk {
+	struct tcp_engine *e;
+	struct tcp_connection *c;
+	struct tcp_ack *ack;
+	uint32_t steps; // left
+};
+
+// The entry that holds or follows `sequence`, NULL if the walk ran too long or there is none sent.
+static struct buffer *entry_at(struct walk *w, uint32_t sequence)
+{
+	struct tcp_connection *c = w->c;
+	struct buffer *b = c->sack_hint ? c->sack_hint : c->send_head;
+
+	while (b && seq_before(sequence, tcp_entry(b)->sequence) && tcp_entry(b)->previous) {
+		if (w->steps-- == 0)
+			return NULL;
+		b = tcp_entry(b)->previous;
+	}
+	while (b && b != c->unsent && seq_before(tcp_entry(b)->sequence, sequence)) {
+		if (w->steps-- == 0)
+			return NULL;
+		b = tcp_entry(b)->next;
+	}
+	return b == c->unsent ? NULL : b;
+}
+
+static void block_mark(struct walk *w, const struct tcp_sack_block *block)
+{
+	struct tcp_connection *c = w->c;
+	struct buffer *b = entry_at(w, block->start);
+
+	if (w->steps > SACK_WALK_MAX) {
+		w->steps = 0;
+		tcp_count(w->e, sack_walks_limited);
+		return;
+	}
+	for (; b && b != c->unsent && seq_at_or_before(tcp_entry_end(b), block->end);
+		b = tcp_entry(b)->next) {
+		c->sack_hint = b;
+		if (w->steps == 0) {
+			tcp_count(w->e, sack_walks_limited);
+			return;
+		}
+		w->steps--;
+		if (tcp_entry(b)->marks & TCP_MARK_SACKED)
+			continue;
+		entry_delivered(w->e, c, b, w->ack);
+		entry_mark_sacked(c, b);
+		w->ack->sacked += b->length;
+		w->ack->delivered += b->length;
+		c->delivered += b->length;
+	}
+}
+
+// RFC 2883 4.1: a first block below the acknowledgement, or inside the second, reports a duplicate.
+static bool is_duplicate_report(
+	const struct tcp_segment *s, const struct tcp_sack_block *blocks, uint32_t count)
+{
+	if (seq_before(blocks[0].start, s->acknowledgement))
+		return true;
+	return count > 1 && seq_at_or_before(blocks[1].start, blocks[0].start) &&
+	       seq_at_or_before(blocks[0].end, blocks[1].end);
+}
+
+static bool is_outstanding(const struct tcp_connection *c, const struct tcp_sack_block *b)
+{
+	return seq_before(b->start, b->end) && seq_before(c->snd_una, b->end) &&
+	       seq_at_or_before(c->snd_una, b->start) && seq_at_or_before(b->end, c->snd_nxt);
+}
+
+void sack_input(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s,
+	struct tcp_ack *ack)
+{
+	struct tcp_sack_block blocks[SACK_BLOCKS_MAX];
+	struct walk w = {.e = e, .c = c, .ack = ack, .steps = SACK_WALK_MAX};
+	uint32_t count = s->packet->tcp_header_length > 32 || !s->has_timestamps
+				 ? options_read_sack(s->packet, blocks)
+				 : 0;
+	uint32_t i = 0;
+
+	if (count == 0)
+		return;
+	tcp_count_by(e, sack_blocks_received, count);
+	if (is_duplicate_report(s, blocks, count)) {
+		tcp_count(e, dsack_received);
+		ack->dsack = true;
+		rack_dsack(c);
+		if (c->loss.undo_segments > 0)
+			c->loss.undo_segments--;
+		i = 1;
+	}
+	for (; i < count; i++) {
+		if (is_outstanding(c, &blocks[i]))
+			block_mark(&w, &blocks[i]);
+		else if (!seq_at_or_before(blocks[i].end, c->snd_una))
+			tcp_count(e, sack_blocks_refused);
+	}
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Packets as they leave: IP and TCP headers in a buffer of their own, payload chained behind.
+#include "tcp/engine_impl.h"
+
+#include "pkt/checksum.h"
+
+enum {
+	TCP_FIXED = 20,
+	OPTIONS_MAX = 40,
+	ECN_ECT0 = 2,
+	SPANS_MAX = 64,
+};
+
+// A packet under construction.
+struct draft {
+	struct flow_key key; // as it leaves
+	struct buffer *head;
+	uint32_t sequence;
+	uint32_t acknowledgement;
+	uint32_t payload; // bytes
+	uint16_t window;
+	uint16_t segment_size; // 0: one segment
+	uint8_t flags;
+	uint8_t hop_limit;
+	uint8_t ecn;
+	uint8_t option_length;
+	uint8_t options[OPTIONS_MAX];
+};
+
+static void write_ipv4(const struct draft *d, uint8_t *ip, uint32_t total)
+{
+	ip[0] = 0x45;
+	ip[1] = d->ecn;
+	be16_store(ip + 2, be16_from_host((uint16_t)total));
+	be16_store(ip + 4, 0); // never fragmented: RFC 6864 4.1
+	be16_store(ip + 6, be16_from_host(0x4000));
+	ip[8] = d->hop_limit;
+	ip[9] = IPPROTO_TCP;
+	be16_store(ip + 10, 0);
+	memcpy(ip + 12, &d->key.source.words[3], 4);
+	memcpy(ip + 16, &d->key.destination.words[3], 4);
+	be16_store(ip + 10, checksum_finish(checksum_ipv4_base(ip)));
+}
+
+static void write_ipv6(const struct draft *d, uint8_t *ip, uint32_t total)
+{
+	be32_store(ip, be32_from_host(UINT32_C(6) << 28 | (uint32_t)d->ecn << 20));
+	be16_store(ip + 4, be16_from_host((uint16_t)(total - 40)));
+	ip[6] = IPPROTO_TCP;
+	ip[7] = d->hop_limit;
+	memcpy(ip + 8, d->key.source.bytes, 16);
+	memcpy(ip + 24, d->key.destination.bytes, 16);
+}
+
+static void write_tcp(const struct draft *d, uint8_t *tcp, uint32_t header)
+{
+	be16_store(tcp, d->key.source_port);
+	be16_store(tcp + 2, d->key.destination_port);
+	be32_store(tcp + 4, be32_from_host(d->sequence));
+	be32_store(tcp + 8, be32_from_host(d->acknowledgement));
+	tcp[12] = (uint8_t)(header / 4 << 4);
+	tcp[13] = d->flags;
+	be16_store(tcp + 14, be16_from_host(d->window));
+	be32_store(tcp + 16, 0);
+	memcpy(tcp + 20, d->options, d->option_length);
+}
+
+// The sum over the TCP header and what is chained to it.
+static uint64_t payload_sum(const struct draft *d, const uint8_t *tcp, uint32_t bytes)
+{
+	struct checksum_span spans[SPANS_MAX];
+	uint32_t n = 1;
+	uint32_t offset = (uint32_t)(tcp - buffer_data(d->head));
+
+	spans[0] = (struct checksum_span){.data = tcp, .length = d->head->length - offset};
+	for (const struct buffer *b = d->head->next; b && n < SPANS_MAX; b = b->next)
+		spans[n++] = (struct checksum_span){.data = buffer_data(b), .length = b->length};
+	return checksum_spans(spans, n, 0, bytes, 0);
+}
+
+// Fills the checksum, or describes what the port is to fill, and hands the packet over.
+static void draft_transmit(
+	struct tcp_engine *e, const struct draft *d, uint32_t ip_length, uint32_t *way)
+{
+	uint32_t header = TCP_FIXED + d->option_length;
+	uint32_t bytes = header + d->payload;
+	bool v6 = ip_length == 40;
+	uint8_t *tcp = buffer_data(d->head) + ip_length;
+	uint64_t sum = checksum_pseudo(&d->key.source, &d->key.destination, IPPROTO_TCP, bytes);
+	uint32_t none = 0;
+
+	if (e->config.offload & TCP_OFFLOAD_CHECKSUM) {
+		// A port that segments adds each piece's length itself.
+		if (d->segment_size != 0)
+			sum = checksum_pseudo(&d->key.source, &d->key.destination, IPPROTO_TCP, 0);
+		be16_store(tcp + 16, (be16)checksum_fold(sum));
+		d->head->offload |= BUFFER_TX_CHECKSUM_TCP |
+				    (v6 ? BUFFER_TX_IPV6 : BUFFER_TX_IPV4 | BUFFER_TX_IP_CHECKSUM) |
+				    (d->segment_size != 0 ? BUFFER_TX_SEGMENT_TCP : 0);
+	} else {
+		be16_store(
+			tcp + 16, checksum_finish(checksum_add(sum, payload_sum(d, tcp, bytes))));
+	}
+	d->head->transmit = buffer_transmit_word(0, ip_length, header, d->segment_size);
+	tcp_count(e, segments_sent);
+	e->config.transmit(e->config.context, d->head, &d->key, way ? way : &none);
+}
+
+// Writes the headers into d->head, whose payload, copied or chained, is there already.
+static void draft_finish(struct tcp_engine *e, struct draft *d, uint32_t *way)
+{
+	bool v6 = !ip_address_is_v4(&d->key.source);
+	uint32_t ip_length = v6 ? 40 : 20;
+	uint32_t header = TCP_FIXED + d->option_length;
+	uint32_t total = ip_length + header + d->payload;
+	uint8_t *ip;
+
+	// The headers' place was left free by draft_begin.
+	d->head->offset = (uint16_t)(d->head->offset - ip_length - header);
+	d->head->length = (uint16_t)(d->head->length + ip_length + header);
+	d->head->total_length = total;
+	ip = buffer_data(d->head);
+	if (v6)
+		write_ipv6(d, ip, total);
+	else
+		write_ipv4(d, ip, total);
+	write_tcp(d, ip + ip_length, header);
+	draft_transmit(e, d, ip_length, way);
+}
+
+// A header buffer with room for `copied` payload bytes behind the longest headers.
+static bool draft_begin(struct tcp_engine *e, struct draft *d, uint32_t copied)
+{
+	d->head = e->config.buffers->get(e->config.buffers, HEADER_ROOM + copied);
+	if (d->head == NULL) {
+		tcp_count(e, no_buffer);
+		return false;
+	}
+	d->head->offset = (uint16_t)(d->head->offset + HEADER_ROOM);
+	d->head->length = 0;
+	return true;
+}
+
+static struct buffer *piece_share(
+	struct tcp_engine *e, struct buffer *b, uint32_t skip, uint32_t length)
+{
+	struct buffer_source *source = e->config.buffers;
+	struct buffer *piece = source->share(source, b);
+
+	if (piece == NULL)
+		return NULL;
+	piece->offset = (uint16_t)(piece->offset + skip);
+	piece->length = (uint16_t)length;
+	piece->total_length = length;
+	return piece;
+}
+
+// Chains payload of the send queue behind the header. The last piece may be the queue's own buffer,
+// held once more; others are shared copies, for their `next` differs.
+static bool payload_chain(
+	struct tcp_engine *e, struct draft *d, struct buffer *b, uint32_t skip, uint32_t length)
+{
+	struct buffer *tail = d->head;
+
+	while (length > 0) {
+		uint32_t n = u32_min(length, b->length - skip);
+		struct buffer *piece = b;
+
+		if (skip == 0 && n == length && n == b->length)
+			buffer_hold(b);
+		else
+			piece = piece_share(e, b, skip, n);
+		if (piece == NULL)
+			return false;
+		tail->next = piece;
+		tail = piece;
+		d->head->segments++;
+		length -= n;
+		skip = 0;
+		b = tcp_entry(b)->next;
+	}
+	return true;
+}
+
+static void payload_copy(struct draft *d, struct buffer *b, uint32_t skip, uint32_t length)
+{
+	uint8_t *out = buffer_data(d->head);
+
+	d->head->length = (uint16_t)length;
+	while (length > 0) {
+		uint32_t n = u32_min(length, b->length - skip);
+
+		memcpy(out, buffer_data(b) + skip, n);
+		out += n;
+		length -= n;
+		skip = 0;
+		b = tcp_entry(b)->next;
+	}
+}
+
+static bool payload_attach(struct tcp_engine *e, struct draft *d, const struct segment_out *s)
+{
+	struct buffer *b = s->first;
+	uint32_t skip = s->length ? s->sequence - tcp_entry(b)->sequence : 0;
+	bool whole = s->length && skip == 0 && s->length == b->length;
+	bool copy = s->length <= COPY_MAX || (!whole && e->config.buffers->share == NULL);
+
+	d->payload = s->length;
+	if (!draft_begin(e, d, copy ? s->length : 0))
+		return false;
+	if (copy) {
+		payload_copy(d, b, skip, s->length);
+		return true;
+	}
+	if (payload_chain(e, d, b, skip, s->length))
+		return true;
+	tcp_count(e, no_buffer);
+	e->config.buffers->put(e->config.buffers, d->head);
+	return false;
+}
+
+// What an acknowledgement, alone or with data, settles.
+static void acknowledged(struct tcp_engine *e, struct tcp_connection *c)
+{
+	c->last_ack_sent = c->rcv_nxt;
+	c->unacknowledged = 0;
+	c->flags &= ~(uint32_t)(TCP_ACK_NOW | TCP_DSACK_DUE);
+	timer_clear(c, TCP_TIMER_ACK);
+}
+
+static uint8_t ecn_flags(struct tcp_connection *c, uint8_t flags, bool new_data)
+{
+	if (!(c->flags & TCP_HAS_ECN) || (flags & TCP_FLAG_SYN))
+		return 0;
+	uint8_t bits = c->flags & TCP_ECN_ECHO ? TCP_FLAG_ECE : 0;
+
+	if (new_data && (c->flags & TCP_ECN_REDUCED)) {
+		c->flags &= ~(uint32_t)TCP_ECN_REDUCED;
+		bits |= TCP_FLAG_CWR;
+	}
+	return bits;
+}
+
+static uint16_t window_field(struct tcp_engine *e, struct tcp_connection *c)
+{
+	return (uint16_t)u32_min(window_offer(e, c) >> c->receive_scale, UINT16_MAX);
+}
+
+// c->mss leaves room for timestamps only: blocks ride where there is room to spare.
+static uint32_t option_room(const struct tcp_connection *c, uint32_t length)
+{
+	if (length + OPTIONS_MAX - 4 <= c->mss)
+		return OPTIONS_MAX;
+	return c->flags & TCP_HAS_TIMESTAMPS ? 12 : 0;
+}
+
+bool segment_send(struct tcp_engine *e, struct tcp_connection *c, const struct segment_out *s)
+{
+	struct draft d = {.key = key_reverse(&c->key),
+		.sequence = s->sequence,
+		.flags = s->flags,
+		.hop_limit = profile_of(e, c)->hop_limit};
+	bool new_data = s->length > 0 && !s->is_retransmission;
+
+	if (!payload_attach(e, &d, s))
+		return false;
+	d.option_length = (uint8_t)options_write(e, c, option_room(c, s->length), d.options);
+	d.acknowledgement = c->rcv_nxt;
+	d.window = window_field(e, c);
+	d.flags |= ecn_flags(c, s->flags, new_data);
+	// RFC 3168 6.1.5, 6.1.4: not on retransmissions or pure acknowledgements.
+	if (new_data && (c->flags & TCP_HAS_ECN))
+		d.ecn = ECN_ECT0;
+	if (s->length > c->mss)
+		d.segment_size = c->mss;
+	tcp_count_by(e, bytes_sent, s->length);
+	acknowledged(e, c);
+	draft_finish(e, &d, &c->way);
+	return true;
+}
+
+bool segment_send_ack(struct tcp_engine *e, struct tcp_connection *c)
+{
+	return segment_send(
+		e, c, &(struct segment_out){.sequence = c->snd_nxt, .flags = TCP_FLAG_ACK});
+}
+
+void segment_challenge(struct tcp_engine *e, struct tcp_connection *c)
+{
+	if (!rate_take(&e->challenge, e->now)) {
+		tcp_count(e, challenge_acks_limited);
+		return;
+	}
+	tcp_count(e, challenge_acks);
+	segment_send_ack(e, c);
+}
+
+bool segment_send_syn(struct tcp_engine *e, struct tcp_connection *c)
+{
+	const struct tcp_profile *p = profile_of(e, c);
+	bool answer = c->state == TCP_SYN_RECEIVED;
+	struct draft d = {.key = key_reverse(&c->key),
+		.sequence = c->iss,
+		.acknowledgement = answer ? c->rcv_nxt : 0,
+		.hop_limit = p->hop_limit,
+		.flags = TCP_FLAG_SYN | (answer ? TCP_FLAG_ACK : 0)};
+	struct syn_options o = {.mss = mss_of_mtu(c, p->mtu),
+		.window_scale = c->receive_scale,
+		.sack = c->flags & TCP_HAS_SACK,
+		.timestamps = c->flags & TCP_HAS_TIMESTAMPS,
+		.timestamp = timestamp_now(e, c),
+		.echo = answer ? c->ts_recent : 0};
+
+	if (p->mss_max != 0 && o.mss > p->mss_max)
+		o.mss = p->mss_max;
+	// An answer offers what was offered to it; a SYN all that the profile allows.
+	if (answer ? !c->window_scaled : p->flags & TCP_NO_WINDOW_SCALE)
+		o.window_scale = -1;
+	if (!draft_begin(e, &d, 0))
+		return false;
+	// RFC 3168 6.1.1.1: not on a SYN that may have been lost for it.
+	if (c->flags & TCP_HAS_ECN && c->backoff == 0)
+		d.flags |= answer ? TCP_FLAG_ECE : TCP_FLAG_ECE | TCP_FLAG_CWR;
+	d.option_length = (uint8_t)options_write_syn(d.options, &o);
+	// Never scaled (RFC 7323 2.2).
+	d.window = (uint16_t)u32_min(window_offer(e, c), UINT16_MAX);
+	acknowledged(e, c);
+	draft_finish(e, &d, &c->way);
+	return true;
+}
+
+void segment_send_cookie(struct tcp_engine *e, const struct flow_key *key,
+	const struct tcp_segment *s, uint32_t sequence, const struct syn_options *options,
+	const struct tcp_profile *profile)
+{
+	struct draft d = {.key = key_reverse(key),
+		.sequence = sequence,
+		.acknowledgement = s->sequence + 1,
+		.hop_limit = profile->hop_limit,
+		.window = (uint16_t)u32_min(profile->initial_window, UINT16_MAX),
+		.flags = TCP_FLAG_SYN | TCP_FLAG_ACK};
+
+	if (!draft_begin(e, &d, 0))
+		return;
+	d.option_length = (uint8_t)options_write_syn(d.options, options);
+	draft_finish(e, &d, NULL);
+}
+
+void segment_send_reset(struct tcp_engine *e, struct tcp_connection *c)
+{
+	struct draft d = {.key = key_reverse(&c->key),
+		.sequence = c->snd_nxt,
+		.acknowledgement = c->rcv_nxt,
+		.hop_limit = profile_of(e, c)->hop_limit,
+		.flags = TCP_FLAG_RST | TCP_FLAG_ACK};
+
+	if (!draft_begin(e, &d, 0))
+		return;
+	tcp_count(e, resets_sent);
+	draft_finish(e, &d, &c->way);
+}
+
+void segment_refuse(struct tcp_engine *e, const struct tcp_segment *s)
+{
+	struct draft d = {.key = key_reverse(&s->packet->key), .hop_limit = 64};
+
+	if (s->flags & TCP_FLAG_RST || !rate_take(&e->resets, e->now))
+		return;
+	if (s->flags & TCP_FLAG_ACK) {
+		d.sequence = s->acknowledgement;
+		d.flags = TCP_FLAG_RST;
+	} else {
+		d.acknowledgement = s->sequence + s->length + ((s->flags & TCP_FLAG_SYN) != 0) +
+				    ((s->flags & TCP_FLAG_FIN) != 0);
+		d.flags = TCP_FLAG_RST | TCP_FLAG_ACK;
+	}
+	if (!draft_begin(e, &d, 0))
+		return;
+	tcp_count(e, resets_sent);
+	draft_finish(e, &d, NULL);
+}

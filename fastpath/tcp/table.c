@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From a segment's addresses and ports to its connection or listener. The hash is keyed: nobody
+// outside can make a chain long.
+#include "tcp/engine_impl.h"
+
+enum {
+	PURPOSE_TABLE = 1
+};
+
+static uint32_t *bucket_of(const struct tcp_engine *e, const struct flow_key *key)
+{
+	return &e->buckets[siphash_flow(&e->key, key, 0, PURPOSE_TABLE) & e->bucket_mask];
+}
+
+struct tcp_connection *connection_find(const struct tcp_engine *e, const struct flow_key *key)
+{
+	uint32_t index = *bucket_of(e, key);
+
+	while (index != POOL_NONE) {
+		struct tcp_connection *c = engine_at(e, index);
+
+		if (flow_key_equal(&c->key, key))
+			return c;
+		index = c->chain;
+	}
+	return NULL;
+}
+
+// The oldest in TIME-WAIT gives way to a new connection: RFC 9293 3.6.1 wants it kept, a full table
+// wants it less than a refused client.
+static uint32_t index_get(struct tcp_engine *e)
+{
+	uint32_t index = pool_get(&e->connections);
+	uint32_t oldest = e->lists[LIST_TIME_WAIT].oldest;
+
+	if (index != POOL_NONE || oldest == TCP_NONE)
+		return index;
+	tcp_count(e, time_wait_evicted);
+	connection_free(e, engine_at(e, oldest));
+	return pool_get(&e->connections);
+}
+
+struct tcp_connection *connection_new(
+	struct tcp_engine *e, const struct flow_key *key, uint8_t profile)
+{
+	uint32_t index = index_get(e);
+	uint32_t *bucket = bucket_of(e, key);
+	struct tcp_connection *c;
+
+	if (index == POOL_NONE) {
+		tcp_count(e, no_connection);
+		return NULL;
+	}
+	c = engine_at(e, index);
+	memset(c, 0, sizeof(*c));
+	c->key = *key;
+	c->profile = profile;
+	c->chain = *bucket;
+	*bucket = index;
+	c->flush_next = c->event_next = TCP_NONE;
+	c->listener = TCP_NONE;
+	c->list_next = c->list_previous = TCP_NONE;
+	wheel_entry_init(&e->wheel, index);
+	counter_add(&e->stats.states[TCP_CLOSED], 1);
+	return c;
+}
+
+void connection_free(struct tcp_engine *e, struct tcp_connection *c)
+{
+	uint32_t index = engine_index(e, c);
+	uint32_t *link = bucket_of(e, &c->key);
+
+	while (*link != index)
+		link = &engine_at(e, *link)->chain;
+	*link = c->chain;
+	send_queue_clear(e, c);
+	receive_clear(e, c);
+	flush_remove(e, c);
+	event_remove(e, c);
+	list_remove(e, c);
+	wheel_cancel(&e->wheel, index);
+	counter_sub(&e->stats.states[c->state], 1);
+	if (c->flags & TCP_IS_OWNED)
+		e->owned--;
+	pool_put(&e->connections, index);
+}
+
+static uint32_t *listener_bucket(struct tcp_engine *e, be16 port)
+{
+	return &e->listener_buckets[be16_to_host(port) % LISTENER_BUCKETS];
+}
+
+static struct tcp_listener *listener_at(
+	struct tcp_engine *e, const struct ip_address *address, be16 port)
+{
+	uint32_t index = *listener_bucket(e, port);
+
+	while (index != TCP_NONE) {
+		struct tcp_listener *l = &e->listeners[index];
+
+		if (l->port == port && ip_address_equal(&l->address, address))
+			return l;
+		index = l->chain;
+	}
+	return NULL;
+}
+
+// An exact address before the unspecified one.
+struct tcp_listener *listener_find(struct tcp_engine *e, const struct flow_key *key)
+{
+	static const struct ip_address any;
+	struct tcp_listener *l = listener_at(e, &key->destination, key->destination_port);
+
+	return l ? l : listener_at(e, &any, key->destination_port);
+}
+
+bool tcp_engine_owns(const struct tcp_engine *engine, const struct flow_key *key)
+{
+	struct tcp_engine *e = (struct tcp_engine *)(uintptr_t)engine;
+
+	return connection_find(engine, key) != NULL || listener_find(e, key) != NULL;
+}
+
+// One form of "any address", whichever family's the user wrote.
+static struct ip_address listener_address(const struct ip_address *address)
+{
+	static const struct ip_address any;
+
+	return ip_address_is_unspecified(address) ? any : *address;
+}
+
+int tcp_listen(struct tcp_engine *engine, const struct ip_address *address, be16 port,
+	uint16_t profile, uint64_t context, uint32_t *out)
+{
+	struct ip_address where = listener_address(address);
+	uint32_t *bucket = listener_bucket(engine, port);
+	uint32_t index = 0;
+
+	nx_bug_on(profile >= TCP_PROFILES_MAX);
+	if (listener_at(engine, &where, port) != NULL)
+		return -EADDRINUSE;
+	while (index < engine->listener_count && engine->listeners[index].is_open)
+		index++;
+	if (index == LISTENERS_MAX)
+		return -ENOSPC;
+	if (index == engine->listener_count)
+		engine->listener_count++;
+	engine->listeners[index] = (struct tcp_listener){.address = where,
+		.port = port,
+		.profile = (uint8_t)profile,
+		.context = context,
+		.is_open = true,
+		.chain = *bucket};
+	*bucket = index;
+	*out = index;
+	return 0;
+}
+
+void tcp_unlisten(struct tcp_engine *engine, uint32_t listener, usec_t now)
+{
+	struct tcp_listener *l = &engine->listeners[listener];
+	uint32_t *link = listener_bucket(engine, l->port);
+	uint32_t index = engine->lists[LIST_HALF_OPEN].oldest;
+
+	engine->now = now;
+	while (*link != listener)
+		link = &engine->listeners[*link].chain;
+	*link = l->chain;
+	l->is_open = false;
+	while (index != TCP_NONE) {
+		struct tcp_connection *c = engine_at(engine, index);
+
+		index = c->list_next;
+		if (c->listener != listener)
+			continue;
+		segment_send_reset(engine, c);
+		connection_free(engine, c);
+	}
+}
