@@ -4,6 +4,7 @@ sockets, so that no address and no namespace of this machine is touched. Needs r
 """
 
 import ctypes
+import json
 import os
 import re
 import select
@@ -346,6 +347,43 @@ def test_listeners_of_a_port_that_is_down(daemon):
         t.lan.link("up")
         t.wan.link("up")
         wait_for("all up again", lambda: states() == ["up", "up", "up"])
+
+
+def test_log_of_sessions(daemon):
+    """log.sessions = all: opened and closed with bytes and reason, and the listeners at each change"""
+    with Traffic(daemon) as t:
+        text = t.config({"in": (f"{LAN}:9000", "up", 1)}, {"up": "10.2.0.1:7001"})
+        client = t.start(text + 'log = { format = "json"; sessions = "all"; };\n')
+        t.open([20000], 9000)
+
+        def lines(message):
+            # Lines from before the configuration was read are text.
+            found = [json.loads(line) for line in daemon.log().splitlines() if line.startswith("{")]
+            return [line for line in found if line["message"] == message]
+
+        opened = wait_for("the opening", lambda: lines("session opened"))[0]
+        expect(opened["client"] == "10.1.0.1:20000" and opened["local"] == f"{LAN}:9000" and
+               opened["listener"] == "in" and opened["upstream"] == "up" and
+               opened["target_address"] == "10.2.0.1:7001" and opened["source"].startswith(WAN), opened)
+        closed = wait_for("the expiry", lambda: lines("session closed"), 8.0)[0]
+        expect(closed["id"] == opened["id"] and closed["reason"] == "idle", closed)
+        expect(closed["bytes_from_client"] > 0 and closed["bytes_from_target"] > 0, closed)
+        expect(0 <= closed["duration_s"] < 5, closed)
+        expect(len(lines("listener")) == 1 and lines("listener")[0]["name"] == "in", lines("listener"))
+        client.call("listener.add", values={"name": "more", "protocol": "udp", "listen": f"{LAN}:9001",
+                                            "upstream": "up"})
+        wait_for("the table again", lambda: len(lines("listener")) == 3)
+        change = lines("management change")[0]
+        expect(change["method"] == "listener.add" and change["uid"] == 0 and
+               change["pid"] == os.getpid(), change)
+
+        client.call("config.apply", text=text + 'log = { format = "json"; sessions = "close"; };\n')
+        before = len(lines("session opened"))
+        t.open([20001], 9000)
+        killed = client.call("session.kill", filter={"client": "10.1.0.1"})["killed"]
+        expect(killed == 1, killed)
+        wait_for("the end", lambda: [c for c in lines("session closed") if c["reason"] == "killed"])
+        expect(len(lines("session opened")) == before, "openings are logged with close")
 
 
 def worker_of(daemon):

@@ -369,6 +369,32 @@ def test_reload(daemon):
     expect(client.call("hello")["revision"] == 2, "revision")
 
 
+def test_service_manager(daemon):
+    """the service manager is told: ready, watchdog, reloading and ready again, stopping"""
+    told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    told.bind(str(daemon.folder / "notify"))
+    told.settimeout(10)
+    os.environ.update(NOTIFY_SOCKET=str(daemon.folder / "notify"), WATCHDOG_USEC="400000")
+    try:
+        client = daemon.start(daemon.config())
+    finally:
+        del os.environ["NOTIFY_SOCKET"], os.environ["WATCHDOG_USEC"]
+    expect(told.recv(100) == b"READY=1", "not ready")
+    expect([told.recv(100) for _ in range(3)] == [b"WATCHDOG=1"] * 3, "no watchdog")
+    daemon.file.write_text(daemon.config(9007))
+    daemon.process.send_signal(signal.SIGHUP)
+    words = []
+    while b"READY=1" not in words:
+        words += told.recv(200).splitlines()
+    expect(b"RELOADING=1" in words and any(w.startswith(b"MONOTONIC_USEC=") for w in words), words)
+    wait_for("the reload", lambda: client.call("hello")["revision"] == 2)
+    daemon.process.send_signal(signal.SIGTERM)
+    while told.recv(100) != b"STOPPING=1":
+        pass
+    expect(daemon.process.wait(10) == 0, f"status {daemon.process.returncode}")
+    told.close()
+
+
 def test_one_daemon_a_state_and_a_socket(daemon):
     """a second daemon on the same socket or state directory ends with one line"""
     daemon.start(daemon.config())
