@@ -38,13 +38,13 @@ static void read_in_steps(struct outcome *o, const struct chunk_case *c, size_t 
 		uint8_t *bytes;
 
 		given = step < c->length - given ? given + step : c->length;
-		bytes = malloc(given - o->consumed + 1) + 1;
-		assert_non_null(bytes - 1);
-		memcpy(bytes, c->bytes + o->consumed, given - o->consumed);
+		bytes = malloc(given - o->consumed + 1);
+		assert_non_null(bytes);
+		memcpy(bytes + 1, c->bytes + o->consumed, given - o->consumed);
 		o->verdict = nx_http_chunked_each(
-			&chunked, bytes, given - o->consumed, &consumed, collect, o);
+			&chunked, bytes + 1, given - o->consumed, &consumed, collect, o);
 		o->consumed += consumed;
-		free(bytes - 1);
+		free(bytes);
 	} while (o->verdict == NX_HTTP_MORE && given < c->length);
 }
 
