@@ -58,6 +58,8 @@ static void response_over(struct nx_http_client *client)
 	client->first = (uint8_t)((client->first + 1) % NX_HTTP_IN_FLIGHT);
 	client->in_flight--;
 	client->interims = 0;
+	if (client->switched)
+		return;
 	if ((client->in.head.flags & NX_HTTP_PERSISTENT) == 0 || (asked & SAYS_CLOSE) != 0)
 		client->closing = true;
 	// A refused upgrade or tunnel leaves the connection as it was.
