@@ -119,7 +119,6 @@ static void on_reload(evutil_socket_t signal, short what, void *argument)
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%jd",
 		(intmax_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	start_reload(loop->daemon);
-	sd_notify(0, "READY=1");
 }
 
 static void on_watchdog(evutil_socket_t fd, short what, void *argument)

@@ -387,7 +387,13 @@ def test_service_manager(daemon):
     while b"READY=1" not in words:
         words += told.recv(200).splitlines()
     expect(b"RELOADING=1" in words and any(w.startswith(b"MONOTONIC_USEC=") for w in words), words)
-    wait_for("the reload", lambda: client.call("hello")["revision"] == 2)
+    expect(client.call("hello")["revision"] == 2, "ready before the reload was done")
+    daemon.file.write_text("nonsense\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    words = []
+    while b"READY=1" not in words:
+        words += told.recv(200).splitlines()
+    expect(b"RELOADING=1" in words, words)
     daemon.process.send_signal(signal.SIGTERM)
     while told.recv(100) != b"STOPPING=1":
         pass

@@ -2,6 +2,8 @@
 
 #include "daemon/start/start.h"
 
+#include <systemd/sd-daemon.h>
+
 #include "config/edit/hidden.h"
 #include "config/validate/machine.h"
 #include "daemon/control_loop.h"
@@ -263,16 +265,18 @@ static void reload_done(void *context, const struct operation_result *result)
 		log_line(LOG_LEVEL_INFO, "reload: revision %ju", (uintmax_t)result->revision);
 	else
 		faults_log(result->faults, ((struct daemon *)context)->options.file);
+	sd_notify(0, "READY=1");
 }
 
-void start_reload(struct daemon *daemon)
+// Whether a reload is under way, of which reload_done tells.
+static bool reload_submit(struct daemon *daemon)
 {
 	struct file_text file;
 
 	if (!file_load(daemon, &file) || file.text == NULL) {
 		if (!file.exists)
 			log_line(LOG_LEVEL_WARNING, "reload: there is no %s", daemon->options.file);
-		return;
+		return false;
 	}
 
 	struct operation_request request = {
@@ -286,9 +290,18 @@ void start_reload(struct daemon *daemon)
 		.context = daemon,
 	};
 
-	if (operation_submit(daemon->operations, &request) != 0)
+	bool submitted = operation_submit(daemon->operations, &request) == 0;
+
+	if (!submitted)
 		log_line(LOG_LEVEL_ERROR, "reload: out of memory");
 	free(file.text);
+	return submitted;
+}
+
+void start_reload(struct daemon *daemon)
+{
+	if (!reload_submit(daemon))
+		sd_notify(0, "READY=1");
 }
 
 static int check_machine(const struct config *config, struct config_faults *faults)

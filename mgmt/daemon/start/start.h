@@ -10,7 +10,8 @@
 // error when the process should end with status 1.
 [[nodiscard]] int start_run(struct daemon *daemon, char *error, size_t error_size);
 
-// SIGHUP: FILE becomes a new revision if it changed.
+// SIGHUP: FILE becomes a new revision if it changed. The service manager gets READY=1 once that is
+// done.
 void start_reload(struct daemon *daemon);
 
 // --check: prints every fault; returns the exit status.
