@@ -51,12 +51,12 @@ const char *units_bytes(double value, char out[UNITS_TEXT_MAX])
 
 const char *units_bit_rate(double value, char out[UNITS_TEXT_MAX])
 {
-	return value > 0 ? prefixed(value, "bit/s", out) : prefixed(0, "", out);
+	return prefixed(value, "bit/s", out);
 }
 
 const char *units_rate(double value, char out[UNITS_TEXT_MAX])
 {
-	return value > 0 ? prefixed(value, "/s", out) : prefixed(0, "", out);
+	return prefixed(value, "/s", out);
 }
 
 const char *units_share(double value, char out[UNITS_TEXT_MAX])

@@ -163,7 +163,11 @@ void method_capture_start(struct rpc_call *call, const json_t *params)
 	}
 	if (capture_begin(daemon->captures, rpc_client_of(call), &wish, &id, why, sizeof(why)) !=
 		0) {
-		rpc_fail(call, RPC_REFUSED, "filter", "man pcap-filter", "%s", why);
+		char *hint = strstr(why, "; ");
+
+		if (hint != NULL)
+			*hint = '\0';
+		rpc_fail(call, RPC_REFUSED, "filter", hint != NULL ? hint + 2 : "", "%s", why);
 		return;
 	}
 	server_client_keep(rpc_client_of(call), true);

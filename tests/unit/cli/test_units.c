@@ -48,7 +48,7 @@ static void units_follow_the_number(void **state)
 {
 	assert_string_equal(units_bytes(12, text), "12 B");
 	assert_string_equal(units_bytes(1500000, text), "1.50 MB");
-	assert_string_equal(units_bit_rate(0, text), "0");
+	assert_string_equal(units_bit_rate(0, text), "0 bit/s");
 	assert_string_equal(units_bit_rate(800, text), "800 bit/s");
 	assert_string_equal(units_bit_rate(9.41e9, text), "9.41 Gbit/s");
 	assert_string_equal(units_rate(1.2e6, text), "1.20 M/s");
