@@ -270,6 +270,21 @@ def test_revision_that_does_not_start(daemon):
     expect(client.call("hello")["revision"] == 3, "the newest is not tried again")
 
 
+def test_damaged_revision(daemon):
+    """a revision whose file is damaged is refused for good, and the one before it runs"""
+    client = daemon.start(daemon.config())
+    client.call("config.apply", text=daemon.config(9001))
+    daemon.stop()
+    files = [f for f in (daemon.folder / "state").iterdir() if b":9001" in f.read_bytes()]
+    expect(len(files) == 1 and files[0].stat().st_mode & 0o777 == 0o600, files)
+    files[0].write_bytes(files[0].read_bytes().replace(b":9001", b":9002"))
+    for _ in range(2):
+        client = daemon.start()
+        expect(client.call("hello")["revision"] == 1 and state_of(client, 2) == "refused",
+               client.call("config.history"))
+        daemon.stop()
+
+
 def test_metrics_address_in_use(daemon):
     """a metrics address that is taken is an event, forwards all the same, and is served once free"""
     with socket.socket() as probe:

@@ -26,7 +26,7 @@ enum revision_state {
 	REVISION_REVERTED, // was not confirmed in time, or the process ended before it was
 	REVISION_FAILED,   // the process died under it START_DEATHS_MAX times in
 			   // START_DEATHS_WINDOW_S
-	REVISION_REFUSED,  // could not be applied, or not be read when it was to start
+	REVISION_REFUSED,  // its text was damaged when it was to start
 };
 
 struct revision {

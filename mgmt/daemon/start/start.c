@@ -189,6 +189,11 @@ static int run_newest(struct daemon *daemon, uint64_t number, char *error, size_
 			return first;
 		daemon_event(daemon, EVENT_KIND_CONFIG_SKIPPED, "revision %ju does not start: %s",
 			(uintmax_t)number, why);
+		// Its file will not mend; what else keeps it may pass, and the next start tries
+		// again.
+		if (status == -EBADMSG && revisions_set_state(daemon->revisions, number,
+						  REVISION_REFUSED, why, sizeof(why)) != 0)
+			log_line(LOG_LEVEL_ERROR, "%s", why);
 		number = before->number;
 		status = run_revision(daemon, number, why, sizeof(why));
 	}
