@@ -2,12 +2,13 @@
 """The network layer as peers see it: ping, VLAN, one-armed, path MTU, links that go and return."""
 
 import errno
+import ipaddress
 import socket
 import struct
 
 from frames import ipv4, udp
-from harness import (CLIENT4, ECHO, ECHO_LISTENERS, ECHO_UPSTREAMS, GATEWAY_C4, GATEWAY_C6, GATEWAY_S4,
-                     GATEWAY_S6, LISTEN, SERVER4, case, check, check_equal, connect, datagram_socket, echo,
+from harness import (CLIENT4, CLIENT6, ECHO, ECHO_LISTENERS, ECHO_UPSTREAMS, GATEWAY_C4, GATEWAY_C6, GATEWAY_S4,
+                     GATEWAY_S6, LISTEN, SERVER4, Skip, case, check, check_equal, connect, datagram_socket, echo,
                      exchange, listener, payload, run, upstream, wait_for)
 
 IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
@@ -27,6 +28,29 @@ def ping_own_addresses(t):
                           ("server", GATEWAY_S6)):
         check(pings(lab, role, address), f"no echo from {address}")
         check(pings(lab, role, address, "-s", "4000"), f"no echo of 4,000 bytes from {address}")
+
+
+@case
+def snooping_switch(t):
+    """a switch that sends multicast only to members lets solicitations for our IPv6 address through"""
+    lab = t.lab()
+    client = ("-n", lab.namespace("client"))
+    # The client's side as a switch that asks for members, and the client behind it.
+    if run("ip", *client, "link", "add", "switch", "type", "bridge", "mcast_snooping", "1", "mcast_querier", "1",
+           "mcast_startup_query_interval", "100", "mcast_query_response_interval", "100", check=False).returncode:
+        raise Skip("the kernel has no bridges")
+    run("ip", *client, "addr", "flush", "dev", "eth0", "scope", "global")
+    run("ip", *client, "link", "set", "eth0", "master", "switch")
+    run("ip", *client, "addr", "add", f"{CLIENT4}/24", "dev", "switch")
+    run("ip", *client, "addr", "add", f"{CLIENT6}/64", "dev", "switch", "nodad")
+    run("ip", *client, "link", "set", "switch", "up")
+    lab.start(lab.configuration())
+    group = str(ipaddress.ip_address(int(ipaddress.ip_address("ff02::1:ff00:0")) |
+                                     int(ipaddress.ip_address(GATEWAY_C6)) & 0xffffff))
+    wait_for("a report of the solicited-node group", lambda: f"port eth0 grp {group} " in
+             lab.at("client", "bridge", "mdb", "show", "dev", "switch").stdout, 30)
+    lab.at("client", "ip", "-6", "neigh", "flush", "dev", "switch")
+    check(pings(lab, "client", GATEWAY_C6), f"no echo from {GATEWAY_C6} behind a snooping switch")
 
 
 VLAN = 100
