@@ -8,6 +8,7 @@ import json
 import os
 import re
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -384,6 +385,22 @@ def test_log_of_sessions(daemon):
         expect(killed == 1, killed)
         wait_for("the end", lambda: [c for c in lines("session closed") if c["reason"] == "killed"])
         expect(len(lines("session opened")) == before, "openings are logged with close")
+
+
+def test_second_term_ends_at_once(daemon):
+    """SIGTERM lets live sessions go on for workers.drain_s and takes no new ones; a second ends at once"""
+    with Traffic(daemon) as t:
+        client = t.start(t.config({"in": (f"{LAN}:9000", "up", 60)}, {"up": "10.2.0.1:7001"}).replace(
+            "drain_s = 0", "drain_s = 60"))
+        t.open([20000], 9000)
+        daemon.process.send_signal(signal.SIGTERM)
+        wait_for("stopping", lambda: client.call("status")["state"] == "stopping")
+        expect(not client.call("status")["health"]["ready"], "ready while stopping")
+        expect(t.answered(20000, 9000), "a live session is cut off")
+        expect(not t.answered(20001, 9000), "a new session is served")
+        client.refused(-32001, "config.apply", text=daemon.config())
+        daemon.process.send_signal(signal.SIGTERM)
+        expect(daemon.process.wait(3) == 0, f"status {daemon.process.returncode}: {daemon.log()[-300:]}")
 
 
 def worker_of(daemon):
