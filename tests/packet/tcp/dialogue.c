@@ -1,0 +1,574 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dialogue.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "endpoint.h"
+
+enum {
+	LINE_BYTES = 256,
+};
+
+#define LONGEST_SILENCE (3600 * USEC_PER_SECOND)
+
+struct dialogue {
+	const char *path;
+	unsigned int number; // of the line
+	char line[LINE_BYTES];
+	char *at; // what of it is not read yet
+	bool v6;
+	uint32_t peer_base;
+	struct tcp_profile profile;
+	struct endpoint *end; // NULL until listen or connect
+	usec_t step;          // when the last step was
+};
+
+static void fail_here(struct dialogue *d, const char *what, const char *came)
+{
+	fail_msg("%s:%u (%s, peer's first sequence number %u): %s%s%s", d->path, d->number,
+		d->v6 ? "IPv6" : "IPv4", d->peer_base, what, came ? ", but what came is: " : "",
+		came ? came : "");
+}
+
+static void fail_number(struct dialogue *d, const char *what, uint64_t got)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)got);
+	fail_here(d, what, text);
+}
+
+// The next word of the line, NULL at its end.
+static char *word(struct dialogue *d)
+{
+	char *start = d->at + strspn(d->at, " \t");
+	size_t length = strcspn(start, " \t");
+
+	if (length == 0)
+		return NULL;
+	d->at = start + length;
+	if (*d->at)
+		*d->at++ = '\0';
+	return start;
+}
+
+static const char *need_word(struct dialogue *d)
+{
+	const char *next = word(d);
+
+	if (!next)
+		fail_here(d, "the line ends early", NULL);
+	return next;
+}
+
+static uint32_t number_of(struct dialogue *d, const char *text)
+{
+	char *end;
+	long long value = strtoll(text, &end, 0);
+
+	if (end == text || *end != '\0')
+		fail_here(d, "no number", text);
+	return (uint32_t)value;
+}
+
+static uint32_t number(struct dialogue *d)
+{
+	return number_of(d, need_word(d));
+}
+
+// "40ms", "3s", "100us"; end is what follows.
+static usec_t time_of(struct dialogue *d, const char *text, char **end)
+{
+	double value = strtod(text, end);
+
+	if (strncmp(*end, "ms", 2) == 0)
+		value *= 1000;
+	else if (**end == 's')
+		value *= 1000000;
+	else if (strncmp(*end, "us", 2) != 0)
+		fail_here(d, "no time in s, ms or us", text);
+	*end += **end == 's' ? 1 : 2;
+	return (usec_t)value;
+}
+
+static usec_t time_word(struct dialogue *d)
+{
+	char *end;
+
+	return time_of(d, need_word(d), &end);
+}
+
+static uint8_t flags_of(struct dialogue *d, const char *text)
+{
+	static const char letters[] = "FSRPAUEC";
+	uint8_t flags = 0;
+
+	for (; *text; text++) {
+		const char *letter = strchr(letters, *text);
+
+		if (!letter)
+			fail_here(d, "no flags of F S R P A U E C", text);
+		flags |= (uint8_t)(1u << (letter - letters));
+	}
+	return flags;
+}
+
+// What a step says of a segment, and which of it matters in one that comes out.
+struct stated {
+	struct segment segment;
+	bool has_ack;
+	bool has_window;
+	bool has_echo;
+	bool has_ecn;
+	bool has_after;
+	usec_t earliest;
+	usec_t latest;
+};
+
+static void read_sack(struct dialogue *d, struct segment *s, uint32_t base)
+{
+	char *text = (char *)(uintptr_t)need_word(d);
+	char *dash = strchr(text, '-');
+
+	if (!dash || s->sack_count == SEGMENT_SACK_MOST)
+		fail_here(d, "no range FROM-TO", text);
+	*dash = '\0';
+	s->sack[s->sack_count++] =
+		(struct segment_range){base + number_of(d, text), base + number_of(d, dash + 1)};
+}
+
+static void read_after(struct dialogue *d, struct stated *out)
+{
+	char *end;
+	const char *text = need_word(d);
+
+	out->has_after = true;
+	out->earliest = time_of(d, text, &end);
+	out->latest = strncmp(end, "..", 2) == 0 ? time_of(d, end + 2, &end) : out->earliest;
+}
+
+static void read_segment(struct dialogue *d, struct stated *out, uint32_t own, uint32_t other)
+{
+	struct segment *s = &out->segment;
+	char *text;
+
+	s->flags = flags_of(d, need_word(d));
+	text = (char *)(uintptr_t)need_word(d);
+	if (strchr(text, '+')) {
+		s->length = number_of(d, strchr(text, '+') + 1);
+		*strchr(text, '+') = '\0';
+	}
+	s->position = number_of(d, text) - 1;
+	s->sequence = own + number_of(d, text);
+	while ((text = word(d)) != NULL) {
+		if (strcmp(text, "ack") == 0)
+			out->has_ack = true, s->acknowledgement = other + number(d);
+		else if (strcmp(text, "win") == 0)
+			out->has_window = true, s->window = (uint16_t)number(d);
+		else if (strcmp(text, "mss") == 0)
+			s->has_mss = true, s->mss = (uint16_t)number(d);
+		else if (strcmp(text, "scale") == 0)
+			s->has_scale = true, s->scale = (uint8_t)number(d);
+		else if (strcmp(text, "sackable") == 0)
+			s->sack_permitted = true;
+		else if (strcmp(text, "ts") == 0)
+			s->has_timestamps = true, s->timestamp = number(d);
+		else if (strcmp(text, "echo") == 0)
+			out->has_echo = true, s->timestamp_echo = number(d);
+		else if (strcmp(text, "sack") == 0)
+			read_sack(d, s, other);
+		else if (strcmp(text, "ecn") == 0)
+			out->has_ecn = true, s->ecn = (uint8_t)number(d);
+		else if (strcmp(text, "after") == 0)
+			read_after(d, out);
+		else
+			fail_here(d, "an unknown word", text);
+	}
+}
+
+static void need_silence(struct dialogue *d)
+{
+	char came[160];
+
+	if (d->end->fault)
+		fail_here(d, "the engine is wrong", d->end->fault);
+	if (d->end->sent_count > 0)
+		fail_here(d, "nothing was to be sent",
+			segment_print(&d->end->sent[d->end->sent_first].segment, d->end->base,
+				d->peer_base, came, sizeof(came)));
+}
+
+static void step_in(struct dialogue *d)
+{
+	struct stated stated = {.segment.window = 65535};
+
+	need_silence(d);
+	read_segment(d, &stated, d->peer_base, d->end->base);
+	if (stated.has_after)
+		endpoint_pass(d->end, d->end->now + stated.earliest, false);
+	if (stated.segment.has_timestamps && !stated.has_echo)
+		stated.segment.timestamp_echo = d->end->last_ts;
+	endpoint_input(d->end, &stated.segment);
+	d->step = d->end->now;
+}
+
+static bool is_same_sack(const struct segment *a, const struct segment *b)
+{
+	bool same = a->sack_count == b->sack_count;
+
+	for (uint8_t i = 0; same && i < a->sack_count; i++)
+		same = a->sack[i].from == b->sack[i].from && a->sack[i].to == b->sack[i].to;
+	return same;
+}
+
+static const char *difference(const struct stated *stated, const struct segment *got)
+{
+	const struct segment *s = &stated->segment;
+
+	if (got->flags != s->flags)
+		return "other flags were expected";
+	if (got->sequence != s->sequence && !(s->flags & TCP_FLAG_SYN))
+		return "another sequence number was expected";
+	if (got->length != s->length)
+		return "another length was expected";
+	if (stated->has_ack && got->acknowledgement != s->acknowledgement)
+		return "another acknowledgement was expected";
+	if (stated->has_window && got->window != s->window)
+		return "another window was expected";
+	if (s->has_mss && (!got->has_mss || got->mss != s->mss))
+		return "another MSS was expected";
+	if (s->has_scale && (!got->has_scale || got->scale != s->scale))
+		return "another window scale was expected";
+	if ((s->flags & TCP_FLAG_SYN) && got->sack_permitted != s->sack_permitted)
+		return "SACK-permitted is there, or is missing, against what was expected";
+	if ((s->flags & TCP_FLAG_SYN) && got->has_timestamps != s->has_timestamps)
+		return "timestamps are there, or are missing, against what was expected";
+	if (stated->has_echo && got->timestamp_echo != s->timestamp_echo)
+		return "another timestamp echo was expected";
+	if (stated->has_ecn && got->ecn != s->ecn)
+		return "another ECN field was expected";
+	return is_same_sack(got, s) ? NULL : "other SACK blocks were expected";
+}
+
+static void step_out(struct dialogue *d)
+{
+	struct endpoint *e = d->end;
+	struct stated stated = {0};
+	char came[160];
+
+	endpoint_pass(e, e->now + LONGEST_SILENCE, true);
+	if (e->sent_count == 0)
+		fail_here(d, "a segment was expected, and none came for an hour", NULL);
+
+	const struct endpoint_sent *sent = &e->sent[e->sent_first];
+
+	e->sent_first = (e->sent_first + 1) % ENDPOINT_SENT_MOST;
+	e->sent_count--;
+	read_segment(d, &stated, e->base, d->peer_base);
+	segment_print(&sent->segment, e->base, d->peer_base, came, sizeof(came));
+	if (e->fault)
+		fail_here(d, e->fault, came);
+	if (difference(&stated, &sent->segment))
+		fail_here(d, difference(&stated, &sent->segment), came);
+	usec_t after = sent->at - d->step;
+
+	if (stated.has_after && (after < stated.earliest || after > stated.latest))
+		fail_number(d, "not at the time expected; microseconds after the last step", after);
+	d->step = sent->at;
+}
+
+static void step_wait(struct dialogue *d)
+{
+	need_silence(d);
+	endpoint_pass(d->end, d->end->now + time_word(d), false);
+	d->step = d->end->now;
+}
+
+static void step_nothing(struct dialogue *d)
+{
+	step_wait(d);
+	need_silence(d);
+}
+
+static void step_event(struct dialogue *d)
+{
+	static const struct {
+		const char *name;
+		uint16_t bit;
+	} names[] = {
+		{"accepted", TCP_EVENT_ACCEPTED},
+		{"connected", TCP_EVENT_CONNECTED},
+		{"readable", TCP_EVENT_READABLE},
+		{"writable", TCP_EVENT_WRITABLE},
+		{"end", TCP_EVENT_END},
+		{"failed", TCP_EVENT_FAILED},
+		{"sent-all", TCP_EVENT_SENT_ALL},
+	};
+	const char *wanted = need_word(d);
+
+	for (size_t i = 0; i < nx_array_size(names); i++) {
+		if (strcmp(names[i].name, wanted) != 0)
+			continue;
+		if (!(d->end->events & names[i].bit))
+			fail_number(d, "the event did not come; bits", d->end->events);
+		d->end->events &= (uint16_t)~names[i].bit;
+		return;
+	}
+	fail_here(d, "an unknown event", wanted);
+}
+
+static void step_error(struct dialogue *d)
+{
+	static const struct {
+		const char *name;
+		uint16_t error;
+	} names[] = {
+		{"refused", ECONNREFUSED},
+		{"reset", ECONNRESET},
+		{"timeout", ETIMEDOUT},
+		{"unreachable", EHOSTUNREACH},
+	};
+	const char *wanted = need_word(d);
+
+	for (size_t i = 0; i < nx_array_size(names); i++)
+		if (strcmp(names[i].name, wanted) == 0 && d->end->error == names[i].error)
+			return;
+	fail_here(d, "another error was expected", strerror(d->end->error));
+}
+
+static void step_state(struct dialogue *d)
+{
+	const char *wanted = need_word(d);
+	struct tcp_info info;
+
+	tcp_info_get(d->end->engine, d->end->connection, &info);
+	if (strcmp(wanted, tcp_state_name(info.state)) != 0)
+		fail_here(d, "another state was expected", tcp_state_name(info.state));
+}
+
+static void step_send(struct dialogue *d)
+{
+	need_silence(d);
+	if (endpoint_send(d->end, number(d)) != 0)
+		fail_here(d, "tcp_send refused", NULL);
+	d->step = d->end->now;
+}
+
+static void step_receive(struct dialogue *d)
+{
+	uint32_t got = endpoint_receive(d->end);
+
+	if (d->end->fault)
+		fail_here(d, "wrong bytes", d->end->fault);
+	if (got != number(d))
+		fail_number(d, "another number of bytes was expected", got);
+	d->step = d->end->now;
+}
+
+static void step_shutdown(struct dialogue *d)
+{
+	tcp_shutdown(d->end->engine, d->end->connection, d->end->now);
+	endpoint_turn(d->end);
+	d->step = d->end->now;
+}
+
+static void step_close(struct dialogue *d)
+{
+	tcp_close(d->end->engine, d->end->connection, d->end->now);
+	endpoint_turn(d->end);
+	d->step = d->end->now;
+}
+
+static void step_abort(struct dialogue *d)
+{
+	tcp_abort(d->end->engine, d->end->connection, d->end->now);
+	endpoint_turn(d->end);
+	d->step = d->end->now;
+}
+
+static void step_count(struct dialogue *d)
+{
+	const struct tcp_stats *stats = tcp_engine_stats(d->end->engine);
+	const char *name = need_word(d);
+	uint64_t got = UINT64_MAX;
+
+#define X(counter, help)                                                                           \
+	if (strcmp(name, #counter) == 0)                                                           \
+		got = counter_read(&stats->counter);
+	TCP_COUNTERS(X)
+#undef X
+	for (int i = 0; i < DROP_COUNT; i++)
+		if (strcmp(name, drop_reason_name(i)) == 0)
+			got = counter_read(&stats->drops[i]);
+	if (got == UINT64_MAX)
+		fail_here(d, "an unknown counter", name);
+	if (got != number(d))
+		fail_number(d, "another count was expected", got);
+}
+
+static void step_connections(struct dialogue *d)
+{
+	uint64_t used, capacity, high_water;
+	const char *name;
+
+	nx_bug_on(!tcp_engine_pool(d->end->engine, 0, &name, &used, &capacity, &high_water));
+	if (used != number(d))
+		fail_number(d, "another number of connections was expected", used);
+}
+
+static void step_profile(struct dialogue *d)
+{
+	static const struct {
+		const char *name;
+		uint32_t bit;
+	} flags[] = {
+		{"no-timestamps", TCP_NO_TIMESTAMPS},
+		{"no-sack", TCP_NO_SACK},
+		{"no-scale", TCP_NO_WINDOW_SCALE},
+		{"ecn", TCP_ECN},
+		{"nagle", TCP_NAGLE},
+	};
+	static const struct {
+		const char *name;
+		size_t offset;
+		size_t size;
+	} numbers[] = {
+#define MEMBER(name)                                                                               \
+	{#name, offsetof(struct tcp_profile, name), sizeof((struct tcp_profile){0}.name)}
+		MEMBER(congestion),
+		MEMBER(acknowledge_every),
+		MEMBER(retries_syn),
+		MEMBER(keepalive_probes),
+		MEMBER(mtu),
+		MEMBER(receive_memory),
+		MEMBER(send_memory),
+		MEMBER(initial_window),
+		MEMBER(delayed_ack_us),
+		MEMBER(rto_min_us),
+		MEMBER(time_wait_us),
+		MEMBER(fin_wait_us),
+		MEMBER(keepalive_idle_ms),
+		MEMBER(keepalive_interval_ms),
+		MEMBER(user_timeout_ms),
+#undef MEMBER
+	};
+	const char *name = need_word(d);
+
+	for (size_t i = 0; i < nx_array_size(flags); i++)
+		if (strcmp(flags[i].name, name) == 0) {
+			d->profile.flags |= flags[i].bit;
+			return;
+		}
+	for (size_t i = 0; i < nx_array_size(numbers); i++)
+		if (strcmp(numbers[i].name, name) == 0) {
+			uint32_t value = number(d);
+
+			memcpy((char *)&d->profile + numbers[i].offset, &value, numbers[i].size);
+			return;
+		}
+	fail_here(d, "an unknown word of a profile", name);
+}
+
+static void begin(struct dialogue *d)
+{
+	if (d->end)
+		fail_here(d, "the dialogue has begun already", NULL);
+	d->end = endpoint_create(&d->profile, d->v6);
+	assert_non_null(d->end);
+	d->step = d->end->now;
+}
+
+static void step_listen(struct dialogue *d)
+{
+	begin(d);
+	assert_int_equal(tcp_listen(d->end->engine, &d->end->key.source, d->end->key.source_port, 0,
+				 0, &d->end->listener),
+		0);
+}
+
+static void step_connect(struct dialogue *d)
+{
+	begin(d);
+	assert_int_equal(
+		tcp_connect(d->end->engine, 0, &d->end->key, 0, d->end->now, &d->end->connection),
+		0);
+	endpoint_turn(d->end);
+}
+
+static void run_line(struct dialogue *d)
+{
+	static const struct {
+		const char *word;
+		void (*step)(struct dialogue *d);
+	} steps[] = {
+		{"<", step_in},
+		{">", step_out},
+		{"wait", step_wait},
+		{"nothing", step_nothing},
+		{"event", step_event},
+		{"error", step_error},
+		{"state", step_state},
+		{"send", step_send},
+		{"receive", step_receive},
+		{"shutdown", step_shutdown},
+		{"close", step_close},
+		{"abort", step_abort},
+		{"count", step_count},
+		{"connections", step_connections},
+		{"profile", step_profile},
+		{"listen", step_listen},
+		{"connect", step_connect},
+	};
+	const char *verb;
+
+	d->line[strcspn(d->line, "#\n")] = '\0';
+	d->at = d->line;
+	verb = word(d);
+	for (size_t i = 0; verb && i < nx_array_size(steps); i++)
+		if (strcmp(steps[i].word, verb) == 0) {
+			if (!d->end && steps[i].step != step_profile &&
+				steps[i].step != step_listen && steps[i].step != step_connect)
+				fail_here(d, "listen or connect comes first", NULL);
+			steps[i].step(d);
+			if (word(d))
+				fail_here(d, "there is more on the line than the step takes", NULL);
+			return;
+		}
+	if (verb)
+		fail_here(d, "an unknown step", verb);
+}
+
+static void run_variant(const char *path, bool v6, uint32_t peer_base)
+{
+	struct dialogue d = {.path = path, .v6 = v6, .peer_base = peer_base};
+	FILE *file = fopen(path, "r");
+
+	if (!file)
+		fail_msg("%s: %s", path, strerror(errno));
+	while (fgets(d.line, sizeof(d.line), file)) {
+		d.number++;
+		if (!strchr(d.line, '\n'))
+			fail_here(&d, "the line is too long", NULL);
+		run_line(&d);
+	}
+	fclose(file);
+	if (!d.end)
+		fail_here(&d, "the dialogue has no step", NULL);
+	need_silence(&d);
+	endpoint_destroy(d.end);
+	assert_int_equal(buffer_heap_alive(), 0);
+}
+
+void dialogue_run(const char *path)
+{
+	run_variant(path, false, 1000000);
+	run_variant(path, true, 1000000);
+	run_variant(path, false, UINT32_MAX);
+	run_variant(path, true, UINT32_MAX - 1500);
+	run_variant(path, false, INT32_MAX - 700u);
+}
