@@ -317,6 +317,36 @@ def test_capture_ends_by_count(daemon):
         wait_for("capture_stopped", lambda: kinds(other).count("capture_stopped") == 2)
 
 
+def test_metrics_hold_no_series_twice(daemon):
+    """a listener that drains beside one of its name, and a target found twice, are one series each"""
+    server = NameServer("10.2.0.1")
+    with Traffic(daemon) as t, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        text = t.config({"in": (f"{LAN}:9000", "up", 60)}, {"up": "10.2.0.1:7001"},
+                        management=f'metrics = "127.0.0.1:{port}";').replace(
+            '"10.2.0.1:7001"', '"10.2.0.1:7001", "same.test:7001"')
+        text += f'resolvers = ["127.0.0.1:{server.port}"];\n'
+        client = t.start(text)
+        wait_for("the name", lambda: "name_resolved" in kinds(client))
+        t.open([20000, 20001, 20002], 9000)
+        client.call("config.apply", text=text.replace('protocol = "udp"', 'protocol = "tcp"'))
+        rows = client.call("listener.list")["listeners"]
+        expect(sorted(r["state"] for r in rows) == ["draining", "up"], rows)
+        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+        series = [line.rsplit(" ", 1)[0] for line in page.splitlines() if not line.startswith("#")]
+        twice = {s for s in series if series.count(s) > 1}
+        expect(not twice, twice)
+        expect('nexpath_listener_sessions{listener="in"} 3' in page.splitlines(), "its sessions")
+        counted = client.call("stats", glob="listener.in.sessions")["counters"]
+        expect(counted == {"listener.in.sessions": 3}, counted)
+        listed = [len(sessions_of(client, filter={"listener": "in", **more}))
+                  for more in ({}, {"protocol": "udp"}, {"protocol": "tcp"})]
+        expect(listed == [0, 3, 0], listed)
+    server.socket.close()
+
+
 def test_listeners_of_a_port_that_is_down(daemon):
     """a listener whose port has no link is down in the list, in status and in the metrics"""
     with Traffic(daemon) as t:

@@ -33,12 +33,23 @@ static bool filter_fail(struct rpc_call *call, enum rpc_code code, const char *m
 	return false;
 }
 
-static uint16_t listener_find(const struct snapshot *s, const char *name)
+// Of a listener and one of its name that drains it is the first, unless the protocol says
+// otherwise.
+static uint16_t listener_find(const struct snapshot *s, const char *name, uint8_t protocol)
 {
-	for (uint16_t i = 0; i < s->listener_limit; i++)
-		if (s->listeners[i] != NULL && strcmp(s->listeners[i]->name, name) == 0)
+	uint16_t found = SLOT_NONE;
+
+	for (uint16_t i = 0; i < s->listener_limit; i++) {
+		const struct snapshot_listener *l = s->listeners[i];
+
+		if (l == NULL || strcmp(l->name, name) != 0 ||
+			(protocol != 0 && l->protocol != protocol))
+			continue;
+		if (!l->closing)
 			return i;
-	return SLOT_NONE;
+		found = i;
+	}
+	return found;
 }
 
 static uint16_t target_find(const struct snapshot *s, const char *text)
@@ -77,9 +88,6 @@ static bool filter_make(struct rpc_call *call, const json_t *wanted, struct sess
 
 	*out = (struct session_filter){.listener = SLOT_NONE, .target = SLOT_NONE};
 	out->older_than = (usec_t)rpc_integer(wanted, "age_s", 0) * USEC_PER_SECOND;
-	if (listener != NULL && (out->listener = listener_find(s, listener)) == SLOT_NONE)
-		return filter_fail(
-			call, RPC_NOT_FOUND, "listener", "nexpath listener list", listener);
 	if (target != NULL && (out->target = target_find(s, target)) == SLOT_NONE)
 		return filter_fail(call, RPC_NOT_FOUND, "target", "nexpath upstream list", target);
 	if (state != NULL && (out->state = state_find(state)) == 0)
@@ -93,6 +101,10 @@ static bool filter_make(struct rpc_call *call, const json_t *wanted, struct sess
 		out->protocol = IPPROTO_UDP;
 	else if (protocol != NULL)
 		return filter_fail(call, RPC_INVALID_PARAMETER, "protocol", "tcp or udp", protocol);
+	if (listener != NULL &&
+		(out->listener = listener_find(s, listener, out->protocol)) == SLOT_NONE)
+		return filter_fail(
+			call, RPC_NOT_FOUND, "listener", "nexpath listener list", listener);
 	if (client == NULL)
 		return true;
 	out->by_client = true;

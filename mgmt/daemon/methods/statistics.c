@@ -23,8 +23,13 @@ static void counter_put(struct counters *c, uint64_t value, const char *format, 
 	va_start(arguments, format);
 	vsnprintf(name, sizeof(name), format, arguments);
 	va_end(arguments);
-	if (fnmatch(c->glob, name, 0) == 0)
-		json_object_set_new(c->object, name, json_integer((json_int_t)value));
+	if (fnmatch(c->glob, name, 0) != 0)
+		return;
+
+	// Two objects may have one name: a listener, and the one of that name that drains.
+	json_int_t before = json_integer_value(json_object_get(c->object, name));
+
+	json_object_set_new(c->object, name, json_integer(before + (json_int_t)value));
 }
 
 // Counters of a worker under the names that worker.list uses.

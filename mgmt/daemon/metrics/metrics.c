@@ -5,93 +5,161 @@
 #include <math.h>
 #include <stdarg.h>
 
+enum {
+	BUCKETS = 2048
+};
+
+struct series {
+	char *labels; // "{port=\"lan\"}", "" without any
+	double value;
+	uint16_t next; // of its bucket: index + 1, 0 = the last
+};
+
+// One family at a time: its series are gathered before they are printed, since two objects may have
+// one name (a listener, and the one of that name that drains).
 struct metrics_output {
-	struct evbuffer *buffer;
 	const struct metrics_family *family;
-	uint32_t series;
+	struct series series[METRICS_SERIES_MAX];
+	uint16_t buckets[BUCKETS]; // index + 1, 0 = empty
+	uint32_t count;
+	bool beyond; // more than fit: `other` holds them
 	double other;
 	bool failed;
 };
 
-static const char *const TYPES[] = {[METRICS_COUNTER] = "counter", [METRICS_GAUGE] = "gauge"};
+static const char *const TYPES[] = {
+	[METRICS_COUNTER] = "counter", [METRICS_GAUGE] = "gauge", [METRICS_STATE] = "gauge"};
 
-static void put(struct metrics_output *out, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void put(struct metrics_output *out, const char *format, ...)
+static void label_print(FILE *out, bool first, const char *name, const char *value)
 {
-	va_list arguments;
-
-	va_start(arguments, format);
-	if (evbuffer_add_vprintf(out->buffer, format, arguments) < 0)
-		out->failed = true;
-	va_end(arguments);
-}
-
-static void label_put(struct metrics_output *out, bool first, const char *name, const char *value)
-{
-	put(out, "%s%s=\"", first ? "{" : ",", name);
+	fprintf(out, "%s%s=\"", first ? "{" : ",", name);
 	for (; *value != '\0'; value++) {
 		if (*value == '\n')
-			put(out, "\\n");
+			fputs("\\n", out);
 		else
-			put(out, *value == '"' || *value == '\\' ? "\\%c" : "%c", *value);
+			fprintf(out, *value == '"' || *value == '\\' ? "\\%c" : "%c", *value);
 	}
-	put(out, "\"");
+	putc('"', out);
 }
 
-static void value_put(struct metrics_output *out, double value)
+// Allocated; NULL without memory.
+static char *labels_make(const struct metrics_family *family, const char *const *values)
 {
-	// Whole numbers stay exact up to 2^53.
-	if (value == floor(value) && fabs(value) < 9007199254740992.0)
-		put(out, " %.0f\n", value);
-	else
-		put(out, " %.15g\n", value);
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out == NULL)
+		return NULL;
+	for (int i = 0; family->labels[i] != NULL; i++)
+		label_print(out, i == 0, family->labels[i], values[i]);
+	if (family->labels[0] != NULL)
+		putc('}', out);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
 }
 
-static void series_put(struct metrics_output *out, double value, const char *const *values)
+static uint32_t bucket_of(const char *labels)
 {
-	put(out, "%s", out->family->name);
-	for (int i = 0; out->family->labels[i] != NULL; i++)
-		label_put(out, i == 0, out->family->labels[i], values[i]);
-	if (out->family->labels[0] != NULL)
-		put(out, "}");
-	value_put(out, value);
+	uint32_t hash = 2166136261u; // FNV-1a
+
+	for (; *labels != '\0'; labels++)
+		hash = (hash ^ (unsigned char)*labels) * 16777619u;
+	return hash % BUCKETS;
+}
+
+static void merge(const struct metrics_output *out, double *sum, double value)
+{
+	if (out->family->type != METRICS_STATE)
+		*sum += value;
+	else if (value > *sum)
+		*sum = value;
+}
+
+// labels is taken.
+static void series_add(struct metrics_output *out, char *labels, double value)
+{
+	uint16_t *bucket = &out->buckets[bucket_of(labels)];
+
+	for (uint16_t i = *bucket; i != 0; i = out->series[i - 1].next) {
+		if (strcmp(out->series[i - 1].labels, labels) != 0)
+			continue;
+		merge(out, &out->series[i - 1].value, value);
+		free(labels);
+		return;
+	}
+	if (out->count == METRICS_SERIES_MAX) {
+		out->beyond = true;
+		merge(out, &out->other, value);
+		free(labels);
+		return;
+	}
+	out->series[out->count] = (struct series){labels, value, *bucket};
+	*bucket = (uint16_t)++out->count;
 }
 
 void metrics_series(struct metrics_output *out, double value, ...)
 {
 	const char *values[METRICS_LABELS_MAX];
 	va_list arguments;
+	char *labels;
 
-	if (++out->series > METRICS_SERIES_MAX) {
-		out->other += value;
-		return;
-	}
 	va_start(arguments, value);
 	for (int i = 0; out->family->labels[i] != NULL; i++)
 		values[i] = va_arg(arguments, const char *);
 	va_end(arguments);
-	series_put(out, value, values);
+	labels = labels_make(out->family, values);
+	if (labels == NULL)
+		out->failed = true;
+	else
+		series_add(out, labels, value);
+}
+
+static bool series_put(struct evbuffer *buffer, const struct metrics_family *family,
+	const char *labels, double value)
+{
+	// Whole numbers stay exact up to 2^53.
+	bool whole = value == floor(value) && fabs(value) < 9007199254740992.0;
+
+	return evbuffer_add_printf(buffer, whole ? "%s%s %.0f\n" : "%s%s %.15g\n", family->name,
+		       labels, value) >= 0;
+}
+
+static bool family_put(struct metrics_output *out, struct evbuffer *buffer)
+{
+	static const char *const OTHER[METRICS_LABELS_MAX] = {"other", "other", "other"};
+	const struct metrics_family *f = out->family;
+	bool ok = !out->failed && evbuffer_add_printf(buffer, "# HELP %s %s\n# TYPE %s %s\n",
+					  f->name, f->help, f->name, TYPES[f->type]) >= 0;
+
+	for (uint32_t i = 0; i < out->count; i++)
+		ok = ok && series_put(buffer, f, out->series[i].labels, out->series[i].value);
+	if (ok && out->beyond) {
+		char *labels = labels_make(f, OTHER);
+
+		ok = labels != NULL && series_put(buffer, f, labels, out->other);
+		free(labels);
+	}
+	return ok;
 }
 
 int metrics_render(const struct metrics_family *families, size_t count, const struct daemon *daemon,
 	struct evbuffer *buffer)
 {
-	static const char *const OTHER[METRICS_LABELS_MAX] = {"other", "other", "other"};
-	bool failed = false;
+	struct metrics_output *out = malloc(sizeof(*out));
+	bool ok = out != NULL;
 
-	for (size_t i = 0; i < count; i++) {
-		struct metrics_output out = {.buffer = buffer, .family = &families[i]};
-
-		put(&out, "# HELP %s %s\n# TYPE %s %s\n", families[i].name, families[i].help,
-			families[i].name, TYPES[families[i].type]);
-		families[i].collect(&out, daemon);
-		if (out.series > METRICS_SERIES_MAX)
-			series_put(&out, out.other, OTHER);
-		failed = failed || out.failed;
+	for (size_t i = 0; ok && i < count; i++) {
+		*out = (struct metrics_output){.family = &families[i]};
+		families[i].collect(out, daemon);
+		ok = family_put(out, buffer);
+		for (uint32_t k = 0; k < out->count; k++)
+			free(out->series[k].labels);
 	}
-	return failed ? -ENOMEM : 0;
+	free(out);
+	return ok ? 0 : -ENOMEM;
 }
 
 int metrics_document(FILE *out)

@@ -15,7 +15,8 @@ enum {
 
 enum metrics_type {
 	METRICS_COUNTER = 0,
-	METRICS_GAUGE
+	METRICS_GAUGE,
+	METRICS_STATE // a gauge of 0 or 1: of several the largest counts, not their sum
 };
 
 struct metrics_output;
@@ -31,8 +32,9 @@ struct metrics_family {
 extern const struct metrics_family METRICS_FAMILIES[];
 extern const size_t METRICS_FAMILY_COUNT;
 
-// One series of the family being collected: a value for each of its labels, in order. Beyond
-// METRICS_SERIES_MAX series the values are summed into one whose labels say "other".
+// One series of the family being collected: a value for each of its labels, in order. Values with
+// the same labels are summed, and beyond METRICS_SERIES_MAX series those that are left, into one
+// whose labels say "other".
 void metrics_series(struct metrics_output *out, double value, ...);
 
 // Appends the whole exposition. -ENOMEM.

@@ -343,6 +343,10 @@ static void clients(struct metrics_output *out, const struct daemon *daemon)
 	{                                                                                          \
 		name, METRICS_GAUGE, labels, help, collect                                         \
 	}
+#define STATE(name, labels, help, collect)                                                         \
+	{                                                                                          \
+		name, METRICS_STATE, labels, help, collect                                         \
+	}
 #define NO_LABELS                                                                                  \
 	{                                                                                          \
 		NULL                                                                               \
@@ -388,15 +392,15 @@ const struct metrics_family METRICS_FAMILIES[] = {
 	COUNTER("nexpath_port_emulated_total", LABELS("port", "what"),
 		"frames of the port's emulated link by what became of them, and sent_bytes",
 		port_emulated),
-	GAUGE("nexpath_port_up", LABEL("port"), "1 while the link is up", port_up),
-	GAUGE("nexpath_listener_up", LABEL("listener"),
+	STATE("nexpath_port_up", LABEL("port"), "1 while the link is up", port_up),
+	STATE("nexpath_listener_up", LABEL("listener"),
 		"1 while a port that carries its address is up", listener_up),
 	GAUGE("nexpath_listener_sessions", LABEL("listener"), "live sessions", listener_sessions),
 	COUNTER("nexpath_listener_sessions_total", LABEL("listener"), "sessions begun",
 		listener_sessions_total),
 	COUNTER("nexpath_listener_bytes_total", LABELS("listener", "direction"),
 		"IP payload of TCP and UDP, from_client or from_target", listener_bytes),
-	GAUGE("nexpath_upstream_target_up", LABELS("upstream", "target"),
+	STATE("nexpath_upstream_target_up", LABELS("upstream", "target"),
 		"1 while the port on the way to it is up", target_up),
 	GAUGE("nexpath_upstream_target_sessions", LABELS("upstream", "target"), "live sessions",
 		target_sessions),

@@ -112,6 +112,27 @@ static void labels_are_escaped(void **state)
 	free(text);
 }
 
+static void collect_twice(struct metrics_output *out, const struct daemon *daemon)
+{
+	metrics_series(out, 1, "a");
+	metrics_series(out, 1, "b");
+	metrics_series(out, 1, "a");
+}
+
+// A page with one series twice is refused as a whole by those who read it.
+static void equal_labels_are_one_series(void **state)
+{
+	static const struct metrics_family FAMILIES[] = {
+		{"sum", METRICS_GAUGE, {"l", NULL}, "help", collect_twice},
+		{"up", METRICS_STATE, {"l", NULL}, "help", collect_twice}};
+	char *text = render(FAMILIES, 2);
+
+	assert_string_equal(text,
+		"# HELP sum help\n# TYPE sum gauge\nsum{l=\"a\"} 2\nsum{l=\"b\"} 1\n"
+		"# HELP up help\n# TYPE up gauge\nup{l=\"a\"} 1\nup{l=\"b\"} 1\n");
+	free(text);
+}
+
 static void series_are_bounded(void **state)
 {
 	static const struct metrics_family FAMILY = {
@@ -203,6 +224,7 @@ int main(void)
 		cmocka_unit_test(long_messages_are_cut),
 		cmocka_unit_test(severities_have_names),
 		cmocka_unit_test(labels_are_escaped),
+		cmocka_unit_test(equal_labels_are_one_series),
 		cmocka_unit_test(series_are_bounded),
 		cmocka_unit_test(the_table_is_sound),
 		cmocka_unit_test(documents_are_current),
