@@ -260,8 +260,8 @@ static inline uint32_t tcp_buffer_cost(const struct buffer *b)
 	return (uint32_t)b->capacity + (uint32_t)sizeof(*b);
 }
 
-// Payload sent, not acknowledged, and neither lost nor at the peer already (RFC 6675 pipe). FIN does
-// not count: it must not keep a segment that was lost before it from leaving.
+// Payload sent, not acknowledged, and neither lost nor at the peer already (RFC 6675 pipe). FIN
+// does not count: it must not keep a segment that was lost before it from leaving.
 static inline uint32_t tcp_in_flight(const struct tcp_connection *c)
 {
 	uint32_t fin = (c->flags & TCP_FIN_SENT) != 0 && c->snd_una != c->snd_nxt;

@@ -153,6 +153,7 @@ void handshake_complete(struct tcp_engine *e, struct tcp_connection *c)
 	c->stuck_since = c->last_heard = engine_tick(e);
 	// RFC 6928; one segment after a SYN was lost (RFC 6298 5.7 and RFC 5681 3.1).
 	c->cwnd = (c->flags & TCP_SYN_SENT_AGAIN ? 1 : INITIAL_SEGMENTS) * (uint32_t)c->mss;
+	c->ecn_end = c->snd_una;
 	c->delivered_at = c->first_sent = c->pace_next = engine_time(e);
 	congestion_init(e, c, p->congestion);
 	if (accepted) {

@@ -5,6 +5,10 @@
 
 #include "core/chain.h"
 
+enum {
+	COLLECT_ROOM = 1536
+};
+
 // A chain with its last buffer at hand.
 struct span {
 	struct buffer *head;
@@ -59,18 +63,45 @@ static struct span span_of(struct tcp_connection *c, struct buffer *chain, uint3
 	return s;
 }
 
-// Copies a small buffer behind the last one, if that has room: RFC 9293 says nothing of memory, a
-// window of one-byte segments must not pin a buffer for each.
-static bool tail_copy(
-	struct tcp_engine *e, struct tcp_connection *c, struct buffer *tail, const struct span *s)
+static bool is_small(const struct buffer *b)
 {
-	struct buffer *b = s->head;
+	return (uint32_t)b->length * 4 <= tcp_buffer_cost(b);
+}
 
-	if (b->next || (uint32_t)b->length * 4 > tcp_buffer_cost(b) || tail->references != 1 ||
-		buffer_tailroom(tail) < b->length)
+// A buffer to collect small pieces in, linked behind the tail; NULL when none is to be had.
+static struct buffer *collector_new(
+	struct tcp_engine *e, struct tcp_connection *c, struct buffer *head, struct buffer **tail)
+{
+	struct buffer *b = e->config.buffers->get(e->config.buffers, COLLECT_ROOM);
+
+	if (b == NULL)
+		return NULL;
+	b->length = 0;
+	c->receive_held += tcp_buffer_cost(b);
+	(*tail)->next = b;
+	*tail = b;
+	head->segments++;
+	return b;
+}
+
+// Copies a small buffer behind the last one: a window of one-byte segments must not pin a buffer
+// for each.
+static bool tail_copy(struct tcp_engine *e, struct tcp_connection *c, struct buffer *head,
+	struct buffer **tail, struct buffer *b)
+{
+	struct buffer *to = *tail;
+
+	if (b->next || !is_small(b) || b->length > COLLECT_ROOM)
 		return false;
-	memcpy(buffer_data(tail) + tail->length, buffer_data(b), b->length);
-	tail->length = (uint16_t)(tail->length + b->length);
+	if (to->references != 1 || buffer_tailroom(to) < b->length) {
+		if (!is_small(to))
+			return false;
+		to = collector_new(e, c, head, tail);
+	}
+	if (to == NULL)
+		return false;
+	memcpy(buffer_data(to) + to->length, buffer_data(b), b->length);
+	to->length = (uint16_t)(to->length + b->length);
 	tcp_count(e, segments_coalesced);
 	chain_put(e, c, b);
 	return true;
@@ -87,7 +118,7 @@ static void chain_append(struct tcp_engine *e, struct tcp_connection *c, struct 
 		*tail = s->tail;
 		return;
 	}
-	if (!tail_copy(e, c, *tail, s)) {
+	if (!tail_copy(e, c, *head, tail, s->head)) {
 		(*tail)->next = s->head;
 		(*head)->segments = (uint16_t)((*head)->segments + s->head->segments);
 		*tail = s->tail;

@@ -81,6 +81,22 @@ static struct pair_packet flight_pop(struct pair *pair)
 	return first;
 }
 
+// The engines' source of buffers: it can be told to fail.
+static struct pair *source_pair;
+
+static struct buffer *source_get(struct buffer_source *source, uint32_t room)
+{
+	return chance(source_pair, source_pair->fail_ppm) ? NULL : buffer_heap_get(source, room);
+}
+
+static struct buffer *source_share(struct buffer_source *source, struct buffer *from)
+{
+	return chance(source_pair, source_pair->fail_ppm) ? NULL : buffer_heap_share(source, from);
+}
+
+static struct buffer_source engine_source = {
+	.get = source_get, .put = buffer_heap_put, .share = source_share};
+
 static struct buffer *frame_copy(const struct buffer *packet)
 {
 	struct buffer *frame =
@@ -137,33 +153,98 @@ static void launch(struct pair *pair, uint8_t to, struct buffer *frame)
 				  .due = leaves, .order = pair->order++, .frame = frame, .to = to});
 }
 
+// One packet of a wire's size on its way, with what may happen to it.
+static void send_packet(struct pair *pair, uint8_t to, const struct buffer *packet)
+{
+	struct pair_link *link = &pair->link[to];
+	struct buffer *frame;
+
+	if ((link->mtu != 0 && packet->total_length > link->mtu) || chance(pair, link->loss_ppm)) {
+		pair->lost++;
+		return;
+	}
+	frame = frame_copy(packet);
+	if (chance(pair, link->ce_ppm))
+		mark_ce(frame);
+	if (chance(pair, link->duplicate_ppm))
+		launch(pair, to, frame_copy(packet));
+	if (chance(pair, link->corrupt_ppm))
+		buffer_data(frame)[ETHERNET + pair_random(pair) % (frame->length - ETHERNET)] ^=
+			(uint8_t)(1u << pair_random(pair) % 8);
+	launch(pair, to, frame);
+}
+
+// What a port does with a described packet: one piece of at most `size` payload bytes, whole
+// headers and checksums.
+static struct buffer *piece_of(const struct buffer *packet, uint32_t from, uint32_t size)
+{
+	uint32_t l3 = buffer_l3_length(packet);
+	uint32_t header = l3 + buffer_l4_length(packet);
+	uint32_t left = packet->total_length - header - from;
+	uint32_t n = u32_min(left, size);
+	struct buffer *b = buffer_heap_get(&buffer_heap_source, header + n);
+	struct packet p = {.l3 = 0, .l4 = (uint16_t)l3, .kind = PACKET_TCP};
+	uint8_t *ip = buffer_data(b);
+	struct checksum_span span = {.data = ip, .length = header + n};
+
+	b->length = (uint16_t)(header + n);
+	b->total_length = b->length;
+	chain_copy(packet, 0, header, ip);
+	chain_copy(packet, header + from, n, ip + header);
+	if (ip[0] >> 4 == 6) {
+		be16_store(ip + 4, be16_from_host((uint16_t)(header - l3 + n)));
+		p.flags = PACKET_IS_V6;
+		p.key.source = ip_address_from_bytes(ip + 8);
+		p.key.destination = ip_address_from_bytes(ip + 24);
+	} else {
+		be16_store(ip + 2, be16_from_host((uint16_t)(header + n)));
+		be16_store(ip + 10, 0);
+		be16_store(ip + 10, checksum_finish(checksum_ipv4_base(ip)));
+		p.key.source = ip_address_from_v4(be32_load(ip + 12));
+		p.key.destination = ip_address_from_v4(be32_load(ip + 16));
+	}
+	be32_store(ip + l3 + 4, be32_from_host(be32_to_host(be32_load(ip + l3 + 4)) + from));
+	if (n < left)
+		ip[l3 + 13] &= (uint8_t) ~(TCP_FLAG_FIN | TCP_FLAG_PSH);
+	p.data = ip;
+	p.length = header + n;
+	p.key.protocol = p.ip_protocol = IPPROTO_TCP;
+	packet_checksum_fill(&p, &span, 1);
+	return b;
+}
+
+static void send_described(struct pair *pair, uint8_t to, const struct buffer *packet)
+{
+	uint32_t header = (uint32_t)buffer_l3_length(packet) + buffer_l4_length(packet);
+	uint32_t size =
+		packet->offload & BUFFER_TX_SEGMENT_TCP ? buffer_segment_size(packet) : UINT16_MAX;
+	uint32_t from = 0;
+
+	pair->segmented += (packet->offload & BUFFER_TX_SEGMENT_TCP) != 0;
+	do {
+		struct buffer *piece = piece_of(packet, from, size);
+
+		send_packet(pair, to, piece);
+		buffer_heap_put(&buffer_heap_source, piece);
+		from += size;
+	} while (header + from < packet->total_length);
+}
+
 static void transmit(
 	void *context, struct buffer *packet, const struct flow_key *key, uint32_t *way)
 {
 	struct side *side = context;
 	struct pair *pair = side->pair;
 	uint8_t to = (uint8_t)!side->number;
-	struct pair_link *link = &pair->link[to];
 
 	(void)key;
 	assert_true(*way == 0);
 	pair->capture_length = u32_min(packet->total_length, sizeof(pair->capture));
 	chain_copy(packet, 0, pair->capture_length, pair->capture);
-	if ((link->mtu != 0 && packet->total_length > link->mtu) || chance(pair, link->loss_ppm)) {
-		pair->lost++;
-	} else {
-		struct buffer *frame = frame_copy(packet);
-
-		if (chance(pair, link->ce_ppm))
-			mark_ce(frame);
-		if (chance(pair, link->corrupt_ppm))
-			buffer_data(
-				frame)[ETHERNET + pair_random(pair) % (frame->length - ETHERNET)] ^=
-				(uint8_t)(1u << pair_random(pair) % 8);
-		if (chance(pair, link->duplicate_ppm))
-			launch(pair, to, frame_copy(packet));
-		launch(pair, to, frame);
-	}
+	if (packet->offload & BUFFER_TX_CHECKSUM_TCP)
+		send_described(pair, to, packet);
+	else
+		send_packet(pair, to, packet);
 	buffer_heap_put(&buffer_heap_source, packet);
 }
 
@@ -196,13 +277,15 @@ static struct ip_address address_of(const struct pair *pair, unsigned side)
 void pair_open(struct pair *pair, const struct pair_options *options)
 {
 	*pair = (struct pair){.random = options->seed, .v6 = options->v6, .now = options->start};
+	pair->fail_ppm = options->fail_ppm;
+	source_pair = pair;
 	assert_int_equal(buffer_heap_alive(), 0);
 	for (unsigned i = 0; i < 2; i++) {
 		struct tcp_engine_config config = {
 			.connections = options->connections ? options->connections : 16,
 			.half_open = options->half_open,
 			.offload = options->offload,
-			.buffers = &buffer_heap_source,
+			.buffers = &engine_source,
 			.context = &sides[i],
 			.transmit = transmit,
 			.now = options->start};
@@ -229,20 +312,37 @@ void pair_close(struct pair *pair)
 	assert_int_equal(buffer_heap_alive(), 0);
 }
 
-void pair_connect(struct pair *pair)
+struct flow_key pair_key(const struct pair *pair, unsigned side)
+{
+	return (struct flow_key){.source = address_of(pair, side),
+		.destination = address_of(pair, !side),
+		.source_port = be16_from_host(side ? CLIENT_PORT : PAIR_PORT),
+		.destination_port = be16_from_host(side ? PAIR_PORT : CLIENT_PORT),
+		.protocol = IPPROTO_TCP};
+}
+
+void pair_listen(struct pair *pair)
 {
 	struct ip_address any = {0};
 	uint32_t listener;
-	struct flow_key key = {.source = address_of(pair, 1),
-		.destination = address_of(pair, 0),
-		.source_port = be16_from_host(CLIENT_PORT),
-		.destination_port = be16_from_host(PAIR_PORT),
-		.protocol = IPPROTO_TCP};
 
 	assert_int_equal(
-		tcp_listen(pair->engine[0], &any, key.destination_port, 0, 7, &listener), 0);
-	assert_int_equal(
-		tcp_connect(pair->engine[1], 0, &key, 8, pair->now, &pair->user[1].connection), 0);
+		tcp_listen(pair->engine[0], &any, be16_from_host(PAIR_PORT), 0, 7, &listener), 0);
+}
+
+void pair_open_from(struct pair *pair, unsigned side)
+{
+	struct flow_key key = pair_key(pair, side);
+
+	assert_int_equal(tcp_connect(pair->engine[side], 0, &key, 8, pair->now,
+				 &pair->user[side].connection),
+		0);
+}
+
+void pair_connect(struct pair *pair)
+{
+	pair_listen(pair);
+	pair_open_from(pair, 1);
 }
 
 static void user_read(struct pair *pair, unsigned side)
@@ -395,6 +495,12 @@ bool pair_is_done(const struct pair *pair)
 bool pair_is_open(const struct pair *pair)
 {
 	return pair->user[0].is_open && pair->user[1].is_open;
+}
+
+bool pair_is_quiet(const struct pair *pair)
+{
+	return pair->count == 0 && pair_is_open(pair) && pair_info(pair, 0).in_flight == 0 &&
+	       pair_info(pair, 1).in_flight == 0 && pair_info(pair, 1).send_queued == 0;
 }
 
 bool pair_never(const struct pair *pair)

@@ -67,8 +67,8 @@ struct pair {
 	uint64_t lost;
 	uint64_t delivered[2];
 	bool v6;
-	uint32_t offload;
-	uint16_t mtu;
+	uint32_t fail_ppm;
+	uint64_t segmented;    // packets that were cut up on their way
 	uint8_t capture[2048]; // the last packet to leave, from the IP header on
 	uint32_t capture_length;
 };
@@ -80,7 +80,8 @@ struct pair_options {
 	uint32_t half_open;
 	uint32_t offload;
 	struct tcp_profile profile[2];
-	usec_t start; // of the clock
+	usec_t start;      // of the clock
+	uint32_t fail_ppm; // of the engines' own buffer requests
 };
 
 void pair_open(struct pair *pair, const struct pair_options *options);
@@ -88,6 +89,12 @@ void pair_open(struct pair *pair, const struct pair_options *options);
 void pair_close(struct pair *pair);
 // Engine 1 connects to engine 0.
 void pair_connect(struct pair *pair);
+void pair_listen(struct pair *pair);
+// The key as packets of a side leave.
+struct flow_key pair_key(const struct pair *pair, unsigned side);
+// A side opens the connection; the other need not listen.
+void pair_open_from(struct pair *pair, unsigned side);
+bool pair_is_quiet(const struct pair *pair); // nothing under way, nothing to send again
 // Until `done` says so or so much virtual time has passed; whether it said so.
 bool pair_run(struct pair *pair, bool (*done)(const struct pair *pair), usec_t most);
 bool pair_is_done(const struct pair *pair); // both users closed, no connection but TIME-WAIT
