@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "head.h"
 #include "list.h"
+#include "scan.h"
 
 // What the fields of a head mean together: where the body ends, whether the connection goes on
 // (RFC 9112 sections 3.2, 6, 9.3). Whatever two recipients could judge differently is refused.
@@ -93,7 +94,7 @@ static enum nx_http_verdict take_option(
 	struct nx_http_head *head, struct nx_http_slice option, bool *keep, bool *upgrade)
 {
 	for (size_t i = 0; i < option.length; i++) {
-		if (option.data[i] == ' ' || option.data[i] == '\t')
+		if (!http_byte_is(option.data[i], HTTP_SET_TOKEN))
 			return NX_HTTP_CONNECTION_INVALID;
 	}
 	if (nx_http_same(option, "close"))

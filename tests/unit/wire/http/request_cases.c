@@ -298,6 +298,8 @@ const struct head_case request_cases[] = {
 	FLAGGED("GET / HTTP/1.0\r\nConnection: Keep-Alive, x\r\n\r\n", NO_BODY, 0, KEEPS),
 	FLAGGED("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", NO_BODY, 0, NX_HTTP_SAYS_CLOSE),
 	REFUSED(WITH("Connection: close x"), CONNECTION_INVALID),
+	REFUSED(WITH("Connection: close;x"), CONNECTION_INVALID),
+	REFUSED(WITH("Connection: clo\xd2" "ed"), CONNECTION_INVALID),
 	REFUSED(WITH("Connection: Host"), CONNECTION_NAMES_FRAMING),
 	REFUSED(WITH("Connection: close, content-length"), CONNECTION_NAMES_FRAMING),
 	REFUSED(WITH("Connection: x\r\nConnection: Transfer-Encoding"), CONNECTION_NAMES_FRAMING),
