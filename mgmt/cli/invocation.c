@@ -107,9 +107,27 @@ static enum exit_status take_option(
 	return usage_fault(v->verb, "unknown option --%.*s", (int)length, word);
 }
 
+// "list, add, remove" of "listener"; "" for what begins no verb of two words.
+static void second_words(const char *first, char *out, size_t size)
+{
+	size_t length = strlen(first);
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < verb_count && used < size; i++) {
+		const char *words = verbs[i].words;
+
+		if (strncmp(words, first, length) == 0 && words[length] == ' ') {
+			used += (size_t)snprintf(out + used, size - used, "%s%s",
+				used > 0 ? ", " : "", words + length + 1);
+		}
+	}
+}
+
 static enum exit_status unknown_verb(int count, const char *const *words)
 {
 	const struct verb *nearest = verb_nearest(count, words);
+	char seconds[256];
 
 	if (count == 0) {
 		return usage_fault(NULL, "no verb");
@@ -120,16 +138,13 @@ static enum exit_status unknown_verb(int count, const char *const *words)
 			count > 1 && strchr(nearest->words, ' ') != NULL ? words[1] : "",
 			nearest->words);
 	}
-	for (size_t i = 0; i < verb_count; i++) {
-		size_t length = strcspn(verbs[i].words, " ");
-
-		if (strlen(words[0]) == length && memcmp(words[0], verbs[i].words, length) == 0) {
-			return usage_fault(NULL,
-				count > 1 ? "%s has no verb \"%s\"" : "%s needs a second word",
-				words[0], count > 1 ? words[1] : "");
-		}
+	second_words(words[0], seconds, sizeof(seconds));
+	if (seconds[0] == '\0') {
+		return usage_fault(NULL, "unknown verb \"%s\"", words[0]);
 	}
-	return usage_fault(NULL, "unknown verb \"%s\"", words[0]);
+	return count > 1 ? usage_fault(NULL, "%s has no verb \"%s\", but %s", words[0], words[1],
+				   seconds)
+			 : usage_fault(NULL, "%s needs a second word: %s", words[0], seconds);
 }
 
 static enum exit_status check_count(const struct invocation *v)
@@ -205,6 +220,26 @@ static enum exit_status second_reading(struct invocation *v, const char *const *
 	return EXIT_DONE;
 }
 
+// "nexpath listener --help" is "nexpath help listener"; false where there is no such group.
+static bool help_of_group(struct invocation *v, int count, const char *const *words)
+{
+	static const char *const HELP = "help";
+	char seconds[256];
+	int used;
+
+	if (!v->help || count != 1) {
+		return false;
+	}
+	second_words(words[0], seconds, sizeof(seconds));
+	if (seconds[0] == '\0') {
+		return false;
+	}
+	v->verb = verb_find(1, &HELP, &used);
+	v->help = false;
+	v->arguments[v->argument_count++] = words[0];
+	return true;
+}
+
 enum exit_status invocation_parse(struct invocation *v, int argc, const char *const *argv)
 {
 	const char *from_environment = getenv("NEXPATH_SOCKET");
@@ -228,6 +263,8 @@ enum exit_status invocation_parse(struct invocation *v, int argc, const char *co
 	if (status == EXIT_DONE) {
 		v->verb = verb_find(count, words, &used);
 		if (v->version || (v->help && (count == 0 || v->verb != NULL))) {
+			status = EXIT_DONE;
+		} else if (v->verb == NULL && help_of_group(v, count, words)) {
 			status = EXIT_DONE;
 		} else if (v->verb == NULL && count > 0 && words[0][0] == '-') {
 			status = usage_fault(NULL, "unknown option %s", words[0]);

@@ -489,6 +489,8 @@ class NameServer:
                 query, peer = self.socket.recvfrom(512)
             except OSError:
                 return
+            if not peer:
+                return  # closed while it waited
             end = query.index(b"\0", 12) + 5
             is_a = query[end - 4:end - 2] == b"\x00\x01"
             answer = b"\xc0\x0c\x00\x01\x00\x01" + struct.pack("!IH", 60, 4) + self.address

@@ -127,12 +127,21 @@ static void wrong_usage_is_2(void **state)
 	assert_int_equal(run_shell("$N --json top"), 2);
 	assert_int_equal(run_shell("$N completion fish"), 2);
 	assert_int_equal(run_shell("$N help frobnicate"), 2);
+	assert_int_equal(run_shell("$N listener"), 2);
+	assert_non_null(
+		strstr(err, "listener needs a second word: list, add, remove; nexpath help"));
+	assert_int_equal(run_shell("$N listener frobnicate"), 2);
+	assert_non_null(strstr(err, "listener has no verb \"frobnicate\", but list, add, remove"));
 }
 
 static void help_asks_no_daemon(void **state)
 {
 	assert_int_equal(run_shell("$N --version"), 0);
 	assert_string_equal(out, "nexpath 0.1.0\n");
+	assert_int_equal(run_shell("$N listener --help"), 0);
+	assert_non_null(strstr(out, "listener remove"));
+	assert_null(strstr(out, "upstream"));
+	assert_int_equal(run_shell("$N frobnicate --help"), 2);
 	assert_int_equal(run_shell("$N help config apply"), 0);
 	assert_non_null(strstr(out, "--confirm-within S"));
 	assert_non_null(strstr(out, "Example\n  nexpath config apply"));
