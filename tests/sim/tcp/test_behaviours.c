@@ -35,13 +35,19 @@ static void abort_both(void)
 	pair_close(&pair);
 }
 
-static void finish(usec_t most)
+// Both users send what is left and close.
+static void complete(usec_t most)
 {
 	for (unsigned i = 0; i < 2; i++)
 		pair.user[i].keeps_open = false;
 	assert_true(pair_run(&pair, pair_is_done, most));
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(pair.user[i].received, pair.user[!i].to_send);
+}
+
+static void finish(usec_t most)
+{
+	complete(most);
 	pair_close(&pair);
 }
 
@@ -76,8 +82,9 @@ static void simultaneous_open_connects(void **state)
 	pair.user[0].to_send = pair.user[1].to_send = 50000;
 	pair_open_from(&pair, 0);
 	pair_open_from(&pair, 1);
-	finish(30 * SECONDS);
+	complete(30 * SECONDS);
 	assert_int_equal(STAT(0, connections_accepted), 0);
+	pair_close(&pair);
 }
 
 static void refused_and_unanswered(void **state)
@@ -285,8 +292,9 @@ static void path_mtu_follows_believable_messages(void **state)
 	quote.next_hop_mtu = 68;
 	assert_int_equal(tcp_icmp_error(pair.engine[1], &quote, pair.now), DROP_NONE);
 	assert_int_equal(pair_info(&pair, 1).mss, 576 - 40 - 12);
-	finish(20 * SECONDS);
+	complete(20 * SECONDS);
 	assert_int_equal(STAT(1, path_mtu_lowered), 2);
+	pair_close(&pair);
 }
 
 static void black_holes_are_found(void **state)
@@ -295,8 +303,9 @@ static void black_holes_are_found(void **state)
 	open_quiet(&(struct pair_options){.seed = 15});
 	pair.link[0].mtu = 1400;
 	pair.user[1].to_send = 100000;
-	finish(60 * SECONDS);
+	complete(60 * SECONDS);
 	assert_int_equal(STAT(1, path_black_holes), 1);
+	pair_close(&pair);
 }
 
 static void ecn_reduces_without_loss(void **state)
