@@ -28,15 +28,27 @@ void nx_key_text(const uint8_t bytes[KEY_BYTES], char text[NX_WS_KEY + 1])
 	base64(bytes, KEY_BYTES, text);
 }
 
+// The value of a digit; -1: none.
+static int digit_of(uint8_t digit)
+{
+	if (digit >= 'A' && digit <= 'Z')
+		return digit - 'A';
+	if (digit >= 'a' && digit <= 'z')
+		return digit - 'a' + 26;
+	if (digit >= '0' && digit <= '9')
+		return digit - '0' + 52;
+	return digit == '+' ? 62 : digit == '/' ? 63 : -1;
+}
+
 bool nx_key_is_valid(struct nx_http_slice value)
 {
 	if (value.length != NX_WS_KEY || memcmp(value.data + NX_WS_KEY - 2, "==", 2) != 0)
 		return false;
 	for (size_t i = 0; i < NX_WS_KEY - 2; i++) {
-		const char *digit = memchr(alphabet, value.data[i], 64);
+		int digit = digit_of(value.data[i]);
 
 		// 22 digits hold 132 bits: the last four mean nothing.
-		if (digit == NULL || (i == NX_WS_KEY - 3 && ((digit - alphabet) & 15) != 0))
+		if (digit < 0 || (i == NX_WS_KEY - 3 && (digit & 15) != 0))
 			return false;
 	}
 	return true;
