@@ -344,7 +344,7 @@ def test_metrics_hold_no_series_twice(daemon):
         listed = [len(sessions_of(client, filter={"listener": "in", **more}))
                   for more in ({}, {"protocol": "udp"}, {"protocol": "tcp"})]
         expect(listed == [0, 3, 0], listed)
-    server.socket.close()
+    server.close()
 
 
 def test_listeners_of_a_port_that_is_down(daemon):
@@ -480,17 +480,24 @@ class NameServer:
         self.address = socket.inet_aton(address)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(0.1)
         self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.run, daemon=True).start()
+        self.ended = False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        # Not before the thread has left it: its descriptor would be another socket's by then.
+        self.ended = True
+        self.thread.join()
+        self.socket.close()
 
     def run(self):
-        while True:
+        while not self.ended:
             try:
                 query, peer = self.socket.recvfrom(512)
-            except OSError:
-                return
-            if not peer:
-                return  # closed while it waited
+            except TimeoutError:
+                continue
             end = query.index(b"\0", 12) + 5
             is_a = query[end - 4:end - 2] == b"\x00\x01"
             answer = b"\xc0\x0c\x00\x01\x00\x01" + struct.pack("!IH", 60, 4) + self.address
@@ -514,7 +521,7 @@ def test_name_of_an_own_listener(daemon):
     daemon.stop()
     client = daemon.start(text(9000))
     wait_for("the loop", lambda: "target_is_own_listener" in kinds(client))
-    server.socket.close()
+    server.close()
 
 
 def test_first_configuration_after_an_empty_start(daemon):
