@@ -82,7 +82,7 @@ static enum nx_http_verdict judge_encoding(struct nx_http_head *head, const uint
 		return fault_in(head, known, NX_HTTP_ENCODING_WITH_LENGTH);
 	if (is_repeated(head, known))
 		return fault_in(head, known, NX_HTTP_ENCODING_REPEATED);
-	if (!nx_http_same(http_value(head, bytes, head->known[known] - 1u), "chunked"))
+	if (!http_is(http_value(head, bytes, head->known[known] - 1u), "chunked"))
 		return fault_in(head, known, NX_HTTP_ENCODING_UNSUPPORTED);
 	head->framing = NX_HTTP_CHUNKED;
 	return NX_HTTP_OK;
@@ -97,14 +97,14 @@ static enum nx_http_verdict take_option(
 		if (!http_byte_is(option.data[i], HTTP_SET_TOKEN))
 			return NX_HTTP_CONNECTION_INVALID;
 	}
-	if (nx_http_same(option, "close"))
+	if (http_is(option, "close"))
 		head->flags |= NX_HTTP_SAYS_CLOSE;
-	else if (nx_http_same(option, "keep-alive"))
+	else if (http_is(option, "keep-alive"))
 		*keep = true;
-	else if (nx_http_same(option, "upgrade"))
+	else if (http_is(option, "upgrade"))
 		*upgrade = true;
-	else if (nx_http_same(option, "host") || nx_http_same(option, "content-length") ||
-		 nx_http_same(option, "transfer-encoding"))
+	else if (http_is(option, "host") || http_is(option, "content-length") ||
+		 http_is(option, "transfer-encoding"))
 		return NX_HTTP_CONNECTION_NAMES_FRAMING;
 	return NX_HTTP_OK;
 }
@@ -168,7 +168,7 @@ static enum nx_http_verdict judge_expectation(struct nx_http_head *head, const u
 	if (!is_seen(head, known) || head->minor == 0)
 		return NX_HTTP_OK;
 	if (is_repeated(head, known) ||
-		!nx_http_same(http_value(head, bytes, head->known[known] - 1u), "100-continue"))
+		!http_is(http_value(head, bytes, head->known[known] - 1u), "100-continue"))
 		return fault_in(head, known, NX_HTTP_EXPECTATION_UNKNOWN);
 	head->flags |= NX_HTTP_EXPECTS_CONTINUE;
 	return NX_HTTP_OK;

@@ -68,6 +68,44 @@ enum nx_http_verdict http_target_judge(struct nx_http_head *head, const uint8_t 
 bool http_authority_split(
 	struct nx_http_head *head, const uint8_t *bytes, struct nx_http_span authority);
 
+static inline uint64_t http_load64(const void *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+// Are these `length` bytes, letters in any case, the ones of `lower`? Words that overlap instead of
+// a loop. Bit 0x20 makes small letters of capital ones; it makes a letter, a digit or a '-' of
+// nothing else that a field may hold. `length` is a constant wherever this is called, and at
+// least 4.
+static inline __attribute__((always_inline)) bool http_is_word(
+	const uint8_t *p, const char *lower, size_t length)
+{
+	const uint64_t fold = UINT64_C(0x2020202020202020);
+	uint64_t difference = 0;
+	uint32_t first, last, first_lower, last_lower;
+
+	if (length >= 8) {
+		for (size_t i = 0; i + 8 <= length; i += 8)
+			difference |= (http_load64(p + i) | fold) ^ http_load64(lower + i);
+		difference |=
+			(http_load64(p + length - 8) | fold) ^ http_load64(lower + length - 8);
+		return difference == 0;
+	}
+	memcpy(&first, p, 4);
+	memcpy(&last, p + length - 4, 4);
+	memcpy(&first_lower, lower, 4);
+	memcpy(&last_lower, lower + length - 4, 4);
+	return (((first | (uint32_t)fold) ^ first_lower) |
+		       ((last | (uint32_t)fold) ^ last_lower)) == 0;
+}
+
+#define http_is(slice, literal)                                                                    \
+	((slice).length == sizeof(literal) - 1 &&                                                  \
+		http_is_word((slice).data, literal, sizeof(literal) - 1))
+
 static inline uint8_t http_lower(uint8_t byte)
 {
 	return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;

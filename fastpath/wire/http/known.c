@@ -2,33 +2,22 @@
 #include "head.h"
 #include "list.h"
 
-// Is the name, with letters in any case, this one in small letters? Bit 0x20 makes small letters of
-// capital ones; of bytes that a token may hold it makes no letter and no '-' of anything else.
-static inline bool is_name(const uint8_t *name, const char *lower, size_t length)
-{
-	uint8_t difference = 0;
-
-	for (size_t i = 0; i < length; i++)
-		difference |= (name[i] | 0x20) ^ (uint8_t)lower[i];
-	return difference == 0;
-}
-
 int http_known_of(const uint8_t *name, size_t length)
 {
 	switch (length) {
 	case 4:
-		return is_name(name, "host", 4) ? NX_HTTP_KNOWN_HOST : -1;
+		return http_is_word(name, "host", 4) ? NX_HTTP_KNOWN_HOST : -1;
 	case 6:
-		return is_name(name, "expect", 6) ? NX_HTTP_KNOWN_EXPECT : -1;
+		return http_is_word(name, "expect", 6) ? NX_HTTP_KNOWN_EXPECT : -1;
 	case 7:
-		return is_name(name, "upgrade", 7) ? NX_HTTP_KNOWN_UPGRADE : -1;
+		return http_is_word(name, "upgrade", 7) ? NX_HTTP_KNOWN_UPGRADE : -1;
 	case 10:
-		return is_name(name, "connection", 10) ? NX_HTTP_KNOWN_CONNECTION : -1;
+		return http_is_word(name, "connection", 10) ? NX_HTTP_KNOWN_CONNECTION : -1;
 	case 14:
-		return is_name(name, "content-length", 14) ? NX_HTTP_KNOWN_CONTENT_LENGTH : -1;
+		return http_is_word(name, "content-length", 14) ? NX_HTTP_KNOWN_CONTENT_LENGTH : -1;
 	case 17:
-		return is_name(name, "transfer-encoding", 17) ? NX_HTTP_KNOWN_TRANSFER_ENCODING
-							      : -1;
+		return http_is_word(name, "transfer-encoding", 17) ? NX_HTTP_KNOWN_TRANSFER_ENCODING
+								   : -1;
 	default:
 		return -1;
 	}
@@ -72,35 +61,29 @@ static const char *const method_names[] = {
 };
 
 // Methods are case-sensitive (RFC 9110 9.1).
-static enum nx_http_method method_if(struct nx_http_slice name, enum nx_http_method method)
-{
-	return memcmp(name.data, method_names[method], name.length) == 0 ? method : NX_HTTP_OTHER;
-}
+#define METHOD_IF(name, literal, method)                                                           \
+	(memcmp((name).data, literal, sizeof(literal) - 1) == 0 ? (method) : NX_HTTP_OTHER)
 
 enum nx_http_method nx_http_method_of(struct nx_http_slice name)
 {
-	enum nx_http_method method = NX_HTTP_OTHER;
-
 	switch (name.length) {
 	case 3:
-		method = name.data[0] == 'G' ? NX_HTTP_GET : NX_HTTP_PUT;
-		break;
+		return name.data[0] == 'G' ? METHOD_IF(name, "GET", NX_HTTP_GET)
+					   : METHOD_IF(name, "PUT", NX_HTTP_PUT);
 	case 4:
-		method = name.data[0] == 'P' ? NX_HTTP_POST : NX_HTTP_HEAD;
-		break;
+		return name.data[0] == 'P' ? METHOD_IF(name, "POST", NX_HTTP_POST)
+					   : METHOD_IF(name, "HEAD", NX_HTTP_HEAD);
 	case 5:
-		method = name.data[0] == 'P' ? NX_HTTP_PATCH : NX_HTTP_TRACE;
-		break;
+		return name.data[0] == 'P' ? METHOD_IF(name, "PATCH", NX_HTTP_PATCH)
+					   : METHOD_IF(name, "TRACE", NX_HTTP_TRACE);
 	case 6:
-		method = NX_HTTP_DELETE;
-		break;
+		return METHOD_IF(name, "DELETE", NX_HTTP_DELETE);
 	case 7:
-		method = name.data[0] == 'C' ? NX_HTTP_CONNECT : NX_HTTP_OPTIONS;
-		break;
+		return name.data[0] == 'C' ? METHOD_IF(name, "CONNECT", NX_HTTP_CONNECT)
+					   : METHOD_IF(name, "OPTIONS", NX_HTTP_OPTIONS);
 	default:
-		break;
+		return NX_HTTP_OTHER;
 	}
-	return method == NX_HTTP_OTHER ? NX_HTTP_OTHER : method_if(name, method);
 }
 
 const char *nx_http_method_name(enum nx_http_method method)

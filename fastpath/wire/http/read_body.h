@@ -10,6 +10,7 @@ struct pass {
 	const uint8_t *base;
 	const uint8_t *p;
 	const uint8_t *end;
+	const uint8_t *element; // where what is being read begins
 };
 
 VARIANT_TARGET static inline enum nx_http_verdict stop(
@@ -17,18 +18,19 @@ VARIANT_TARGET static inline enum nx_http_verdict stop(
 {
 	s->head->phase = (uint8_t)phase;
 	s->head->position = (uint32_t)(s->p - s->base);
+	s->head->element = (uint16_t)(s->element - s->base);
 	return verdict;
 }
 
 VARIANT_TARGET static inline struct nx_http_span span_to(const struct pass *s, const uint8_t *end)
 {
 	return (struct nx_http_span){
-		s->head->element, (uint16_t)(end - s->base - s->head->element)};
+		(uint16_t)(s->element - s->base), (uint16_t)(end - s->element)};
 }
 
 VARIANT_TARGET static inline void begin(struct pass *s)
 {
-	s->head->element = (uint16_t)(s->p - s->base);
+	s->element = s->p;
 }
 
 // What a byte that ends a line too early or wrongly is called; `other` for any other byte.
@@ -51,7 +53,7 @@ VARIANT_TARGET static inline enum nx_http_verdict line_feed(struct pass *s, enum
 
 VARIANT_TARGET static enum nx_http_verdict read_method(struct pass *s)
 {
-	const uint8_t *start = s->base + s->head->element;
+	const uint8_t *start = s->element;
 
 	s->p = scan(s->base, s->p, s->end, HTTP_SET_TOKEN);
 	if (s->p - start > HTTP_METHOD_BYTES) {
@@ -77,7 +79,7 @@ VARIANT_TARGET static enum nx_http_verdict read_target(struct pass *s)
 		return stop(s, HTTP_AT_TARGET, NX_HTTP_MORE);
 	if (*s->p == '\r')
 		fault = NX_HTTP_VERSION_MISSING;
-	else if (s->p == s->base + s->head->element && (*s->p == ' ' || *s->p == '\t'))
+	else if (s->p == s->element && (*s->p == ' ' || *s->p == '\t'))
 		fault = NX_HTTP_TARGET_EMPTY;
 	if (*s->p != ' ' || fault == NX_HTTP_TARGET_EMPTY)
 		return stop(s, HTTP_AT_TARGET, wrong_byte(s, fault));
@@ -210,7 +212,7 @@ line_end:
 // What a name that is not followed by a colon is called (RFC 9112 5.1, 5.2).
 VARIANT_TARGET static enum nx_http_verdict name_fault(const struct pass *s)
 {
-	bool empty = s->p == s->base + s->head->element;
+	bool empty = s->p == s->element;
 
 	if (*s->p == ' ' || *s->p == '\t')
 		return empty ? NX_HTTP_FIELD_FOLDED : NX_HTTP_FIELD_SPACE_BEFORE_COLON;
@@ -223,7 +225,7 @@ VARIANT_TARGET static enum nx_http_verdict name_fault(const struct pass *s)
 
 VARIANT_TARGET static inline void close_value(struct pass *s, struct nx_http_field *field)
 {
-	const uint8_t *start = s->base + s->head->element;
+	const uint8_t *start = s->element;
 	const uint8_t *end = s->p;
 
 	while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
@@ -294,7 +296,8 @@ last:
 VARIANT_TARGET static enum nx_http_verdict VARIANT(read)(
 	struct nx_http_head *head, const uint8_t *bytes, size_t length)
 {
-	struct pass s = {head, bytes, bytes + head->position, bytes + length};
+	struct pass s = {
+		head, bytes, bytes + head->position, bytes + length, bytes + head->element};
 	enum nx_http_verdict verdict;
 
 	if (head->phase < HTTP_AT_FIELD) {

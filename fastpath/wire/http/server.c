@@ -139,8 +139,8 @@ enum nx_http_verdict nx_http_server_refuse(
 	struct nx_http_writer writer;
 	enum nx_http_verdict verdict;
 
-	if (server->closing || server->in.phase != HTTP_IN_FAULT ||
-		server->reply == REPLY_BEGUN || status == 0)
+	if (server->closing || server->in.phase != HTTP_IN_FAULT || server->reply == REPLY_BEGUN ||
+		status == 0)
 		return NX_HTTP_WRITE_OUT_OF_ORDER;
 	nx_http_write_response(&writer, buffer, (unsigned)status, NULL, NX_HTTP_WRITE_CLOSE);
 	verdict = nx_http_write_end(&writer);

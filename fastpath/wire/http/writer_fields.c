@@ -66,7 +66,7 @@ static enum nx_http_verdict check_connection(
 			known == NX_HTTP_KNOWN_CONTENT_LENGTH ||
 			known == NX_HTTP_KNOWN_TRANSFER_ENCODING)
 			return NX_HTTP_WRITE_VALUE_INVALID;
-		writer->says_close |= nx_http_same(option, "close");
+		writer->says_close |= http_is(option, "close");
 		writer->asks_upgrade |= known == NX_HTTP_KNOWN_UPGRADE;
 	}
 	return NX_HTTP_OK;
@@ -84,8 +84,7 @@ static enum nx_http_verdict check_known(
 	case NX_HTTP_KNOWN_CONNECTION:
 		return check_connection(writer, value);
 	case NX_HTTP_KNOWN_EXPECT:
-		return nx_http_same(value, "100-continue") ? NX_HTTP_OK
-							   : NX_HTTP_WRITE_VALUE_INVALID;
+		return http_is(value, "100-continue") ? NX_HTTP_OK : NX_HTTP_WRITE_VALUE_INVALID;
 	default:
 		return NX_HTTP_OK;
 	}
