@@ -182,7 +182,9 @@ struct nx_aligned_line tcp_connection {
 	uint32_t stuck_since; // wheel tick since when unacknowledged data has made no progress
 	uint32_t way;
 	uint32_t listener;
+	uint32_t flush_previous;
 	uint32_t event_next;
+	uint32_t event_previous;
 	uint32_t list_next; // TIME-WAIT, SYN-RECEIVED: by age
 	uint32_t list_previous;
 	uint32_t retransmissions;

@@ -42,7 +42,7 @@ static uint32_t mss_class_of(uint16_t mss)
 	return class;
 }
 
-void cookie_answer(struct tcp_engine *e, struct tcp_listener *l, struct tcp_segment *s,
+void cookie_answer(struct tcp_engine *e, const struct tcp_listener *l, struct tcp_segment *s,
 	const struct tcp_options *o)
 {
 	const struct tcp_profile *p = &e->profiles[l->profile];
@@ -104,7 +104,7 @@ static struct tcp_options options_recovered(const struct tcp_segment *s, uint32_
 }
 
 struct tcp_connection *cookie_accept(
-	struct tcp_engine *e, struct tcp_listener *l, struct tcp_segment *s)
+	struct tcp_engine *e, const struct tcp_listener *l, struct tcp_segment *s)
 {
 	struct tcp_connection *c;
 	struct tcp_options o;

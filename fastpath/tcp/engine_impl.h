@@ -181,7 +181,7 @@ struct tcp_connection *connection_new(
 	struct tcp_engine *e, const struct flow_key *key, uint8_t profile);
 // Gives all it holds back, and the connection.
 void connection_free(struct tcp_engine *e, struct tcp_connection *c);
-struct tcp_listener *listener_find(struct tcp_engine *e, const struct flow_key *key);
+const struct tcp_listener *listener_find(const struct tcp_engine *e, const struct flow_key *key);
 
 // queue.c
 void flush_add(struct tcp_engine *e, struct tcp_connection *c);
@@ -300,8 +300,8 @@ void window_tune(struct tcp_engine *e, struct tcp_connection *c, uint32_t taken)
 
 // handshake.c
 // after: SND.NXT of a connection in TIME-WAIT that gave way, NULL otherwise.
-enum drop_reason handshake_listen(
-	struct tcp_engine *e, struct tcp_listener *l, struct tcp_segment *s, const uint32_t *after);
+enum drop_reason handshake_listen(struct tcp_engine *e, const struct tcp_listener *l,
+	struct tcp_segment *s, const uint32_t *after);
 enum drop_reason handshake_syn_sent(
 	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s);
 void handshake_complete(struct tcp_engine *e, struct tcp_connection *c);
@@ -313,11 +313,11 @@ struct tcp_options;
 void handshake_adopt(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_options *o);
 
 // cookie.c
-void cookie_answer(struct tcp_engine *e, struct tcp_listener *l, struct tcp_segment *s,
+void cookie_answer(struct tcp_engine *e, const struct tcp_listener *l, struct tcp_segment *s,
 	const struct tcp_options *o);
 // The connection that an acknowledgement with a valid cookie completes, NULL for any other.
 struct tcp_connection *cookie_accept(
-	struct tcp_engine *e, struct tcp_listener *l, struct tcp_segment *s);
+	struct tcp_engine *e, const struct tcp_listener *l, struct tcp_segment *s);
 
 // acknowledgement.c: RFC 9293 3.10.7.4, fifth. False: s->reason says why nothing follows; the
 // connection may be gone.

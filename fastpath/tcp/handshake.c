@@ -104,8 +104,8 @@ int tcp_connect(struct tcp_engine *engine, uint16_t profile, const struct flow_k
 }
 
 // RFC 9293 3.10.7.2, third: a SYN for a listener. Text in it is left for the peer to send again.
-enum drop_reason handshake_listen(
-	struct tcp_engine *e, struct tcp_listener *l, struct tcp_segment *s, const uint32_t *after)
+enum drop_reason handshake_listen(struct tcp_engine *e, const struct tcp_listener *l,
+	struct tcp_segment *s, const uint32_t *after)
 {
 	const struct tcp_profile *p = &e->profiles[l->profile];
 	struct tcp_options o = {0};

@@ -336,7 +336,7 @@ static enum drop_reason input_closed(struct tcp_engine *e, struct tcp_segment *s
 
 // RFC 9293 3.10.7.2.
 static enum drop_reason input_listen(
-	struct tcp_engine *e, struct tcp_listener *l, struct tcp_segment *s)
+	struct tcp_engine *e, const struct tcp_listener *l, struct tcp_segment *s)
 {
 	struct tcp_connection *c;
 
@@ -354,7 +354,7 @@ static enum drop_reason input_listen(
 static enum drop_reason input_dispatch(struct tcp_engine *e, struct tcp_segment *s)
 {
 	struct tcp_connection *c = connection_find(e, &s->packet->key);
-	struct tcp_listener *l;
+	const struct tcp_listener *l;
 
 	if (c && c->state == TCP_SYN_SENT)
 		return handshake_syn_sent(e, c, s);

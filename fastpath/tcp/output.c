@@ -254,10 +254,26 @@ static bool can_output(const struct tcp_connection *c)
 	return c->state >= TCP_ESTABLISHED && c->state <= TCP_LAST_ACK;
 }
 
+// RFC 5681 4.1: after a silence longer than the timeout nothing clocks a large window any more.
+static void idle_restart(struct tcp_engine *e, struct tcp_connection *c)
+{
+	usec_t idle = (usec_t)(engine_tick(e) - c->last_heard) << TICK_SHIFT;
+	uint32_t restart = INITIAL_SEGMENTS * (uint32_t)c->mss;
+
+	if (c->snd_una != c->snd_nxt || c->unsent == NULL || c->pacing_rate != 0 ||
+		idle <= c->rto_us || c->cwnd <= restart)
+		return;
+	c->cwnd = restart;
+}
+
 bool output_run(struct tcp_engine *e, struct tcp_connection *c)
 {
 	enum output_result result = OUTPUT_NOTHING;
 
+	// Not open yet, or over: the handshake's own timer speaks for it, or nothing does.
+	if (c->state < TCP_ESTABLISHED)
+		return true;
+	idle_restart(e, c);
 	if (can_output(c) && !(c->flags & TCP_IS_FAILED)) {
 		c->flags &= ~(uint32_t)TCP_CWND_LIMITED;
 		do {

@@ -10,11 +10,27 @@ void flush_add(struct tcp_engine *e, struct tcp_connection *c)
 		return;
 	c->flags |= TCP_IS_QUEUED;
 	c->flush_next = TCP_NONE;
+	c->flush_previous = e->flush.last;
 	if (e->flush.last == TCP_NONE)
 		e->flush.first = index;
 	else
 		engine_at(e, e->flush.last)->flush_next = index;
 	e->flush.last = index;
+}
+
+void flush_remove(struct tcp_engine *e, struct tcp_connection *c)
+{
+	if (!(c->flags & TCP_IS_QUEUED))
+		return;
+	if (c->flush_previous == TCP_NONE)
+		e->flush.first = c->flush_next;
+	else
+		engine_at(e, c->flush_previous)->flush_next = c->flush_next;
+	if (c->flush_next == TCP_NONE)
+		e->flush.last = c->flush_previous;
+	else
+		engine_at(e, c->flush_next)->flush_previous = c->flush_previous;
+	c->flags &= ~(uint32_t)TCP_IS_QUEUED;
 }
 
 struct tcp_connection *flush_take(struct tcp_engine *e)
@@ -24,30 +40,8 @@ struct tcp_connection *flush_take(struct tcp_engine *e)
 	if (e->flush.first == TCP_NONE)
 		return NULL;
 	c = engine_at(e, e->flush.first);
-	e->flush.first = c->flush_next;
-	if (e->flush.first == TCP_NONE)
-		e->flush.last = TCP_NONE;
-	c->flags &= ~(uint32_t)TCP_IS_QUEUED;
+	flush_remove(e, c);
 	return c;
-}
-
-// Rare (a connection that ends within a turn), so the queues are singly linked.
-void flush_remove(struct tcp_engine *e, struct tcp_connection *c)
-{
-	uint32_t index = engine_index(e, c);
-	uint32_t previous = TCP_NONE;
-
-	if (!(c->flags & TCP_IS_QUEUED))
-		return;
-	for (uint32_t i = e->flush.first; i != index; i = engine_at(e, i)->flush_next)
-		previous = i;
-	if (previous == TCP_NONE)
-		e->flush.first = c->flush_next;
-	else
-		engine_at(e, previous)->flush_next = c->flush_next;
-	if (e->flush.last == index)
-		e->flush.last = previous;
-	c->flags &= ~(uint32_t)TCP_IS_QUEUED;
 }
 
 void event_raise(struct tcp_engine *e, struct tcp_connection *c, uint16_t events)
@@ -61,6 +55,7 @@ void event_raise(struct tcp_engine *e, struct tcp_connection *c, uint16_t events
 		return;
 	c->flags |= TCP_HAS_EVENT;
 	c->event_next = TCP_NONE;
+	c->event_previous = e->events.last;
 	if (e->events.last == TCP_NONE)
 		e->events.first = index;
 	else
@@ -70,19 +65,16 @@ void event_raise(struct tcp_engine *e, struct tcp_connection *c, uint16_t events
 
 void event_remove(struct tcp_engine *e, struct tcp_connection *c)
 {
-	uint32_t index = engine_index(e, c);
-	uint32_t previous = TCP_NONE;
-
 	if (!(c->flags & TCP_HAS_EVENT))
 		return;
-	for (uint32_t i = e->events.first; i != index; i = engine_at(e, i)->event_next)
-		previous = i;
-	if (previous == TCP_NONE)
+	if (c->event_previous == TCP_NONE)
 		e->events.first = c->event_next;
 	else
-		engine_at(e, previous)->event_next = c->event_next;
-	if (e->events.last == index)
-		e->events.last = previous;
+		engine_at(e, c->event_previous)->event_next = c->event_next;
+	if (c->event_next == TCP_NONE)
+		e->events.last = c->event_previous;
+	else
+		engine_at(e, c->event_next)->event_previous = c->event_previous;
 	c->flags &= ~(uint32_t)TCP_HAS_EVENT;
 }
 
@@ -94,15 +86,12 @@ uint32_t tcp_events_take(struct tcp_engine *engine, struct tcp_event *out, uint3
 		uint32_t index = engine->events.first;
 		struct tcp_connection *c = engine_at(engine, index);
 
-		engine->events.first = c->event_next;
-		if (engine->events.first == TCP_NONE)
-			engine->events.last = TCP_NONE;
+		event_remove(engine, c);
 		out[count++] = (struct tcp_event){.connection = index,
 			.events = c->events,
 			.error = c->error,
 			.context = c->context};
 		c->events = 0;
-		c->flags &= ~(uint32_t)TCP_HAS_EVENT;
 	}
 	return count;
 }

@@ -85,18 +85,18 @@ void connection_free(struct tcp_engine *e, struct tcp_connection *c)
 	pool_put(&e->connections, index);
 }
 
-static uint32_t *listener_bucket(struct tcp_engine *e, be16 port)
+static uint32_t listener_hash(be16 port)
 {
-	return &e->listener_buckets[be16_to_host(port) % LISTENER_BUCKETS];
+	return be16_to_host(port) % LISTENER_BUCKETS;
 }
 
-static struct tcp_listener *listener_at(
-	struct tcp_engine *e, const struct ip_address *address, be16 port)
+static const struct tcp_listener *listener_at(
+	const struct tcp_engine *e, const struct ip_address *address, be16 port)
 {
-	uint32_t index = *listener_bucket(e, port);
+	uint32_t index = e->listener_buckets[listener_hash(port)];
 
 	while (index != TCP_NONE) {
-		struct tcp_listener *l = &e->listeners[index];
+		const struct tcp_listener *l = &e->listeners[index];
 
 		if (l->port == port && ip_address_equal(&l->address, address))
 			return l;
@@ -106,19 +106,17 @@ static struct tcp_listener *listener_at(
 }
 
 // An exact address before the unspecified one.
-struct tcp_listener *listener_find(struct tcp_engine *e, const struct flow_key *key)
+const struct tcp_listener *listener_find(const struct tcp_engine *e, const struct flow_key *key)
 {
 	static const struct ip_address any;
-	struct tcp_listener *l = listener_at(e, &key->destination, key->destination_port);
+	const struct tcp_listener *l = listener_at(e, &key->destination, key->destination_port);
 
 	return l ? l : listener_at(e, &any, key->destination_port);
 }
 
 bool tcp_engine_owns(const struct tcp_engine *engine, const struct flow_key *key)
 {
-	struct tcp_engine *e = (struct tcp_engine *)(uintptr_t)engine;
-
-	return connection_find(engine, key) != NULL || listener_find(e, key) != NULL;
+	return connection_find(engine, key) != NULL || listener_find(engine, key) != NULL;
 }
 
 // One form of "any address", whichever family's the user wrote.
@@ -133,7 +131,7 @@ int tcp_listen(struct tcp_engine *engine, const struct ip_address *address, be16
 	uint16_t profile, uint64_t context, uint32_t *out)
 {
 	struct ip_address where = listener_address(address);
-	uint32_t *bucket = listener_bucket(engine, port);
+	uint32_t *bucket = &engine->listener_buckets[listener_hash(port)];
 	uint32_t index = 0;
 
 	nx_bug_on(profile >= TCP_PROFILES_MAX);
@@ -159,7 +157,7 @@ int tcp_listen(struct tcp_engine *engine, const struct ip_address *address, be16
 void tcp_unlisten(struct tcp_engine *engine, uint32_t listener, usec_t now)
 {
 	struct tcp_listener *l = &engine->listeners[listener];
-	uint32_t *link = listener_bucket(engine, l->port);
+	uint32_t *link = &engine->listener_buckets[listener_hash(l->port)];
 	uint32_t index = engine->lists[LIST_HALF_OPEN].oldest;
 
 	engine->now = now;
