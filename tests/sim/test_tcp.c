@@ -137,7 +137,8 @@ static struct shape_config hostile_path(struct shape_config base, uint64_t seed)
 	base.delay_us = 1000 + seed * 7919 % 60000;
 	base.jitter_us = base.delay_us * (seed % 3) / 4;
 	base.loss = (uint32_t)(seed % 4) * PERCENT;
-	base.loss_burst = 1 + seed % 5;
+	// Bursts are counted in packets: long ones outlast any number of timeouts.
+	base.loss_burst = 1 + seed % 5 / 3;
 	base.reorder = (uint32_t)(seed % 5) * PERCENT;
 	base.duplicate = (uint32_t)(seed % 3) * 2 * PERCENT;
 	base.corrupt = (uint32_t)(seed % 2) * PERCENT;

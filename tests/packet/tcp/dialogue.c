@@ -546,6 +546,7 @@ static void run_line(struct dialogue *d)
 static void run_variant(const char *path, bool v6, uint32_t peer_base)
 {
 	struct dialogue d = {.path = path, .v6 = v6, .peer_base = peer_base};
+	size_t alive = buffer_heap_alive();
 	FILE *file = fopen(path, "r");
 
 	if (!file)
@@ -561,7 +562,7 @@ static void run_variant(const char *path, bool v6, uint32_t peer_base)
 		fail_here(&d, "the dialogue has no step", NULL);
 	need_silence(&d);
 	endpoint_destroy(d.end);
-	assert_int_equal(buffer_heap_alive(), 0);
+	assert_int_equal(buffer_heap_alive(), alive);
 }
 
 void dialogue_run(const char *path)
