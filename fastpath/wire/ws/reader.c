@@ -174,7 +174,12 @@ static bool take_payload(
 	} else if (to != from) {
 		memcpy(to, from, n);
 	}
-	return !is_text || nx_utf8_feed(&reader->utf8, kernels, to, n);
+	if (!is_text)
+		return true;
+	// Nearly every piece begins and ends between characters.
+	if (reader->utf8.left == 0 && n > 0 && to[n - 1] < 0x80)
+		return kernels->utf8(to, n);
+	return nx_utf8_feed(&reader->utf8, kernels, to, n);
 }
 
 static enum nx_ws_verdict close_take(struct nx_ws_reader *reader, const uint8_t *payload, size_t n,
