@@ -12,6 +12,10 @@ enum {
 	STARTUP_PERCENT = 289, // 2 / ln 2
 	DRAIN_PERCENT = 35,
 	WINDOW_MIN_SEGMENTS = 4,
+	WINDOW_PERCENT = 200,
+	HEAVY_LOSS_ONE_IN = 50,
+	HEAVY_LOSS_SEGMENTS = 8, // fewer are chance
+	BOUND_PERCENT = 85,
 	PROBE_US = 200000,
 	MIN_RTT_US = 10000000,
 };
@@ -33,7 +37,9 @@ struct rate_control {
 	uint32_t cycle_at;
 	uint32_t probe_until;
 	uint32_t prior_cwnd;
-	uint32_t lost_round; // bytes lost in this round
+	uint32_t lost;      // bytes in this round
+	uint32_t delivered; // bytes in this round
+	uint32_t bound;     // of the window, after a round of heavy loss; 0: none
 	uint8_t mode;
 	uint8_t phase;
 	uint8_t full_rounds;
@@ -74,6 +80,26 @@ static void rate_init_control(struct tcp_engine *e, struct tcp_connection *c)
 	c->pacing_rate = congestion_rate(c, c->cwnd, STARTUP_PERCENT);
 }
 
+// More than 2 % lost in a round, and not by chance: the path holds less than the model thinks,
+// whatever the rate. The bound gives way by an eighth in each round without.
+static void bound_update(struct tcp_connection *c, struct rate_control *r)
+{
+	uint32_t least = window_of(c, r, 100);
+
+	if ((uint64_t)r->lost * HEAVY_LOSS_ONE_IN > r->delivered &&
+		r->lost >= HEAVY_LOSS_SEGMENTS * (uint32_t)c->mss) {
+		r->is_full = true;
+		r->bound = (uint32_t)((uint64_t)c->cwnd * BOUND_PERCENT / 100);
+		if (r->bound < least)
+			r->bound = least;
+	} else if (r->bound != 0) {
+		r->bound += r->bound / 8;
+		if (r->bound > window_of(c, r, WINDOW_PERCENT))
+			r->bound = 0;
+	}
+	r->lost = r->delivered = 0;
+}
+
 static void round_update(
 	struct tcp_connection *c, struct rate_control *r, const struct tcp_ack *ack)
 {
@@ -83,7 +109,7 @@ static void round_update(
 		return;
 	r->round_delivered = c->delivered;
 	r->rounds++;
-	r->lost_round = 0;
+	bound_update(c, r);
 	if (r->rounds % RATE_ROUNDS == 0) {
 		r->rate[1] = r->rate[0];
 		r->rate[0] = 0;
@@ -181,8 +207,11 @@ static uint32_t pacing_percent(const struct rate_control *r)
 static void control_set(struct tcp_connection *c, struct rate_control *r, const struct tcp_ack *ack)
 {
 	uint64_t rate = rate_max(r) * pacing_percent(r) / 100;
-	uint32_t target = window_of(c, r, r->mode == MODE_STARTUP ? STARTUP_PERCENT : 200);
+	uint32_t target =
+		window_of(c, r, r->mode == MODE_STARTUP ? STARTUP_PERCENT : WINDOW_PERCENT);
 
+	if (r->bound != 0)
+		target = u32_min(target, r->bound);
 	if (rate > c->pacing_rate || r->is_full)
 		c->pacing_rate = rate ? rate : 1;
 	if (r->mode == MODE_PROBE_RTT)
@@ -200,6 +229,8 @@ static void rate_acknowledged(
 {
 	struct rate_control *r = rate_of(c);
 
+	r->lost += ack->lost;
+	r->delivered += ack->delivered;
 	round_update(c, r, ack);
 	rate_update(r, ack);
 	full_check(r, ack);

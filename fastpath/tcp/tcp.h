@@ -249,10 +249,10 @@ enum {
 
 // Payload bytes that tcp_send takes without going over send_memory, estimated from what is held.
 uint32_t tcp_send_room(const struct tcp_engine *engine, uint32_t connection);
-// Queues a chain of any size for the peer. Takes it in every case, without copying: its buffers'
-// state is the engine's until they are acknowledged. Buffers longer than a segment are divided by
-// the source's `share`, or copied where it has none. Fails with -EPIPE after tcp_shutdown or the
-// connection's end, -ENOBUFS when dividing ran out of buffers (nothing is queued then).
+// Queues a chain of any size for the peer. Takes it in every case: its buffers' state is the
+// engine's until they are acknowledged, and only small pieces are copied. What is longer than a
+// segment is divided when it is sent, by the source's `share`, or by copying where it has none.
+// Nothing leaves before tcp_flush. -EPIPE after tcp_shutdown or the connection's end; 0 otherwise.
 int tcp_send(struct tcp_engine *engine, uint32_t connection, struct buffer *chain, uint32_t flags,
 	usec_t now);
 // Gives what is queued for the user, whole buffers up to about max bytes (always at least one

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The pure parts: keyed hash, numbers, options, sequence arithmetic.
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "pkt/tcp_options.h"
+#include "tcp/engine_impl.h"
+
+// The authors' vectors, key 00 to 0f, for messages 00 to 07 and 00 to 0f.
+static void siphash_matches_its_vectors(void **state)
+{
+	struct siphash_key key;
+	uint8_t bytes[16];
+	uint64_t words[2];
+
+	(void)state;
+	for (uint8_t i = 0; i < 16; i++)
+		bytes[i] = i;
+	memcpy(&key, bytes, 16);
+	memcpy(words, bytes, 16);
+	assert_int_equal(siphash_words(&key, words, 1), UINT64_C(0x93f5f5799a932462));
+	assert_int_equal(siphash_words(&key, words, 2), UINT64_C(0x3f2acc7f57c29bdb));
+}
+
+static void sequence_arithmetic_wraps(void **state)
+{
+	(void)state;
+	assert_true(seq_before(0xfffffff0u, 0x10));
+	assert_false(seq_before(0x10, 0xfffffff0u));
+	assert_false(seq_before(5, 5));
+	assert_true(seq_at_or_before(5, 5));
+	assert_int_equal(seq_later(0xfffffff0u, 0x10), 0x10);
+	assert_int_equal(seq_earlier(0xfffffff0u, 0x10), 0xfffffff0u);
+}
+
+// RFC 6528: ends that differ in one bit share nothing; the clock moves all alike.
+static void initial_numbers_differ_by_connection(void **state)
+{
+	static struct tcp_engine e;
+	struct flow_key key = {.source = ip_address_from_v4(1),
+		.destination = ip_address_from_v4(2),
+		.protocol = IPPROTO_TCP};
+	uint32_t small_steps = 0;
+	uint32_t previous = 0;
+
+	(void)state;
+	e.key = (struct siphash_key){{1, 2}};
+	for (uint16_t port = 0; port < 1000; port++) {
+		uint32_t isn;
+
+		key.source_port = be16_from_host(port);
+		isn = isn_choose(&e, &key);
+		small_steps += isn - previous < 0x1000000;
+		previous = isn;
+	}
+	// A 256th of all steps would be smaller by chance.
+	assert_in_range(small_steps, 0, 20);
+	e.now = 4000;
+	assert_int_equal(isn_choose(&e, &key) - previous, 1000);
+}
+
+static void syn_options_read_as_written(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		uint8_t header[60] = {0};
+		struct syn_options o = {.mss = 1300,
+			.window_scale = i & 1 ? 7 : -1,
+			.sack = i & 2,
+			.timestamps = i & 4,
+			.timestamp = 0x01020304,
+			.echo = 0x0a0b0c0d};
+		struct packet p = {.data = header, .kind = PACKET_TCP};
+		struct tcp_options out = {0};
+		uint32_t length = options_write_syn(header + 20, &o);
+
+		assert_int_equal(length % 4, 0);
+		assert_true(length <= 40);
+		p.tcp_header_length = (uint16_t)(20 + length);
+		assert_int_equal(tcp_options_parse(&p, &out), TCP_OPTIONS_OK);
+		assert_true(out.has_mss);
+		assert_int_equal(out.mss, 1300);
+		assert_int_equal(out.has_window_scale, i & 1);
+		assert_int_equal(out.sack_permitted, (i & 2) != 0);
+		assert_int_equal(out.has_timestamps, (i & 4) != 0);
+		if (out.has_timestamps)
+			assert_int_equal(out.timestamp, 0x01020304);
+	}
+}
+
+static void sack_blocks_are_read_within_the_header(void **state)
+{
+	uint8_t header[60] = {[20] = 1, 1, 5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4};
+	struct packet p = {.data = header, .kind = PACKET_TCP, .tcp_header_length = 40};
+	struct tcp_sack_block blocks[SACK_BLOCKS_MAX];
+
+	(void)state;
+	assert_int_equal(options_read_sack(&p, blocks), 2);
+	assert_int_equal(blocks[1].start, 3);
+	assert_int_equal(blocks[1].end, 4);
+	// One that ends beyond the header is none; half a block does not count.
+	p.tcp_header_length = 36;
+	assert_int_equal(options_read_sack(&p, blocks), 0);
+	header[23] = 14;
+	assert_int_equal(options_read_sack(&p, blocks), 1);
+	header[23] = 1;
+	assert_int_equal(options_read_sack(&p, blocks), 0);
+}
+
+static void an_idle_connection_is_small(void **state)
+{
+	(void)state;
+	// The bucket of the table is 4 to 8 bytes more.
+	assert_true(sizeof(struct tcp_connection) + 8 <= 700);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(siphash_matches_its_vectors),
+		cmocka_unit_test(sequence_arithmetic_wraps),
+		cmocka_unit_test(initial_numbers_differ_by_connection),
+		cmocka_unit_test(syn_options_read_as_written),
+		cmocka_unit_test(sack_blocks_are_read_within_the_header),
+		cmocka_unit_test(an_idle_connection_is_small),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
