@@ -76,7 +76,7 @@ NX_API void nx_http_write_field(
 NX_API void nx_http_write_number(
 	struct nx_http_writer *writer, struct nx_http_slice name, uint64_t value);
 
-// Adds lines that nx_http_prepare_end gave.
+// Adds lines that nx_http_prepare_end gave; if a Host is among them, the target is a path or "*".
 NX_API void nx_http_write_prepared(
 	struct nx_http_writer *writer, const struct nx_http_prepared *prepared);
 
