@@ -58,6 +58,7 @@ struct buffer *buffer_heap_share(struct buffer_source *source, struct buffer *fr
 	b->length = from->length;
 	b->capacity = from->capacity;
 	b->total_length = from->length;
+	b->offload = UINT64_C(1) << 62; // as an indirect mbuf's
 	b->references = 1;
 	b->segments = 1;
 	b->pool = source;

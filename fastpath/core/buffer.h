@@ -25,6 +25,8 @@
 #define BUFFER_TX_IP_CHECKSUM      (UINT64_C(1) << 54)
 #define BUFFER_TX_IPV4             (UINT64_C(1) << 55)
 #define BUFFER_TX_IPV6             (UINT64_C(1) << 56)
+// The memory belongs to another buffer (made by buffer_source.share) or to somebody else.
+#define BUFFER_SHARED_MEMORY (UINT64_C(3) << 61)
 
 enum {
 	BUFFER_HEADROOM = 128,
@@ -119,6 +121,13 @@ static inline uint16_t buffer_segment_size(const struct buffer *b)
 static inline void buffer_hold(struct buffer *b)
 {
 	__atomic_fetch_add(&b->references, 1, __ATOMIC_RELAXED);
+}
+
+// Whether what lies before and behind the span is ours to write: nobody else's span can be there.
+static inline bool buffer_is_exclusive(const struct buffer *b)
+{
+	return __atomic_load_n(&b->references, __ATOMIC_RELAXED) == 1 &&
+	       (b->offload & BUFFER_SHARED_MEMORY) == 0;
 }
 
 // Where new buffers come from: the worker's mbuf pool, or the heap in tests. get returns NULL when
