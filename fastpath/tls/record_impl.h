@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// What the files of the record layer share.
+
+#include "tls/record.h"
+
+// Content types (RFC 8446 5.1).
+enum {
+	TYPE_CHANGE_CIPHER_SPEC = 20,
+	TYPE_ALERT = 21,
+	TYPE_HANDSHAKE = 22,
+	TYPE_APPLICATION_DATA = 23,
+};
+
+enum {
+	HEADER_BYTES = 5,
+	EXPLICIT_NONCE_BYTES = 8,
+	CIPHERTEXT_MAX = TLS_PLAINTEXT_MAX + 256, // RFC 8446 5.2; TLS 1.2 AEADs need 24
+	ADDITIONAL_BYTES_MAX = 13,                // RFC 5246 6.2.3.3
+	// Records in a row that carry no application data: a peer may not keep us busy with them.
+	WITHOUT_DATA_MAX = 32,
+};
+
+#define KEY_BLOCKS_DEFAULT (UINT64_C(1) << 34)
+
+// The next generation of a TLS 1.3 traffic secret (RFC 8446 7.2).
+void tls_key_update(struct tls_context *context, struct tls_key *key);
+// Nonce and additional data of the record with key->sequence; plaintext_length is used by TLS 1.2,
+// header is the record's.
+struct tls_aead {
+	uint8_t nonce[AEAD_NONCE_BYTES];
+	uint8_t additional[ADDITIONAL_BYTES_MAX];
+	struct aead_input input;
+};
+void tls_aead_prepare(struct tls_context *context, const struct tls_key *key,
+	const uint8_t header[HEADER_BYTES], uint32_t plaintext_length,
+	const uint8_t explicit_nonce[EXPLICIT_NONCE_BYTES], struct tls_aead *out);
+// Counts a record of so many bytes.
+void tls_key_used(struct tls_key *key, uint32_t bytes);
+bool tls_key_is_worn(const struct tls_context *context, const struct tls_key *key);
+
+// Bytes of a record around its content's ciphertext.
+static inline uint32_t tls_before(const struct tls_key *key)
+{
+	return HEADER_BYTES + (key->explicit_nonce ? EXPLICIT_NONCE_BYTES : 0);
+}
+
+// The content of an alert or handshake record that was opened: TLS_WANT_MORE to go on with the next
+// record, TLS_MESSAGE when content is for the caller, or what ends the stream.
+enum tls_verdict tls_alert_take(struct tls_records *t, const struct buffer *content);
+enum tls_verdict tls_handshake_take(struct tls_context *context, struct tls_records *t,
+	const struct buffer *content, uint32_t length);
