@@ -35,6 +35,12 @@ static void slab_moves_the_rest_to_the_front_when_little_is_left(void **state)
 	// More than that at once: feed moves the rest itself.
 	assert_int_equal(nx_read_buffer_feed(&b, "GHIJKLMNOPQR", 12), 12);
 	assert_memory_equal(nx_read_buffer_data(&b), "cdefGHIJKLMNOPQR", 16);
+	// Less than a quarter is left behind, though not nothing.
+	b.head = b.tail = 0;
+	assert_int_equal(nx_read_buffer_feed(&b, "0123456789abc", 13), 13);
+	assert_int_equal(nx_read_buffer_consume(&b, 10), NX_BUFFER_OK);
+	assert_ptr_equal(nx_read_buffer_space(&b, &room), memory + 3);
+	assert_int_equal(room, 13);
 }
 
 static void empty_slab_starts_over(void **state)
