@@ -61,7 +61,7 @@ static enum nx_http_event read_counted(struct nx_http_incoming *in, const uint8_
 
 	if (length == 0)
 		return NX_HTTP_EVENT_NONE;
-	if (in->phase == HTTP_IN_TO_CLOSE && taken < length)
+	if (taken == 0)
 		return http_incoming_fault(in, NX_HTTP_BODY_TOO_LARGE);
 	in->left -= taken;
 	if (in->left == 0 && in->phase == HTTP_IN_LENGTH)

@@ -456,6 +456,29 @@ static void requests_are_refused_where_their_bytes_would_be_anothers(void **stat
 	assert_true(nx_http_client_is_reusable(&client));
 }
 
+// What is allowed is given, however the bytes came; the fault comes with the first one too many.
+static void a_body_until_close_is_given_up_to_its_limit(void **state)
+{
+	static const char text[] = "HTTP/1.1 200 OK\r\n\r\n12345";
+	const uint8_t *bytes = (const uint8_t *)text;
+	struct nx_http_field fields[FIELDS];
+	struct nx_http_client client;
+	struct nx_http_slice piece;
+	size_t at, consumed;
+
+	ask(&client, fields, "G");
+	client.in.body_bytes = 4;
+	assert_int_equal(nx_http_client_read(&client, bytes, sizeof(text) - 1, &at, &piece),
+		NX_HTTP_EVENT_HEAD);
+	assert_int_equal(
+		nx_http_client_read(&client, bytes + at, sizeof(text) - 1 - at, &consumed, &piece),
+		NX_HTTP_EVENT_CONTENT);
+	assert_int_equal(piece.length, 4);
+	assert_int_equal(nx_http_client_read(&client, bytes + at + 4, 1, &consumed, &piece),
+		NX_HTTP_EVENT_FAULT);
+	assert_int_equal(client.in.fault, NX_HTTP_BODY_TOO_LARGE);
+}
+
 static void interim_responses_without_end_are_cut(void **state)
 {
 	static const char interim[] = "HTTP/1.1 103 x\r\n\r\n";
@@ -491,6 +514,7 @@ int main(void)
 		cmocka_unit_test(endings_have_their_names),
 		cmocka_unit_test(a_connection_that_closed_before_it_answered_is_told_apart),
 		cmocka_unit_test(requests_are_refused_where_their_bytes_would_be_anothers),
+		cmocka_unit_test(a_body_until_close_is_given_up_to_its_limit),
 		cmocka_unit_test(interim_responses_without_end_are_cut),
 	};
 
