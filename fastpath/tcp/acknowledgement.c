@@ -122,6 +122,9 @@ static void advance(struct tcp_engine *e, struct tcp_connection *c, const struct
 static void round_trip_input(struct tcp_engine *e, struct tcp_connection *c,
 	const struct tcp_segment *s, struct tcp_ack *ack)
 {
+	// A repaired hole lets old segments be acknowledged: their age is no round trip.
+	if (ack->retransmitted)
+		ack->rtt_us = 0;
 	if (ack->rtt_us == 0 && ack->acked > 0 && (c->flags & TCP_HAS_TIMESTAMPS) &&
 		s->has_timestamps && s->echo != 0) {
 		uint32_t steps = timestamp_now(e, c) - s->echo;

@@ -124,6 +124,7 @@ struct tcp_ack {
 	uint32_t round_delivered; // connection.delivered when the newest delivered segment left
 	bool rate_limited;        // the user had no more then
 	bool original;            // something lost by timeout arrived though it was not sent again
+	bool retransmitted; // what was acknowledged in order had in part been sent more than once
 	bool dsack;
 	bool ece;
 };

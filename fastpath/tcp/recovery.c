@@ -96,8 +96,9 @@ static bool was_needless(
 		return false;
 	if (echo_is_older(c, s, ack))
 		return true;
-	// Something came in that had timed out and was never sent again (RFC 5682).
-	if (c->recovery == TCP_TIMEOUT && ack->original && ack->acked > 0)
+	// Only what had timed out and was never sent again came in (RFC 5682): no retransmission
+	// can have filled a hole for it.
+	if (c->recovery == TCP_TIMEOUT && ack->original && ack->acked > 0 && !ack->retransmitted)
 		return true;
 	// Every retransmission was reported a duplicate.
 	return ack->dsack && c->loss.undo_segments == 0 && c->loss.retransmit_time != 0;

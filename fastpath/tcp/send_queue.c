@@ -195,6 +195,7 @@ void send_queue_release(struct tcp_engine *e, struct tcp_connection *c, struct t
 
 		if (!was_sacked)
 			ack->delivered += bytes;
+		ack->retransmitted |= tcp_entry(b)->transmissions > 1;
 		entry_uncount(c, b, bytes);
 		if (seq_before(c->snd_una, tcp_entry_end(b)))
 			return;

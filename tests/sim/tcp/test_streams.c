@@ -59,25 +59,36 @@ static void bad_links(uint64_t seed)
 	}
 }
 
+static void survive(uint64_t seed)
+{
+	struct pair_options o = {.seed = seed, .v6 = seed % 2};
+
+	for (unsigned i = 0; i < 2; i++) {
+		o.profile[i].flags = (uint32_t)(seed % 8) | (seed % 6 == 0 ? TCP_NAGLE : 0) |
+				     (seed % 5 == 0 ? TCP_PACING : 0) | TCP_ECN;
+		o.profile[i].congestion = seed % 3 == 1;
+	}
+	pair_open(&pair, &o);
+	bad_links(seed);
+	pair.user[0].chunk = 1 + (uint32_t)(seed * 97 % 5000);
+	pair.user[1].chunk = 1 + (uint32_t)(seed * 131 % 9000);
+	pair.link[0].ce_ppm = seed % 2 ? 5000 : 0;
+	carry(200000 + seed * 1000, 100000, 600 * USEC_PER_SECOND);
+}
+
 static void survives_bad_links(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 60; seed++) {
-		struct pair_options o = {.seed = seed, .v6 = seed % 2};
+	for (uint64_t seed = 1; seed <= 60; seed++)
+		survive(seed);
+}
 
-		for (unsigned i = 0; i < 2; i++) {
-			o.profile[i].flags = (uint32_t)(seed % 8) |
-					     (seed % 6 == 0 ? TCP_NAGLE : 0) |
-					     (seed % 5 == 0 ? TCP_PACING : 0) | TCP_ECN;
-			o.profile[i].congestion = seed % 3 == 1;
-		}
-		pair_open(&pair, &o);
-		bad_links(seed);
-		pair.user[0].chunk = 1 + (uint32_t)(seed * 97 % 5000);
-		pair.user[1].chunk = 1 + (uint32_t)(seed * 131 % 9000);
-		pair.link[0].ce_ppm = seed % 2 ? 5000 : 0;
-		carry(200000 + seed * 1000, 100000, 600 * USEC_PER_SECOND);
-	}
+// Reordering dropped most acknowledgements (PAWS), so one that repaired a hole covered old segments
+// that nobody had reported: the timeout was taken for needless, their age for a round-trip time.
+static void a_repaired_hole_proves_nothing(void **state)
+{
+	(void)state;
+	survive(882);
 }
 
 int main(void)
@@ -86,6 +97,7 @@ int main(void)
 		cmocka_unit_test(connects_and_closes),
 		cmocka_unit_test(carries_both_ways),
 		cmocka_unit_test(survives_bad_links),
+		cmocka_unit_test(a_repaired_hole_proves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
