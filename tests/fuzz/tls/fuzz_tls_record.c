@@ -30,10 +30,12 @@ struct stream {
 
 static struct stream wire;
 
-// A record whose content is n bytes of the input, its type among them for TLS 1.3.
-static void craft(struct tls_key *key, uint8_t type, const uint8_t *inner, uint32_t n)
+// A record whose content is `given` bytes of the input and zeros behind them: padding for TLS 1.3,
+// whose content has its type.
+static void craft(
+	struct tls_key *key, uint8_t type, const uint8_t *inner, uint32_t given, uint32_t zeros)
 {
-	uint32_t before = tls_before(key);
+	uint32_t before = tls_before(key), n = given + zeros;
 	uint8_t *out = wire.bytes + wire.length;
 	struct tls_aead aead;
 
@@ -42,7 +44,8 @@ static void craft(struct tls_key *key, uint8_t type, const uint8_t *inner, uint3
 	memcpy(out, (uint8_t[]){type, 3, 3}, 3);
 	be16_store(out + 3, be16_from_host((uint16_t)(before - HEADER_BYTES + n + AEAD_TAG_BYTES)));
 	memset(out + HEADER_BYTES, 1, before - HEADER_BYTES);
-	memcpy(out + before, inner, n);
+	memcpy(out + before, inner, given);
+	memset(out + before + given, 0, zeros);
 	tls_aead_prepare(&context, key, out, n, out + HEADER_BYTES, &aead);
 	aead_seal(context.crypto, &aead.input, out + before, n, out + before + n);
 	key->sequence++;
@@ -126,12 +129,12 @@ static void step(struct cursor *c, struct tls_records *t, struct tls_records *pe
 	if (!cursor_take_span(c, n, &bytes))
 		return;
 	if (what % 8 < 4) {
-		craft(key, key->is_tls13 ? 23 : type, bytes, n);
+		craft(key, key->is_tls13 ? 23 : type, bytes, n, what / 8 * 64u);
 	} else if (what % 8 == 4 && wire.length + n <= sizeof(wire.bytes)) {
 		memcpy(wire.bytes + wire.length, bytes, n);
 		wire.length += n;
 	} else if (what % 8 == 5) {
-		push_all(t, type + 1u);
+		push_all(t, what < 128 ? type + 1u : type * 64u + 1);
 		drain(t);
 	} else if (what % 8 == 6) {
 		seal_some(t, peer, (uint32_t)type * n);
