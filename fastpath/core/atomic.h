@@ -58,6 +58,18 @@ static inline bool shared_word_claim(shared_word_t *w, uint64_t expected, uint64
 		&w->value, &expected, desired, memory_order_acq_rel, memory_order_acquire);
 }
 
+// A word in memory that is shared with the kernel (a ring's slot): acquire and release order what
+// the slot holds against the word that says whose it is.
+static inline uint32_t kernel_word_load(const uint32_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static inline void kernel_word_store(uint32_t *word, uint32_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
 // A pointer that the control thread publishes and workers follow (the snapshot).
 typedef struct {
 	_Atomic(void *) pointer;

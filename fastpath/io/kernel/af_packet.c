@@ -12,9 +12,11 @@
 #include "io/bpf/ingress.h"
 #include "io/driver.h"
 #include "io/interface.h"
+#include "io/kernel/packet_ring.h"
 #include "io/kernel/slots.h"
 #include "io/kernel/vnet.h"
 #include "io/mbuf.h"
+#include "io/pools.h"
 
 // Newer than the oldest system's header: outgoing frames of the group's own sockets stay away too.
 #ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
@@ -35,8 +37,10 @@ struct auxiliary {
 struct nx_aligned_line packet_queue {
 	int fd;
 	struct counts {
-		counter_t oversized, malformed, refused, starved;
+		counter_t oversized, malformed, refused, starved, lost;
 	} counts; // w: queue owner
+	struct packet_ring ring;
+	shared_word_t has_ring; // w: control, r: queue owner
 	struct slots slots;
 	struct auxiliary auxiliary[SLOTS];
 	struct mmsghdr receive[SLOTS];
@@ -88,15 +92,16 @@ static struct buffer *frame_take(struct packet_queue *q, uint16_t i)
 	return b;
 }
 
-static uint16_t af_packet_receive(
-	struct port *port, uint16_t queue, struct buffer **out, uint16_t n)
+// Up to n frames out of the socket's queue. read: how many left the queue, those that are no use
+// included.
+static uint16_t queue_receive(
+	struct packet_queue *q, struct buffer **out, uint16_t n, uint16_t *read)
 {
-	struct af_packet *driver = port->driver;
-	struct packet_queue *q = driver->queues[queue];
 	uint16_t ready = slots_fill(&q->slots, (uint16_t)u32_min(n, SLOTS));
 	uint16_t count = 0;
 	int got;
 
+	*read = 0;
 	if (nx_unlikely(ready == 0)) {
 		counter_add(&q->counts.starved, 1);
 		return 0;
@@ -104,16 +109,85 @@ static uint16_t af_packet_receive(
 	// An error that the socket kept is read by this call and gone: the interface went down, or
 	// the header has no words for a frame, which is then lost.
 	got = recvmmsg(q->fd, q->receive, ready, MSG_DONTWAIT, NULL);
-	if (nx_unlikely(got < 0 && errno == EINVAL))
+	if (nx_unlikely(got < 0 && errno == EINVAL)) {
 		counter_add(&q->counts.malformed, 1);
+		*read = 1;
+	}
 	for (int i = 0; i < got; i++) {
 		struct buffer *b = frame_take(q, (uint16_t)i);
 
-		if (!b)
-			continue;
-		b->port = port->index;
-		out[count++] = b;
+		if (b)
+			out[count++] = b;
 	}
+	if (got > 0)
+		*read = (uint16_t)got;
+	return count;
+}
+
+// Frames that are too large for the ring: as many slots, in the same order, as the queue has.
+static uint16_t queued_receive(struct packet_queue *q, struct buffer **out, uint16_t n)
+{
+	uint16_t wanted = 1, read;
+	uint16_t count;
+
+	while (wanted < n && wanted < SLOTS &&
+		packet_ring_peek(&q->ring, wanted) == PACKET_RING_QUEUED)
+		wanted++;
+	count = queue_receive(q, out, wanted, &read);
+	for (; read > 0; read--)
+		packet_ring_advance(&q->ring);
+	return count;
+}
+
+static uint16_t ring_receive(struct packet_queue *q, struct buffer **out, uint16_t n)
+{
+	uint16_t count = 0;
+
+	while (count < n) {
+		enum packet_ring_slot slot = packet_ring_peek(&q->ring, 0);
+		struct buffer *frame;
+
+		if (slot == PACKET_RING_EMPTY)
+			break;
+		if (slot == PACKET_RING_QUEUED) {
+			uint16_t got = queued_receive(q, out + count, n - count);
+
+			count += got;
+			if (got == 0)
+				break;
+			continue;
+		}
+		if (nx_unlikely(slot == PACKET_RING_LOST)) {
+			counter_add(&q->counts.lost, 1);
+			packet_ring_advance(&q->ring);
+			continue;
+		}
+		frame = pool_buffer_get(q->slots.small_pool);
+		if (nx_unlikely(!frame)) {
+			counter_add(&q->counts.starved, 1);
+			break;
+		}
+		out[count] = packet_ring_take(&q->ring, frame);
+		packet_ring_advance(&q->ring);
+		if (nx_likely(out[count] != NULL))
+			count++;
+		else
+			counter_add(&q->counts.malformed, 1);
+	}
+	return count;
+}
+
+static uint16_t af_packet_receive(
+	struct port *port, uint16_t queue, struct buffer **out, uint16_t n)
+{
+	struct af_packet *driver = port->driver;
+	struct packet_queue *q = driver->queues[queue];
+	uint16_t read;
+	uint16_t count = shared_word_load(&q->has_ring) ? ring_receive(q, out, n)
+							: queue_receive(q, out, n, &read);
+
+	for (uint16_t i = 0; i < count; i++)
+		out[i]->port = port->index;
 	return count;
 }
 
@@ -185,7 +259,7 @@ static void af_packet_link(struct port *port, bool *up, uint64_t *speed_bps)
 static void af_packet_counters(struct port *port)
 {
 	struct af_packet *driver = port->driver;
-	uint64_t oversized = 0, malformed = 0, refused = 0, starved = 0;
+	uint64_t oversized = 0, malformed = 0, refused = 0, starved = 0, lost = 0;
 
 	for (uint16_t i = 0; i < driver->queue_count; i++) {
 		struct packet_queue *q = driver->queues[i];
@@ -196,6 +270,7 @@ static void af_packet_counters(struct port *port)
 		malformed += counter_read(&q->counts.malformed);
 		refused += counter_read(&q->counts.refused);
 		starved += counter_read(&q->counts.starved);
+		lost += counter_read(&q->counts.lost);
 		if (getsockopt(q->fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) == 0)
 			driver->dropped += statistics.tp_drops;
 	}
@@ -203,7 +278,7 @@ static void af_packet_counters(struct port *port)
 	counter_set(&port->malformed, malformed);
 	counter_set(&port->refused, refused);
 	counter_set(&port->starved, starved);
-	counter_set(&port->missed, driver->dropped);
+	counter_set(&port->missed, driver->dropped + lost);
 }
 
 static void queue_messages_init(struct packet_queue *q)
@@ -242,8 +317,9 @@ static void socket_receive_groups(int fd, int ifindex)
 	(void)setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all));
 }
 
-// A packet socket bound to the interface; without `receives` it only sends.
-static int socket_open(int ifindex, bool receives, int *out)
+// A packet socket bound to the interface; without `receives` it only sends, without ring it gets
+// none.
+static int socket_open(int ifindex, bool receives, struct packet_ring *ring, int *out)
 {
 	int one = 1;
 	struct sockaddr_ll address = {
@@ -261,9 +337,18 @@ static int socket_open(int ifindex, bool receives, int *out)
 	// No PACKET_QDISC_BYPASS: it drops a frame that the kernel has to cut for its device.
 	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) < 0 ||
 		setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)) < 0 ||
-		setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) < 0 ||
-		bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) < 0) {
 		result = -errno;
+		close(fd);
+		return result;
+	}
+	// Before the first frame. Without a ring all frames are queued.
+	if (ring && packet_ring_map(fd, ring) < 0)
+		*ring = (struct packet_ring){0};
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		result = -errno;
+		if (ring)
+			packet_ring_unmap(ring);
 		close(fd);
 		return result;
 	}
@@ -293,27 +378,41 @@ static int sockets_join(const int *fds, uint16_t count)
 	return 0;
 }
 
-static int sockets_open(const struct port *port, uint16_t count, int ifindex, int *fds)
+static void sockets_close(const int *fds, struct packet_ring *rings, uint16_t count)
+{
+	while (count > 0) {
+		count--;
+		if (rings)
+			packet_ring_unmap(&rings[count]);
+		close(fds[count]);
+	}
+}
+
+// rings: of each socket, or NULL.
+static int sockets_open(
+	const struct port *port, uint16_t count, int ifindex, struct packet_ring *rings, int *fds)
 {
 	uint16_t opened = 0;
 	int result = 0;
 
 	for (; opened < count && result == 0; opened++)
-		result = socket_open(ifindex, opened < port->receive_queues, &fds[opened]);
+		result = socket_open(ifindex, opened < port->receive_queues,
+			rings && opened < port->receive_queues ? &rings[opened] : NULL,
+			&fds[opened]);
 	if (result < 0)
 		opened--;
 	else
 		result = sockets_join(fds, port->receive_queues);
 	if (result == 0)
 		return 0;
-	while (opened > 0)
-		close(fds[--opened]);
+	sockets_close(fds, rings, opened);
 	return result;
 }
 
 static void af_packet_free(struct af_packet *driver)
 {
 	for (uint16_t i = 0; i < driver->queue_count; i++) {
+		packet_ring_unmap(&driver->queues[i]->ring);
 		close(driver->queues[i]->fd);
 		slots_fini(&driver->queues[i]->slots);
 		free(driver->queues[i]);
@@ -379,12 +478,13 @@ static int sockets_bind_again(const struct port *port, int ifindex)
 }
 
 // The new sockets take the numbers of the old ones: a worker in the middle of a call sees one or
-// the other. Whoever polls them must add them again.
+// the other. Whoever polls them must add them again. The old rings stay mapped until the port is
+// closed, as a worker may be reading one; the new sockets do without.
 static int sockets_replace(const struct port *port, int ifindex)
 {
 	struct af_packet *driver = port->driver;
 	int fds[MAX_QUEUES];
-	int result = sockets_open(port, driver->queue_count, ifindex, fds);
+	int result = sockets_open(port, driver->queue_count, ifindex, NULL, fds);
 
 	if (result < 0)
 		return result;
@@ -392,6 +492,7 @@ static int sockets_replace(const struct port *port, int ifindex)
 		if (dup3(fds[i], driver->queues[i]->fd, O_CLOEXEC) < 0 && result == 0)
 			result = -errno;
 		close(fds[i]);
+		shared_word_store(&driver->queues[i]->has_ring, 0);
 	}
 	return result;
 }
@@ -430,8 +531,8 @@ static const struct port_ops af_packet_ops = {
 	.addresses = af_packet_addresses,
 };
 
-static struct af_packet *af_packet_create(
-	const struct port_request *request, const int *fds, uint16_t count)
+static struct af_packet *af_packet_create(const struct port_request *request, const int *fds,
+	const struct packet_ring *rings, uint16_t count)
 {
 	struct af_packet *driver = calloc(1, sizeof(*driver));
 
@@ -448,6 +549,8 @@ static struct af_packet *af_packet_create(
 		}
 		memset(q, 0, sizeof(*q));
 		q->fd = fds[i];
+		q->ring = rings[i];
+		shared_word_store(&q->has_ring, rings[i].slots != NULL);
 		slots_init(&q->slots, request->small, request->large);
 		queue_messages_init(q);
 		driver->queues[i] = q;
@@ -467,6 +570,7 @@ static void queues_choose(const struct port_request *request, struct port *port)
 int af_packet_open(const struct port_request *request, const char *argument, struct port *port,
 	char *error, size_t error_size)
 {
+	struct packet_ring rings[MAX_QUEUES] = {0};
 	int fds[MAX_QUEUES];
 	uint16_t count;
 	int result;
@@ -483,7 +587,7 @@ int af_packet_open(const struct port_request *request, const char *argument, str
 	queues_choose(request, port);
 	count = port->receive_queues > port->transmit_queues ? port->receive_queues
 							     : port->transmit_queues;
-	result = sockets_open(port, count, port->ifindex, fds);
+	result = sockets_open(port, count, port->ifindex, rings, fds);
 	if (result == -EPERM || result == -EACCES)
 		return port_error(request, result, error, error_size,
 			"no permission to open a packet socket; run as root or with "
@@ -491,10 +595,9 @@ int af_packet_open(const struct port_request *request, const char *argument, str
 	if (result < 0)
 		return port_error(request, result, error, error_size,
 			"cannot open a packet socket (%s)", strerror(-result));
-	port->driver = af_packet_create(request, fds, count);
+	port->driver = af_packet_create(request, fds, rings, count);
 	if (!port->driver) {
-		while (count > 0)
-			close(fds[--count]);
+		sockets_close(fds, rings, count);
 		return port_error(request, -ENOMEM, error, error_size, "out of memory");
 	}
 	port->ops = &af_packet_ops;

@@ -69,12 +69,26 @@ static void tag_restore(struct buffer *frame, uint32_t vlan)
 	frame->total_length += VLAN_TAG_BYTES;
 }
 
+struct buffer *slots_describe(
+	struct buffer *frame, const struct virtio_net_hdr *header, uint32_t vlan)
+{
+	uint16_t inserted = 0;
+
+	if (vlan && frame->length >= MAC_PAIR_BYTES) {
+		tag_restore(frame, vlan);
+		inserted = VLAN_TAG_BYTES;
+	}
+	if (vnet_receive(header, inserted, frame) == VNET_OK)
+		return frame;
+	mbuf_chain_put(frame);
+	return NULL;
+}
+
 struct buffer *slots_take(struct slots *slots, uint16_t i, uint32_t length, uint32_t vlan)
 {
 	struct buffer *frame = slots->small[i];
 	struct buffer *rest = slots->large[i];
 	uint32_t room = (uint32_t)slots->vectors[i][1].iov_len;
-	uint16_t inserted = 0;
 
 	frame->length = (uint16_t)u32_min(length, room);
 	frame->total_length = length;
@@ -83,17 +97,10 @@ struct buffer *slots_take(struct slots *slots, uint16_t i, uint32_t length, uint
 		frame->segments = 2;
 		rest->length = (uint16_t)(length - room);
 	}
-	if (vlan && frame->length >= MAC_PAIR_BYTES) {
-		tag_restore(frame, vlan);
-		inserted = VLAN_TAG_BYTES;
-	}
 	slots->small[i] = NULL;
 	if (length > room)
 		slots->large[i] = NULL;
-	if (vnet_receive(&slots->headers[i], inserted, frame) == VNET_OK)
-		return frame;
-	mbuf_chain_put(frame);
-	return NULL;
+	return slots_describe(frame, &slots->headers[i], vlan);
 }
 
 uint32_t slots_room(const struct slots *slots)

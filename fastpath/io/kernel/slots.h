@@ -40,6 +40,11 @@ uint16_t slots_fill(struct slots *slots, uint16_t n);
 // the slot's buffers go back to their pools. Worker.
 struct buffer *slots_take(struct slots *slots, uint16_t i, uint32_t length, uint32_t vlan);
 
+// Describes a frame that lies in fresh buffers, lengths set, by its virtio-net header. vlan as
+// above. NULL when the header makes no sense; the buffers go back to their pools. Worker.
+struct buffer *slots_describe(
+	struct buffer *frame, const struct virtio_net_hdr *header, uint32_t vlan);
+
 // What a slot takes, header not counted.
 uint32_t slots_room(const struct slots *slots);
 

@@ -167,6 +167,76 @@ static void segments_leave_by_an_interface_that_cannot_cut(void **state)
 	assert_true(pools_are_full());
 }
 
+// Those beyond a slot of the ring come by another way, and must not overtake the others.
+static void frames_keep_their_order_whatever_their_size(void **state)
+{
+	static const uint32_t PAYLOADS[] = {100, 1800, 1900, 5000, 20, 2000, 2100, 1700, 60000,
+		60000, 1400, 1950, 3000, 1, 1850, 4000, 4001};
+	struct port *a, *b;
+
+	veth_make();
+	run("ip link set nxa mtu 65535 && ip link set nxb mtu 65535");
+	a = port_make("af_packet:nxa", 1);
+	b = port_make("af_packet:nxb", 1);
+	for (uint32_t round = 0; round < 200; round++) {
+		for (uint32_t i = 0; i < nx_array_size(PAYLOADS); i++) {
+			struct frame_shape shape = {.vlan = i & 1, .payload = PAYLOADS[i]};
+
+			send_marked(a, &shape, 0);
+		}
+		for (uint32_t i = 0; i < nx_array_size(PAYLOADS); i++) {
+			struct frame_shape shape = {.vlan = i & 1, .payload = PAYLOADS[i]};
+			uint32_t length = frame_write(&shape, bytes);
+			struct buffer *got = receive(b);
+
+			frame_make_partial(&shape, bytes, length);
+			assert_non_null(got);
+			assert_int_equal(got->total_length, length);
+			same_bytes(got);
+			mbuf_chain_put(got);
+		}
+	}
+	port_close(a);
+	port_close(b);
+	run("ip link del nxa");
+	assert_true(pools_are_full());
+}
+
+// Nothing of it is forgotten: what came and what is told as missed are all that was sent.
+static void a_full_ring_counts_what_it_loses(void **state)
+{
+	enum {
+		SENT = 12000
+	};
+	struct frame_shape shape = {.payload = 100};
+	struct port *a, *b;
+	struct buffer *got;
+	uint32_t came = 0;
+
+	veth_make();
+	a = port_make("af_packet:nxa", 1);
+	b = port_make("af_packet:nxb", 1);
+	while ((got = receive_within(b, 50000)))
+		mbuf_chain_put(got);
+	b->ops->counters(b);
+	uint64_t missed = counter_read(&b->missed);
+
+	for (uint32_t i = 0; i < SENT; i++)
+		send_marked(a, &shape, 0);
+	while ((got = receive_within(b, 50000))) {
+		mbuf_chain_put(got);
+		came++;
+	}
+	b->ops->counters(b);
+	missed = counter_read(&b->missed) - missed;
+	assert_true(missed > 0);
+	assert_true(came + missed >= SENT && came < SENT);
+	port_close(a);
+	port_close(b);
+	run("ip link del nxa");
+	assert_true(pools_are_full());
+}
+
 static void the_largest_frame_passes(void **state)
 {
 	// 65,507 bytes of UDP payload make an IP datagram of 65,535.
@@ -230,6 +300,19 @@ static void a_refused_frame_is_counted_and_not_offered_again(void **state)
 	assert_true(pools_are_full());
 }
 
+// Makes the kernel send frames that nobody answers.
+static void ping_from(const char *interface)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		"ip addr add 10.2.0.2/24 dev %s && "
+		"ip neigh add 10.2.0.1 lladdr 02:00:00:00:00:01 dev %s && "
+		"ping -q -c 9 -i 0.002 -W 0.1 10.2.0.1 > /dev/null; true",
+		interface, interface);
+	run(command);
+}
+
 // A tap interface that nobody reads fills its queue, and the kernel drops the rest.
 static void frames_without_buffers_are_counted(void **state)
 {
@@ -245,9 +328,8 @@ static void frames_without_buffers_are_counted(void **state)
 		veth_make();
 		port = port_make(devices[i], 1);
 		if (i == 1)
-			run("ip link set nxtap txqueuelen 2 && ip addr add 10.2.0.2/24 dev nxtap && "
-			    "ip neigh add 10.2.0.1 lladdr 02:00:00:00:00:01 dev nxtap && "
-			    "ping -q -c 9 -i 0.002 -W 0.1 10.2.0.1 > /dev/null; true");
+			run("ip link set nxtap txqueuelen 2");
+		ping_from(i == 0 ? "nxb" : "nxtap");
 		while (count < nx_array_size(held) &&
 			(held[count] = pool_buffer_get(request.small)))
 			count++;
@@ -473,6 +555,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_arrive_as_they_were_described),
 		cmocka_unit_test(segments_leave_by_an_interface_that_cannot_cut),
+		cmocka_unit_test(frames_keep_their_order_whatever_their_size),
+		cmocka_unit_test(a_full_ring_counts_what_it_loses),
 		cmocka_unit_test(the_largest_frame_passes),
 		cmocka_unit_test(a_port_without_large_buffers_counts_what_it_cannot_take),
 		cmocka_unit_test(a_refused_frame_is_counted_and_not_offered_again),
