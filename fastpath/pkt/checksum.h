@@ -108,10 +108,11 @@ static inline be16 checksum_apply(be16 field, uint64_t delta)
 	return checksum_finish(checksum_add((uint16_t)~field, delta));
 }
 
-// The same for a delta of at most 0x1fffe (two folded ones), of which one fold leaves 16 bits.
-static inline be16 checksum_apply_small(be16 field, uint32_t delta)
+// The same for a folded delta, in fewer steps: one fold takes the sum of two 16-bit numbers to 16
+// bits. Of three it would not: 0x1ffff becomes 0x10000.
+static inline be16 checksum_apply_folded(be16 field, uint16_t delta)
 {
-	uint32_t sum = (uint16_t)~field + delta;
+	uint32_t sum = (uint32_t)(uint16_t)~field + delta;
 
 	return (be16) ~((sum & 0xffff) + (sum >> 16));
 }

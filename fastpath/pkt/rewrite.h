@@ -45,7 +45,7 @@ static inline void rewrite_checksum(uint8_t *at, struct rewrite delta, bool part
 	}
 	if (!tcp && field == 0)
 		return; // RFC 768: the sender made none. In IPv6 a wrong one, and stays it.
-	field = checksum_apply_small(field, delta.l4_delta);
+	field = checksum_apply_folded(field, delta.l4_delta);
 	if (!tcp && field == 0)
 		field = 0xffff;
 	be16_store(at, field);
@@ -64,8 +64,10 @@ static inline __attribute__((always_inline)) void rewrite_body(
 	} else {
 		// One less in the TTL byte, the first of its word, is a delta of -1 in memory
 		// order.
-		be16_store(ip + 10,
-			checksum_apply_small(be16_load(ip + 10), delta.l3_delta + 0xfffeu));
+		uint32_t sum = delta.l3_delta + 0xfffeu;
+		uint16_t less = (uint16_t)((sum & 0xffff) + (sum >> 16));
+
+		be16_store(ip + 10, checksum_apply_folded(be16_load(ip + 10), less));
 		ip[8]--;
 		be32_store(ip + 12, answer->destination.words[3]);
 		be32_store(ip + 16, answer->source.words[3]);

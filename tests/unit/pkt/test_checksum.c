@@ -115,6 +115,20 @@ static void incremental_updates_equal_a_full_sum(void **state)
 	}
 }
 
+static void folded_delta_gives_what_any_delta_gives(void **state)
+{
+	static const uint16_t DELTAS[] = {0, 1, 2, 0x7fff, 0x8000, 0xff00, 0xfffe, 0xffff};
+
+	for (uint32_t i = 0; i < 100; i++) {
+		uint16_t delta =
+			i < sizeof(DELTAS) / sizeof(DELTAS[0]) ? DELTAS[i] : (uint16_t)random();
+
+		for (uint32_t field = 0; field < 65536; field++)
+			assert_true(checksum_apply_folded((be16)field, delta) ==
+				    checksum_apply((be16)field, delta));
+	}
+}
+
 static void pseudo_header_is_the_same_for_both_families(void **state)
 {
 	const uint8_t v4[] = {10, 1, 0, 9, 10, 2, 0, 1, 0, 17, 0x12, 0x34};
@@ -140,6 +154,7 @@ int main(void)
 		cmocka_unit_test(pieces_of_odd_lengths_add_up),
 		cmocka_unit_test(range_beyond_the_pieces_is_not_read),
 		cmocka_unit_test(incremental_updates_equal_a_full_sum),
+		cmocka_unit_test(folded_delta_gives_what_any_delta_gives),
 		cmocka_unit_test(pseudo_header_is_the_same_for_both_families),
 		cmocka_unit_test(udp_never_shows_a_computed_zero),
 	};

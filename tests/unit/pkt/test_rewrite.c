@@ -65,6 +65,33 @@ static void every_checksum_stays_right(void **state)
 	}
 }
 
+// The identification takes the header's checksum through all its values, the one that wraps too.
+static void every_header_checksum_stays_right(void **state)
+{
+	struct frame_spec spec = {.protocol = IPPROTO_UDP, .payload = 10};
+	struct frame f = frame_make(&spec);
+	struct flow_key to;
+	struct packet p;
+
+	assert_int_equal(frame_parse(&f, 0, &p), PARSE_OK);
+	for (uint32_t round = 0; round < 4; round++) {
+		to = p.key;
+		randomise(&to, false);
+		for (uint32_t id = 0; id < 65536; id++) {
+			struct packet again;
+			uint8_t kept[34];
+
+			be16_store(f.bytes + f.l3 + 4, (be16)id);
+			frame_mend_ipv4(&f);
+			memcpy(kept, f.bytes, sizeof(kept));
+			rewrite(&p, &p.key, &to);
+			assert_int_equal(frame_parse(&f, 0, &again), PARSE_OK);
+			memcpy(f.bytes, kept, sizeof(kept));
+		}
+	}
+	frame_free(&f);
+}
+
 static void there_and_back_gives_the_same_bytes(void **state)
 {
 	for (int round = 0; round < 2000; round++) {
@@ -182,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_checksum_stays_right),
+		cmocka_unit_test(every_header_checksum_stays_right),
 		cmocka_unit_test(there_and_back_gives_the_same_bytes),
 		cmocka_unit_test(wrong_checksum_stays_wrong),
 		cmocka_unit_test(partial_checksum_follows_the_pseudo_header),
