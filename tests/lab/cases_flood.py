@@ -137,6 +137,13 @@ def backlog_drops():
         return sum(int(cpu.split()[1], 16) for cpu in cpus)
 
 
+def listen_drops(lab):
+    """Connections that the server's own kernel turned away, its queues being full."""
+    lines = [line.split() for line in lab.at("server", "cat", "/proc/net/netstat").stdout.splitlines()]
+    counts = dict(zip(lines[0][1:], lines[1][1:]))
+    return sum(int(counts[name]) for name in ("ListenOverflows", "ListenDrops", "TCPReqQFullDrop"))
+
+
 class Second:
     """Clients that connect one after the other for a second, and what the kernel had lost until then."""
 
@@ -150,7 +157,7 @@ class Second:
         ports = lab.query("port", "list")["ports"]
         self.time = time.monotonic()
         self.taken = ports[0]["receive_packets"]
-        self.missed = sum(port["missed"] for port in ports) + backlog_drops()
+        self.missed = sum(port["missed"] for port in ports) + backlog_drops() + listen_drops(lab)
 
 
 def untroubled(seconds):

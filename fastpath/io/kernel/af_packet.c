@@ -483,7 +483,7 @@ static int sockets_bind_again(const struct port *port, int ifindex)
 static int sockets_replace(const struct port *port, int ifindex)
 {
 	struct af_packet *driver = port->driver;
-	int fds[MAX_QUEUES];
+	int fds[MAX_QUEUES] = {0};
 	int result = sockets_open(port, driver->queue_count, ifindex, NULL, fds);
 
 	if (result < 0)
@@ -571,7 +571,7 @@ int af_packet_open(const struct port_request *request, const char *argument, str
 	char *error, size_t error_size)
 {
 	struct packet_ring rings[MAX_QUEUES] = {0};
-	int fds[MAX_QUEUES];
+	int fds[MAX_QUEUES] = {0};
 	uint16_t count;
 	int result;
 
