@@ -144,7 +144,7 @@ static always_inline bool parse(
 			be16_load(h + 6) == 0 || !is_checksum_right(c, l4, length, v6, protocol))
 			return false;
 	}
-	flags = v6 ? PACKET_IS_V6 | PACKET_DONT_FRAGMENT : (d[L3 + 6] & 0x40u) << 0;
+	flags = v6 ? PACKET_IS_V6 | PACKET_DONT_FRAGMENT : d[L3 + 6] & 0x40u;
 	static_assert(PACKET_DONT_FRAGMENT == 0x40);
 	flags |= (uint16_t)((d[0] & 1u) << 1);
 	static_assert(PACKET_L2_MULTICAST == 1u << 1);

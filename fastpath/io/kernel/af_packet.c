@@ -64,12 +64,7 @@ static uint32_t vlan_read(struct msghdr *message)
 		if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA)
 			continue;
 		memcpy(&aux, CMSG_DATA(c), sizeof(aux));
-		if (!(aux.tp_status & TP_STATUS_VLAN_VALID))
-			return 0;
-		return (uint32_t)(aux.tp_status & TP_STATUS_VLAN_TPID_VALID ? aux.tp_vlan_tpid
-									    : ETH_P_8021Q)
-			       << 16 |
-		       aux.tp_vlan_tci;
+		return packet_vlan(aux.tp_status, aux.tp_vlan_tpid, aux.tp_vlan_tci);
 	}
 	return 0;
 }

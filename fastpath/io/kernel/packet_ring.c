@@ -2,7 +2,6 @@
 #include "io/kernel/packet_ring.h"
 
 #include <errno.h>
-#include <linux/if_ether.h>
 #include <linux/virtio_net.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -72,17 +71,6 @@ enum packet_ring_slot packet_ring_peek(const struct packet_ring *ring, uint32_t 
 	return slot->tp_snaplen == slot->tp_len ? PACKET_RING_HERE : PACKET_RING_LOST;
 }
 
-static uint32_t vlan_of(const struct tpacket2_hdr *slot)
-{
-	uint32_t status = slot->tp_status;
-
-	if (!(status & TP_STATUS_VLAN_VALID))
-		return 0;
-	return (uint32_t)(status & TP_STATUS_VLAN_TPID_VALID ? slot->tp_vlan_tpid : ETH_P_8021Q)
-		       << 16 |
-	       slot->tp_vlan_tci;
-}
-
 struct buffer *packet_ring_take(const struct packet_ring *ring, struct buffer *frame)
 {
 	const struct tpacket2_hdr *slot = slot_at(ring, 0);
@@ -93,7 +81,8 @@ struct buffer *packet_ring_take(const struct packet_ring *ring, struct buffer *f
 	memcpy(buffer_data(frame), data, slot->tp_snaplen);
 	frame->length = (uint16_t)slot->tp_snaplen;
 	frame->total_length = slot->tp_snaplen;
-	return slots_describe(frame, &header, vlan_of(slot));
+	return slots_describe(frame, &header,
+		packet_vlan(slot->tp_status, slot->tp_vlan_tpid, slot->tp_vlan_tci));
 }
 
 void packet_ring_advance(struct packet_ring *ring)

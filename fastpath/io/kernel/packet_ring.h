@@ -6,6 +6,7 @@
 // beginning there and waits whole in the socket's queue, in the same order (PACKET_COPY_THRESH).
 // One thread at a time, but for packet_ring_unmap.
 
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 
 #include "core/buffer.h"
@@ -16,6 +17,15 @@ struct packet_ring {
 	uint8_t *slots; // NULL: the socket has no ring
 	uint32_t next;  // slot that the kernel fills next, as far as we have read
 };
+
+// The tag that the kernel took out of a frame, as slots_take and slots_describe want it, from the
+// words of a ring's slot or of auxiliary data; 0 = none.
+static inline uint32_t packet_vlan(uint32_t status, uint16_t tpid, uint16_t tci)
+{
+	if (!(status & TP_STATUS_VLAN_VALID))
+		return 0;
+	return (uint32_t)(status & TP_STATUS_VLAN_TPID_VALID ? tpid : ETH_P_8021Q) << 16 | tci;
+}
 
 // What the next slot holds.
 enum packet_ring_slot {
