@@ -122,7 +122,7 @@ struct tcp_connection *cookie_accept(
 		return NULL;
 	o = options_recovered(s, (uint32_t) class);
 	c->flags = TCP_IS_PASSIVE | TCP_FROM_COOKIE;
-	c->listener = (uint32_t)(l - e->listeners);
+	c->listener = l->number;
 	c->context = l->context;
 	handshake_init(e, c, NULL);
 	c->iss = s->acknowledgement - 1;

@@ -55,7 +55,8 @@ struct tcp_queue {
 struct tcp_listener {
 	struct ip_address address;
 	uint64_t context;
-	uint32_t chain; // next in its bucket, TCP_NONE = last
+	uint32_t chain;  // next in its bucket, TCP_NONE = last
+	uint32_t number; // its own index; TCP_NONE: an offer, in no table
 	be16 port;
 	uint8_t profile;
 	bool is_open;

@@ -123,7 +123,7 @@ enum drop_reason handshake_listen(struct tcp_engine *e, const struct tcp_listene
 		return DROP_NONE;
 	}
 	c->flags = TCP_IS_PASSIVE;
-	c->listener = (uint32_t)(l - e->listeners);
+	c->listener = l->number;
 	c->context = l->context;
 	handshake_init(e, c, after);
 	// RFC 3168 6.1.1: both bits ask for it.

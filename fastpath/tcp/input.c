@@ -351,44 +351,93 @@ static enum drop_reason input_listen(
 	return c ? input_known(e, c, s) : input_closed(e, s);
 }
 
-static enum drop_reason input_dispatch(struct tcp_engine *e, struct tcp_segment *s)
+// Who would take a segment of no connection: a listener, or *offered where the user has one.
+static const struct tcp_listener *taker_find(
+	struct tcp_engine *e, const struct packet *packet, struct tcp_listener *offered)
 {
-	struct tcp_connection *c = connection_find(e, &s->packet->key);
-	const struct tcp_listener *l;
+	const struct tcp_listener *l = listener_find(e, &packet->key);
+	struct tcp_offer offer;
 
-	if (c && c->state == TCP_SYN_SENT)
+	if (l || !offered || !e->config.offer(e->config.context, packet, &offer))
+		return l;
+	nx_bug_on(offer.profile >= TCP_PROFILES_MAX);
+	*offered = (struct tcp_listener){.profile = (uint8_t)offer.profile,
+		.context = offer.context,
+		.number = TCP_NONE,
+		.is_open = true};
+	return offered;
+}
+
+static enum drop_reason input_connection(struct tcp_engine *e, struct tcp_connection *c,
+	struct tcp_segment *s, struct tcp_listener *offered)
+{
+	const struct tcp_listener *l;
+	uint32_t after = c->snd_nxt;
+
+	if (c->state == TCP_SYN_SENT)
 		return handshake_syn_sent(e, c, s);
 	// Over, but the user has not let go yet.
-	if (c && c->state == TCP_CLOSED)
+	if (c->state == TCP_CLOSED)
 		return input_closed(e, s);
-	if (c && !time_wait_gives_way(c, s))
+	if (!time_wait_gives_way(c, s))
 		return input_known(e, c, s);
-	l = listener_find(e, &s->packet->key);
-	if (c && l) {
-		uint32_t after = c->snd_nxt;
+	l = taker_find(e, s->packet, offered);
+	if (!l)
+		return input_known(e, c, s);
+	tcp_count(e, time_wait_reused);
+	connection_free(e, c);
+	return handshake_listen(e, l, s, &after);
+}
 
-		tcp_count(e, time_wait_reused);
-		connection_free(e, c);
-		return handshake_listen(e, l, s, &after);
-	}
-	if (c)
-		return input_known(e, c, s);
-	return l ? input_listen(e, l, s) : input_closed(e, s);
+static struct tcp_segment input_begin(struct tcp_engine *e, const struct packet *packet, usec_t now)
+{
+	struct tcp_segment s = segment_read(e, packet);
+
+	e->now = now;
+	tcp_count(e, segments_received);
+	s.payload = packet->buffer;
+	return s;
+}
+
+static enum drop_reason input_end(
+	struct tcp_engine *e, const struct tcp_segment *s, enum drop_reason reason)
+{
+	if (s->payload)
+		e->config.buffers->put(e->config.buffers, s->payload);
+	if (reason != DROP_NONE)
+		counter_add(&e->stats.drops[reason], 1);
+	return reason;
 }
 
 enum drop_reason tcp_segment_input(
 	struct tcp_engine *engine, const struct packet *packet, usec_t now)
 {
-	struct tcp_segment s = segment_read(engine, packet);
-	enum drop_reason reason;
+	struct tcp_connection *c = connection_find(engine, &packet->key);
+	struct tcp_segment s = input_begin(engine, packet, now);
+	const struct tcp_listener *l;
 
-	engine->now = now;
-	tcp_count(engine, segments_received);
-	s.payload = packet->buffer;
-	reason = input_dispatch(engine, &s);
-	if (s.payload)
-		engine->config.buffers->put(engine->config.buffers, s.payload);
-	if (reason != DROP_NONE)
-		counter_add(&engine->stats.drops[reason], 1);
-	return reason;
+	if (c)
+		return input_end(engine, &s, input_connection(engine, c, &s, NULL));
+	l = listener_find(engine, &packet->key);
+	return input_end(engine, &s, l ? input_listen(engine, l, &s) : input_closed(engine, &s));
+}
+
+bool tcp_segment_try(struct tcp_engine *engine, const struct packet *packet, usec_t now,
+	enum drop_reason *reason)
+{
+	struct tcp_connection *c = connection_find(engine, &packet->key);
+	struct tcp_listener offered;
+	const struct tcp_listener *l = NULL;
+	struct tcp_segment s;
+
+	if (!c) {
+		l = taker_find(engine, packet, engine->config.offer ? &offered : NULL);
+		if (!l)
+			return false;
+	}
+	s = input_begin(engine, packet, now);
+	*reason = input_end(engine, &s,
+		c ? input_connection(engine, c, &s, engine->config.offer ? &offered : NULL)
+		  : input_listen(engine, l, &s));
+	return true;
 }

@@ -147,6 +147,7 @@ int tcp_listen(struct tcp_engine *engine, const struct ip_address *address, be16
 		.port = port,
 		.profile = (uint8_t)profile,
 		.context = context,
+		.number = index,
 		.is_open = true,
 		.chain = *bucket};
 	*bucket = index;

@@ -40,6 +40,12 @@ enum {
 	TCP_OFFLOAD_SEGMENT = 1u << 1,
 };
 
+// How a connection is accepted for a listener that the engine does not know.
+struct tcp_offer {
+	uint16_t profile;
+	uint64_t context; // comes back with TCP_EVENT_ACCEPTED
+};
+
 struct tcp_engine_config {
 	uint32_t connections; // capacity, TIME-WAIT included
 	uint32_t half_open;   // in SYN-RECEIVED, before SYN cookies; 0: an eighth of connections
@@ -56,6 +62,10 @@ struct tcp_engine_config {
 	// belong to no connection point to a word of their own that is 0.
 	void (*transmit)(
 		void *context, struct buffer *packet, const struct flow_key *key, uint32_t *way);
+	// For a user whose listeners live elsewhere: whether a segment of no connection and no
+	// listener (a SYN, or an acknowledgement that may carry a cookie) is for one of its own,
+	// and how. NULL: it has none. Called by tcp_segment_try alone.
+	bool (*offer)(void *context, const struct packet *packet, struct tcp_offer *out);
 	usec_t now; // when the engine begins
 };
 
@@ -219,6 +229,11 @@ void tcp_unlisten(struct tcp_engine *engine, uint32_t listener, usec_t now);
 // here. RFC 9293 3.10.7.
 enum drop_reason tcp_segment_input(
 	struct tcp_engine *engine, const struct packet *packet, usec_t now);
+
+// The same for a worker that also forwards: false, and the buffer stays the caller's, when the
+// segment is of no connection, no listener, and not for an offer. *reason is set when it is true.
+bool tcp_segment_try(struct tcp_engine *engine, const struct packet *packet, usec_t now,
+	enum drop_reason *reason);
 
 // An ICMP error that quotes a segment of ours (icmp_error_parse). Its sequence number must be
 // outstanding (RFC 5927). DROP_NONE when it was of use.
