@@ -85,6 +85,19 @@ struct snapshot_share {
 	uint16_t weight;
 };
 
+// Whom a session may go to: targets of its client's family, or (mode terminate) all.
+enum target_family {
+	TARGETS_V4 = 0,
+	TARGETS_V6,
+	TARGETS_ALL,
+	TARGET_FAMILIES
+};
+
+static inline bool target_family_has(enum target_family family, const struct ip_address *address)
+{
+	return family == TARGETS_ALL || (family == TARGETS_V4) == ip_address_is_v4(address);
+}
+
 // The usable targets of one family, on a line of `total` places.
 struct snapshot_turns {
 	uint32_t count;
@@ -103,10 +116,10 @@ struct snapshot_upstream {
 	bool closing;
 	uint32_t target_count;
 	uint16_t *targets; // target slots
-	// For each family, [0] IPv4, [1] IPv6. turns: the rules that go by turn. hashed: those that
-	// go by hash, HASHED_SIZE indices into targets, NULL when the family has no usable one.
-	struct snapshot_turns *turns[2];
-	uint16_t *hashed[2];
+	// By enum target_family. turns: the rules that go by turn. hashed: those that go by hash,
+	// HASHED_SIZE indices into targets, NULL when the family has no usable one.
+	struct snapshot_turns *turns[TARGET_FAMILIES];
+	uint16_t *hashed[TARGET_FAMILIES];
 };
 
 struct snapshot_listener {

@@ -20,7 +20,7 @@ void snapshot_upstream_put(const struct snapshot_upstream *upstream)
 	nx_bug_on(own->references == 0);
 	if (--own->references > 0)
 		return;
-	for (unsigned int family = 0; family < 2; family++) {
+	for (unsigned int family = 0; family < TARGET_FAMILIES; family++) {
 		free(own->turns[family]);
 		free(own->hashed[family]);
 	}

@@ -32,14 +32,13 @@ static uint32_t step_for(uint32_t total)
 	return step;
 }
 
-static bool takes_turns(const struct snapshot_target *target, unsigned int family)
+static bool takes_turns(const struct snapshot_target *target, enum target_family family)
 {
-	return snapshot_target_is_usable(target) &&
-	       ip_address_is_v4(&target->address) == (family == 0);
+	return snapshot_target_is_usable(target) && target_family_has(family, &target->address);
 }
 
 static struct snapshot_turns *turns_make(
-	const struct snapshot_target *const *targets, uint32_t count, unsigned int family)
+	const struct snapshot_target *const *targets, uint32_t count, enum target_family family)
 {
 	struct snapshot_turns *turns = calloc(1, sizeof(*turns) + count * sizeof(turns->shares[0]));
 	uint32_t divisor = 0;
@@ -64,17 +63,17 @@ static struct snapshot_turns *turns_make(
 int snapshot_turns_make(
 	struct snapshot_upstream *upstream, const struct snapshot_target *const *targets)
 {
-	struct snapshot_turns *v4 = turns_make(targets, upstream->target_count, 0);
-	struct snapshot_turns *v6 = turns_make(targets, upstream->target_count, 1);
+	struct snapshot_turns *made[TARGET_FAMILIES];
+	bool is_whole = true;
 
-	if (!v4 || !v6) {
-		free(v4);
-		free(v6);
-		return -ENOMEM;
+	for (unsigned int f = 0; f < TARGET_FAMILIES; f++) {
+		made[f] = turns_make(targets, upstream->target_count, (enum target_family)f);
+		is_whole &= made[f] != NULL;
 	}
-	free(upstream->turns[0]);
-	free(upstream->turns[1]);
-	upstream->turns[0] = v4;
-	upstream->turns[1] = v6;
-	return 0;
+	for (unsigned int f = 0; f < TARGET_FAMILIES; f++) {
+		free(is_whole ? upstream->turns[f] : made[f]);
+		if (is_whole)
+			upstream->turns[f] = made[f];
+	}
+	return is_whole ? 0 : -ENOMEM;
 }

@@ -67,7 +67,7 @@ static uint16_t least_connections(
 static uint16_t hashed(
 	const struct snapshot_upstream *upstream, const struct balance_client *client)
 {
-	const uint16_t *table = upstream->hashed[client->v6];
+	const uint16_t *table = upstream->hashed[client->family];
 	uint64_t hash =
 		upstream->balance == BALANCE_MAGLEV ? client->flow_hash : client->address_hash;
 	uint16_t entry = table ? table[hash % HASHED_SIZE] : SLOT_NONE;
@@ -78,7 +78,7 @@ static uint16_t hashed(
 static uint16_t by_turns(struct balance *balance, const struct snapshot_upstream *upstream,
 	const struct worker_stats *stats, const struct balance_client *client)
 {
-	const struct snapshot_turns *turns = upstream->turns[client->v6];
+	const struct snapshot_turns *turns = upstream->turns[client->family];
 	uint32_t *place = &balance->place[upstream->slot];
 
 	if (!turns || turns->count == 0)

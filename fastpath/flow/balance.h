@@ -2,8 +2,8 @@
 #pragma once
 
 // Which target a new session gets. Whether a target takes any (drained, closing, no route) is a
-// matter of the snapshot, whose tables leave out those that do not; a session stays in its client's
-// family. State is per worker. Worker thread only.
+// matter of the snapshot, whose tables leave out those that do not. State is per worker. Worker
+// thread only.
 
 #include "core/memory.h"
 #include "core/snapshot.h"
@@ -25,7 +25,7 @@ void balance_fini(struct balance *balance);
 // What the choice may depend on. Hashes: of the client's address, and of its address and port; the
 // same on every node with the same seed.
 struct balance_client {
-	bool v6;
+	enum target_family family;
 	uint64_t address_hash;
 	uint64_t flow_hash;
 };

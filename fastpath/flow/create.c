@@ -2,11 +2,6 @@
 #include "flow/engine_impl.h"
 #include "pkt/rewrite.h"
 
-enum {
-	// Ports given up because a listener has them, for one session at most.
-	PORT_TRIES = 32
-};
-
 // What a new session needs, gathered before anything is taken.
 struct opening {
 	struct flow_engine *engine;
@@ -21,8 +16,7 @@ struct opening {
 	uint32_t index;
 	bool source_counted;
 	bool client_on_link;
-	struct port_pool *pool;
-	struct flow_key target_key; // as it leaves: source to target
+	struct source source; // address and port toward the target
 	uint32_t neighbour[2];
 	uint16_t egress[2];
 };
@@ -48,27 +42,17 @@ static enum drop_reason choose(struct opening *o)
 	struct flow_engine *engine = o->engine;
 	const struct snapshot_listener *l = o->listener;
 	const struct flow_key *key = &o->packet->key;
-	uint64_t seed = engine->config.seed;
-	uint8_t workers = engine->config.worker_count;
+	enum drop_reason reason = flow_listener_check(engine, l);
 
-	if (l->closing)
-		return DROP_LISTENER_CLOSING;
+	if (reason != DROP_NONE)
+		return reason;
 	if (l->mode != MODE_DIRECT)
 		return DROP_MODE_UNAVAILABLE;
-	// The limit is the node's; each worker has its share.
-	if (l->max_sessions > 0 &&
-		counter_read(&engine->config.stats->listeners[l->slot].sessions) >=
-			(l->max_sessions + workers - 1u) / workers)
-		return DROP_LISTENER_LIMIT;
 	if (l->upstream >= o->snapshot->upstream_limit || !o->snapshot->upstreams[l->upstream])
 		return DROP_NO_TARGET;
 	o->upstream = o->snapshot->upstreams[l->upstream];
-	o->target = balance_choose(&engine->balance, o->snapshot, o->upstream, engine->config.stats,
-		&(struct balance_client){
-			.v6 = !ip_address_is_v4(&key->source),
-			.address_hash = flow_endpoint_hash(&key->source, 0, seed),
-			.flow_hash = flow_endpoint_hash(&key->source, key->source_port, seed),
-		});
+	o->target = target_choose(engine, o->snapshot, o->upstream, key,
+		ip_address_is_v4(&key->source) ? TARGETS_V4 : TARGETS_V6);
 	return o->target ? DROP_NONE : DROP_NO_TARGET;
 }
 
@@ -126,23 +110,15 @@ static enum drop_reason find_ways(struct opening *o)
 	return DROP_NONE;
 }
 
-static void evict(struct flow_engine *engine, uint32_t index, usec_t now)
-{
-	// A UDP exchange that had its reply lost nothing.
-	if (engine_session(engine, index)->tracker.state < SESSION_ESTABLISHED)
-		stats_drop(engine->config.stats, DROP_SESSION_EVICTED);
-	session_end(engine, index, SESSION_END_EVICTED, now);
-}
-
 // Finished sessions go first, then unanswered ones, then single UDP exchanges; others never.
 static bool make_place(struct flow_engine *engine, usec_t now)
 {
 	if (engine->lingering.count > 0)
 		session_end(engine, engine->lingering.oldest, SESSION_END_CLOSED, now);
 	else if (engine->unanswered.count > 0)
-		evict(engine, engine->unanswered.oldest, now);
+		session_evict(engine, engine->unanswered.oldest, now);
 	else if (engine->exchanged.count > 0)
-		evict(engine, engine->exchanged.oldest, now);
+		session_evict(engine, engine->exchanged.oldest, now);
 	else
 		return false;
 	return true;
@@ -158,7 +134,7 @@ static enum drop_reason take_session(struct opening *o)
 		return DROP_SESSION_SOURCE_LIMIT;
 	o->source_counted = verdict == SOURCE_COUNTED;
 	if (engine->unanswered.count >= engine->unanswered_limit)
-		evict(engine, engine->unanswered.oldest, o->now);
+		session_evict(engine, engine->unanswered.oldest, o->now);
 	o->index = pool_get(&engine->sessions);
 	if (o->index == POOL_NONE && make_place(engine, o->now))
 		o->index = pool_get(&engine->sessions);
@@ -168,104 +144,15 @@ static enum drop_reason take_session(struct opening *o)
 	return DROP_SESSION_TABLE_FULL;
 }
 
-static uint32_t find_arriving(const struct opening *o)
-{
-	struct flow_key arriving = flow_key_reverse(&o->target_key);
-
-	return engine_find(o->engine, &arriving, flow_key_hash(&arriving, o->engine->config.seed));
-}
-
-// With several workers a port that a listener has (or had, and sessions remain) is steered as the
-// listener's: unusable as a source. With one, the target itself may be a client of that listener,
-// from the same address and port.
-static bool is_port_usable(const struct opening *o, uint16_t port)
-{
-	if (!snapshot_listener_find_any(
-		    o->snapshot, o->target_key.protocol, &o->target_key.source, port))
-		return true;
-	return o->engine->config.worker_count == 1 && find_arriving(o) == FLOW_REFERENCE_NONE;
-}
-
-// A finished session that still stands on the port goes.
-static void clear_lingering(const struct opening *o)
-{
-	uint32_t reference = find_arriving(o);
-
-	nx_bug_on(reference == FLOW_REFERENCE_NONE);
-	session_end(o->engine, flow_reference_session(reference), SESSION_END_CLOSED, o->now);
-}
-
-static bool take_port_from(struct opening *o, const struct ip_address *source)
-{
-	struct port_pools *pools = &o->engine->ports;
-	struct port_pool *pool;
-
-	o->target_key.source = *source;
-	o->target_key.source_port = 0;
-	pool = port_pools_get(pools, &o->target_key);
-	if (!pool)
-		return false;
-	// The unanswered have a quarter of the ports.
-	if (pool->unanswered.count >= (pool->count + 3) / 4)
-		evict(o->engine, pool->unanswered.oldest, o->now);
-	for (unsigned int i = 0; i < PORT_TRIES; i++) {
-		bool lingers;
-		uint16_t port = port_pool_take(pools, pool, o->syn, o->now, &lingers);
-
-		if (port == 0 && pool->exchanged.count > 0) {
-			evict(o->engine, pool->exchanged.oldest, o->now);
-			port = port_pool_take(pools, pool, o->syn, o->now, &lingers);
-		}
-		if (port == 0)
-			return false;
-		o->target_key.source_port = be16_from_host(port);
-		if (lingers)
-			clear_lingering(o);
-		if (is_port_usable(o, port)) {
-			o->pool = pool;
-			return true;
-		}
-		port_pool_give(pools, pool, port, 0, false, o->now);
-	}
-	return false;
-}
-
-// The client's own address and port, unless another session of its stands there.
-static enum drop_reason take_client_port(const struct opening *o)
-{
-	uint32_t reference = find_arriving(o);
-	uint32_t index = flow_reference_session(reference);
-
-	if (reference == FLOW_REFERENCE_NONE)
-		return DROP_NONE;
-	if (!(engine_session(o->engine, index)->flags & SESSION_IS_LINGERING))
-		return DROP_NAT_CONFLICT;
-	session_end(o->engine, index, SESSION_END_CLOSED, o->now);
-	return DROP_NONE;
-}
-
 static enum drop_reason take_port(struct opening *o)
 {
 	const struct flow_key *key = &o->packet->key;
-	const struct snapshot_target *target = o->target;
+	enum drop_reason reason = source_take(
+		&o->source, o->target, key, o->packet->hash, o->upstream->source_client);
 
-	o->target_key = (struct flow_key){
-		.source = key->source,
-		.destination = target->address,
-		.source_port = key->source_port,
-		.destination_port = target->port,
-		.protocol = key->protocol,
-	};
-	if (o->upstream->source_client)
-		return take_client_port(o);
-	for (uint16_t i = 0; i < target->source_count; i++) {
-		uint16_t at = (uint16_t)((o->packet->hash + i) % target->source_count);
-
-		if (take_port_from(o, &target->sources[at]))
-			return DROP_NONE;
-	}
-	notice(o, EVENT_KIND_NAT_PORTS_EXHAUSTED);
-	return DROP_NAT_PORTS_EXHAUSTED;
+	if (reason == DROP_NAT_PORTS_EXHAUSTED)
+		notice(o, EVENT_KIND_NAT_PORTS_EXHAUSTED);
+	return reason;
 }
 
 static void fill(struct opening *o)
@@ -278,9 +165,9 @@ static void fill(struct opening *o)
 	memset(s, 0, sizeof(*s));
 	s->generation = generation & 0xffffff;
 	s->leg[0].key = o->packet->key;
-	s->leg[1].key = flow_key_reverse(&o->target_key);
+	s->leg[1].key = flow_key_reverse(&o->source.key);
 	client_out = flow_key_reverse(&s->leg[0].key);
-	delta[0] = rewrite_between(&s->leg[0].key, &o->target_key);
+	delta[0] = rewrite_between(&s->leg[0].key, &o->source.key);
 	delta[1] = rewrite_between(&s->leg[1].key, &client_out);
 	for (unsigned int d = 0; d < 2; d++) {
 		s->leg[d].l3_delta = delta[d].l3_delta;
@@ -297,7 +184,7 @@ static void fill(struct opening *o)
 	s->listener = o->listener->slot;
 	s->upstream = o->upstream->slot;
 	s->target = o->target->slot;
-	s->flags = (o->pool ? SESSION_HAS_PORT : 0) |
+	s->flags = (o->source.pool ? SESSION_HAS_PORT : 0) |
 		   (o->source_counted ? SESSION_COUNTED_SOURCE : 0) |
 		   (o->client_on_link ? SESSION_CLIENT_ON_LINK : 0);
 }
@@ -320,9 +207,9 @@ static void give_back(struct opening *o)
 {
 	struct flow_engine *engine = o->engine;
 
-	if (o->pool)
-		port_pool_give(&engine->ports, o->pool, be16_to_host(o->target_key.source_port), 0,
-			false, o->now);
+	if (o->source.pool)
+		port_pool_give(&engine->ports, o->source.pool,
+			be16_to_host(o->source.key.source_port), 0, false, o->now);
 	if (o->index != POOL_NONE) {
 		engine_session(engine, o->index)->tracker.state = SESSION_FREE;
 		pool_put(&engine->sessions, o->index);
@@ -372,8 +259,8 @@ static void start(struct opening *o)
 	usec_t timeout = o->listener->connect_timeout;
 
 	list_append(engine, &engine->unanswered, o->index);
-	if (o->pool)
-		pool_list_append(engine, &o->pool->unanswered, o->index);
+	if (o->source.pool)
+		pool_list_append(engine, &o->source.pool->unanswered, o->index);
 	if (!o->syn)
 		timeout = o->listener->idle_timeout == 0
 				  ? SESSION_UDP_UNANSWERED
@@ -415,6 +302,7 @@ enum flow_verdict session_open(struct flow_engine *engine, const struct snapshot
 		.listener = snapshot_listener_find(snapshot, key->protocol, &key->destination,
 			be16_to_host(key->destination_port)),
 		.now = now,
+		.source = {.engine = engine, .snapshot = snapshot, .syn = syn, .now = now},
 		.index = POOL_NONE,
 	};
 	enum drop_reason reason;

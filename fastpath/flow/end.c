@@ -276,3 +276,11 @@ uint32_t flow_engine_end_all(
 	}
 	return ended;
 }
+
+void session_evict(struct flow_engine *engine, uint32_t index, usec_t now)
+{
+	// A UDP exchange that had its reply lost nothing.
+	if (engine_session(engine, index)->tracker.state < SESSION_ESTABLISHED)
+		stats_drop(engine->config.stats, DROP_SESSION_EVICTED);
+	session_end(engine, index, SESSION_END_EVICTED, now);
+}

@@ -69,6 +69,29 @@ enum flow_verdict flow_engine_forward(struct flow_engine *engine, const struct s
 enum flow_verdict flow_engine_icmp_error(struct flow_engine *engine,
 	const struct snapshot *snapshot, struct packet *packet, usec_t now);
 
+// For sessions that end here and are relayed (stream/), of a listener in mode terminate.
+
+// DROP_NONE when the listener takes one more session.
+enum drop_reason flow_listener_check(
+	const struct flow_engine *engine, const struct snapshot_listener *listener);
+
+struct flow_lease {
+	const struct snapshot_target *target; // of the snapshot that was given
+	struct flow_key key;                  // as our packets leave
+	bool has_port;                        // to be given back; else the client's own
+};
+
+// A target of any family and a source address and port toward it. client: the key as the client's
+// packets arrive. failed: the slot of a target for which another is to stand in, SLOT_NONE at
+// first. DROP_NONE, or why there is none.
+enum drop_reason flow_lease_take(struct flow_engine *engine, const struct snapshot *snapshot,
+	const struct snapshot_upstream *upstream, const struct flow_key *client, uint16_t failed,
+	usec_t now, struct flow_lease *out);
+// Gives the port of a lease with has_port back.
+void flow_lease_give(struct flow_engine *engine, const struct flow_key *key, usec_t now);
+// Tells at most one event a second of each kind and subject, with the count of all.
+void flow_engine_notice(struct flow_engine *engine, const struct worker_event *event);
+
 // Runs due timers, at most `budget`; returns how many ran.
 uint32_t flow_engine_tick(
 	struct flow_engine *engine, const struct snapshot *snapshot, usec_t now, uint32_t budget);

@@ -88,6 +88,23 @@ uint32_t engine_find(const struct flow_engine *engine, const struct flow_key *ke
 enum flow_verdict session_open(struct flow_engine *engine, const struct snapshot *snapshot,
 	struct packet *packet, const struct tracker_segment *syn, usec_t now);
 
+// source.c: the address and port that a session has toward its target.
+struct source {
+	struct flow_engine *engine;
+	const struct snapshot *snapshot;
+	const struct tracker_segment *syn; // the client's; NULL: none
+	usec_t now;
+	struct flow_key key;    // out: as it leaves, source to target
+	struct port_pool *pool; // out: where the port comes from, NULL: the client's own
+};
+enum drop_reason source_take(struct source *s, const struct snapshot_target *target,
+	const struct flow_key *client, uint32_t hash, bool keep_client);
+
+// lease.c: the target for a new session by the upstream's rule, or NULL.
+const struct snapshot_target *target_choose(struct flow_engine *engine,
+	const struct snapshot *snapshot, const struct snapshot_upstream *upstream,
+	const struct flow_key *client, enum target_family family);
+
 // create.c: an address's interface and next hop under the snapshot. False without a route.
 bool session_way_find(const struct snapshot *snapshot, const struct ip_address *address,
 	uint16_t *netif, const struct ip_address **hop);
@@ -121,6 +138,8 @@ void session_replied(struct flow_engine *engine, const struct snapshot *snapshot
 void session_linger(struct flow_engine *engine, uint32_t index, enum session_end why, usec_t now);
 // Ends and frees a session; with resets where an end may still hold the connection.
 void session_end(struct flow_engine *engine, uint32_t index, enum session_end why, usec_t now);
+// An unanswered session gives way to a new one.
+void session_evict(struct flow_engine *engine, uint32_t index, usec_t now);
 // The target did not take the session: counted once, and told as an event.
 void session_connect_failed(struct flow_engine *engine, struct session *s, usec_t now);
 // What list, show and the log tell.

@@ -27,7 +27,7 @@ static int turns_compile(const struct compiling *c, struct snapshot_upstream *up
 }
 
 static uint32_t entries_list(const struct compiling *c, const struct snapshot_upstream *upstream,
-	unsigned int family, struct hashed_entry *entries)
+	enum target_family family, struct hashed_entry *entries)
 {
 	uint32_t n = 0;
 
@@ -36,7 +36,7 @@ static uint32_t entries_list(const struct compiling *c, const struct snapshot_up
 		const struct snapshot_target *target = entry->object;
 
 		if (snapshot_target_is_usable(target) &&
-			ip_address_is_v4(&target->address) == (family == 0))
+			target_family_has(family, &target->address))
 			entries[n++] = (struct hashed_entry){
 				.key = entry->key, .index = (uint16_t)i, .weight = target->weight};
 	}
@@ -65,9 +65,9 @@ static int hashed_compile(const struct compiling *c, struct snapshot_upstream *u
 
 	if (!entries)
 		return -ENOMEM;
-	for (unsigned int family = 0; family < 2 && !rc; family++)
-		rc = table_make(
-			upstream, family, entries, entries_list(c, upstream, family, entries));
+	for (unsigned int f = 0; f < TARGET_FAMILIES && !rc; f++)
+		rc = table_make(upstream, f, entries,
+			entries_list(c, upstream, (enum target_family)f, entries));
 	free(entries);
 	return rc;
 }

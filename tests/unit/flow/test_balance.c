@@ -55,8 +55,8 @@ static int tear_down(void **state)
 	struct bed *b = *state;
 
 	balance_fini(&b->balance);
-	free(b->upstream.turns[0]);
-	free(b->upstream.turns[1]);
+	for (unsigned int f = 0; f < TARGET_FAMILIES; f++)
+		free(b->upstream.turns[f]);
 	free(b->stats);
 	free(b);
 	return 0;
@@ -146,7 +146,7 @@ static void a_round_gives_each_target_its_weight(void **state)
 static void unusable_targets_take_no_turns(void **state)
 {
 	struct bed *b = *state;
-	struct balance_client v6 = {.v6 = true};
+	struct balance_client v6 = {.family = TARGETS_V6};
 
 	b->targets[0].drained = true;
 	b->targets[1].closing = true;
@@ -203,7 +203,7 @@ static void hashes_pick_from_the_table_of_the_family(void **state)
 	b->upstream.balance = BALANCE_SOURCE_HASH;
 	assert_ptr_equal(balance_choose(&b->balance, &b->snapshot, &b->upstream, b->stats, &client),
 		&b->targets[3]);
-	client.v6 = true;
+	client.family = TARGETS_V6;
 	assert_null(balance_choose(&b->balance, &b->snapshot, &b->upstream, b->stats, &client));
 	memset(table, 0xff, HASHED_SIZE * sizeof(*table));
 	assert_int_equal(choose(b, 2), -1);
