@@ -22,6 +22,7 @@ struct dialogue {
 	char line[LINE_BYTES];
 	char *at; // what of it is not read yet
 	bool v6;
+	bool is_other_family; // the dialogue is not for this one
 	uint32_t peer_base;
 	struct tcp_profile profile;
 	struct endpoint *end; // NULL until listen or connect
@@ -125,6 +126,7 @@ struct stated {
 	bool has_window;
 	bool has_echo;
 	bool has_ecn;
+	bool has_hops;
 	bool has_after;
 	usec_t earliest;
 	usec_t latest;
@@ -140,6 +142,21 @@ static void read_sack(struct dialogue *d, struct segment *s, uint32_t base)
 	*dash = '\0';
 	s->sack[s->sack_count++] =
 		(struct segment_range){base + number_of(d, text), base + number_of(d, dash + 1)};
+}
+
+static void read_raw(struct dialogue *d, struct segment *s)
+{
+	const char *text = need_word(d);
+	char digits[3] = {0};
+
+	for (; text[0] != '\0' && text[1] != '\0'; text += 2) {
+		memcpy(digits, text, 2);
+		if (strspn(digits, "0123456789abcdef") != 2 || s->raw_bytes == SEGMENT_RAW_MOST)
+			fail_here(d, "no bytes in hexadecimal, or too many", digits);
+		s->raw[s->raw_bytes++] = (uint8_t)strtoul(digits, NULL, 16);
+	}
+	if (*text != '\0')
+		fail_here(d, "half a byte", text);
 }
 
 static void read_after(struct dialogue *d, struct stated *out)
@@ -184,6 +201,14 @@ static void read_segment(struct dialogue *d, struct stated *out, uint32_t own, u
 			read_sack(d, s, other);
 		else if (strcmp(text, "ecn") == 0)
 			out->has_ecn = true, s->ecn = (uint8_t)number(d);
+		else if (strcmp(text, "urgent") == 0)
+			s->urgent = (uint16_t)number(d);
+		else if (strcmp(text, "reserved") == 0)
+			s->reserved = number(d) & 0xf;
+		else if (strcmp(text, "hops") == 0)
+			out->has_hops = true, s->hop_limit = (uint8_t)number(d);
+		else if (strcmp(text, "options") == 0)
+			read_raw(d, s);
 		else if (strcmp(text, "after") == 0)
 			read_after(d, out);
 		else
@@ -252,6 +277,8 @@ static const char *difference(const struct stated *stated, const struct segment 
 		return "another timestamp echo was expected";
 	if (stated->has_ecn && got->ecn != s->ecn)
 		return "another ECN field was expected";
+	if (stated->has_hops && got->hop_limit != s->hop_limit)
+		return "another hop limit was expected";
 	return is_same_sack(got, s) ? NULL : "other SACK blocks were expected";
 }
 
@@ -391,6 +418,18 @@ static void step_abort(struct dialogue *d)
 	d->step = d->end->now;
 }
 
+static void step_icmp(struct dialogue *d)
+{
+	const char *name = need_word(d);
+	uint32_t sequence = d->end->base + number(d);
+	const char *mtu = word(d);
+
+	need_silence(d);
+	if (!endpoint_icmp(d->end, name, sequence, mtu ? number_of(d, mtu) : 0))
+		fail_here(d, "an unknown ICMP error", name);
+	d->step = d->end->now;
+}
+
 static void step_count(struct dialogue *d)
 {
 	const struct tcp_stats *stats = tcp_engine_stats(d->end->engine);
@@ -444,7 +483,9 @@ static void step_profile(struct dialogue *d)
 		MEMBER(acknowledge_every),
 		MEMBER(retries_syn),
 		MEMBER(keepalive_probes),
+		MEMBER(hop_limit),
 		MEMBER(mtu),
+		MEMBER(mss_max),
 		MEMBER(receive_memory),
 		MEMBER(send_memory),
 		MEMBER(initial_window),
@@ -472,6 +513,15 @@ static void step_profile(struct dialogue *d)
 			return;
 		}
 	fail_here(d, "an unknown word of a profile", name);
+}
+
+static void step_only(struct dialogue *d)
+{
+	const char *family = need_word(d);
+
+	if (strcmp(family, "v4") != 0 && strcmp(family, "v6") != 0)
+		fail_here(d, "neither v4 nor v6", family);
+	d->is_other_family = d->v6 != (family[1] == '6');
 }
 
 static void begin(struct dialogue *d)
@@ -520,6 +570,8 @@ static void run_line(struct dialogue *d)
 		{"abort", step_abort},
 		{"count", step_count},
 		{"connections", step_connections},
+		{"icmp", step_icmp},
+		{"only", step_only},
 		{"profile", step_profile},
 		{"listen", step_listen},
 		{"connect", step_connect},
@@ -532,7 +584,8 @@ static void run_line(struct dialogue *d)
 	for (size_t i = 0; verb && i < nx_array_size(steps); i++)
 		if (strcmp(steps[i].word, verb) == 0) {
 			if (!d->end && steps[i].step != step_profile &&
-				steps[i].step != step_listen && steps[i].step != step_connect)
+				steps[i].step != step_only && steps[i].step != step_listen &&
+				steps[i].step != step_connect)
 				fail_here(d, "listen or connect comes first", NULL);
 			steps[i].step(d);
 			if (word(d))
@@ -551,13 +604,15 @@ static void run_variant(const char *path, bool v6, uint32_t peer_base)
 
 	if (!file)
 		fail_msg("%s: %s", path, strerror(errno));
-	while (fgets(d.line, sizeof(d.line), file)) {
+	while (!d.is_other_family && fgets(d.line, sizeof(d.line), file)) {
 		d.number++;
 		if (!strchr(d.line, '\n'))
 			fail_here(&d, "the line is too long", NULL);
 		run_line(&d);
 	}
 	fclose(file);
+	if (d.is_other_family)
+		return;
 	if (!d.end)
 		fail_here(&d, "the dialogue has no step", NULL);
 	need_silence(&d);

@@ -30,6 +30,8 @@ static void keep_sent(
 		position = s.sequence - e->base - 1;
 		if (s.length > 0 && !segment_payload_is(&parsed, position))
 			e->fault = "bytes were sent that nobody gave";
+		if (segment_fault(&parsed, &s))
+			e->fault = segment_fault(&parsed, &s);
 		if (s.has_timestamps)
 			e->last_ts = s.timestamp;
 		if (e->sent_count == ENDPOINT_SENT_MOST)
@@ -134,6 +136,42 @@ void endpoint_input(struct endpoint *e, struct segment *s)
 	nx_bug_on(!segment_parse(frame, &packet));
 	tcp_segment_input(e->engine, &packet, e->now);
 	endpoint_turn(e);
+}
+
+bool endpoint_icmp(struct endpoint *e, const char *name, uint32_t sequence, uint32_t mtu)
+{
+	// Where IPv6 has no such error: one of the type for experiments (RFC 4443 2.1).
+	static const struct {
+		const char *name;
+		uint8_t v4[2]; // type and code
+		uint8_t v6[2];
+	} errors[] = {
+		{"net-unreachable", {ICMP4_UNREACHABLE, 0}, {ICMP6_UNREACHABLE, 0}},
+		{"host-unreachable", {ICMP4_UNREACHABLE, 1}, {ICMP6_UNREACHABLE, 3}},
+		{"protocol-unreachable", {ICMP4_UNREACHABLE, 2}, {ICMP6_PARAMETER_PROBLEM, 1}},
+		{"port-unreachable", {ICMP4_UNREACHABLE, 3}, {ICMP6_UNREACHABLE, 4}},
+		{"too-big", {ICMP4_UNREACHABLE, 4}, {ICMP6_TOO_BIG, 0}},
+		{"route-failed", {ICMP4_UNREACHABLE, 5}, {ICMP6_UNREACHABLE, 2}},
+		{"source-quench", {ICMP4_SOURCE_QUENCH, 0}, {100, 0}},
+		{"time-exceeded", {ICMP4_TIME_EXCEEDED, 0}, {ICMP6_TIME_EXCEEDED, 0}},
+		{"parameter-problem", {ICMP4_PARAMETER_PROBLEM, 0}, {ICMP6_PARAMETER_PROBLEM, 0}},
+	};
+	struct icmp_quote quote = {.key = e->key, .tcp_sequence = sequence, .next_hop_mtu = mtu};
+
+	for (size_t i = 0; i < nx_array_size(errors); i++) {
+		const uint8_t *error =
+			ip_address_is_v4(&e->key.source) ? errors[i].v4 : errors[i].v6;
+
+		if (strcmp(errors[i].name, name) != 0)
+			continue;
+		quote.type = error[0];
+		quote.code = error[1];
+		quote.is_too_big = strcmp(name, "too-big") == 0;
+		tcp_icmp_error(e->engine, &quote, e->now);
+		endpoint_turn(e);
+		return true;
+	}
+	return false;
 }
 
 int endpoint_send(struct endpoint *e, uint32_t bytes)

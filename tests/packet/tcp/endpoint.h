@@ -47,6 +47,10 @@ void endpoint_pass(struct endpoint *e, usec_t until, bool stop_at_sent);
 // A segment of the peer arrives; its key is set here.
 void endpoint_input(struct endpoint *e, struct segment *segment);
 
+// An ICMP error arrives that quotes our segment of this sequence number; false if there is no error
+// of that name. mtu: with too-big.
+bool endpoint_icmp(struct endpoint *e, const char *name, uint32_t sequence, uint32_t mtu);
+
 // The user's side.
 int endpoint_send(struct endpoint *e, uint32_t bytes);
 // Takes all there is; returns the bytes. What is not the pattern becomes e->fault.

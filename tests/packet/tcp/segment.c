@@ -13,6 +13,7 @@ enum {
 	IPV4_BYTES = 20,
 	IPV6_BYTES = 40,
 	TCP_BYTES = 20,
+	TCP_OPTIONS_MOST = 40,
 	OPTION_MSS = 2,
 	OPTION_SCALE = 3,
 	OPTION_SACK_PERMITTED = 4,
@@ -49,7 +50,8 @@ static uint32_t options_write(const struct segment *s, uint8_t *out)
 			at = put32(at, s->sack[i].to);
 		}
 	}
-	return (uint32_t)(at - out);
+	memcpy(at, s->raw, s->raw_bytes);
+	return ((uint32_t)(at - out) + s->raw_bytes + 3) & ~3u;
 }
 
 static uint32_t ip_write(const struct segment *s, uint8_t *ip, uint32_t l4_bytes)
@@ -58,14 +60,14 @@ static uint32_t ip_write(const struct segment *s, uint8_t *ip, uint32_t l4_bytes
 		put32(ip, 0x60000000 | (uint32_t)s->ecn << 20);
 		be16_store(ip + 4, be16_from_host((uint16_t)l4_bytes));
 		ip[6] = IPPROTO_TCP;
-		ip[7] = 64;
+		ip[7] = s->hop_limit ? s->hop_limit : 64;
 		memcpy(ip + 8, s->key.source.bytes, 16);
 		memcpy(ip + 24, s->key.destination.bytes, 16);
 		return IPV6_BYTES;
 	}
 	put32(ip, 0x45000000 | (uint32_t)s->ecn << 16 | (IPV4_BYTES + l4_bytes));
 	put32(ip + 4, 0x00004000);
-	put32(ip + 8, 64u << 24 | IPPROTO_TCP << 16);
+	put32(ip + 8, (s->hop_limit ? s->hop_limit : 64u) << 24 | IPPROTO_TCP << 16);
 	be32_store(ip + 12, s->key.source.words[3]);
 	be32_store(ip + 16, s->key.destination.words[3]);
 	be16_store(ip + 10, checksum_finish(checksum_bytes(ip, IPV4_BYTES, 0)));
@@ -74,7 +76,7 @@ static uint32_t ip_write(const struct segment *s, uint8_t *ip, uint32_t l4_bytes
 
 struct buffer *segment_write(const struct segment *s)
 {
-	uint8_t options[64];
+	uint8_t options[96] = {0};
 	uint32_t option_bytes = options_write(s, options);
 	uint32_t l4_bytes = TCP_BYTES + option_bytes + s->length;
 	struct buffer *b = buffer_heap_get(
@@ -90,9 +92,11 @@ struct buffer *segment_write(const struct segment *s)
 	be16_store(tcp + 2, s->key.destination_port);
 	put32(tcp + 4, s->sequence);
 	put32(tcp + 8, s->acknowledgement);
-	tcp[12] = (uint8_t)((TCP_BYTES + option_bytes) / 4 << 4);
+	nx_bug_on(option_bytes > TCP_OPTIONS_MOST);
+	tcp[12] = (uint8_t)((TCP_BYTES + option_bytes) / 4 << 4 | s->reserved);
 	tcp[13] = s->flags;
 	be16_store(tcp + 14, be16_from_host(s->window));
+	be16_store(tcp + 18, be16_from_host(s->urgent));
 	memcpy(tcp + TCP_BYTES, options, option_bytes);
 	for (uint32_t i = 0; i < s->length; i++)
 		tcp[TCP_BYTES + option_bytes + i] = segment_pattern(s->position + i);
@@ -176,7 +180,10 @@ void segment_read(const struct packet *p, struct segment *out)
 		.acknowledgement = be32_to_host(p->tcp_acknowledgement),
 		.length = packet_payload_length(p),
 		.window = be16_to_host(p->tcp_window),
+		.urgent = be16_to_host(be16_load(p->data + p->l4 + 18)),
 		.flags = p->tcp_flags,
+		.hop_limit = ip[p->flags & PACKET_IS_V6 ? 7 : 8],
+		.reserved = p->data[p->l4 + 12] & 0xf,
 		.ecn = p->flags & PACKET_IS_V6 ? ip[1] >> 4 & 3 : ip[1] & 3,
 	};
 	if (tcp_options_parse(p, &options) == TCP_OPTIONS_OK) {
@@ -190,6 +197,37 @@ void segment_read(const struct packet *p, struct segment *out)
 		out->timestamp_echo = options.timestamp_echo;
 	}
 	sack_read(p, out);
+}
+
+// Whether everything behind the end of the options is zero.
+static bool is_padded_with_zeros(const struct packet *p)
+{
+	const uint8_t *at = p->data + p->l4 + TCP_BYTES;
+	const uint8_t *end = p->data + p->l4 + p->tcp_header_length;
+	uint8_t rest = 0;
+
+	while (at < end && *at != 0)
+		at += *at == 1 ? 1 : at + 1 < end && at[1] >= 2 ? at[1] : end - at;
+	while (at < end)
+		rest |= *at++;
+	return rest == 0;
+}
+
+const char *segment_fault(const struct packet *p, const struct segment *s)
+{
+	struct tcp_options options;
+
+	if (tcp_options_parse(p, &options) != TCP_OPTIONS_OK)
+		return "a segment with malformed options was sent";
+	if (s->reserved != 0)
+		return "a segment with a reserved bit was sent";
+	if (!is_padded_with_zeros(p))
+		return "options were padded with something else than zeros";
+	if (!(s->flags & TCP_FLAG_SYN) && (s->has_mss || s->has_scale || s->sack_permitted))
+		return "an option of SYN segments was sent on another";
+	if (s->length == 0 && s->ecn != 0)
+		return "a segment without data was sent as ECN-capable";
+	return NULL;
 }
 
 bool segment_payload_is(const struct packet *p, uint64_t position)

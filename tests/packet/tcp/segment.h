@@ -9,6 +9,7 @@
 
 enum {
 	SEGMENT_SACK_MOST = 4,
+	SEGMENT_RAW_MOST = 40,
 	SEGMENT_ETHERNET_BYTES = 14,
 };
 
@@ -24,8 +25,12 @@ struct segment {
 	uint32_t length;   // of the payload
 	uint32_t position; // of the payload in its stream, for the pattern
 	uint16_t window;
+	uint16_t urgent;
 	uint8_t flags;
-	uint8_t ecn; // of the IP header
+	uint8_t ecn;       // of the IP header
+	uint8_t hop_limit; // written as 64 when 0
+	uint8_t reserved;  // the bits that are to be 0
+	uint8_t raw_bytes; // of raw
 	uint16_t mss;
 	uint8_t scale;
 	bool has_mss;
@@ -36,6 +41,7 @@ struct segment {
 	uint32_t timestamp_echo;
 	uint8_t sack_count;
 	struct segment_range sack[SEGMENT_SACK_MOST];
+	uint8_t raw[SEGMENT_RAW_MOST]; // written after the options above, zeros to the next word
 };
 
 // The byte at a position of every stream.
@@ -55,6 +61,11 @@ void segment_wrap(struct buffer *packet, bool v6);
 [[nodiscard]] bool segment_parse(struct buffer *frame, struct packet *out);
 // Reads the values of a parsed segment; the payload is compared with the pattern later.
 void segment_read(const struct packet *packet, struct segment *out);
+
+// What no segment of ours may have, in words, NULL when all is well: RFC 9293 3.1 (reserved bits,
+// zeros as padding) and 3.7.1 (MSS on a SYN only), RFC 7323 2.2 (scale on a SYN only), RFC 3168
+// 6.1.4 (ECT on what carries no data).
+const char *segment_fault(const struct packet *packet, const struct segment *segment);
 
 // Whether the payload is the pattern from `position` on.
 bool segment_payload_is(const struct packet *packet, uint64_t position);
