@@ -95,6 +95,12 @@ struct tcp_rack_state {
 	bool dsack_open;
 };
 
+// Entries of the send queue through their second pair of links.
+struct tcp_entries {
+	struct buffer *head;
+	struct buffer *tail;
+};
+
 struct nx_aligned_line tcp_connection {
 	// Line 0: lookup and receiving.
 	struct flow_key key; // as segments arrive: the peer is the source
@@ -113,21 +119,20 @@ struct nx_aligned_line tcp_connection {
 	struct buffer
 		*receive_head; // in order, chained, total_length and segments kept at the head
 	struct buffer *receive_tail;
-	struct buffer *runs;    // ahead of holes: struct tcp_run in each run's first buffer
-	uint32_t receive_held;  // buffer bytes, runs included
+	struct buffer *runs;   // ahead of holes: struct tcp_run in each run's first buffer (runs.c)
+	uint32_t receive_held; // buffer bytes, runs included
 	uint32_t receive_limit; // bytes of window at most for now; grows by auto-tuning
 	uint32_t receive_taken; // tuning: what the user took in this round trip
 	uint32_t receive_since; // tuning: when the round trip began
 	uint16_t receive_mss;   // payload of the peer's full segments, as seen
-	uint16_t run_clock;     // counts touches of runs
 	uint16_t mss;           // payload bytes of a full segment, options taken off
 	uint8_t unacknowledged; // full segments received since the last acknowledgement
 	uint8_t quick;          // acknowledgements at once that are left at the start
-	uint8_t run_count;
-	uint8_t receive_ratio; // payload of buffer bytes, in 256ths
-	uint8_t timers;        // bit mask of armed enum tcp_timer
-	uint8_t recovery;      // enum tcp_recovery
-	uint32_t flush_next;   // in the flush queue
+	uint8_t large_lost;     // timeouts of full segments in a row
+	uint8_t receive_ratio;  // payload of buffer bytes, in 256ths
+	uint8_t timers;         // bit mask of armed enum tcp_timer
+	uint8_t recovery;       // enum tcp_recovery
+	uint32_t flush_next;    // in the flush queue
 	// Line 2: sending.
 	uint32_t snd_una;
 	uint32_t snd_nxt;
@@ -158,10 +163,9 @@ struct nx_aligned_line tcp_connection {
 	uint8_t duplicate_acks;
 	uint32_t send_held; // buffer bytes
 	// Line 4: recovery.
-	struct buffer *sent_head; // by time of last transmission
-	struct buffer *sent_tail;
-	struct buffer *lost_hint; // no lost segment lies before it
-	struct buffer *sack_hint; // where the last SACK block was found
+	struct tcp_entries sent; // in flight, by time of last transmission
+	struct tcp_entries lost; // to be sent again, by sequence
+	struct buffer *runs_newest;
 	struct tcp_recovery_state loss;
 	// Line 5.
 	struct tcp_rack_state rack;
@@ -194,8 +198,7 @@ struct nx_aligned_line tcp_connection {
 	uint16_t peer_mss;
 	uint16_t mtu; // path MTU
 	uint8_t congestion_kind;
-	uint8_t list; // which list it is in
-	uint8_t large_lost;
+	uint8_t list;       // which list it is in
 	bool window_scaled; // both sides sent the option
 };
 static_assert(offsetof(struct tcp_connection, ts_recent_tick) == 64);
@@ -208,8 +211,11 @@ static_assert(sizeof(struct tcp_connection) <= 576);
 struct tcp_entry {
 	struct buffer *next; // by sequence
 	struct buffer *previous;
-	struct buffer *sent_next; // by time of last transmission
-	struct buffer *sent_previous;
+	union {
+		struct buffer *other_next; // in `sent` or `lost`, see tcp_entries_of
+		struct buffer *skip; // SACKed: all from here to there is SACKed too; NULL unknown
+	};
+	struct buffer *other_previous;
 	uint32_t sequence;
 	uint32_t sent;         // time of the last transmission, low 32 bits
 	uint32_t delivered;    // of the connection when sent
@@ -229,15 +235,20 @@ enum {
 	TCP_MARK_LIMITED = 1u << 3,       // sent while the user had nothing more
 	TCP_MARK_PUSH = 1u << 4,
 	TCP_MARK_OWN = 1u << 5, // the engine's own buffer: more may be copied behind what it holds
+	TCP_MARK_INDEXED = 1u << 6, // sent_index.c has it
 };
 
 // In the state area of the first buffer of a run: contiguous bytes ahead of a hole.
 struct tcp_run {
-	struct buffer *next; // run
+	struct buffer *left; // runs
+	struct buffer *right;
+	struct buffer *parent;
+	struct buffer *newer; // by the time of the last change, for the order of SACK blocks
+	struct buffer *older;
 	struct buffer *tail;
 	uint32_t start;
 	uint32_t end;
-	uint32_t recent; // larger: touched later, for the order of SACK blocks
+	uint32_t priority; // no child's is above its parent's
 };
 static_assert(sizeof(struct tcp_run) <= BUFFER_STATE_BYTES);
 

@@ -47,6 +47,8 @@ int tcp_engine_create(const struct tcp_engine_config *config, struct tcp_engine 
 	if (e->config.half_open == 0)
 		e->config.half_open = config->connections / 8 + 1;
 	memcpy(&e->key, config->secret, sizeof(e->key));
+	memcpy(&e->random, config->secret, sizeof(e->random));
+	e->random |= 1;
 	error = tables_create(e);
 	if (error) {
 		free(e);

@@ -15,8 +15,9 @@ enum {
 	TICK_SHIFT = 6, // a wheel tick is 64 us
 	LISTENERS_MAX = 4096,
 	LISTENER_BUCKETS = 1024,
-	RUNS_MAX = 32,         // holes of one connection
-	SACK_WALK_MAX = 2048,  // queue entries looked at for one acknowledgement
+	SACK_WALK_MAX =
+		4096, // queue entries looked at for one acknowledgement, SACKed anew not counted
+	INDEX_SLOTS = 1 << 14, // of sent_index.c: a gigabyte in flight
 	INITIAL_SEGMENTS = 10, // RFC 6928
 	QUICK_ACKS = 16,       // segments acknowledged at once at the start
 	BACKOFF_MAX = 15,
@@ -62,6 +63,14 @@ struct tcp_listener {
 	bool is_open;
 };
 
+// Invariant: entry is NULL or an entry of the connection's queue that was sent, whose sequence
+// number begins in the block.
+struct tcp_index_slot {
+	struct buffer *entry;
+	uint32_t connection;
+	uint32_t block;
+};
+
 struct tcp_engine {
 	struct tcp_engine_config config;
 	usec_t now;
@@ -76,12 +85,14 @@ struct tcp_engine {
 	struct tcp_list lists[LIST_COUNT];
 	struct rate challenge;
 	struct rate resets;
+	uint64_t random;      // of the trees of runs; never 0
 	usec_t cookies_until; // until then acknowledgements may carry cookies
 	uint32_t owned;       // by the user
 	uint32_t listener_count;
 	uint32_t listener_buckets[LISTENER_BUCKETS];
 	struct tcp_listener listeners[LISTENERS_MAX];
 	struct tcp_profile profiles[TCP_PROFILES_MAX];
+	struct tcp_index_slot sent_index[INDEX_SLOTS];
 	struct tcp_stats stats;
 };
 
@@ -281,12 +292,24 @@ void send_queue_clear(struct tcp_engine *e, struct tcp_connection *c);
 // To the end of the list by time of transmission.
 void entry_sent(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b);
 void entry_retransmitted(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b);
-void entry_found(struct tcp_connection *c, struct buffer *b);
-void entry_forget_sack(struct tcp_connection *c, struct buffer *b);
+// What was taken for lost is not: it is in flight.
+void entries_found(struct tcp_connection *c);
+// All that was sent and not reported there is lost, in order of sequence.
+void entries_lost(struct tcp_connection *c, bool forget_sack);
 void entry_mark_sacked(struct tcp_connection *c, struct buffer *b);
 void entry_mark_lost(struct tcp_connection *c, struct buffer *b);
 void entry_delivered(
 	struct tcp_engine *e, struct tcp_connection *c, struct buffer *b, struct tcp_ack *ack);
+
+// sent_index.c
+// b is sent for the first time.
+void sent_index_add(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b);
+// b, the first of the queue and marked as indexed, goes.
+void sent_index_remove(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b);
+void sent_index_replace(
+	struct tcp_engine *e, struct tcp_connection *c, struct buffer *b, struct buffer *new);
+// A sent entry near a sequence number in flight, before or behind it.
+struct buffer *sent_index_find(struct tcp_engine *e, struct tcp_connection *c, uint32_t sequence);
 
 // receive_queue.c
 // Takes s->payload (whatever happens) at its sequence number, which may lie ahead; the text is
@@ -294,6 +317,18 @@ void entry_delivered(
 enum drop_reason receive_text(
 	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s);
 void receive_clear(struct tcp_engine *e, struct tcp_connection *c);
+
+// runs.c: each run through its first buffer. All but the first cost the logarithm of the number of
+// runs.
+void run_touch(struct tcp_connection *c, struct buffer *run); // its SACK block comes first
+void run_add(struct tcp_engine *e, struct tcp_connection *c, struct buffer *head,
+	struct buffer *tail, uint32_t start, uint32_t end);
+void run_remove(struct tcp_connection *c, struct buffer *run);
+struct buffer *run_first(const struct tcp_connection *c);
+struct buffer *run_last(const struct tcp_connection *c);
+struct buffer *run_next(struct buffer *run);
+// The last run that begins at or before start.
+struct buffer *run_before(const struct tcp_connection *c, uint32_t start);
 
 // window.c
 uint32_t window_offer(struct tcp_engine *e, struct tcp_connection *c); // bytes, and moves the edge

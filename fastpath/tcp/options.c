@@ -59,24 +59,13 @@ static uint32_t sack_blocks_collect(
 	struct tcp_connection *c, uint32_t most, struct tcp_sack_block *out)
 {
 	uint32_t count = 0;
-	uint32_t below = UINT32_MAX;
 
 	if (c->flags & TCP_DSACK_DUE)
 		out[count++] =
 			(struct tcp_sack_block){.start = c->dsack_start, .end = c->dsack_end};
-	while (count < most) {
-		struct buffer *best = NULL;
-
-		for (struct buffer *b = c->runs; b; b = tcp_run(b)->next)
-			if (tcp_run(b)->recent < below &&
-				(!best || tcp_run(b)->recent > tcp_run(best)->recent))
-				best = b;
-		if (!best)
-			break;
-		below = tcp_run(best)->recent;
+	for (struct buffer *run = c->runs_newest; run && count < most; run = tcp_run(run)->older)
 		out[count++] = (struct tcp_sack_block){
-			.start = tcp_run(best)->start, .end = tcp_run(best)->end};
-	}
+			.start = tcp_run(run)->start, .end = tcp_run(run)->end};
 	return count;
 }
 

@@ -191,21 +191,9 @@ bool output_retransmit(struct tcp_engine *e, struct tcp_connection *c, struct bu
 	return true;
 }
 
-static struct buffer *first_lost(struct tcp_connection *c)
-{
-	struct buffer *b = c->lost_hint;
-
-	while (b && b != c->unsent && !(tcp_entry(b)->marks & TCP_MARK_LOST))
-		b = tcp_entry(b)->next;
-	if (b == c->unsent)
-		b = NULL;
-	c->lost_hint = b;
-	return b;
-}
-
 static enum output_result send_lost(struct tcp_engine *e, struct tcp_connection *c)
 {
-	struct buffer *b = c->lost_bytes > c->retransmitted_bytes ? first_lost(c) : NULL;
+	struct buffer *b = c->lost.head;
 
 	if (b == NULL)
 		return OUTPUT_NOTHING;

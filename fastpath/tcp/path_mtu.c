@@ -38,8 +38,8 @@ static uint16_t mtu_floor(const struct tcp_connection *c)
 static void lowered(struct tcp_engine *e, struct tcp_connection *c, uint16_t mtu)
 {
 	path_mtu_set(e, c, mtu);
-	for (struct buffer *b = c->sent_head; b;) {
-		struct buffer *next = tcp_entry(b)->sent_next;
+	for (struct buffer *b = c->sent.head; b;) {
+		struct buffer *next = tcp_entry(b)->other_next;
 
 		if (b->length > c->mss)
 			entry_mark_lost(c, b);

@@ -76,23 +76,23 @@ void rack_detect(struct tcp_engine *e, struct tcp_connection *c, struct tcp_ack 
 	uint32_t window = reorder_window(c);
 	uint32_t now = engine_time(e);
 	uint32_t wait = 0;
-	struct buffer *next;
+	struct buffer *b;
 
 	if (!c->rack.has_sample || !(c->flags & TCP_HAS_SACK))
 		return;
-	for (struct buffer *b = c->sent_head; b; b = next) {
+	while ((b = c->sent.head) != NULL) {
 		struct tcp_entry *t = tcp_entry(b);
 		int32_t remaining = (int32_t)(t->sent + c->rack.rtt_us + window - now);
 
-		next = t->sent_next;
 		if (!sent_after(c->rack.sent, c->rack.end, t->sent, tcp_entry_end(b)))
 			break;
-		if (remaining <= 0) {
-			ack->lost += b->length;
-			entry_mark_lost(c, b);
-		} else if ((uint32_t)remaining > wait) {
+		// Those behind were sent later: their time comes with the next look.
+		if (remaining > 0) {
 			wait = (uint32_t)remaining;
+			break;
 		}
+		ack->lost += b->length;
+		entry_mark_lost(c, b);
 	}
 	if (wait > 0) {
 		c->loss_mode = TCP_LOSS_REORDER;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What was received: in order, for the user; and runs of bytes ahead of holes, sorted, at most
-// RUNS_MAX of them. Buffers are kept as they came, small ones are copied together.
+// What was received: in order, for the user; and runs of bytes ahead of holes (runs.c), as many as
+// memory allows. Buffers are kept as they came, small ones are copied together.
 #include "tcp/engine_impl.h"
 
 #include "core/chain.h"
 
 enum {
-	COLLECT_ROOM = 1536
+	COLLECT_ROOM = 1536,
+	AHEAD_FACTOR = 4, // memory for what is ahead of holes, in windows
 };
 
 // A chain with its last buffer at hand.
@@ -128,18 +129,14 @@ static void chain_append(struct tcp_engine *e, struct tcp_connection *c, struct 
 
 static void run_free(struct tcp_engine *e, struct tcp_connection *c, struct buffer *run)
 {
+	run_remove(c, run);
 	chain_put(e, c, run);
-	c->run_count--;
 }
 
 void receive_clear(struct tcp_engine *e, struct tcp_connection *c)
 {
-	while (c->runs) {
-		struct buffer *next = tcp_run(c->runs)->next;
-
+	while (c->runs)
 		run_free(e, c, c->runs);
-		c->runs = next;
-	}
 	chain_put(e, c, c->receive_head);
 	c->receive_head = c->receive_tail = NULL;
 }
@@ -167,93 +164,77 @@ static void deliver(struct tcp_engine *e, struct tcp_connection *c, const struct
 // Runs that the hole before them no longer parts from RCV.NXT.
 static void runs_deliver(struct tcp_engine *e, struct tcp_connection *c)
 {
-	while (c->runs && seq_at_or_before(tcp_run(c->runs)->start, c->rcv_nxt)) {
-		struct buffer *head = c->runs;
-		struct tcp_run run = *tcp_run(head);
-		struct span s = {
-			.head = head, .tail = run.tail, .start = run.start, .end = run.end};
-		uint32_t old = c->rcv_nxt - run.start;
+	struct buffer *head;
 
-		c->runs = run.next;
-		c->run_count--;
-		if (seq_at_or_before(run.end, c->rcv_nxt)) {
+	while ((head = run_first(c)) != NULL &&
+		seq_at_or_before(tcp_run(head)->start, c->rcv_nxt)) {
+		struct span s = {.head = head,
+			.tail = tcp_run(head)->tail,
+			.start = tcp_run(head)->start,
+			.end = tcp_run(head)->end};
+
+		run_remove(c, head);
+		if (seq_at_or_before(s.end, c->rcv_nxt)) {
 			chain_put(e, c, head);
 			continue;
 		}
-		if (old > 0) {
-			uint32_t held = 0;
-
+		if (s.start != c->rcv_nxt) {
 			for (struct buffer *b = head; b; b = b->next)
-				held += tcp_buffer_cost(b);
-			c->receive_held -= held;
-			s.head = chain_skip(e, head, old);
+				c->receive_held -= tcp_buffer_cost(b);
+			s.head = chain_skip(e, head, c->rcv_nxt - s.start);
 			s = span_of(c, s.head, c->rcv_nxt);
 		}
 		deliver(e, c, &s);
 	}
 }
 
-static void run_touch(struct tcp_connection *c, struct buffer *run)
-{
-	tcp_run(run)->recent = ++c->run_clock;
-}
-
 // Joins a run with the one behind it if they touch now.
 static void run_join(struct tcp_engine *e, struct tcp_connection *c, struct buffer *run)
 {
-	struct buffer *next = tcp_run(run)->next;
-	struct tcp_run other;
+	struct buffer *next = run_next(run);
 	struct span s;
 
 	if (next == NULL || tcp_run(next)->start != tcp_run(run)->end)
 		return;
-	other = *tcp_run(next);
-	s = (struct span){.head = next, .tail = other.tail, .start = other.start, .end = other.end};
+	s = (struct span){.head = next,
+		.tail = tcp_run(next)->tail,
+		.start = tcp_run(next)->start,
+		.end = tcp_run(next)->end};
+	run_remove(c, next);
 	chain_append(e, c, &run, &tcp_run(run)->tail, &s);
-	tcp_run(run)->end = other.end;
-	tcp_run(run)->next = other.next;
-	c->run_count--;
+	tcp_run(run)->end = s.end;
 }
 
-// Removes the runs behind *link that end at or before `end`; the first one that does not.
-static struct buffer *runs_swallow(
-	struct tcp_engine *e, struct tcp_connection *c, struct buffer **link, uint32_t end)
-{
-	while (*link && seq_at_or_before(tcp_run(*link)->end, end)) {
-		struct buffer *gone = *link;
-
-		*link = tcp_run(gone)->next;
-		run_free(e, c, gone);
-	}
-	return *link;
-}
-
-// The last run that begins at or before start.
-static struct buffer *run_before(const struct tcp_connection *c, uint32_t start)
-{
-	struct buffer *previous = NULL;
-
-	for (struct buffer *b = c->runs; b && seq_at_or_before(tcp_run(b)->start, start);
-		b = tcp_run(b)->next)
-		previous = b;
-	return previous;
-}
-
-static bool memory_is_spent(
-	const struct tcp_engine *e, const struct tcp_connection *c, const struct buffer *chain)
+static uint32_t chain_cost(const struct buffer *chain)
 {
 	uint32_t cost = 0;
 
 	for (const struct buffer *b = chain; b; b = b->next)
 		cost += tcp_buffer_cost(b);
-	return c->receive_held + cost > profile_of(e, c)->receive_memory;
+	return cost;
+}
+
+static bool memory_is_spent(
+	const struct tcp_engine *e, const struct tcp_connection *c, const struct buffer *chain)
+{
+	return c->receive_held + chain_cost(chain) > profile_of(e, c)->receive_memory;
+}
+
+// What lies ahead of holes is kept at the peer's wish alone: a peer that has not shown how fast it
+// is must not pin a buffer for every byte of the window.
+static bool ahead_is_spent(
+	const struct tcp_engine *e, const struct tcp_connection *c, const struct buffer *chain)
+{
+	uint32_t bound = profile_of(e, c)->receive_memory;
+
+	if (c->receive_limit < bound / AHEAD_FACTOR)
+		bound = c->receive_limit * AHEAD_FACTOR;
+	return c->receive_held + chain_cost(chain) > bound;
 }
 
 static void run_insert(struct tcp_engine *e, struct tcp_connection *c, struct buffer *previous,
 	const struct span *s)
 {
-	struct buffer **link = previous ? &tcp_run(previous)->next : &c->runs;
-
 	if (previous && tcp_run(previous)->end == s->start) {
 		chain_append(e, c, &previous, &tcp_run(previous)->tail, s);
 		tcp_run(previous)->end = s->end;
@@ -261,11 +242,7 @@ static void run_insert(struct tcp_engine *e, struct tcp_connection *c, struct bu
 		run_join(e, c, previous);
 		return;
 	}
-	*tcp_run(s->head) =
-		(struct tcp_run){.next = *link, .tail = s->tail, .start = s->start, .end = s->end};
-	*link = s->head;
-	c->run_count++;
-	run_touch(c, s->head);
+	run_add(e, c, s->head, s->tail, s->start, s->end);
 	run_join(e, c, s->head);
 }
 
@@ -283,8 +260,7 @@ static enum drop_reason receive_ahead(
 		e->config.buffers->put(e->config.buffers, chain);
 		return DROP_TCP_OLD_DUPLICATE;
 	}
-	if (memory_is_spent(e, c, chain) ||
-		(c->run_count >= RUNS_MAX && !(previous && tcp_run(previous)->end == start))) {
+	if (ahead_is_spent(e, c, chain)) {
 		tcp_count(e, out_of_order_refused);
 		e->config.buffers->put(e->config.buffers, chain);
 		return DROP_TCP_MEMORY;
@@ -293,7 +269,10 @@ static enum drop_reason receive_ahead(
 		chain = chain_skip(e, chain, tcp_run(previous)->end - start);
 		start = tcp_run(previous)->end;
 	}
-	next = runs_swallow(e, c, previous ? &tcp_run(previous)->next : &c->runs, end);
+	// What the new text covers whole goes.
+	while ((next = previous ? run_next(previous) : run_first(c)) != NULL &&
+		seq_at_or_before(tcp_run(next)->end, end))
+		run_free(e, c, next);
 	if (next && seq_before(tcp_run(next)->start, end))
 		chain_trim(chain, tcp_run(next)->start - start, e->config.buffers);
 
@@ -309,14 +288,11 @@ static enum drop_reason receive_ahead(
 static bool room_made(struct tcp_engine *e, struct tcp_connection *c, const struct buffer *chain)
 {
 	while (memory_is_spent(e, c, chain)) {
-		struct buffer **link = &c->runs;
+		struct buffer *last = run_last(c);
 
-		if (*link == NULL)
+		if (last == NULL)
 			return false;
-		while (tcp_run(*link)->next)
-			link = &tcp_run(*link)->next;
-		run_free(e, c, *link);
-		*link = NULL;
+		run_free(e, c, last);
 	}
 	return true;
 }

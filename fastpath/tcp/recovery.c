@@ -8,7 +8,9 @@ static void undo_arm(struct tcp_connection *c)
 {
 	c->loss.prior_cwnd = c->cwnd;
 	c->loss.prior_ssthresh = c->ssthresh;
-	c->loss.retransmit_time = 0;
+	// What an earlier recovery sent again may still arrive, and is no sign that this one errs.
+	if (c->retransmitted_bytes == 0)
+		c->loss.retransmit_time = 0;
 	c->loss.undo_segments = 0;
 	c->flags |= TCP_UNDO_ARMED;
 }
@@ -71,15 +73,6 @@ static void undo(struct tcp_engine *e, struct tcp_connection *c)
 	congestion_of(c)->undo(e, c);
 }
 
-// What was called lost after a timeout that was not: it is in flight, or was delivered.
-static void lost_marks_clear(struct tcp_connection *c)
-{
-	for (struct buffer *b = c->send_head; b && b != c->unsent; b = tcp_entry(b)->next)
-		if (tcp_entry(b)->marks & TCP_MARK_LOST)
-			entry_found(c, b);
-	c->lost_hint = NULL;
-}
-
 // The acknowledgement echoes a time before the first retransmission: the original arrived.
 static bool echo_is_older(
 	const struct tcp_connection *c, const struct tcp_segment *s, const struct tcp_ack *ack)
@@ -111,7 +104,7 @@ static bool undo_try(struct tcp_engine *e, struct tcp_connection *c, const struc
 		return false;
 	if (c->recovery == TCP_TIMEOUT) {
 		tcp_count(e, spurious_timeouts);
-		lost_marks_clear(c);
+		entries_found(c);
 	} else {
 		tcp_count(e, recoveries_undone);
 	}
@@ -164,14 +157,18 @@ void recovery_acknowledged(struct tcp_engine *e, struct tcp_connection *c,
 	const struct tcp_segment *s, struct tcp_ack *ack)
 {
 	const struct tcp_congestion_ops *control = congestion_of(c);
+	bool again = false;
 
 	ecn_reduce(e, c, ack);
 	probe_settle(e, c, ack);
 	if (c->recovery != TCP_OPEN && undo_try(e, c, s, ack))
 		return;
-	if (c->recovery != TCP_OPEN && !seq_before(c->snd_una, c->loss.high))
+	if (c->recovery != TCP_OPEN && !seq_before(c->snd_una, c->loss.high)) {
 		recovery_leave(c);
-	if (c->recovery == TCP_OPEN && ack->lost > 0)
+		// Lost beyond the window of before: a loss of its own (RFC 6675 5).
+		again = c->lost_bytes > 0;
+	}
+	if (c->recovery == TCP_OPEN && (ack->lost > 0 || again))
 		recovery_enter(e, c, ack);
 	if (c->recovery == TCP_RECOVERY && !control->keeps_window) {
 		prr_update(c, ack);
@@ -200,12 +197,7 @@ void recovery_timeout(struct tcp_engine *e, struct tcp_connection *c)
 	c->loss.high = c->snd_nxt;
 	c->cwnd = c->mss;
 	c->flags &= ~(uint32_t)TCP_PROBE_SENT;
-	for (struct buffer *b = c->send_head; b && b != c->unsent; b = tcp_entry(b)->next) {
-		if (reneged)
-			entry_forget_sack(c, b);
-		entry_mark_lost(c, b);
-	}
-	c->lost_hint = c->send_head;
+	entries_lost(c, reneged);
 	// Waiting for the pace of before would only add to the timeout.
 	c->pace_next = engine_time(e);
 	if (c->flags & TCP_FIN_SENT && c->send_head == NULL)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The scoreboard: SACK blocks (RFC 2018) mark the entries that they cover whole; the search begins
-// where the last one ended and its length is bounded for each acknowledgement, for a block is
-// advice that comes again. Duplicate reports: RFC 2883.
+// The scoreboard: SACK blocks (RFC 2018) mark the entries that they cover whole. A place in the
+// queue comes from an index; what was marked before is passed over in one step, as the entries keep
+// where their run of marks ends. So an acknowledgement costs what it newly reports. Hostile blocks
+// find a bound: a block is advice that comes again. Duplicate reports: RFC 2883.
 #include "tcp/engine_impl.h"
 
 struct walk {
@@ -11,11 +12,11 @@ struct walk {
 	uint32_t steps; // left
 };
 
-// The entry that holds or follows `sequence`, NULL if the walk ran too long or there is none sent.
+// The first entry at or behind `sequence`, NULL if the walk ran too long or none was sent.
 static struct buffer *entry_at(struct walk *w, uint32_t sequence)
 {
 	struct tcp_connection *c = w->c;
-	struct buffer *b = c->sack_hint ? c->sack_hint : c->send_head;
+	struct buffer *b = sent_index_find(w->e, c, sequence);
 
 	while (b && seq_before(sequence, tcp_entry(b)->sequence) && tcp_entry(b)->previous) {
 		if (w->steps-- == 0)
@@ -30,32 +31,48 @@ static struct buffer *entry_at(struct walk *w, uint32_t sequence)
 	return b == c->unsent ? NULL : b;
 }
 
+// The last of the SACKed entries behind b without a gap. Each pass leaves shorter ways behind it.
+static struct buffer *run_end(struct walk *w, struct buffer *b)
+{
+	struct buffer *last = b;
+	struct buffer *next;
+
+	while (w->steps > 0 && (next = tcp_entry(last)->skip) != NULL) {
+		w->steps--;
+		last = next;
+	}
+	while (b != last) {
+		next = tcp_entry(b)->skip;
+		tcp_entry(b)->skip = last;
+		b = next;
+	}
+	return last;
+}
+
 static void block_mark(struct walk *w, const struct tcp_sack_block *block)
 {
 	struct tcp_connection *c = w->c;
+	struct buffer *previous = NULL; // SACKed, before b
 	struct buffer *b = entry_at(w, block->start);
 
-	if (w->steps > SACK_WALK_MAX) {
-		w->steps = 0;
-		tcp_count(w->e, sack_walks_limited);
-		return;
-	}
-	for (; b && b != c->unsent && seq_at_or_before(tcp_entry_end(b), block->end);
-		b = tcp_entry(b)->next) {
-		c->sack_hint = b;
-		if (w->steps == 0) {
-			tcp_count(w->e, sack_walks_limited);
-			return;
+	while (b && b != c->unsent && w->steps > 0 &&
+		seq_at_or_before(tcp_entry_end(b), block->end)) {
+		if (!(tcp_entry(b)->marks & TCP_MARK_SACKED)) {
+			entry_delivered(w->e, c, b, w->ack);
+			entry_mark_sacked(c, b);
+			w->ack->sacked += b->length;
+			w->ack->delivered += b->length;
+			c->delivered += b->length;
 		}
-		w->steps--;
-		if (tcp_entry(b)->marks & TCP_MARK_SACKED)
-			continue;
-		entry_delivered(w->e, c, b, w->ack);
-		entry_mark_sacked(c, b);
-		w->ack->sacked += b->length;
-		w->ack->delivered += b->length;
-		c->delivered += b->length;
+		if (previous)
+			tcp_entry(previous)->skip = b;
+		previous = run_end(w, b);
+		b = tcp_entry(previous)->next;
 	}
+	if (w->steps == 0)
+		tcp_count(w->e, sack_walks_limited);
+	else if (previous && b && b != c->unsent && (tcp_entry(b)->marks & TCP_MARK_SACKED))
+		tcp_entry(previous)->skip = b;
 }
 
 // RFC 2883 4.1: a first block below the acknowledgement, or inside the second, reports a duplicate.

@@ -1,48 +1,67 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What waits to be sent and what is not acknowledged yet: one list by sequence, each entry sent and
-// judged as a whole. Entries in flight are in a second list by time of their last transmission.
+// judged as a whole. Entries in flight are in a second list by time of their last transmission,
+// lost ones in one by sequence.
 #include "tcp/engine_impl.h"
 
 enum {
 	SMALL_PAYLOAD = 512
 };
 
-static void sent_unlink(struct tcp_connection *c, struct buffer *b)
+// Which list an entry is in through its second pair of links, NULL for none.
+static struct tcp_entries *entries_of(struct tcp_connection *c, const struct tcp_entry *t)
 {
-	struct tcp_entry *t = tcp_entry(b);
-
-	if (t->sent_next == NULL && t->sent_previous == NULL && c->sent_head != b)
-		return;
-	if (t->sent_previous)
-		tcp_entry(t->sent_previous)->sent_next = t->sent_next;
-	else
-		c->sent_head = t->sent_next;
-	if (t->sent_next)
-		tcp_entry(t->sent_next)->sent_previous = t->sent_previous;
-	else
-		c->sent_tail = t->sent_previous;
-	t->sent_next = t->sent_previous = NULL;
+	if (t->transmissions == 0 || (t->marks & TCP_MARK_SACKED))
+		return NULL;
+	return t->marks & TCP_MARK_LOST ? &c->lost : &c->sent;
 }
 
-static void sent_link_after(struct tcp_connection *c, struct buffer *b, struct buffer *after)
+static void unlink_from(struct tcp_entries *list, struct tcp_entry *t)
+{
+	if (t->other_previous)
+		tcp_entry(t->other_previous)->other_next = t->other_next;
+	else
+		list->head = t->other_next;
+	if (t->other_next)
+		tcp_entry(t->other_next)->other_previous = t->other_previous;
+	else
+		list->tail = t->other_previous;
+	t->other_next = t->other_previous = NULL;
+}
+
+static void other_unlink(struct tcp_connection *c, struct buffer *b)
+{
+	struct tcp_entry *t = tcp_entry(b);
+	struct tcp_entries *list = entries_of(c, t);
+
+	if (list)
+		unlink_from(list, t);
+}
+
+static void link_behind(struct tcp_entries *list, struct buffer *b, struct buffer *after)
 {
 	struct tcp_entry *t = tcp_entry(b);
 
-	t->sent_previous = after;
-	t->sent_next = after ? tcp_entry(after)->sent_next : c->sent_head;
-	if (t->sent_next)
-		tcp_entry(t->sent_next)->sent_previous = b;
+	t->other_previous = after;
+	t->other_next = after ? tcp_entry(after)->other_next : list->head;
+	if (t->other_next)
+		tcp_entry(t->other_next)->other_previous = b;
 	else
-		c->sent_tail = b;
+		list->tail = b;
 	if (after)
-		tcp_entry(after)->sent_next = b;
+		tcp_entry(after)->other_next = b;
 	else
-		c->sent_head = b;
+		list->head = b;
 }
 
-static bool sent_is_linked(const struct tcp_connection *c, struct buffer *b)
+// Segments are found lost nearly in the order of their numbers.
+static void lost_link(struct tcp_connection *c, struct buffer *b)
 {
-	return tcp_entry(b)->sent_previous != NULL || c->sent_head == b;
+	struct buffer *after = c->lost.tail;
+
+	while (after && seq_before(tcp_entry(b)->sequence, tcp_entry(after)->sequence))
+		after = tcp_entry(after)->other_previous;
+	link_behind(&c->lost, b, after);
 }
 
 void entry_sent(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b)
@@ -50,10 +69,13 @@ void entry_sent(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b
 	struct tcp_entry *t = tcp_entry(b);
 
 	// Delivery rates are measured from the first segment of a flight.
-	if (c->sent_head == NULL)
+	if (c->sent.head == NULL)
 		c->first_sent = c->delivered_at = engine_time(e);
-	sent_unlink(c, b);
-	sent_link_after(c, b, c->sent_tail);
+	other_unlink(c, b);
+	t->marks &= (uint8_t)~TCP_MARK_LOST;
+	link_behind(&c->sent, b, c->sent.tail);
+	if (t->transmissions == 0)
+		sent_index_add(e, c, b);
 	t->sent = engine_time(e);
 	t->delivered = c->delivered;
 	t->delivered_at = c->delivered_at;
@@ -79,12 +101,11 @@ void entry_mark_lost(struct tcp_connection *c, struct buffer *b)
 		c->retransmitted_bytes -= live_bytes(b, c->snd_una);
 	else
 		c->lost_bytes += live_bytes(b, c->snd_una);
+	other_unlink(c, b);
 	// A lost retransmission was counted lost already, and in flight once: only the latter ends.
 	t->marks &= (uint8_t)~TCP_MARK_RETRANSMITTED;
 	t->marks |= TCP_MARK_LOST;
-	sent_unlink(c, b);
-	if (c->lost_hint == NULL || seq_before(t->sequence, tcp_entry(c->lost_hint)->sequence))
-		c->lost_hint = b;
+	lost_link(c, b);
 }
 
 // A delivered segment's news: round trip, delivery rate, RACK. RFC 8985 6.2 step 2.
@@ -128,27 +149,46 @@ static void entry_uncount(struct tcp_connection *c, struct buffer *b, uint32_t b
 void entry_mark_sacked(struct tcp_connection *c, struct buffer *b)
 {
 	entry_uncount(c, b, live_bytes(b, c->snd_una));
+	other_unlink(c, b);
 	tcp_entry(b)->marks &= (uint8_t) ~(TCP_MARK_LOST | TCP_MARK_RETRANSMITTED);
 	tcp_entry(b)->marks |= TCP_MARK_SACKED;
 	c->sacked_bytes += live_bytes(b, c->snd_una);
-	sent_unlink(c, b);
 }
 
-// Lost by mistake: in flight after all.
-void entry_found(struct tcp_connection *c, struct buffer *b)
+void entries_found(struct tcp_connection *c)
 {
-	c->lost_bytes -= live_bytes(b, c->snd_una);
-	tcp_entry(b)->marks &= (uint8_t)~TCP_MARK_LOST;
-	sent_link_after(c, b, c->sent_tail);
+	struct buffer *b;
+
+	while ((b = c->lost.head) != NULL) {
+		unlink_from(&c->lost, tcp_entry(b));
+		c->lost_bytes -= live_bytes(b, c->snd_una);
+		tcp_entry(b)->marks &= (uint8_t)~TCP_MARK_LOST;
+		link_behind(&c->sent, b, c->sent.tail);
+	}
 }
 
 // The peer threw away what it had reported.
-void entry_forget_sack(struct tcp_connection *c, struct buffer *b)
+static void entry_forget_sack(struct tcp_connection *c, struct buffer *b)
 {
-	if (!(tcp_entry(b)->marks & TCP_MARK_SACKED))
-		return;
-	tcp_entry(b)->marks &= (uint8_t)~TCP_MARK_SACKED;
+	struct tcp_entry *t = tcp_entry(b);
+
+	t->skip = NULL;
+	t->marks &= (uint8_t)~TCP_MARK_SACKED;
 	c->sacked_bytes -= live_bytes(b, c->snd_una);
+	link_behind(&c->sent, b, c->sent.tail);
+}
+
+void entries_lost(struct tcp_connection *c, bool forget_sack)
+{
+	c->lost = (struct tcp_entries){0};
+	for (struct buffer *b = c->send_head; b && b != c->unsent; b = tcp_entry(b)->next) {
+		if (forget_sack && (tcp_entry(b)->marks & TCP_MARK_SACKED))
+			entry_forget_sack(c, b);
+		if (tcp_entry(b)->marks & TCP_MARK_LOST)
+			link_behind(&c->lost, b, c->lost.tail);
+		else
+			entry_mark_lost(c, b);
+	}
 }
 
 void entry_retransmitted(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b)
@@ -160,20 +200,17 @@ void entry_retransmitted(struct tcp_engine *e, struct tcp_connection *c, struct 
 		c->lost_bytes += live_bytes(b, c->snd_una);
 	if (!(t->marks & TCP_MARK_RETRANSMITTED))
 		c->retransmitted_bytes += live_bytes(b, c->snd_una);
-	t->marks &= (uint8_t)~TCP_MARK_LOST;
-	t->marks |= TCP_MARK_RETRANSMITTED;
 	entry_sent(e, c, b);
+	t->marks |= TCP_MARK_RETRANSMITTED;
 }
 
 static void entry_release(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b)
 {
 	struct tcp_entry *t = tcp_entry(b);
 
-	sent_unlink(c, b);
-	if (c->lost_hint == b)
-		c->lost_hint = t->next;
-	if (c->sack_hint == b)
-		c->sack_hint = NULL;
+	other_unlink(c, b);
+	if (t->marks & TCP_MARK_INDEXED)
+		sent_index_remove(e, c, b);
 	if (c->unsent == b)
 		c->unsent = t->next;
 	c->send_head = t->next;
@@ -251,9 +288,11 @@ static void link_after(struct tcp_connection *c, struct buffer *b, struct buffer
 }
 
 // `new` takes the place of b, which a packet under way still shows.
-static void replace(struct tcp_connection *c, struct buffer *b, struct buffer *new)
+static void replace(
+	struct tcp_engine *e, struct tcp_connection *c, struct buffer *b, struct buffer *new)
 {
 	struct tcp_entry *t = tcp_entry(b);
+	struct tcp_entries *list = entries_of(c, t);
 
 	memcpy(new->state, b->state, sizeof(b->state));
 	if (t->previous)
@@ -264,20 +303,18 @@ static void replace(struct tcp_connection *c, struct buffer *b, struct buffer *n
 		tcp_entry(t->next)->previous = new;
 	else
 		c->send_tail = new;
-	if (t->sent_previous)
-		tcp_entry(t->sent_previous)->sent_next = new;
-	else if (c->sent_head == b)
-		c->sent_head = new;
-	if (t->sent_next)
-		tcp_entry(t->sent_next)->sent_previous = new;
-	else if (c->sent_tail == b)
-		c->sent_tail = new;
+	if (list && t->other_previous)
+		tcp_entry(t->other_previous)->other_next = new;
+	else if (list)
+		list->head = new;
+	if (list && t->other_next)
+		tcp_entry(t->other_next)->other_previous = new;
+	else if (list)
+		list->tail = new;
+	if (t->marks & TCP_MARK_INDEXED)
+		sent_index_replace(e, c, b, new);
 	if (c->unsent == b)
 		c->unsent = new;
-	if (c->lost_hint == b)
-		c->lost_hint = new;
-	if (c->sack_hint == b)
-		c->sack_hint = new;
 }
 
 struct buffer *entry_divide(
@@ -295,7 +332,7 @@ struct buffer *entry_divide(
 			e->config.buffers->put(e->config.buffers, rest);
 			return NULL;
 		}
-		replace(c, b, first);
+		replace(e, c, b, first);
 		e->config.buffers->put(e->config.buffers, b);
 	} else {
 		b->length = (uint16_t)n;
@@ -307,10 +344,10 @@ struct buffer *entry_divide(
 	tcp_entry(rest)->cost = t->cost / 2;
 	t->cost -= t->cost / 2;
 	t->marks &= (uint8_t) ~(TCP_MARK_OWN | TCP_MARK_PUSH);
-	tcp_entry(rest)->marks &= (uint8_t)~TCP_MARK_OWN;
+	tcp_entry(rest)->marks &= (uint8_t) ~(TCP_MARK_OWN | TCP_MARK_INDEXED);
 	link_after(c, first, rest);
-	if (sent_is_linked(c, first))
-		sent_link_after(c, rest, first);
+	if (entries_of(c, t))
+		link_behind(entries_of(c, t), rest, first);
 	return first;
 }
 
