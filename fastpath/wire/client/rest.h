@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// What requests and responses share.
+
+#include "nexwire/rest.h"
+
+enum rest_phase {
+	REST_IDLE,
+	REST_CONNECTING,
+	REST_QUERY,   // a request is being written: its query,
+	REST_FIELDS,  // or its fields
+	REST_SENDING, // part of it is out
+	REST_RECEIVING,
+	REST_RECEIVED // a response is borrowed
+};
+
+// The response that was given is done with.
+void rest_drop_response(struct nx_rest *rest);

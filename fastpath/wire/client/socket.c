@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// The socket of a stream, blocking with time limits of the kernel's, or not blocking.
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "stream.h"
+
+enum {
+	HOST_MOST = 255 // RFC 1035 2.3.4
+};
+
+uint64_t stream_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void set_time_limit(int fd, unsigned int ms)
+{
+	struct timeval limit = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
+static bool set_option(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+bool socket_set(struct nx_stream *stream, int fd)
+{
+	const struct nx_stream_config *config = &stream->config;
+	int flags = fcntl(fd, F_GETFL);
+	bool is_blocking = config->drive == NX_DRIVE_BLOCKING;
+
+	stream->fd = fd;
+	flags = is_blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+	if (fcntl(fd, F_SETFL, flags) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+		return false;
+	if (is_blocking)
+		set_time_limit(fd, config->connect_timeout_ms);
+	// Sockets that are not TCP's have no Nagle to turn off.
+	if (!config->nagle && !set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) && errno != EOPNOTSUPP)
+		return false;
+	return (config->socket_send_bytes == 0 ||
+		       set_option(fd, SOL_SOCKET, SO_SNDBUF, config->socket_send_bytes)) &&
+	       (config->socket_receive_bytes == 0 ||
+		       set_option(fd, SOL_SOCKET, SO_RCVBUF, config->socket_receive_bytes));
+}
+
+static enum nx_client_verdict connect_to(
+	struct nx_stream *stream, const struct sockaddr *address, socklen_t length)
+{
+	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return NX_CLIENT_CONNECT_FAILED;
+	if (!socket_set(stream, fd))
+		return NX_CLIENT_CONNECT_FAILED;
+	if (connect(fd, address, length) == 0)
+		return NX_CLIENT_DONE;
+	if (stream->config.drive != NX_DRIVE_BLOCKING && errno == EINPROGRESS)
+		return NX_CLIENT_AGAIN;
+	return errno == EINPROGRESS || errno == EAGAIN ? NX_CLIENT_TIMED_OUT
+						       : NX_CLIENT_CONNECT_FAILED;
+}
+
+static enum nx_client_verdict connect_to_any(struct nx_stream *stream, const struct addrinfo *found)
+{
+	enum nx_client_verdict verdict = NX_CLIENT_CONNECT_FAILED;
+
+	for (; found != NULL; found = found->ai_next) {
+		verdict = connect_to(stream, found->ai_addr, found->ai_addrlen);
+		if (verdict == NX_CLIENT_DONE || verdict == NX_CLIENT_AGAIN)
+			break;
+		stream->error = errno;
+		if (stream->fd >= 0)
+			close(stream->fd);
+		stream->fd = -1;
+	}
+	return verdict;
+}
+
+enum nx_client_verdict socket_connect(struct nx_stream *stream, const struct nx_url *url)
+{
+	struct addrinfo wanted = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+	enum nx_client_verdict verdict;
+	char host[HOST_MOST + 1], port[8];
+
+	if (stream->config.address != NULL) {
+		struct addrinfo given = {
+			.ai_addr = (struct sockaddr *)(uintptr_t)stream->config.address,
+			.ai_addrlen = stream->config.address_length};
+
+		return connect_to_any(stream, &given);
+	}
+	if (url->host.length > HOST_MOST)
+		return NX_CLIENT_URL_INVALID;
+	memcpy(host, url->host.data, url->host.length);
+	host[url->host.length] = 0;
+	snprintf(port, sizeof(port), "%u", url->port);
+	if (getaddrinfo(host, port, &wanted, &found) != 0)
+		return NX_CLIENT_NAME_NOT_FOUND;
+	verdict = connect_to_any(stream, found);
+	freeaddrinfo(found);
+	return verdict;
+}
+
+enum nx_client_verdict socket_connected(struct nx_stream *stream)
+{
+	struct pollfd fd = {.fd = stream->fd, .events = POLLOUT};
+	socklen_t length = sizeof(stream->error);
+
+	if (poll(&fd, 1, 0) == 0)
+		return NX_CLIENT_AGAIN;
+	if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &stream->error, &length) != 0)
+		stream->error = errno;
+	return stream->error == 0 ? NX_CLIENT_DONE : NX_CLIENT_CONNECT_FAILED;
+}
+
+// What a call that moved nothing means.
+static enum nx_client_verdict socket_fault(struct nx_stream *stream)
+{
+	stream->error = errno;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return stream->config.drive == NX_DRIVE_BLOCKING ? NX_CLIENT_TIMED_OUT
+								 : NX_CLIENT_AGAIN;
+	return NX_CLIENT_IO_FAILED;
+}
+
+enum nx_client_verdict socket_send(
+	struct nx_stream *stream, const uint8_t *data, size_t length, size_t *n)
+{
+	ssize_t sent;
+
+	do
+		sent = send(stream->fd, data, length, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0) {
+		stream->wants = POLLOUT;
+		return socket_fault(stream);
+	}
+	*n = (size_t)sent;
+	return NX_CLIENT_DONE;
+}
+
+static enum nx_client_verdict receive(
+	struct nx_stream *stream, uint8_t *data, size_t room, int flags, size_t *n)
+{
+	ssize_t received;
+
+	do
+		received = recv(stream->fd, data, room, flags);
+	while (received < 0 && errno == EINTR);
+	if (received < 0 && errno == ECONNRESET)
+		received = 0;
+	if (received < 0) {
+		stream->wants = POLLIN;
+		return socket_fault(stream);
+	}
+	*n = (size_t)received;
+	return NX_CLIENT_DONE;
+}
+
+enum nx_client_verdict socket_receive(
+	struct nx_stream *stream, uint8_t *data, size_t room, size_t *n)
+{
+	return receive(stream, data, room, 0, n);
+}
+
+enum nx_client_verdict socket_receive_now(
+	struct nx_stream *stream, uint8_t *data, size_t room, size_t *n)
+{
+	return receive(stream, data, room, MSG_DONTWAIT, n);
+}
+
+void socket_set_timeout(struct nx_stream *stream)
+{
+	set_time_limit(stream->fd, stream->config.timeout_ms);
+}

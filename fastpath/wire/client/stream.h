@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// What the files of the client share.
+
+#include "nexwire/stream.h"
+
+enum stream_phase {
+	STREAM_IDLE,
+	STREAM_CONNECTING,
+	STREAM_SHAKING, // hands, for TLS
+	STREAM_OPEN
+};
+
+enum nx_client_verdict stream_over(struct nx_stream *stream, enum nx_client_verdict verdict);
+enum nx_client_verdict stream_check_time(struct nx_stream *stream);
+uint64_t stream_now_ms(void);
+
+// The socket.
+enum nx_client_verdict socket_connect(struct nx_stream *stream, const struct nx_url *url);
+enum nx_client_verdict socket_connected(struct nx_stream *stream);
+bool socket_set(struct nx_stream *stream, int fd);
+// NX_CLIENT_DONE: *n bytes went or came, 0: the peer sends no more.
+enum nx_client_verdict socket_send(
+	struct nx_stream *stream, const uint8_t *data, size_t length, size_t *n);
+enum nx_client_verdict socket_receive(
+	struct nx_stream *stream, uint8_t *data, size_t room, size_t *n);
+
+// From the connect timeout to that of operations.
+void socket_set_timeout(struct nx_stream *stream);
+// What is there now, without waiting in any drive.
+enum nx_client_verdict socket_receive_now(
+	struct nx_stream *stream, uint8_t *data, size_t room, size_t *n);
+
+// TLS over it.
+enum nx_client_verdict secure_begin(struct nx_stream *stream, const struct nx_url *url);
+enum nx_client_verdict secure_shake(struct nx_stream *stream);
+enum nx_client_verdict secure_fill(struct nx_stream *stream);
+enum nx_client_verdict secure_flush(struct nx_stream *stream);
+// Encrypts what fits; false at a fault, which *verdict says.
+bool secure_encrypt(struct nx_stream *stream, enum nx_client_verdict *verdict);
+// What an idle connection received: NX_CLIENT_AGAIN when it was for TLS alone.
+enum nx_client_verdict secure_take_idle(struct nx_stream *stream);
+// Tries to send close_notify; nothing comes of it when that would wait.
+void secure_farewell(struct nx_stream *stream);

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "codec.h"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	BUFFER_DEFAULT = 64 * 1024,
+	RECORD_OVERHEAD = 512, // of everything that OpenSSL writes around one record, and alerts
+	RECORD_CONTENT = 16 * 1024
+};
+
+// Whom the certificate must name (RFC 9525), and SNI, which carries names only (RFC 6066 3).
+static bool host_set(struct nx_tls *tls, const char *host)
+{
+	X509_VERIFY_PARAM *check = SSL_get0_param(tls->ssl);
+	uint8_t address[16];
+	bool is_address =
+		inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+
+	if (!is_address && !SSL_set_tlsext_host_name(tls->ssl, host))
+		return false;
+	if (!tls->context->verifies)
+		return true;
+	X509_VERIFY_PARAM_set_hostflags(check, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return is_address ? X509_VERIFY_PARAM_set1_ip_asc(check, host)
+			  : X509_VERIFY_PARAM_set1_host(check, host, 0);
+}
+
+static bool transport_set(struct nx_tls *tls)
+{
+	BIO *bio = BIO_new(tls->context->bytes);
+
+	if (bio == NULL)
+		return false;
+	BIO_set_data(bio, tls);
+	SSL_set_bio(tls->ssl, bio, bio);
+	return true;
+}
+
+struct nx_tls *nx_tls_create(struct nx_tls_context *context, const char *host, size_t buffer_bytes)
+{
+	struct nx_tls *tls = calloc(1, sizeof(*tls));
+
+	if (tls == NULL)
+		return NULL;
+	tls->context = context;
+	if (buffer_bytes == 0)
+		buffer_bytes = BUFFER_DEFAULT;
+	if (buffer_bytes < NX_TLS_BUFFER_MIN)
+		buffer_bytes = NX_TLS_BUFFER_MIN;
+	tls->ssl = SSL_new(context->ssl);
+	if (tls->ssl == NULL || !transport_set(tls) ||
+		nx_read_buffer_create(&tls->in, buffer_bytes, NULL) != NX_BUFFER_OK ||
+		nx_write_buffer_create(&tls->out, buffer_bytes, 0, NULL) != NX_BUFFER_OK ||
+		(!context->is_server && !host_set(tls, host))) {
+		nx_tls_destroy(tls);
+		return NULL;
+	}
+	if (context->is_server)
+		SSL_set_accept_state(tls->ssl);
+	else
+		SSL_set_connect_state(tls->ssl);
+	return tls;
+}
+
+void nx_tls_destroy(struct nx_tls *tls)
+{
+	if (tls == NULL)
+		return;
+	SSL_free(tls->ssl);
+	nx_read_buffer_fini(&tls->in);
+	nx_write_buffer_fini(&tls->out);
+	free(tls);
+}
+
+struct nx_read_buffer *nx_tls_input(struct nx_tls *tls)
+{
+	return &tls->in;
+}
+
+struct nx_write_buffer *nx_tls_output(struct nx_tls *tls)
+{
+	return &tls->out;
+}
+
+void nx_tls_end_of_input(struct nx_tls *tls)
+{
+	tls->ended = true;
+}
+
+static enum nx_tls_verdict fault_of(struct nx_tls *tls)
+{
+	long verified = SSL_get_verify_result(tls->ssl);
+	unsigned long error = ERR_peek_error();
+	const char *reason = error ? ERR_reason_error_string(error) : NULL;
+	enum nx_tls_verdict verdict = NX_TLS_FAILED;
+
+	if (tls->context->verifies && verified != X509_V_OK) {
+		verdict = NX_TLS_UNVERIFIED;
+		reason = X509_verify_cert_error_string(verified);
+	} else if (ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING ||
+		   (error == 0 && tls->ended)) {
+		verdict = NX_TLS_TRUNCATED;
+	}
+	strncpy(tls->why, reason ? reason : "", sizeof(tls->why) - 1);
+	ERR_clear_error();
+	return verdict;
+}
+
+static enum nx_tls_verdict verdict_of(struct nx_tls *tls, int result)
+{
+	switch (SSL_get_error(tls->ssl, result)) {
+	case SSL_ERROR_NONE:
+		return NX_TLS_DONE;
+	case SSL_ERROR_WANT_READ:
+		return NX_TLS_MORE;
+	case SSL_ERROR_WANT_WRITE:
+		return NX_TLS_NO_ROOM;
+	case SSL_ERROR_ZERO_RETURN:
+		return NX_TLS_CLOSED;
+	default:
+		return fault_of(tls);
+	}
+}
+
+enum nx_tls_verdict nx_tls_handshake(struct nx_tls *tls)
+{
+	enum nx_tls_verdict verdict;
+
+	ERR_clear_error();
+	verdict = verdict_of(tls, SSL_do_handshake(tls->ssl));
+	if (verdict == NX_TLS_DONE && tls->context->alpn_required && nx_tls_alpn(tls) == NULL)
+		return NX_TLS_ALPN_REFUSED;
+	return verdict;
+}
+
+enum nx_tls_verdict nx_tls_read(struct nx_tls *tls, void *data, size_t room, size_t *n)
+{
+	enum nx_tls_verdict verdict = NX_TLS_MORE;
+	size_t total = 0, got;
+	int result;
+
+	ERR_clear_error();
+	while (total < room) {
+		result = SSL_read_ex(tls->ssl, (char *)data + total, room - total, &got);
+		if (result != 1) {
+			verdict = verdict_of(tls, result);
+			break;
+		}
+		total += got;
+		// Asking on without a byte left would only make OpenSSL look for nothing.
+		if (nx_read_buffer_length(&tls->in) == 0 && !SSL_has_pending(tls->ssl))
+			break;
+	}
+	if (total == 0)
+		return verdict;
+	*n = total;
+	return NX_TLS_DONE;
+}
+
+enum nx_tls_verdict nx_tls_write(struct nx_tls *tls, const void *data, size_t length, size_t *taken)
+{
+	enum nx_tls_verdict verdict = NX_TLS_DONE;
+	size_t done = 0, part, written;
+	int result;
+
+	ERR_clear_error();
+	while (done < length) {
+		// A record is begun only when it fits whole: OpenSSL then keeps nothing back.
+		size_t room = nx_write_buffer_room(&tls->out);
+
+		if (room <= RECORD_OVERHEAD) {
+			nx_write_buffer_compact(&tls->out);
+			room = nx_write_buffer_room(&tls->out);
+		}
+		if (room <= RECORD_OVERHEAD) {
+			verdict = NX_TLS_NO_ROOM;
+			break;
+		}
+		part = length - done < room - RECORD_OVERHEAD ? length - done
+							      : room - RECORD_OVERHEAD;
+		if (part > RECORD_CONTENT)
+			part = RECORD_CONTENT;
+		result = SSL_write_ex(tls->ssl, (const char *)data + done, part, &written);
+		if (result != 1) {
+			verdict = verdict_of(tls, result);
+			break;
+		}
+		done += written;
+	}
+	if (done == 0)
+		return verdict;
+	*taken = done;
+	return NX_TLS_DONE;
+}
+
+enum nx_tls_verdict nx_tls_close(struct nx_tls *tls)
+{
+	int result;
+
+	ERR_clear_error();
+	result = SSL_shutdown(tls->ssl);
+	return result >= 0 ? NX_TLS_DONE : verdict_of(tls, result);
+}
+
+const char *nx_tls_version(const struct nx_tls *tls)
+{
+	return SSL_get_version(tls->ssl);
+}
+
+const char *nx_tls_alpn(struct nx_tls *tls)
+{
+	const unsigned char *chosen;
+	unsigned int length;
+
+	SSL_get0_alpn_selected(tls->ssl, &chosen, &length);
+	if (length == 0)
+		return NULL;
+	memcpy(tls->alpn, chosen, length);
+	tls->alpn[length] = 0;
+	return tls->alpn;
+}
+
+const char *nx_tls_why(const struct nx_tls *tls)
+{
+	return tls->why;
+}
+
+const char *nx_tls_verdict_text(enum nx_tls_verdict verdict)
+{
+	static const char *const texts[NX_TLS_VERDICTS] = {
+		[NX_TLS_DONE] = "done",
+		[NX_TLS_MORE] = "more encrypted bytes are needed",
+		[NX_TLS_NO_ROOM] = "the output is full; send it first",
+		[NX_TLS_CLOSED] = "the peer closed the TLS connection",
+		[NX_TLS_TRUNCATED] = "the transport ended without close_notify",
+		[NX_TLS_UNVERIFIED] =
+			"the certificate is not the host's or no trusted root vouches for it",
+		[NX_TLS_ALPN_REFUSED] = "the server chose none of the protocols offered by ALPN",
+		[NX_TLS_FAILED] = "the peer does not speak TLS as asked for",
+	};
+
+	return verdict < NX_TLS_VERDICTS ? texts[verdict] : "no such verdict";
+}

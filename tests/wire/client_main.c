@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// The clients against real servers, which test_client.py starts.
+
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client_cases.h"
+
+struct servers servers;
+_Thread_local unsigned long allocations;
+
+#ifndef __SANITIZE_ADDRESS__
+void *__libc_malloc(size_t bytes);
+void *__libc_calloc(size_t n, size_t bytes);
+void *__libc_realloc(void *memory, size_t bytes);
+
+void *malloc(size_t bytes)
+{
+	allocations++;
+	return __libc_malloc(bytes);
+}
+
+void *calloc(size_t n, size_t bytes)
+{
+	allocations++;
+	return __libc_calloc(n, bytes);
+}
+
+void *realloc(void *memory, size_t bytes)
+{
+	allocations++;
+	return __libc_realloc(memory, bytes);
+}
+#endif
+
+// The carried sockets of this program, by stream: one at a time.
+static struct {
+	struct nx_stream *stream;
+	int fd;
+} carried = {.fd = -1};
+
+static void carry(struct nx_stream *stream)
+{
+	struct iovec out = nx_stream_send_from(stream);
+	struct pollfd fd = {.fd = carried.fd, .events = POLLIN};
+	struct iovec in;
+	ssize_t n;
+
+	assert_ptr_equal(stream, carried.stream);
+	if (out.iov_len > 0) {
+		n = send(carried.fd, out.iov_base, out.iov_len, MSG_NOSIGNAL);
+		assert_true(n > 0);
+		nx_stream_sent(stream, (size_t)n);
+		return;
+	}
+	if (poll(&fd, 1, nx_stream_wait_ms(stream)) == 0)
+		return;
+	in = nx_stream_receive_to(stream);
+	n = recv(carried.fd, in.iov_base, in.iov_len, 0);
+	nx_stream_received(stream, n > 0 ? (size_t)n : 0);
+}
+
+void turn(struct nx_stream *stream)
+{
+	struct pollfd fd = {.fd = nx_stream_fd(stream), .events = nx_stream_wants(stream)};
+
+	if (stream->config.drive == NX_DRIVE_CARRIED)
+		carry(stream);
+	else
+		assert_true(poll(&fd, 1, nx_stream_wait_ms(stream)) >= 0);
+}
+
+int socket_to(const char *text)
+{
+	struct addrinfo wanted = {.ai_socktype = SOCK_STREAM, .ai_family = AF_INET}, *found;
+	char host[64], port[8];
+	struct nx_url url;
+	int fd;
+
+	assert_int_equal(nx_url_parse(nx_http_text(text), &url), NX_URL_OK);
+	snprintf(host, sizeof(host), "%.*s", (int)url.host.length, (const char *)url.host.data);
+	snprintf(port, sizeof(port), "%u", url.port);
+	assert_int_equal(getaddrinfo(host, port, &wanted, &found), 0);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(fd, found->ai_addr, found->ai_addrlen), 0);
+	freeaddrinfo(found);
+	return fd;
+}
+
+enum nx_client_verdict open_rest(struct nx_rest *rest, const struct nx_rest_config *config)
+{
+	enum nx_client_verdict verdict = nx_rest_init(rest, config);
+
+	assert_int_equal(verdict, NX_CLIENT_DONE);
+	if (config->stream.drive != NX_DRIVE_CARRIED)
+		return UNTIL_DONE(&rest->stream, nx_rest_connect(rest));
+	if (carried.fd >= 0)
+		close(carried.fd);
+	carried.fd = socket_to(config->url);
+	carried.stream = &rest->stream;
+	verdict = nx_rest_adopt(rest, -1);
+	while (verdict == NX_CLIENT_AGAIN) {
+		turn(&rest->stream);
+		verdict = nx_rest_connect(rest);
+	}
+	return verdict;
+}
+
+struct nx_tls_context *tls_context(struct nx_tls_config config)
+{
+	struct nx_tls_context *context;
+	char why[256] = "";
+
+	if (!config.danger_no_verify && config.root_file_count == 0 && config.root_count == 0) {
+		config.root_files = &servers.root;
+		config.root_file_count = 1;
+	}
+	context = nx_tls_context_create(&config, why, sizeof(why));
+	assert_string_equal(why, "");
+	return context;
+}
+
+const char *url_of(const char *base, const char *path)
+{
+	static char text[256];
+
+	snprintf(text, sizeof(text), "%s%s", base, path);
+	return text;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 7)
+		return 2;
+	servers = (struct servers){argv[1], argv[2], argv[3], argv[4], argv[5], argv[6]};
+	return _cmocka_run_group_tests("rest", rest_cases, rest_case_count, NULL, NULL) +
+	       _cmocka_run_group_tests("tls", tls_cases, tls_case_count, NULL, NULL) +
+	       _cmocka_run_group_tests("pool", pool_cases, pool_case_count, NULL, NULL) +
+	       _cmocka_run_group_tests("websocket", ws_cases, ws_case_count, NULL, NULL);
+}

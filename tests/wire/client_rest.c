@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client_cases.h"
+
+static const enum nx_drive drives[] = {NX_DRIVE_BLOCKING, NX_DRIVE_READY, NX_DRIVE_CARRIED};
+static struct nx_rest rest;
+
+static struct nx_rest_config config_of(const char *url, enum nx_drive drive)
+{
+	return (struct nx_rest_config){.url = url, .stream = {.drive = drive, .timeout_ms = 5000}};
+}
+
+static enum nx_client_verdict ask(
+	const char *method, const char *target, const char *body, struct nx_response *response)
+{
+	enum nx_client_verdict verdict;
+
+	nx_rest_begin(&rest, method, target);
+	verdict = nx_rest_send(&rest, body, body ? strlen(body) : 0);
+	if (verdict != NX_CLIENT_DONE && verdict != NX_CLIENT_AGAIN)
+		return verdict;
+	return UNTIL_DONE(&rest.stream, nx_rest_receive(&rest, response));
+}
+
+static void assert_body(const struct nx_response *response, const char *text)
+{
+	assert_int_equal(response->body.length, strlen(text));
+	assert_memory_equal(response->body.data, text, strlen(text));
+}
+
+static bool body_has(const struct nx_response *response, const char *text)
+{
+	return memmem(response->body.data, response->body.length, text, strlen(text)) != NULL;
+}
+
+static void every_drive_by_the_same_calls(void **state)
+{
+	const char *const urls[] = {servers.http, servers.https};
+	struct nx_tls_context *tls = tls_context((struct nx_tls_config){0});
+	struct nx_response response;
+
+	for (size_t i = 0; i < 6; i++) {
+		struct nx_rest_config config = config_of(urls[i / 3], drives[i % 3]);
+
+		config.stream.tls = tls;
+		assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
+		for (int n = 0; n < 3; n++) {
+			assert_int_equal(ask("GET", "/small", NULL, &response), NX_CLIENT_DONE);
+			assert_int_equal(response.status, 200);
+			assert_body(&response, "small\n");
+			assert_int_equal(ask("GET", "/missing", NULL, &response), NX_CLIENT_DONE);
+			assert_int_equal(response.status, 404);
+			assert_int_equal(ask("HEAD", "/small", NULL, &response), NX_CLIENT_DONE);
+			assert_int_equal(response.body.length, 0);
+		}
+		nx_rest_fini(&rest);
+	}
+	nx_tls_context_destroy(tls);
+}
+
+static void writes_what_was_asked_for(void **state)
+{
+	const struct nx_rest_field fields[] = {{"X-Key", "k1"}, {"Accept", "application/json"}};
+	struct nx_rest_config config = config_of(url_of(servers.odd, "/echo/base"), 0);
+	struct nx_response response;
+	uint8_t *space;
+	size_t room;
+
+	config.fields = fields;
+	config.field_count = 2;
+	config.stream.socket_send_bytes = config.stream.socket_receive_bytes = 65536;
+	assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
+	nx_rest_begin(&rest, "POST", "/order");
+	nx_rest_query(&rest, "pair", "BTC/USD &");
+	nx_rest_field(&rest, "X-Own", "one");
+	assert_int_equal(nx_rest_body_open(&rest, &space, &room), NX_CLIENT_DONE);
+	memcpy(space, "{\"q\":1}", 7);
+	assert_int_equal(nx_rest_body_close(&rest, 7), NX_CLIENT_DONE);
+	assert_int_equal(nx_rest_receive(&rest, &response), NX_CLIENT_DONE);
+	assert_true(body_has(&response, "POST /echo/base/order?pair=BTC%2FUSD%20%26 HTTP/1.1\r\n"));
+	assert_true(body_has(&response, "\r\nX-Key: k1\r\n"));
+	assert_true(body_has(&response, "\r\nX-Own: one\r\n"));
+	assert_true(body_has(&response, "\r\n\r\n{\"q\":1}"));
+	for (size_t i = 0; i < 3; i++) {
+		const char *const methods[] = {"PUT", "PATCH", "DELETE"};
+
+		assert_int_equal(ask(methods[i], "/x", "body", &response), NX_CLIENT_DONE);
+		assert_true(body_has(&response, methods[i]) && body_has(&response, "\r\n\r\nbody"));
+	}
+	nx_rest_fini(&rest);
+}
+
+static void refuses_injection_and_goes_on(void **state)
+{
+	struct nx_rest_config config = config_of(servers.http, 0);
+	struct nx_response response;
+
+	assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
+	nx_rest_begin(&rest, "GET", "/small");
+	nx_rest_field(&rest, "X-Key", "a\r\nX-Evil: b");
+	assert_int_equal(nx_rest_send(&rest, NULL, 0), NX_CLIENT_REQUEST_INVALID);
+	assert_int_equal(nx_rest_fault(&rest), NX_HTTP_WRITE_VALUE_INVALID);
+	nx_rest_begin(&rest, "GET", "/small HTTP/1.1\r\nX-Evil: b\r\n\r\n");
+	assert_int_equal(nx_rest_send(&rest, NULL, 0), NX_CLIENT_REQUEST_INVALID);
+	assert_int_equal(ask("GET", "/small", NULL, &response), NX_CLIENT_DONE);
+	// Nothing to receive.
+	assert_int_equal(ask("GET", "/small", NULL, &response), NX_CLIENT_DONE);
+	assert_int_equal(nx_rest_receive(&rest, &response), NX_CLIENT_REQUEST_INVALID);
+	nx_rest_fini(&rest);
+}
+
+static void body_by_every_framing(void **state)
+{
+	struct nx_rest_config config;
+	struct nx_response response;
+
+	for (size_t i = 0; i < 3; i++) {
+		config = config_of(servers.odd, drives[i]);
+		assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
+		assert_int_equal(ask("GET", "/chunked", NULL, &response), NX_CLIENT_DONE);
+		assert_int_equal(response.body.length, 40000);
+		for (size_t n = 0; n < 40000; n++)
+			assert_int_equal(response.body.data[n], 'a' + n / 10 % 26);
+		assert_int_equal(ask("GET", "/bytewise", NULL, &response), NX_CLIENT_DONE);
+		assert_body(&response, "one byte at a time");
+		assert_int_equal(ask("GET", "/interim", NULL, &response), NX_CLIENT_DONE);
+		assert_body(&response, "final");
+		assert_int_equal(ask("GET", "/204", NULL, &response), NX_CLIENT_DONE);
+		assert_int_equal(response.status, 204);
+		assert_int_equal(ask("GET", "/until-close", NULL, &response), NX_CLIENT_DONE);
+		assert_body(&response, "until close");
+		assert_false(nx_rest_is_alive(&rest));
+		nx_rest_fini(&rest);
+	}
+}
+
+static void limits_and_faults_end_the_connection(void **state)
+{
+	static const struct {
+		const char *target;
+		enum nx_client_verdict verdict;
+	} cases[] = {
+		{"/large", NX_CLIENT_BODY_TOO_LARGE},
+		{"/large-chunked", NX_CLIENT_BODY_TOO_LARGE},
+		{"/garbage", NX_CLIENT_RESPONSE_INVALID},
+		{"/truncated", NX_CLIENT_RESPONSE_INVALID},
+		{"/smuggled", NX_CLIENT_RESPONSE_INVALID},
+		{"/gone", NX_CLIENT_STALE},
+		{"/silent", NX_CLIENT_TIMED_OUT},
+		{"/drip", NX_CLIENT_TIMED_OUT},
+	};
+	struct nx_response response;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]) * 2; i++) {
+		struct nx_rest_config config = config_of(servers.odd, drives[i % 2]);
+
+		config.body_limit = 10000;
+		config.stream.timeout_ms = 300;
+		assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
+		assert_int_equal(
+			ask("GET", cases[i / 2].target, NULL, &response), cases[i / 2].verdict);
+		assert_int_equal(nx_rest_receive(&rest, &response), NX_CLIENT_POISONED);
+		nx_rest_begin(&rest, "GET", "/204");
+		assert_int_equal(nx_rest_send(&rest, NULL, 0), NX_CLIENT_POISONED);
+		assert_int_equal(UNTIL_DONE(&rest.stream, nx_rest_connect(&rest)), NX_CLIENT_DONE);
+		assert_int_equal(ask("GET", "/204", NULL, &response), NX_CLIENT_DONE);
+		nx_rest_fini(&rest);
+	}
+}
+
+static void nobody_listens(void **state)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct nx_rest_config config = config_of(servers.closed, drives[i]);
+
+		assert_int_equal(open_rest(&rest, &config), NX_CLIENT_CONNECT_FAILED);
+		assert_string_equal(nx_stream_why(&rest.stream), "Connection refused");
+		nx_rest_fini(&rest);
+	}
+}
+
+static void bad_configurations_have_names(void **state)
+{
+	struct nx_rest_config config = config_of("ftp://localhost", 0);
+	const struct nx_rest_field evil = {"X", "a\nb"};
+
+	assert_int_equal(nx_rest_init(&rest, &config), NX_CLIENT_URL_INVALID);
+	config.url = "https://localhost";
+	assert_int_equal(nx_rest_init(&rest, &config), NX_CLIENT_TLS_CONTEXT_MISSING);
+	config.url = "http://localhost";
+	config.fields = &evil;
+	config.field_count = 1;
+	assert_int_equal(nx_rest_init(&rest, &config), NX_CLIENT_REQUEST_INVALID);
+	assert_int_equal(nx_rest_fault(&rest), NX_HTTP_WRITE_VALUE_INVALID);
+	config.field_count = 0;
+	config.url = "http://nobody.invalid";
+	assert_int_equal(nx_rest_init(&rest, &config), NX_CLIENT_DONE);
+	assert_int_equal(nx_rest_connect(&rest), NX_CLIENT_NAME_NOT_FOUND);
+	nx_rest_fini(&rest);
+}
+
+static void an_owned_response_outlives_the_next(void **state)
+{
+	struct nx_rest_config config = config_of(servers.http, 0);
+	struct nx_response_owned *owned;
+	struct nx_response response;
+	struct nx_http_slice type;
+
+	assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
+	assert_int_equal(ask("GET", "/small", NULL, &response), NX_CLIENT_DONE);
+	owned = nx_response_own(&response, NULL);
+	assert_non_null(owned);
+	assert_int_equal(ask("GET", "/missing", NULL, &response), NX_CLIENT_DONE);
+	nx_rest_fini(&rest);
+	assert_int_equal(owned->response.status, 200);
+	assert_body(&owned->response, "small\n");
+	type = nx_response_field(&owned->response, "content-type");
+	assert_int_equal(type.length, strlen("text/plain"));
+	assert_null(nx_response_field(&owned->response, "X-None").data);
+	nx_response_free(owned);
+}
+
+static void nothing_is_allocated_for_a_message(void **state)
+{
+	const char *const urls[] = {servers.http, servers.https};
+	struct nx_tls_context *tls = tls_context((struct nx_tls_config){0});
+	struct nx_response response;
+	unsigned long before;
+
+	for (size_t i = 0; i < 6; i++) {
+		struct nx_rest_config config = config_of(urls[i / 3], drives[i % 3]);
+
+		config.stream.tls = tls;
+		assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
+		for (int n = 0; n < 3; n++)
+			assert_int_equal(ask("GET", "/small", NULL, &response), NX_CLIENT_DONE);
+		before = allocations;
+		for (int n = 0; n < 200; n++)
+			assert_int_equal(ask("GET", "/small", NULL, &response), NX_CLIENT_DONE);
+		if (i < 3)
+			assert_int_equal(allocations, before);
+		nx_rest_fini(&rest);
+	}
+	nx_tls_context_destroy(tls);
+}
+
+static unsigned int allowed;
+
+static void *allocate_some(void *context, size_t bytes)
+{
+	(void)context;
+	return allowed > 0 ? (allowed--, test_malloc(bytes)) : NULL;
+}
+
+static void release(void *context, void *memory, size_t bytes)
+{
+	(void)context;
+	(void)bytes;
+	test_free(memory);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+	const struct nx_allocator allocator = {.allocate = allocate_some, .release = release};
+	struct nx_rest_config config = config_of(servers.http, 0);
+	enum nx_client_verdict verdict = NX_CLIENT_NO_MEMORY;
+	unsigned int n = 0;
+
+	config.stream.allocator = &allocator;
+	for (; verdict == NX_CLIENT_NO_MEMORY; n++) {
+		allowed = n;
+		verdict = nx_rest_init(&rest, &config);
+	}
+	assert_int_equal(verdict, NX_CLIENT_DONE);
+	assert_int_equal(n, 5);
+	nx_rest_fini(&rest);
+}
+
+const struct CMUnitTest rest_cases[] = {
+	cmocka_unit_test(every_drive_by_the_same_calls),
+	cmocka_unit_test(writes_what_was_asked_for),
+	cmocka_unit_test(refuses_injection_and_goes_on),
+	cmocka_unit_test(body_by_every_framing),
+	cmocka_unit_test(limits_and_faults_end_the_connection),
+	cmocka_unit_test(nobody_listens),
+	cmocka_unit_test(bad_configurations_have_names),
+	cmocka_unit_test(an_owned_response_outlives_the_next),
+	cmocka_unit_test(nothing_is_allocated_for_a_message),
+	cmocka_unit_test(every_allocation_may_fail),
+};
+const size_t rest_case_count = sizeof(rest_cases) / sizeof(rest_cases[0]);
