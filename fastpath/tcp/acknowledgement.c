@@ -54,7 +54,7 @@ static void duplicate_input(
 {
 	uint32_t outstanding = c->snd_nxt - c->snd_una;
 
-	if ((c->flags & TCP_HAS_SACK) || !is_duplicate(c, s))
+	if ((c->flags & TCP_HAS_SACK) || ack->acked > 0 || !is_duplicate(c, s))
 		return;
 	c->duplicate_acks += c->duplicate_acks < UINT8_MAX;
 	if (c->sacked_bytes + c->lost_bytes + 2u * c->mss <= outstanding) {
@@ -110,7 +110,6 @@ static void advance(struct tcp_engine *e, struct tcp_connection *c, const struct
 		return;
 	ack->acked = s->acknowledgement - c->snd_una;
 	c->snd_una = s->acknowledgement;
-	c->backoff = 0;
 	c->large_lost = 0;
 	c->stuck_since = engine_tick(e);
 	send_queue_release(e, c, ack);
@@ -132,8 +131,12 @@ static void round_trip_input(struct tcp_engine *e, struct tcp_connection *c,
 		if (steps < RTT_MAX >> 10)
 			ack->rtt_us = (steps << 10) + 1;
 	}
-	if (ack->rtt_us != 0)
-		rtt_sample(e, c, ack->rtt_us);
+	if (ack->rtt_us == 0)
+		return;
+	// RFC 6298 5: only a measurement ends the backing off, or every timeout that is too short
+	// for the path would be followed by another (Karn).
+	c->backoff = 0;
+	rtt_sample(e, c, ack->rtt_us);
 }
 
 static void writable_check(struct tcp_engine *e, struct tcp_connection *c)
