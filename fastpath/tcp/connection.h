@@ -114,7 +114,7 @@ struct nx_aligned_line tcp_connection {
 	uint32_t rcv_edge; // right edge announced; never moves left
 	uint32_t ts_recent;
 	// Line 1: what is received.
-	uint32_t ts_recent_tick; // when, in wheel ticks: RFC 7323 5.5
+	uint32_t ts_recent_time; // when, by timestamp_age_time: RFC 7323 5.5
 	uint32_t last_ack_sent;
 	struct buffer
 		*receive_head; // in order, chained, total_length and segments kept at the head
@@ -201,7 +201,7 @@ struct nx_aligned_line tcp_connection {
 	uint8_t list;       // which list it is in
 	bool window_scaled; // both sides sent the option
 };
-static_assert(offsetof(struct tcp_connection, ts_recent_tick) == 64);
+static_assert(offsetof(struct tcp_connection, ts_recent_time) == 64);
 static_assert(offsetof(struct tcp_connection, snd_una) == 128);
 static_assert(offsetof(struct tcp_connection, timer) == 192);
 static_assert(sizeof(struct tcp_connection) <= 576);

@@ -50,7 +50,7 @@ void handshake_adopt(struct tcp_engine *e, struct tcp_connection *c, const struc
 	if (!c->window_scaled)
 		c->receive_scale = 0;
 	c->ts_recent = o->timestamp;
-	c->ts_recent_tick = engine_tick(e);
+	c->ts_recent_time = timestamp_age_time(e);
 	// A peer that names no MSS takes the least, one that names a silly one gets a bound
 	// (RFC 9293 3.7.1): headers must not outweigh payload without end.
 	if (o->has_mss)

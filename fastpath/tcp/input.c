@@ -80,20 +80,24 @@ static bool timestamp_is_old(
 	if (!(c->flags & TCP_HAS_TIMESTAMPS) || !s->has_timestamps || (s->flags & TCP_FLAG_RST) ||
 		!seq_before(s->timestamp, c->ts_recent))
 		return false;
-	return engine_tick(e) - c->ts_recent_tick <
-	       (uint32_t)(TS_AGE_MAX_S * USEC_PER_SECOND >> TICK_SHIFT);
+	return timestamp_age_time(e) - c->ts_recent_time <
+	       (uint32_t)(TS_AGE_MAX_S * USEC_PER_SECOND >> TS_AGE_SHIFT);
 }
 
 // RFC 7323 4.3 (2): the timestamp to echo is that of the segment at the left edge of what was
-// acknowledged last.
+// acknowledged last. One that acknowledges what was not sent is a guess (RFC 5961 5.2): its
+// timestamp would have the peer's own segments dropped as old.
 static void timestamp_keep(
 	const struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
 {
 	if (!(c->flags & TCP_HAS_TIMESTAMPS) || !s->has_timestamps ||
-		seq_before(c->last_ack_sent, s->sequence) || seq_before(s->timestamp, c->ts_recent))
+		seq_before(c->last_ack_sent, s->sequence) ||
+		seq_before(s->timestamp, c->ts_recent) ||
+		seq_before(c->snd_nxt, s->acknowledgement) ||
+		seq_before(s->acknowledgement, c->snd_una - c->snd_wnd_max))
 		return;
 	c->ts_recent = s->timestamp;
-	c->ts_recent_tick = engine_tick(e);
+	c->ts_recent_time = timestamp_age_time(e);
 }
 
 // Not acceptable: an acknowledgement sets the peer right (RFC 9293 3.10.7.4 first), at a bounded
@@ -105,6 +109,9 @@ static enum drop_reason refuse_sequence(
 
 	if (s->flags & TCP_FLAG_RST)
 		return DROP_TCP_OUT_OF_WINDOW;
+	// RFC 9293 3.10.7.4, eighth: the FIN again, for our acknowledgement was lost.
+	if (c->state == TCP_TIME_WAIT && (s->flags & TCP_FLAG_FIN) && end + 1 == c->rcv_nxt)
+		timer_set(e, c, TCP_TIMER_LIFE, profile_of(e, c)->time_wait_us);
 	if (s->length > 0 && seq_at_or_before(end, c->rcv_nxt)) {
 		tcp_count(e, duplicate_segments);
 		c->flags |= TCP_DSACK_DUE;
@@ -254,16 +261,6 @@ static bool is_unwanted(const struct tcp_connection *c, const struct tcp_segment
 	       seq_before(c->rcv_nxt, s->sequence + s->length);
 }
 
-// A FIN that came again in TIME-WAIT starts the wait anew.
-static void time_wait_input(
-	struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
-{
-	if (!(s->flags & TCP_FLAG_FIN))
-		return;
-	segment_send_ack(e, c);
-	timer_set(e, c, TCP_TIMER_LIFE, profile_of(e, c)->time_wait_us);
-}
-
 // What follows a good acknowledgement.
 static enum drop_reason input_rest(
 	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
@@ -307,10 +304,8 @@ static enum drop_reason input_known(
 	if (!(s->flags & TCP_FLAG_ACK))
 		return DROP_TCP_BAD_STATE;
 	timestamp_keep(e, c, s);
-	if (c->state == TCP_TIME_WAIT) {
-		time_wait_input(e, c, s);
+	if (c->state == TCP_TIME_WAIT)
 		return DROP_NONE;
-	}
 	if (!acknowledgement_input(e, c, s))
 		return s->reason;
 	return input_rest(e, c, s);
