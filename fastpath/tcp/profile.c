@@ -19,7 +19,7 @@ void profile_defaults(struct tcp_profile *p)
 	default_u8(&p->acknowledge_every, 2);
 	if (p->acknowledge_every > 8)
 		p->acknowledge_every = 8;
-	default_u8(&p->retries_syn, 6);
+	default_u8(&p->retries_syn, 7); // three minutes: RFC 9293 3.8.3
 	default_u8(&p->keepalive_probes, 9);
 	if (p->congestion >= TCP_CONGESTION_COUNT)
 		p->congestion = TCP_CONGESTION_CUBIC;

@@ -92,7 +92,7 @@ struct tcp_profile {
 	uint8_t congestion;             // enum tcp_congestion
 	uint8_t hop_limit;              // 64
 	uint8_t acknowledge_every;      // full segments, at most 8: 2 (RFC 9293 3.8.6.3)
-	uint8_t retries_syn;            // retransmissions of a SYN or SYN-ACK: 6 and 5
+	uint8_t retries_syn;            // retransmissions of a SYN or SYN-ACK: 7 and 6
 	uint8_t keepalive_probes;       // unanswered before the connection fails: 9
 	uint16_t mtu;                   // IP packet bytes of the way out: 1500
 	uint16_t mss_max;               // announced at most; 0: by mtu
