@@ -170,6 +170,7 @@ struct snapshot {
 	const struct snapshot_listener **listeners;
 	const struct snapshot_upstream **upstreams;
 	const struct snapshot_target **targets;
+	bool terminates;         // a listener is in mode terminate
 	uint16_t listener_limit; // one more than the highest used slot
 	uint16_t upstream_limit;
 	uint16_t target_limit;

@@ -13,6 +13,7 @@
 	X(PARSE, "parse", "headers to descriptors, checks")                                        \
 	X(STEER, "steer", "to the worker that owns the session")                                   \
 	X(LOOKUP, "lookup", "flow table")                                                          \
+	X(STREAM, "stream", "connections that end here: TCP and the relay")                        \
 	X(FORWARD, "forward", "sessions: state, rewriting, new sessions")                          \
 	X(LOCAL, "local", "own addresses: ARP, ND, ICMP, resets, fragments")                       \
 	X(TRANSMIT, "transmit", "link header, offloads, bursts to the ports")                      \

@@ -258,7 +258,7 @@ static void start(struct opening *o)
 	struct session_record record;
 	usec_t timeout = o->listener->connect_timeout;
 
-	list_append(engine, &engine->unanswered, o->index);
+	session_list_append(engine, &engine->unanswered, o->index);
 	if (o->source.pool)
 		pool_list_append(engine, &o->source.pool->unanswered, o->index);
 	if (!o->syn)

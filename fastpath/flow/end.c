@@ -36,12 +36,12 @@ static void leave_lists(struct flow_engine *engine, struct session *s)
 	struct port_pool *pool = s->flags & SESSION_HAS_PORT ? session_port_pool(engine, s) : NULL;
 
 	if (is_exchanged(s)) {
-		list_remove(engine, &engine->exchanged, index);
+		session_list_remove(engine, &engine->exchanged, index);
 		if (pool)
 			pool_list_remove(engine, &pool->exchanged, index);
 		return;
 	}
-	list_remove(engine, &engine->unanswered, index);
+	session_list_remove(engine, &engine->unanswered, index);
 	if (pool)
 		pool_list_remove(engine, &pool->unanswered, index);
 	if (s->flags & SESSION_COUNTED_SOURCE)
@@ -82,7 +82,7 @@ static void first_reply(struct flow_engine *engine, struct session *s, usec_t no
 	s->flags |= SESSION_TARGET_REPLIED;
 	s->tracker.state = SESSION_ESTABLISHED;
 	*session_udp_round_trip(s) = (uint32_t)u64_min(now - s->opened, UINT32_MAX);
-	list_append(engine, &engine->exchanged, index);
+	session_list_append(engine, &engine->exchanged, index);
 	if (s->flags & SESSION_HAS_PORT)
 		pool_list_append(engine, &session_port_pool(engine, s)->exchanged, index);
 	counter_add(&target_stats(engine, s)->answered, 1);
@@ -193,7 +193,7 @@ void session_linger(struct flow_engine *engine, uint32_t index, enum session_end
 
 	retire(engine, index, why, now);
 	s->flags |= SESSION_IS_LINGERING;
-	list_append(engine, &engine->lingering, index);
+	session_list_append(engine, &engine->lingering, index);
 	wheel_arm(&engine->wheel, index, now + timeout);
 	if (s->flags & SESSION_HAS_PORT) {
 		port_pool_linger(&engine->ports, session_port_pool(engine, s),
@@ -245,7 +245,7 @@ void session_end(struct flow_engine *engine, uint32_t index, enum session_end wh
 
 	send_resets(engine, s, why);
 	if (s->flags & SESSION_IS_LINGERING)
-		list_remove(engine, &engine->lingering, index);
+		session_list_remove(engine, &engine->lingering, index);
 	else
 		retire(engine, index, why, now);
 	wheel_cancel(&engine->wheel, index);

@@ -148,8 +148,8 @@ void session_describe(const struct flow_engine *engine, uint32_t index, enum ses
 struct port_pool *session_port_pool(struct flow_engine *engine, const struct session *s);
 
 // list.c
-void list_append(struct flow_engine *engine, struct session_list *list, uint32_t index);
-void list_remove(struct flow_engine *engine, struct session_list *list, uint32_t index);
+void session_list_append(struct flow_engine *engine, struct session_list *list, uint32_t index);
+void session_list_remove(struct flow_engine *engine, struct session_list *list, uint32_t index);
 void pool_list_append(struct flow_engine *engine, struct port_list *list, uint32_t index);
 void pool_list_remove(struct flow_engine *engine, struct port_list *list, uint32_t index);
 

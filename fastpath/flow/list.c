@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "flow/engine_impl.h"
 
-void list_append(struct flow_engine *engine, struct session_list *list, uint32_t index)
+void session_list_append(struct flow_engine *engine, struct session_list *list, uint32_t index)
 {
 	struct session *s = engine_session(engine, index);
 
@@ -14,7 +14,7 @@ void list_append(struct flow_engine *engine, struct session_list *list, uint32_t
 	list->count++;
 }
 
-void list_remove(struct flow_engine *engine, struct session_list *list, uint32_t index)
+void session_list_remove(struct flow_engine *engine, struct session_list *list, uint32_t index)
 {
 	struct session_link link = engine_session(engine, index)->link;
 

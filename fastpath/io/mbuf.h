@@ -36,6 +36,7 @@ static_assert(offsetof(struct buffer, state) == sizeof(struct rte_mbuf));
 static_assert(sizeof(struct buffer) == sizeof(struct rte_mbuf) + BUFFER_STATE_BYTES);
 static_assert(BUFFER_HEADROOM == RTE_PKTMBUF_HEADROOM);
 
+static_assert(BUFFER_SHARED_MEMORY == (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL));
 static_assert(BUFFER_RX_CHECKSUM_BAD == RTE_MBUF_F_RX_L4_CKSUM_BAD);
 static_assert(BUFFER_RX_CHECKSUM_GOOD == RTE_MBUF_F_RX_L4_CKSUM_GOOD);
 static_assert(BUFFER_RX_CHECKSUM_PARTIAL == RTE_MBUF_F_RX_L4_CKSUM_NONE);

@@ -146,10 +146,23 @@ static void pool_source_put(struct buffer_source *source, struct buffer *chain)
 	mbuf_chain_put(chain);
 }
 
+// An indirect mbuf: the direct one behind `from` lives until all spans over it are given back.
+static struct buffer *pool_source_share(struct buffer_source *source, struct buffer *from)
+{
+	struct pool_source *s = nx_container_of(source, struct pool_source, source);
+	struct buffer *b = pool_buffer_get(s->pools.small);
+
+	if (b)
+		rte_pktmbuf_attach(mbuf_of(b), mbuf_of(from));
+	return b;
+}
+
 void pool_source_init(struct pool_source *source, const struct pools *pools)
 {
 	*source = (struct pool_source){
-		.source = {.get = pool_source_get, .put = pool_source_put},
+		.source = {.get = pool_source_get,
+			.put = pool_source_put,
+			.share = pool_source_share},
 		.pools = *pools,
 	};
 }

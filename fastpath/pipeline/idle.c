@@ -16,6 +16,7 @@
 #include "pipeline/emulation.h"
 #include "pipeline/local.h"
 #include "pipeline/node_private.h"
+#include "stream/relay.h"
 
 enum {
 	SPIN_TURNS = 64, // empty turns before the first sleep
@@ -30,7 +31,9 @@ static usec_t next_timer(struct worker *w)
 	usec_t flow = flow_engine_next_timer(w->flow);
 	usec_t local = local_next_timer(w->local);
 
-	return u64_min(u64_min(flow, local), emulation_next(w));
+	usec_t relay = relay_next_timer(w->relay);
+
+	return u64_min(u64_min(flow, relay), u64_min(local, emulation_next(w)));
 }
 
 static bool has_waiting_work(const struct worker *w)
@@ -43,7 +46,7 @@ static bool has_waiting_work(const struct worker *w)
 		if (!rte_ring_empty(w->inlets[i].ring))
 			return true;
 	}
-	return !rte_ring_empty(w->control) || w->request ||
+	return !rte_ring_empty(w->control) || w->request || relay_has_work(w->relay) ||
 	       shared_word_load(&w->node->map_serial) != w->laid_out ||
 	       counter_read(&w->log_level) != w->log_level_set || shared_word_load(&w->stop) ||
 	       shared_word_load(&w->drain) != w->draining;

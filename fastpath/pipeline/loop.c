@@ -13,11 +13,14 @@
 
 #include "pipeline/local.h"
 #include "pipeline/node_private.h"
+#include "pipeline/stream.h"
+#include "stream/relay.h"
 
 void worker_take_configuration(struct worker *w)
 {
 	w->snapshot = shared_pointer_load(&w->node->snapshot);
 	w->ports = shared_pointer_load(&w->node->port_map);
+	w->relay_is_active = w->snapshot && relay_is_active(w->relay, w->snapshot);
 	// By serial: a new map may lie where one lay that is gone.
 	if (nx_unlikely(w->ports->serial != w->laid_out)) {
 		worker_layout(w);
@@ -67,10 +70,12 @@ static void housekeeping(struct worker *w)
 	if (level != w->log_level_set) {
 		w->log_level_set = (uint8_t)level;
 		flow_engine_log(w->flow, (uint8_t)level);
+		relay_log(w->relay, (uint8_t)level);
 	}
 	if (!w->draining && shared_word_load(&w->drain)) {
 		w->draining = true;
 		flow_engine_drain(w->flow);
+		relay_drain(w->relay);
 	}
 	counter_set(&w->heartbeat, w->now);
 	buffers_note(w);
@@ -99,6 +104,8 @@ uint32_t worker_turn(struct worker *w, usec_t now)
 	worker_take_configuration(w);
 	stage_receive(w);
 	run_timers(w);
+	if (nx_unlikely(w->relay_is_active))
+		stream_turn(w);
 	stage_messages(w);
 	stage_transmit(w);
 	if (w->wake_mask)

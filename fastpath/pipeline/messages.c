@@ -8,6 +8,7 @@
 
 #include "pipeline/capture.h"
 #include "pipeline/node_private.h"
+#include "stream/relay.h"
 
 static void start_capture(struct worker *w, struct control_request *request)
 {
@@ -26,6 +27,21 @@ static void stop_capture(struct worker *w, const struct control_request *request
 	}
 }
 
+// Forwarded sessions first, then relayed ones.
+static bool work_on_sessions(struct worker *w, struct control_request *request)
+{
+	const uint32_t relayed = (uint32_t)RELAY_INDEX_BIT;
+
+	if (request->cursor < relayed) {
+		if (!flow_engine_request(w->flow, w->snapshot, request, w->now, REQUEST_BUDGET))
+			return false;
+		if (request->more)
+			return true;
+		request->cursor = relayed;
+	}
+	return relay_request(w->relay, w->snapshot, request, w->now, REQUEST_BUDGET);
+}
+
 // True when the request is finished.
 static bool work_on(struct worker *w, struct control_request *request)
 {
@@ -33,7 +49,7 @@ static bool work_on(struct worker *w, struct control_request *request)
 	case CONTROL_LIST:
 	case CONTROL_COUNT:
 	case CONTROL_KILL:
-		return flow_engine_request(w->flow, w->snapshot, request, w->now, REQUEST_BUDGET);
+		return work_on_sessions(w, request);
 	case CONTROL_CAPTURE:
 		start_capture(w, request);
 		return true;
@@ -67,4 +83,11 @@ void worker_event(struct worker *w, const struct worker_event *event)
 {
 	if (rte_ring_sp_enqueue_elem(w->events, (void *)(uintptr_t)event, sizeof(*event)) != 0)
 		counter_add(&w->events_lost, 1);
+}
+
+void worker_session_log(struct worker *w, const struct session_record *record)
+{
+	if (rte_ring_sp_enqueue_elem(w->session_log, (void *)(uintptr_t)record, sizeof(*record)) !=
+		0)
+		counter_add(&w->session_log_lost, 1);
 }

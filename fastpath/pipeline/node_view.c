@@ -3,6 +3,7 @@
 // What management reads of a node, and what it sends to workers.
 
 #include "pipeline/node_private.h"
+#include "stream/relay.h"
 
 #include <rte_mempool.h>
 #include <rte_ring.h>
@@ -104,6 +105,12 @@ static bool worker_pool_status(const struct worker *w, uint32_t *index, struct p
 	}
 	*index -= k;
 	for (k = 0; local_pool(w->local, k, &name, &out->used, &out->capacity, &out->high_water);
+		k++) {
+		if (k == *index)
+			goto found;
+	}
+	*index -= k;
+	for (k = 0; relay_pool(w->relay, k, &name, &out->used, &out->capacity, &out->high_water);
 		k++) {
 		if (k == *index)
 			goto found;

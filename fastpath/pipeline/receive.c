@@ -9,6 +9,7 @@
 #include "io/mbuf.h"
 #include "pipeline/capture.h"
 #include "pipeline/local.h"
+#include "pipeline/stream.h"
 
 void worker_run_vector(
 	struct worker *w, struct buffer **buffers, uint32_t n, enum vector_origin origin)
@@ -24,6 +25,8 @@ void worker_run_vector(
 		stage_steer(w, packets, n);
 	flow_engine_lookup_bulk(w->flow, packets, n);
 	worker_charge(w, STAGE_LOOKUP, n);
+	if (nx_unlikely(w->relay_is_active))
+		stage_stream(w, packets, n);
 	stage_forward(w, packets, n);
 	stage_local(w, packets, n);
 }

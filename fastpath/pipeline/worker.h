@@ -5,7 +5,8 @@
 // that it writes. A turn takes each receive source in order through the stages, each a file of its
 // own:
 //
-//   receive.c -> parse.c -> steer.c -> (flow lookup) -> forward.c -> local.c -> transmit.c
+//   receive.c -> parse.c -> steer.c -> (flow lookup) -> stream.c -> forward.c -> local.c ->
+//   transmit.c
 //
 // then due timers, messages (messages.c), and every 256 turns housekeeping (loop.c, idle.c).
 
@@ -22,6 +23,7 @@
 struct node;
 struct local;
 struct emulation;
+struct relay;
 struct rte_ring;
 struct rte_mempool;
 
@@ -139,7 +141,10 @@ struct nx_aligned_line worker {
 	enum vector_origin origin; // of the vector in the stages
 	uint64_t mark;             // TSC at the last stage boundary
 	struct flow_engine *flow;
-	struct local *local; // ARP, ND, ICMP, reassembly
+	struct relay *relay;   // connections that end here
+	bool relay_is_active;  // this turn: there are such connections, or listeners for them
+	uint16_t stream_netif; // where the packet came from that the relay looks at
+	struct local *local;   // ARP, ND, ICMP, reassembly
 	struct worker_stats *stats;
 	struct buffer_source *buffers; // small buffers
 	struct clock clock;
@@ -228,6 +233,9 @@ void worker_hand_over(struct worker *w, uint8_t to, struct buffer *b);
 
 // Puts a record on the event ring, counting it lost when full.
 void worker_event(struct worker *w, const struct worker_event *event);
+
+// Puts a record on the session log's ring, counting it lost when full.
+void worker_session_log(struct worker *w, const struct session_record *record);
 
 // Lays out sources and transmit queues after the port map changed (layout.c).
 void worker_layout(struct worker *w);

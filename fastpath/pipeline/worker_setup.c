@@ -13,6 +13,8 @@
 
 #include "io/pools.h"
 #include "pipeline/local.h"
+#include "pipeline/stream.h"
+#include "stream/relay.h"
 
 static uint32_t neighbour_of(void *context, uint16_t netif, const struct ip_address *next_hop)
 {
@@ -37,9 +39,7 @@ static void put_record(void *context, const struct session_record *record)
 {
 	struct worker *w = context;
 
-	if (rte_ring_sp_enqueue_elem(w->session_log, (void *)(uintptr_t)record, sizeof(*record)) !=
-		0)
-		counter_add(&w->session_log_lost, 1);
+	worker_session_log(w, record);
 }
 
 struct rte_ring *worker_ring_create(unsigned int entry_bytes, unsigned int entries)
@@ -127,6 +127,8 @@ int worker_init(struct worker *w, struct node *node, uint8_t index, char *error,
 		status = create_engine(w);
 	if (status == 0)
 		status = local_create(w, &w->local);
+	if (status == 0)
+		status = stream_create(w, &w->relay);
 	if (status != 0)
 		snprintf(error, error_size,
 			"worker %u: %s; %u sessions wanted, lower "
@@ -186,6 +188,8 @@ void worker_end(struct worker *w)
 	worker_take_configuration(w);
 	if (!w->node->config.manual)
 		w->now = node_now(w->node);
+	if (w->snapshot && w->relay)
+		relay_end_all(w->relay, w->snapshot, w->now);
 	if (w->snapshot)
 		flow_engine_end_all(w->flow, w->snapshot, w->now);
 	stage_transmit(w);
@@ -193,7 +197,9 @@ void worker_end(struct worker *w)
 
 uint32_t worker_fini(struct worker *w)
 {
-	uint32_t left = w->flow ? flow_engine_destroy(w->flow) : 0;
+	uint32_t left = w->relay ? relay_destroy(w->relay) : 0;
+
+	left += w->flow ? flow_engine_destroy(w->flow) : 0;
 
 	if (w->local)
 		local_destroy(w->local);

@@ -111,6 +111,11 @@ const struct tcp_stats *tcp_engine_stats(const struct tcp_engine *engine)
 	return &engine->stats;
 }
 
+uint32_t tcp_connections(const struct tcp_engine *engine)
+{
+	return engine->connections.used;
+}
+
 bool tcp_engine_pool(const struct tcp_engine *engine, uint32_t index, const char **name,
 	uint64_t *used, uint64_t *capacity, uint64_t *high_water)
 {

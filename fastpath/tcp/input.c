@@ -203,8 +203,10 @@ static enum drop_reason input_text(
 	if (length > c->receive_mss)
 		c->receive_mss = (uint16_t)u32_min(length, c->mss);
 	ratio_learn(c, s->payload);
+	// A frame may carry many segments of the peer's.
 	if (length >= c->receive_mss)
-		c->unacknowledged += (uint8_t)(c->unacknowledged < 255);
+		c->unacknowledged =
+			(uint8_t)u32_min(c->unacknowledged + length / c->receive_mss, UINT8_MAX);
 	if (c->quick > 0)
 		c->quick--;
 	reason = receive_text(e, c, s);

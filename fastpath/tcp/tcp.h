@@ -202,6 +202,8 @@ struct tcp_stats {
 // user still owned.
 uint32_t tcp_engine_destroy(struct tcp_engine *engine);
 const struct tcp_stats *tcp_engine_stats(const struct tcp_engine *engine);
+// Connections in any state, those that only the engine still holds included.
+uint32_t tcp_connections(const struct tcp_engine *engine);
 // Pools for node_pool_status: connections. False beyond the last.
 bool tcp_engine_pool(const struct tcp_engine *engine, uint32_t index, const char **name,
 	uint64_t *used, uint64_t *capacity, uint64_t *high_water);

@@ -230,9 +230,11 @@ const struct schema_key schema_keys[] = {
 	{"listeners[].upstream", .type = SCHEMA_NAME, .effect = EFFECT_NEW_SESSIONS,
 		RANGE(1, NAME_BYTES - 1), .flags = SCHEMA_REQUIRED, IN(config_listener, upstream),
 		.sentence = "Name of the upstream that serves it."},
-	{"listeners[].mode", .type = SCHEMA_WORD, .words = "direct|!terminate",
-		.fallback = "direct", .effect = EFFECT_NEW_SESSIONS, IN(config_listener, mode),
-		.sentence = "direct rewrites packets and keeps the client's address family."},
+	{"listeners[].mode", .type = SCHEMA_WORD, .words = "direct|terminate", .fallback = "direct",
+		.effect = EFFECT_NEW_SESSIONS, IN(config_listener, mode),
+		.sentence =
+			"direct rewrites packets and keeps the client's address family; terminate (tcp) ends "
+			"both connections here, relays between them, and takes targets of any family."},
 	{"listeners[].idle_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
 		.fallback = "7440 for tcp, 30 for udp", .effect = EFFECT_LIVE, RANGE(0, 30 * 86400),
 		.flags = SCHEMA_DERIVED, IN(config_listener, idle_timeout_s),

@@ -241,8 +241,10 @@ static int objects_publish(struct compiling *c)
 	s->listener_limit = (uint16_t)listeners->limit;
 	s->upstream_limit = (uint16_t)upstreams->limit;
 	s->target_limit = (uint16_t)targets->limit;
-	for (uint32_t i = 0; i < listeners->limit; i++)
+	for (uint32_t i = 0; i < listeners->limit; i++) {
 		s->listeners[i] = slot_object_share(SLOT_LISTENER, listeners->entries[i].object);
+		s->terminates |= s->listeners[i] && s->listeners[i]->mode == MODE_TERMINATE;
+	}
 	for (uint32_t i = 0; i < upstreams->limit; i++)
 		s->upstreams[i] = slot_object_share(SLOT_UPSTREAM, upstreams->entries[i].object);
 	for (uint32_t i = 0; i < targets->limit; i++)

@@ -253,9 +253,7 @@ static void check_listener_families(
 		"in mode direct a session keeps its family, and \"%s\" has no %s target" HINT
 		"add one%s",
 		upstream->name, families == FAMILY_V4 ? "IPv4" : "IPv6",
-		listener->protocol == PROTOCOL_TCP
-			? ", or use mode = \"terminate\" in a version that serves it"
-			: "");
+		listener->protocol == PROTOCOL_TCP ? ", or use mode = \"terminate\"" : "");
 }
 
 static uint32_t sessions_expected(
@@ -293,6 +291,19 @@ static void check_transport(const struct checking *c, const struct config_listen
 		listener->name, listener->protocol == PROTOCOL_TCP ? "tcp" : "udp");
 }
 
+static void check_mode(const struct checking *c, uint32_t index)
+{
+	const struct config_listener *listener = &config_listeners(c->config)[index];
+	char path[FAULT_PATH_BYTES];
+
+	if (listener->mode == MODE_DIRECT || listener->protocol == PROTOCOL_TCP)
+		return;
+	snprintf(path, sizeof(path), "listeners[%u].mode", index);
+	fault_add(c->faults, place_of(listener->node, "mode"), path,
+		"only TCP has connections to end here" HINT
+		"leave mode out for a listener of protocol udp");
+}
+
 static void check_listener_upstream(const struct checking *c, uint32_t index)
 {
 	struct config_listener *listener =
@@ -300,6 +311,7 @@ static void check_listener_upstream(const struct checking *c, uint32_t index)
 	const struct config_upstream *upstream;
 	char path[FAULT_PATH_BYTES];
 
+	check_mode(c, index);
 	if (!find_upstream(c->config, listener->upstream, &listener->upstream_index)) {
 		snprintf(path, sizeof(path), "listeners[%u].upstream", index);
 		fault_add(c->faults, place_of(listener->node, "upstream"), path,
@@ -309,7 +321,8 @@ static void check_listener_upstream(const struct checking *c, uint32_t index)
 		return;
 	}
 	upstream = &config_upstreams(c->config)[listener->upstream_index];
-	check_listener_families(c, index, upstream);
+	if (listener->mode == MODE_DIRECT)
+		check_listener_families(c, index, upstream);
 	check_source_ports(c, index, upstream);
 	snprintf(path, sizeof(path), "upstreams[%u].transport.outer", listener->upstream_index);
 	check_transport(c, listener, &upstream->transport, path);

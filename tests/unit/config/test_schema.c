@@ -200,11 +200,6 @@ static void texts_of_the_wrong_form_are_refused(void **state)
 static void words_of_later_versions_are_named(void **state)
 {
 	assert_fault(
-		"listeners = ( { name = \"a\"; protocol = \"tcp\"; listen = \"*:1\"; upstream = \"u\";\n"
-		"mode = \"terminate\"; } );",
-		2,
-		"listeners[0].mode: \"terminate\" is not served by this version; it serves direct");
-	assert_fault(
 		"upstreams = ( { name = \"u\"; targets = [\"10.0.0.1:1\"]; transport = { security = \"tls\"; }; } );",
 		1, "\"tls\" is not served by this version; it serves raw");
 	assert_fault("credentials = ( { name = \"x\"; } );", 1,

@@ -174,6 +174,18 @@ static void direct_mode_keeps_the_family(void **state)
 	test_free(text);
 }
 
+static void terminate_takes_any_family(void **state)
+{
+	char *text = test_variant("10.1.0.2:9000\"", "[fd00:1::2]:9000\"; mode = \"terminate\"");
+	struct config *config = test_config(text);
+
+	config_destroy(config);
+	test_free(text);
+	variant_refused("listeners = ( ",
+		"listeners = ( { name = \"u\"; protocol = \"udp\"; listen = \"10.1.0.2:80\"; upstream = \"web\"; mode = \"terminate\"; },\n",
+		7, "listeners[0].mode: only TCP has connections to end here");
+}
+
 static void targets_that_are_ours_are_loops(void **state)
 {
 	variant_refused(
@@ -345,6 +357,7 @@ int main(void)
 		cmocka_unit_test(emulated_links_are_read_in_every_form),
 		cmocka_unit_test(references_must_hold),
 		cmocka_unit_test(direct_mode_keeps_the_family),
+		cmocka_unit_test(terminate_takes_any_family),
 		cmocka_unit_test(targets_that_are_ours_are_loops),
 		cmocka_unit_test(warnings_do_not_refuse),
 		cmocka_unit_test(listeners_clash_over_address_port_and_wire_protocol),

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What connections report, and the payload that moves because of it.
+#include "stream/relay_impl.h"
+
+static void count_moved(
+	struct relay *r, struct relay_session *s, unsigned int from, const struct buffer *chain)
+{
+	struct slot_stats *listener = &r->config.stats->listeners[s->listener];
+	struct slot_stats *target = &r->config.stats->targets[s->target];
+
+	s->bytes[from] += chain->total_length;
+	s->buffers[from] += chain->segments;
+	s->heard = r->now;
+	counter_add(&listener->bytes[from], chain->total_length);
+	counter_add(&listener->packets[from], chain->segments);
+	counter_add(&target->bytes[from], chain->total_length);
+	counter_add(&target->packets[from], chain->segments);
+}
+
+// What the peer of `from` sent is all on its way: the other side hears that nothing follows.
+static void carry_end(struct relay *r, struct relay_session *s, unsigned int from)
+{
+	unsigned int to = !from;
+	uint32_t both = leg_flag(RELAY_SHUT, LEG_CLIENT) | leg_flag(RELAY_SHUT, LEG_TARGET);
+
+	if (!(s->flags & leg_flag(RELAY_END, from)) || (s->flags & leg_flag(RELAY_SHUT, to)) ||
+		tcp_receive_ready(r->tcp, s->connection[from]) > 0)
+		return;
+	s->flags |= leg_flag(RELAY_SHUT, to);
+	s->heard = r->now;
+	tcp_shutdown(r->tcp, s->connection[to], r->now);
+	if ((s->flags & both) == both)
+		wheel_arm(&r->wheel, session_index(r, s), r->now + RELAY_CLOSE_TIMEOUT);
+}
+
+void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int from)
+{
+	uint32_t source = s->connection[from];
+	uint32_t sink = s->connection[!from];
+	uint32_t room;
+
+	while ((room = tcp_send_room(r->tcp, sink)) > 0) {
+		struct buffer *chain = tcp_receive(r->tcp, source, room, r->now);
+
+		if (!chain)
+			break;
+		count_moved(r, s, from, chain);
+		// Refused only when the connection has failed: its event is on its way.
+		(void)tcp_send(r->tcp, sink, chain,
+			tcp_receive_ready(r->tcp, source) > 0 ? TCP_SEND_MORE : 0, r->now);
+	}
+	carry_end(r, s, from);
+}
+
+static void connected(struct relay *r, struct relay_session *s)
+{
+	usec_t allowed;
+
+	s->flags |= RELAY_IS_OPEN;
+	s->heard = r->now;
+	counter_add(&r->config.stats->targets[s->target].answered, 1);
+	allowed = relay_session_silence_allowed(r, s);
+	wheel_cancel(&r->wheel, session_index(r, s));
+	if (allowed != UINT64_MAX)
+		wheel_arm(&r->wheel, session_index(r, s), r->now + allowed);
+	relay_session_pump(r, s, LEG_CLIENT);
+}
+
+// One side failed: the other learns it by a reset.
+static void failed(
+	struct relay *r, struct relay_session *s, unsigned int leg, const struct tcp_event *event)
+{
+	if (leg == LEG_TARGET && !(s->flags & RELAY_IS_OPEN)) {
+		relay_session_connect_failed(r, s,
+			event->error == ETIMEDOUT ? SESSION_END_UNANSWERED : SESSION_END_REFUSED);
+		return;
+	}
+	counter_add(&r->config.stats->tcp_resets_seen, event->error == ECONNRESET);
+	relay_session_end(
+		r, s, event->error == ETIMEDOUT ? SESSION_END_IDLE : SESSION_END_RESET, true);
+}
+
+// Our FIN on a leg has been acknowledged, with all before it.
+static void note_sent(struct relay *r, struct relay_session *s, unsigned int leg)
+{
+	struct tcp_info info;
+
+	tcp_info_get(r->tcp, s->connection[leg], &info);
+	if (info.state == TCP_FIN_WAIT_2 || info.state == TCP_TIME_WAIT || info.state == TCP_CLOSED)
+		s->flags |= leg_flag(RELAY_DONE, leg);
+}
+
+static bool is_over(const struct relay_session *s)
+{
+	uint32_t done = leg_flag(RELAY_DONE, LEG_CLIENT) | leg_flag(RELAY_DONE, LEG_TARGET);
+
+	return (s->flags & done) == done;
+}
+
+// A client's connection. What came with its handshake waits until the target answers.
+static void accepted(struct relay *r, const struct tcp_event *event)
+{
+	struct relay_session *s;
+
+	if (event->events & TCP_EVENT_FAILED) {
+		tcp_close(r->tcp, event->connection, r->now);
+		return;
+	}
+	s = relay_session_accept(r, event->connection, event->context);
+	if (s && (event->events & TCP_EVENT_END))
+		s->flags |= leg_flag(RELAY_END, LEG_CLIENT);
+}
+
+void relay_session_event(struct relay *r, const struct tcp_event *event)
+{
+	unsigned int leg = event->context & 1;
+	struct relay_session *s;
+
+	if (event->context & CONTEXT_IS_OFFER) {
+		accepted(r, event);
+		return;
+	}
+	s = session_at(r, (uint32_t)(event->context >> 1));
+	if (event->events & TCP_EVENT_FAILED) {
+		failed(r, s, leg, event);
+		return;
+	}
+	if (event->events & TCP_EVENT_END)
+		s->flags |= leg_flag(RELAY_END, leg);
+	if (event->events & TCP_EVENT_CONNECTED)
+		connected(r, s);
+	if (!(s->flags & RELAY_IS_OPEN))
+		return;
+	if (event->events & (TCP_EVENT_READABLE | TCP_EVENT_END))
+		relay_session_pump(r, s, leg);
+	if (event->events & TCP_EVENT_WRITABLE)
+		relay_session_pump(r, s, !leg);
+	if ((event->events & TCP_EVENT_SENT_ALL) && (s->flags & leg_flag(RELAY_SHUT, leg)))
+		note_sent(r, s, leg);
+	if (is_over(s))
+		relay_session_end(r, s, SESSION_END_CLOSED, false);
+}
+
+bool relay_has_work(const struct relay *relay)
+{
+	return relay->is_behind;
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The relay as its worker sees it: packets in, turns, and the tables behind them.
+#include "stream/relay_impl.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+
+enum {
+	EVENTS_A_TURN = 1024,
+	TIMER_SHIFT = 13,
+	// A session has two connections; more of them wait in TIME-WAIT or are half open.
+	CONNECTIONS_FOR_TWO = 5,
+	// Buffer bytes that a connection holds at most, each way (docs/performance.md says what
+	// rates that allows).
+	MEMORY_DEFAULT = 4 << 20,
+};
+
+static struct tcp_profile profile_make(const struct relay *r, uint16_t mtu)
+{
+	uint32_t memory = r->memory_limit ? r->memory_limit : MEMORY_DEFAULT;
+
+	return (struct tcp_profile){.mtu = mtu, .receive_memory = memory, .send_memory = memory};
+}
+
+uint16_t profile_for(struct relay *r, uint16_t mtu)
+{
+	for (uint16_t i = 0; i < r->profile_count; i++)
+		if (r->profiles[i].mtu == mtu)
+			return i;
+	// More kinds of links than profiles: the last one serves, its packets may be smaller than
+	// they need be.
+	if (r->profile_count == TCP_PROFILES_MAX) {
+		r->profiles[TCP_PROFILES_MAX - 1].mtu =
+			(uint16_t)u32_min(mtu, r->profiles[TCP_PROFILES_MAX - 1].mtu);
+		tcp_profile_set(r->tcp, TCP_PROFILES_MAX - 1, &r->profiles[TCP_PROFILES_MAX - 1]);
+		return TCP_PROFILES_MAX - 1;
+	}
+	r->profiles[r->profile_count] = profile_make(r, mtu);
+	tcp_profile_set(r->tcp, r->profile_count, &r->profiles[r->profile_count]);
+	return r->profile_count++;
+}
+
+void relay_memory_limit(struct relay *relay, uint32_t bytes)
+{
+	if (relay->memory_limit == bytes)
+		return;
+	relay->memory_limit = bytes;
+	for (uint16_t i = 0; i < relay->profile_count; i++) {
+		relay->profiles[i] = profile_make(relay, relay->profiles[i].mtu);
+		tcp_profile_set(relay->tcp, i, &relay->profiles[i]);
+	}
+}
+
+// A packet of no connection: what the snapshot's listener makes of it. A listener that is full or
+// closing, and a source that is our own address, are the forwarding path's to refuse.
+static bool offer(void *context, const struct packet *packet, struct tcp_offer *out)
+{
+	struct relay *r = context;
+	const struct flow_key *key = &packet->key;
+	const struct snapshot_listener *l = snapshot_listener_find(
+		r->snapshot, IPPROTO_TCP, &key->destination, be16_to_host(key->destination_port));
+
+	if (!l || l->mode != MODE_TERMINATE || r->draining ||
+		flow_listener_check(r->config.flow, l) != DROP_NONE ||
+		snapshot_address_find(r->snapshot, &key->source))
+		return false;
+	*out = (struct tcp_offer){
+		.profile = profile_for(r, r->snapshot->netifs[packet->netif].mtu),
+		.context = offer_context(l),
+	};
+	return true;
+}
+
+static void transmit(
+	void *context, struct buffer *packet, const struct flow_key *key, uint32_t *way)
+{
+	struct relay *r = context;
+
+	r->config.transmit(r->config.context, packet, key, way);
+}
+
+int relay_create(const struct relay_config *config, struct relay **out)
+{
+	struct relay *r = calloc(1, sizeof(*r));
+	struct tcp_engine_config tcp = {
+		.connections = config->sessions * CONNECTIONS_FOR_TWO / 2,
+		.huge = config->huge,
+		.offload = config->offload,
+		.buffers = config->buffers,
+		.context = r,
+		.transmit = transmit,
+		.offer = offer,
+		.now = config->now,
+	};
+	int error;
+
+	if (!r)
+		return -ENOMEM;
+	r->config = *config;
+	memcpy(tcp.secret, config->secret, sizeof(tcp.secret));
+	error = pool_init(
+		&r->sessions, config->sessions, sizeof(struct relay_session), config->huge);
+	if (error == 0) {
+		error = tcp_engine_create(&tcp, &r->tcp);
+		if (error)
+			pool_fini(&r->sessions);
+	}
+	if (error) {
+		free(r);
+		return error;
+	}
+	wheel_init(&r->wheel, r->sessions.objects + offsetof(struct relay_session, timer),
+		sizeof(struct relay_session), TIMER_SHIFT, config->now);
+	*out = r;
+	return 0;
+}
+
+uint32_t relay_destroy(struct relay *relay)
+{
+	uint32_t left;
+
+	tcp_engine_destroy(relay->tcp);
+	left = pool_fini(&relay->sessions);
+	free(relay);
+	return left;
+}
+
+bool relay_is_active(const struct relay *relay, const struct snapshot *snapshot)
+{
+	return snapshot->terminates || tcp_connections(relay->tcp) > 0;
+}
+
+bool relay_input(struct relay *relay, const struct snapshot *snapshot, const struct packet *packet,
+	usec_t now)
+{
+	enum drop_reason reason;
+
+	relay->snapshot = snapshot;
+	relay->now = now;
+	if (!tcp_segment_try(relay->tcp, packet, now, &reason))
+		return false;
+	if (reason != DROP_NONE)
+		stats_drop(relay->config.stats, reason);
+	return true;
+}
+
+bool relay_icmp_error(struct relay *relay, const struct icmp_quote *quote, usec_t now)
+{
+	return tcp_icmp_error(relay->tcp, quote, now) == DROP_NONE;
+}
+
+uint32_t relay_tick(
+	struct relay *relay, const struct snapshot *snapshot, usec_t now, uint32_t budget)
+{
+	uint32_t ran;
+	uint32_t left;
+
+	relay->snapshot = snapshot;
+	relay->now = now;
+	ran = tcp_timers_run(relay->tcp, now, budget);
+	left = budget - ran;
+	for (;;) {
+		uint32_t index = wheel_take_due(&relay->wheel, now, &left);
+
+		if (index == WHEEL_NONE)
+			return budget - left;
+		relay_session_timer(relay, index);
+	}
+}
+
+usec_t relay_next_timer(const struct relay *relay)
+{
+	return u64_min(tcp_timers_next(relay->tcp), wheel_next(&relay->wheel));
+}
+
+bool relay_run(struct relay *relay, const struct snapshot *snapshot, usec_t now)
+{
+	struct tcp_event event;
+	uint32_t left = EVENTS_A_TURN;
+
+	relay->snapshot = snapshot;
+	relay->now = now;
+	// One at a time: what one event ends has no further ones.
+	while (left > 0 && tcp_events_take(relay->tcp, &event, 1) == 1) {
+		relay_session_event(relay, &event);
+		left--;
+	}
+	relay->is_behind = !tcp_flush(relay->tcp, now) || left == 0;
+	return !relay->is_behind;
+}
+
+void relay_drain(struct relay *relay)
+{
+	relay->draining = true;
+}
+
+void relay_log(struct relay *relay, uint8_t level)
+{
+	relay->log_level = level;
+}
+
+const struct tcp_stats *relay_tcp_stats(const struct relay *relay)
+{
+	return tcp_engine_stats(relay->tcp);
+}
+
+bool relay_pool(const struct relay *relay, uint32_t index, const char **name, uint64_t *used,
+	uint64_t *capacity, uint64_t *high_water)
+{
+	if (index > 0)
+		return tcp_engine_pool(relay->tcp, index - 1, name, used, capacity, high_water);
+	*name = "relayed_sessions";
+	*used = relay->sessions.used;
+	*capacity = relay->sessions.capacity;
+	*high_water = relay->sessions.high_water;
+	return true;
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// The relay from inside: what its files share. Private to stream/.
+
+#include "core/pool.h"
+#include "core/wheel.h"
+#include "stream/relay.h"
+
+enum relay_leg {
+	LEG_CLIENT = 0,
+	LEG_TARGET
+};
+
+// Bits of relay_session.flags. Those of a leg: client's, then target's.
+enum {
+	RELAY_IS_OPEN = 1u << 0,   // the target answered
+	RELAY_HAS_PORT = 1u << 1,  // the lease's port comes from a pool
+	RELAY_ON_TARGET = 1u << 2, // counted among the target's sessions
+	RELAY_LIVE = 1u << 3,      // the slot is in use
+	RELAY_END = 1u << 4,       // two bits: this leg's peer sends no more
+	RELAY_SHUT = 1u << 6,      // two bits: we said the same to this leg's peer
+	RELAY_DONE = 1u << 8,      // two bits: and it has acknowledged all
+};
+
+static inline uint32_t leg_flag(uint32_t flag, unsigned int leg)
+{
+	return flag << leg;
+}
+
+// One session: two cache lines. Its first word is the pool's while it is free.
+struct nx_aligned_line relay_session {
+	uint32_t free_link;
+	uint32_t connection[2]; // TCP_NONE: none
+	uint32_t flags;
+	uint64_t bytes[2];  // payload received on a leg and queued for the other
+	usec_t heard;       // when payload last moved
+	struct flow_key to; // the target leg as it leaves
+	struct wheel_entry timer;
+	uint16_t listener; // slots
+	uint16_t upstream;
+	uint16_t target;
+	uint8_t tries;
+	uint8_t unused;
+	usec_t opened;
+	uint32_t buffers[2]; // received on a leg, modulo 2^32
+	uint32_t generation; // counts uses of this index, 24 bits
+};
+static_assert(sizeof(struct relay_session) == 128);
+
+struct relay {
+	struct relay_config config;
+	struct tcp_engine *tcp;
+	struct pool sessions;
+	struct wheel wheel;
+	const struct snapshot *snapshot; // while a call lasts
+	usec_t now;
+	uint32_t memory_limit; // of a connection, each way; 0: the default
+	uint16_t profile_count;
+	bool draining;
+	bool is_behind; // events or packets wait for the next turn
+	uint8_t log_level;
+	struct tcp_profile profiles[TCP_PROFILES_MAX];
+};
+
+// The context of a connection: a session's leg, or what a listener offered.
+#define CONTEXT_IS_OFFER (UINT64_C(1) << 63)
+
+static inline uint64_t leg_context(uint32_t index, unsigned int leg)
+{
+	return (uint64_t)index << 1 | leg;
+}
+
+static inline uint64_t offer_context(const struct snapshot_listener *l)
+{
+	return CONTEXT_IS_OFFER | (uint64_t)l->generation << 16 | l->slot;
+}
+
+static inline struct relay_session *session_at(const struct relay *r, uint32_t index)
+{
+	nx_debug_on(index >= r->sessions.touched);
+	return (struct relay_session *)(void *)r->sessions.objects + index;
+}
+
+static inline uint32_t session_index(const struct relay *r, const struct relay_session *s)
+{
+	return (uint32_t)(((const uint8_t *)s - r->sessions.objects) / sizeof(*s));
+}
+
+// relay.c: the number of a profile for packets of so many bytes.
+uint16_t profile_for(struct relay *r, uint16_t mtu);
+
+// session.c
+// A session for a client's connection; NULL, and the connection reset, when there can be none.
+struct relay_session *relay_session_accept(struct relay *r, uint32_t connection, uint64_t offer);
+// The target did not take the connection, or did not answer: another, or the end.
+void relay_session_connect_failed(struct relay *r, struct relay_session *s, enum session_end why);
+// Ends a session: connections that are still its own are reset if `reset`, else closed.
+void relay_session_end(struct relay *r, struct relay_session *s, enum session_end why, bool reset);
+void relay_session_timer(struct relay *r, uint32_t index);
+// How long nothing may move, by the session's state; UINT64_MAX for ever.
+usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_session *s);
+
+// pump.c
+void relay_session_event(struct relay *r, const struct tcp_event *event);
+// Moves payload from leg `from` to the other as far as both can.
+void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int from);
+
+// request.c
+void relay_session_describe(const struct relay *r, const struct relay_session *s,
+	enum session_end end, struct session_record *out);

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A relayed session's life: accepted from a client, connected to a target, ended.
+#include "stream/relay_impl.h"
+
+enum {
+	// Ports that an old connection of ours still stands on, skipped for one session.
+	LEASE_TRIES = 8,
+	HALF_CLOSED_MAX_S = 7440,
+	RECHECK_S = 240,
+};
+
+static struct slot_stats *listener_stats(const struct relay *r, const struct relay_session *s)
+{
+	return &r->config.stats->listeners[s->listener];
+}
+
+static struct slot_stats *target_stats(const struct relay *r, const struct relay_session *s)
+{
+	return &r->config.stats->targets[s->target];
+}
+
+static const struct snapshot_listener *listener_of(
+	const struct relay *r, const struct relay_session *s)
+{
+	return s->listener < r->snapshot->listener_limit ? r->snapshot->listeners[s->listener]
+							 : NULL;
+}
+
+static void log_session(const struct relay *r, const struct relay_session *s, enum session_end end)
+{
+	struct session_record record;
+
+	// enum session_log_level: 1 at the end, 2 at the opening too.
+	if (r->log_level < (end == SESSION_END_NONE ? 2 : 1))
+		return;
+	relay_session_describe(r, s, end, &record);
+	r->config.log(r->config.context, &record);
+}
+
+static void target_leave(struct relay *r, struct relay_session *s)
+{
+	if (s->flags & RELAY_ON_TARGET)
+		counter_sub(&target_stats(r, s)->sessions, 1);
+	if (s->flags & RELAY_HAS_PORT)
+		flow_lease_give(r->config.flow, &s->to, r->now);
+	s->flags &= ~(uint32_t)(RELAY_ON_TARGET | RELAY_HAS_PORT);
+}
+
+static void connection_let_go(
+	struct relay *r, struct relay_session *s, unsigned int leg, bool reset)
+{
+	if (s->connection[leg] == TCP_NONE)
+		return;
+	if (reset)
+		tcp_abort(r->tcp, s->connection[leg], r->now);
+	else
+		tcp_close(r->tcp, s->connection[leg], r->now);
+	s->connection[leg] = TCP_NONE;
+}
+
+void relay_session_end(struct relay *r, struct relay_session *s, enum session_end why, bool reset)
+{
+	uint32_t index = session_index(r, s);
+
+	log_session(r, s, why);
+	connection_let_go(r, s, LEG_CLIENT, reset);
+	connection_let_go(r, s, LEG_TARGET, reset);
+	target_leave(r, s);
+	wheel_cancel(&r->wheel, index);
+	counter_sub(&r->config.stats->sessions, 1);
+	counter_sub(&listener_stats(r, s)->sessions, 1);
+	s->flags = 0;
+	pool_put(&r->sessions, index);
+}
+
+static const struct snapshot_upstream *upstream_of(
+	const struct relay *r, const struct relay_session *s)
+{
+	return s->upstream < r->snapshot->upstream_limit ? r->snapshot->upstreams[s->upstream]
+							 : NULL;
+}
+
+static void target_join(struct relay *r, struct relay_session *s, const struct flow_lease *lease)
+{
+	s->to = lease->key;
+	s->target = lease->target->slot;
+	s->flags |= RELAY_ON_TARGET | (lease->has_port ? RELAY_HAS_PORT : 0);
+	counter_add(&target_stats(r, s)->sessions, 1);
+	counter_add(&target_stats(r, s)->sessions_total, 1);
+}
+
+// Takes a source port and sends a SYN. failed: the target that another is to stand in for.
+static enum drop_reason connect_once(struct relay *r, struct relay_session *s, uint16_t failed)
+{
+	const struct snapshot_upstream *upstream = upstream_of(r, s);
+	const struct snapshot_listener *listener = listener_of(r, s);
+	struct flow_lease lease;
+	struct tcp_info client;
+	int error = -EADDRINUSE;
+
+	if (!upstream || !listener)
+		return DROP_NO_TARGET;
+	tcp_info_get(r->tcp, s->connection[LEG_CLIENT], &client);
+	struct flow_key arriving = flow_key_reverse(&client.key);
+
+	for (unsigned int i = 0; error == -EADDRINUSE && i < LEASE_TRIES; i++) {
+		enum drop_reason reason = flow_lease_take(
+			r->config.flow, r->snapshot, upstream, &arriving, failed, r->now, &lease);
+
+		if (reason != DROP_NONE)
+			return reason;
+		error = tcp_connect(r->tcp,
+			profile_for(r, r->snapshot->netifs[lease.target->netif].mtu), &lease.key,
+			leg_context(session_index(r, s), LEG_TARGET), r->now,
+			&s->connection[LEG_TARGET]);
+		if (error && lease.has_port)
+			flow_lease_give(r->config.flow, &lease.key, r->now);
+	}
+	if (error)
+		return error == -ENOBUFS ? DROP_TCP_CONNECTIONS_FULL : DROP_NAT_CONFLICT;
+	target_join(r, s, &lease);
+	s->tries++;
+	wheel_arm(&r->wheel, session_index(r, s), r->now + listener->connect_timeout);
+	return DROP_NONE;
+}
+
+void relay_session_connect_failed(struct relay *r, struct relay_session *s, enum session_end why)
+{
+	uint16_t failed = s->target;
+	enum drop_reason reason = DROP_NO_TARGET;
+
+	counter_add(&target_stats(r, s)->connect_failed, 1);
+	if (why == SESSION_END_UNANSWERED)
+		counter_add(&r->config.stats->tcp_handshake_timeouts, 1);
+	flow_engine_notice(r->config.flow, &(struct worker_event){
+						   .kind = EVENT_KIND_TCP_UPSTREAM_CONNECT_FAILED,
+						   .subject = s->target,
+						   .count = 1,
+						   .time = r->now,
+						   .address = s->to.destination,
+						   .port = be16_to_host(s->to.destination_port),
+					   });
+	connection_let_go(r, s, LEG_TARGET, true);
+	if (s->tries < RELAY_TRIES) {
+		target_leave(r, s);
+		reason = connect_once(r, s, failed);
+	}
+	if (reason != DROP_NONE)
+		relay_session_end(r, s, why, true);
+}
+
+static const struct snapshot_listener *offered_listener(const struct relay *r, uint64_t offer)
+{
+	uint16_t slot = (uint16_t)offer;
+	const struct snapshot_listener *l =
+		slot < r->snapshot->listener_limit ? r->snapshot->listeners[slot] : NULL;
+
+	// The slot may have changed hands since the SYN.
+	return l && offer_context(l) == offer ? l : NULL;
+}
+
+static void count_opened(struct relay *r, const struct relay_session *s)
+{
+	struct worker_stats *stats = r->config.stats;
+
+	counter_add(&stats->sessions, 1);
+	counter_add(&stats->sessions_total, 1);
+	counter_add(&listener_stats(r, s)->sessions, 1);
+	counter_add(&listener_stats(r, s)->sessions_total, 1);
+}
+
+static void session_init(struct relay *r, uint32_t index, uint32_t connection,
+	const struct snapshot_listener *listener)
+{
+	struct relay_session *s = session_at(r, index);
+	uint32_t generation = s->generation + 1;
+
+	memset(s, 0, sizeof(*s));
+	s->generation = generation & 0xffffff;
+	s->connection[LEG_CLIENT] = connection;
+	s->connection[LEG_TARGET] = TCP_NONE;
+	s->flags = RELAY_LIVE;
+	s->listener = listener->slot;
+	s->upstream = listener->upstream;
+	s->opened = s->heard = r->now;
+	wheel_entry_init(&r->wheel, index);
+	tcp_context_set(r->tcp, connection, leg_context(index, LEG_CLIENT));
+	count_opened(r, s);
+}
+
+struct relay_session *relay_session_accept(struct relay *r, uint32_t connection, uint64_t offer)
+{
+	const struct snapshot_listener *listener = offered_listener(r, offer);
+	enum drop_reason reason =
+		listener ? flow_listener_check(r->config.flow, listener) : DROP_LISTENER_CLOSING;
+	uint32_t index = reason == DROP_NONE ? pool_get(&r->sessions) : POOL_NONE;
+
+	if (index == POOL_NONE) {
+		stats_drop(r->config.stats, reason == DROP_NONE ? DROP_SESSION_TABLE_FULL : reason);
+		tcp_abort(r->tcp, connection, r->now);
+		return NULL;
+	}
+	session_init(r, index, connection, listener);
+	struct relay_session *s = session_at(r, index);
+
+	reason = connect_once(r, s, SLOT_NONE);
+	if (reason != DROP_NONE) {
+		stats_drop(r->config.stats, reason);
+		relay_session_end(r, s, SESSION_END_REFUSED, true);
+		return NULL;
+	}
+	log_session(r, s, SESSION_END_NONE);
+	return s;
+}
+
+usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_session *s)
+{
+	const struct snapshot_listener *l = listener_of(r, s);
+	usec_t idle = !l || l->idle_timeout == 0 ? UINT64_MAX : l->idle_timeout;
+	uint32_t both = leg_flag(RELAY_SHUT, LEG_CLIENT) | leg_flag(RELAY_SHUT, LEG_TARGET);
+
+	if ((s->flags & both) == both)
+		return RELAY_CLOSE_TIMEOUT;
+	if (s->flags & both)
+		return u64_min(idle, HALF_CLOSED_MAX_S * USEC_PER_SECOND);
+	return idle;
+}
+
+void relay_session_timer(struct relay *r, uint32_t index)
+{
+	struct relay_session *s = session_at(r, index);
+	usec_t allowed = relay_session_silence_allowed(r, s);
+	usec_t silent = r->now - s->heard;
+
+	if (!(s->flags & RELAY_IS_OPEN))
+		relay_session_connect_failed(r, s, SESSION_END_UNANSWERED);
+	else if (silent >= allowed)
+		relay_session_end(r, s, SESSION_END_IDLE, true);
+	else
+		wheel_arm(&r->wheel, index,
+			r->now + u64_min(allowed - silent, RECHECK_S * USEC_PER_SECOND));
+}
+
+uint32_t relay_end_all(struct relay *relay, const struct snapshot *snapshot, usec_t now)
+{
+	uint32_t count = 0;
+
+	relay->snapshot = snapshot;
+	relay->now = now;
+	for (uint32_t i = 0; i < relay->sessions.touched; i++) {
+		struct relay_session *s = session_at(relay, i);
+
+		if (!(s->flags & RELAY_LIVE))
+			continue;
+		relay_session_end(relay, s, SESSION_END_SHUTDOWN, true);
+		count++;
+	}
+	tcp_abort_all(relay->tcp, now);
+	return count;
+}
