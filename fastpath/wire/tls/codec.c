@@ -4,13 +4,13 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
 	BUFFER_DEFAULT = 64 * 1024,
 	RECORD_OVERHEAD = 512, // of everything that OpenSSL writes around one record, and alerts
-	RECORD_CONTENT = 16 * 1024
 };
 
 // Whom the certificate must name (RFC 9525), and SNI, which carries names only (RFC 6066 3).
@@ -43,17 +43,18 @@ static bool transport_set(struct nx_tls *tls)
 
 struct nx_tls *nx_tls_create(struct nx_tls_context *context, const char *host, size_t buffer_bytes)
 {
-	struct nx_tls *tls = calloc(1, sizeof(*tls));
+	struct nx_tls *tls = aligned_alloc(alignof(struct nx_tls), sizeof(*tls));
 
 	if (tls == NULL)
 		return NULL;
+	memset(tls, 0, sizeof(*tls));
 	tls->context = context;
 	if (buffer_bytes == 0)
 		buffer_bytes = BUFFER_DEFAULT;
 	if (buffer_bytes < NX_TLS_BUFFER_MIN)
 		buffer_bytes = NX_TLS_BUFFER_MIN;
 	tls->ssl = SSL_new(context->ssl);
-	if (tls->ssl == NULL || !transport_set(tls) ||
+	if (tls->ssl == NULL || !SSL_set_app_data(tls->ssl, tls) || !transport_set(tls) ||
 		nx_read_buffer_create(&tls->in, buffer_bytes, NULL) != NX_BUFFER_OK ||
 		nx_write_buffer_create(&tls->out, buffer_bytes, 0, NULL) != NX_BUFFER_OK ||
 		(!context->is_server && !host_set(tls, host))) {
@@ -74,6 +75,7 @@ void nx_tls_destroy(struct nx_tls *tls)
 	SSL_free(tls->ssl);
 	nx_read_buffer_fini(&tls->in);
 	nx_write_buffer_fini(&tls->out);
+	OPENSSL_cleanse(tls, sizeof(*tls));
 	free(tls);
 }
 
@@ -127,12 +129,60 @@ static enum nx_tls_verdict verdict_of(struct nx_tls *tls, int result)
 	}
 }
 
+static int digit_of(char c)
+{
+	return c >= 'a' ? c - 'a' + 10 : c - '0';
+}
+
+// "CLIENT_TRAFFIC_SECRET_0 <random> <secret>", in lower-case hexadecimal digits.
+void nx_tls_secret_take(const SSL *ssl, const char *line)
+{
+	struct nx_tls *tls = SSL_get_app_data(ssl);
+	const char *digits = strrchr(line, ' ') + 1;
+	bool of_server = strncmp(line, "SERVER_TRAFFIC_SECRET_0 ", 24) == 0;
+	bool is_in = of_server != tls->context->is_server;
+	struct record_half *half = is_in ? &tls->records.in : &tls->records.out;
+	size_t n = strlen(digits) / 2;
+
+	if ((!of_server && strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24) != 0) || n > SECRET_MOST)
+		return;
+	for (size_t i = 0; i < n; i++)
+		half->secret[i] =
+			(uint8_t)(digit_of(digits[2 * i]) << 4 | digit_of(digits[2 * i + 1]));
+	tls->records.secret_length = n;
+	tls->has_secret[is_in ? 0 : 1] = true;
+}
+
+// From here on records are ours, where the suite is.
+static bool records_take_over(struct nx_tls *tls)
+{
+	uint16_t suite = SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(tls->ssl));
+
+	if (SSL_version(tls->ssl) != TLS1_3_VERSION || (suite != 0x1301 && suite != 0x1302) ||
+		!tls->has_secret[0] || !tls->has_secret[1] || SSL_has_pending(tls->ssl))
+		return true;
+	tls->has_records = true;
+	return records_begin(&tls->records, tls->context->vectors);
+}
+
+// What records say, with the reason kept.
+static enum nx_tls_verdict of_records(struct nx_tls *tls, enum nx_tls_verdict verdict)
+{
+	if (verdict == NX_TLS_FAILED)
+		strncpy(tls->why, tls->records.why, sizeof(tls->why) - 1);
+	return verdict;
+}
+
 enum nx_tls_verdict nx_tls_handshake(struct nx_tls *tls)
 {
 	enum nx_tls_verdict verdict;
 
+	if (tls->has_records)
+		return NX_TLS_DONE;
 	ERR_clear_error();
 	verdict = verdict_of(tls, SSL_do_handshake(tls->ssl));
+	if (verdict == NX_TLS_DONE && !records_take_over(tls))
+		return NX_TLS_FAILED;
 	if (verdict == NX_TLS_DONE && tls->context->alpn_required && nx_tls_alpn(tls) == NULL)
 		return NX_TLS_ALPN_REFUSED;
 	return verdict;
@@ -144,6 +194,9 @@ enum nx_tls_verdict nx_tls_read(struct nx_tls *tls, void *data, size_t room, siz
 	size_t total = 0, got;
 	int result;
 
+	if (tls->has_records)
+		return of_records(tls, records_read(&tls->records, &tls->in, &tls->out, tls->ended,
+					       data, room, n));
 	ERR_clear_error();
 	while (total < room) {
 		result = SSL_read_ex(tls->ssl, (char *)data + total, room - total, &got);
@@ -168,6 +221,9 @@ enum nx_tls_verdict nx_tls_write(struct nx_tls *tls, const void *data, size_t le
 	size_t done = 0, part, written;
 	int result;
 
+	if (tls->has_records)
+		return of_records(
+			tls, records_write(&tls->records, &tls->out, data, length, taken));
 	ERR_clear_error();
 	while (done < length) {
 		// A record is begun only when it fits whole: OpenSSL then keeps nothing back.
@@ -202,6 +258,8 @@ enum nx_tls_verdict nx_tls_close(struct nx_tls *tls)
 {
 	int result;
 
+	if (tls->has_records)
+		return records_close(&tls->records, &tls->out);
 	ERR_clear_error();
 	result = SSL_shutdown(tls->ssl);
 	return result >= 0 ? NX_TLS_DONE : verdict_of(tls, result);

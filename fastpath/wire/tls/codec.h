@@ -5,7 +5,7 @@
 
 #include <openssl/ssl.h>
 
-#include "nexwire/tls.h"
+#include "records.h"
 
 struct nx_tls_context {
 	SSL_CTX *ssl;
@@ -13,6 +13,7 @@ struct nx_tls_context {
 	unsigned char *alpn; // in the form of RFC 7301 3.1
 	size_t alpn_length;
 	bool alpn_required;
+	IMB_MGR *vectors;
 	bool is_server;
 	bool verifies;
 };
@@ -22,9 +23,14 @@ struct nx_tls {
 	struct nx_tls_context *context;
 	struct nx_read_buffer in;
 	struct nx_write_buffer out;
-	bool ended; // the transport
+	struct records records;
+	bool ended;         // the transport
+	bool has_records;   // OpenSSL is done: records are ours
+	bool has_secret[2]; // of records.in, records.out
 	char alpn[256];
 	char why[256];
 };
 
 BIO_METHOD *nx_tls_bytes_method(void);
+// Keeps the traffic secrets of a handshake (a callback of OpenSSL's).
+void nx_tls_secret_take(const SSL *ssl, const char *line);

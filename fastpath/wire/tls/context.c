@@ -102,7 +102,10 @@ static bool context_set(
 	SSL_CTX_set_min_proto_version(ssl, config->tls13_only ? TLS1_3_VERSION : TLS1_2_VERSION);
 	SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_read_ahead(ssl, 1);
+	// What follows the handshake must stay in the input.
+	SSL_CTX_set_read_ahead(ssl, 0);
+	SSL_CTX_set_num_tickets(ssl, 0);
+	SSL_CTX_set_keylog_callback(ssl, nx_tls_secret_take);
 	if (!context->is_server && !config->danger_no_verify) {
 		SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
 		if (!roots_set(ssl, config, why, room))
@@ -129,10 +132,13 @@ struct nx_tls_context *nx_tls_context_create(
 	context->alpn_required = config->alpn_required && !context->is_server;
 	context->ssl = SSL_CTX_new(context->is_server ? TLS_server_method() : TLS_client_method());
 	context->bytes = nx_tls_bytes_method();
-	if (context->ssl != NULL && context->bytes != NULL &&
+	context->vectors = alloc_mb_mgr(0);
+	if (context->vectors != NULL)
+		init_mb_mgr_auto(context->vectors, NULL);
+	if (context->ssl != NULL && context->bytes != NULL && context->vectors != NULL &&
 		context_set(context, config, why, room))
 		return context;
-	if (context->ssl == NULL || context->bytes == NULL)
+	if (context->ssl == NULL || context->bytes == NULL || context->vectors == NULL)
 		fault(why, room, "OpenSSL", NULL);
 	nx_tls_context_destroy(context);
 	return NULL;
@@ -144,6 +150,8 @@ void nx_tls_context_destroy(struct nx_tls_context *context)
 		return;
 	SSL_CTX_free(context->ssl);
 	BIO_meth_free(context->bytes);
+	if (context->vectors != NULL)
+		free_mb_mgr(context->vectors);
 	free(context->alpn);
 	free(context);
 }
