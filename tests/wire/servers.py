@@ -5,6 +5,7 @@ import contextlib
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -66,6 +67,9 @@ def wait_for(port, process):
 @contextlib.contextmanager
 def running(echo_server):
     """Yields where everything is: http, https, odd, old, closed, echo (ports) and root (a PEM file)."""
+    if not (shutil.which("openssl") and Path("/usr/sbin/nginx").exists()):
+        print("skipped: nginx and openssl are needed: scripts/install-packages lab")
+        sys.exit(77)
     folder = Path(tempfile.mkdtemp(prefix="nexpath-wire-"))
     processes = []
     odd = odd_server.start()

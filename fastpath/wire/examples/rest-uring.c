@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// A REST client whose bytes io_uring carries: the library makes no system call.
+// cc rest-uring.c $(pkg-config --cflags --libs nexwire-client liburing) -o rest-uring
+// ./rest-uring 127.0.0.1 8080 /path REQUESTS
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <arpa/inet.h>
+#include <liburing.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "nexwire/rest.h"
+
+// Submits one operation and waits for its end; what it returned.
+static int run(struct io_uring *ring)
+{
+	struct io_uring_cqe *end;
+	int result = io_uring_submit_and_wait(ring, 1);
+
+	if (result < 0 || (result = io_uring_wait_cqe(ring, &end)) < 0)
+		return result;
+	result = end->res;
+	io_uring_cqe_seen(ring, end);
+	return result;
+}
+
+// Carries bytes once: what is to be sent goes first, else some are received.
+static bool carry(struct io_uring *ring, int fd, struct nx_stream *stream)
+{
+	struct iovec out = nx_stream_send_from(stream), in;
+	struct io_uring_sqe *operation = io_uring_get_sqe(ring);
+	int n;
+
+	if (out.iov_len > 0) {
+		io_uring_prep_send(operation, fd, out.iov_base, out.iov_len, MSG_NOSIGNAL);
+		n = run(ring);
+		if (n > 0)
+			nx_stream_sent(stream, (size_t)n);
+		return n > 0;
+	}
+	in = nx_stream_receive_to(stream);
+	io_uring_prep_recv(operation, fd, in.iov_base, in.iov_len, 0);
+	n = run(ring);
+	if (n >= 0)
+		nx_stream_received(stream, (size_t)n); // 0: the server sends no more
+	return n >= 0;
+}
+
+static bool ask(struct io_uring *ring, int fd, struct nx_rest *rest, const char *target)
+{
+	enum nx_client_verdict verdict;
+	struct nx_response response;
+
+	nx_rest_begin(rest, "GET", target);
+	verdict = nx_rest_send(rest, NULL, 0);
+	while (verdict == NX_CLIENT_AGAIN || verdict == NX_CLIENT_DONE) {
+		verdict = nx_rest_receive(rest, &response);
+		if (verdict == NX_CLIENT_DONE)
+			return response.status == 200;
+		if (verdict == NX_CLIENT_AGAIN && !carry(ring, fd, &rest->stream))
+			return false;
+	}
+	fprintf(stderr, "rest-uring: %s\n", nx_client_verdict_text(verdict));
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET};
+	struct nx_rest_config config = {.stream = {.drive = NX_DRIVE_CARRIED}};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	static struct nx_rest rest;
+	struct io_uring ring;
+	long answers = 0;
+	char url[64];
+
+	if (argc < 5 || inet_pton(AF_INET, argv[1], &to.sin_addr) != 1)
+		return 2;
+	to.sin_port = htons((uint16_t)strtoul(argv[2], NULL, 10));
+	snprintf(url, sizeof(url), "http://%s:%s", argv[1], argv[2]);
+	config.url = url;
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) || io_uring_queue_init(8, &ring, 0) ||
+		nx_rest_init(&rest, &config) || nx_rest_adopt(&rest, -1))
+		return perror("rest-uring"), 1;
+	for (long n = strtol(argv[4], NULL, 10); n > 0 && ask(&ring, fd, &rest, argv[3]); n--)
+		answers++;
+	printf("%ld answers\n", answers);
+	nx_rest_fini(&rest);
+	io_uring_queue_exit(&ring);
+	close(fd);
+	return answers != strtol(argv[4], NULL, 10);
+}
