@@ -72,8 +72,13 @@ static void duplicate_input(
 // RFC 6582 3.2: an acknowledgement that ends within the window in recovery names the next hole.
 static void partial_without_sack(struct tcp_connection *c, struct tcp_ack *ack)
 {
+	uint32_t counted = u32_min(c->sacked_bytes, ack->delivered);
+
 	if (c->flags & TCP_HAS_SACK)
 		return;
+	// The duplicates have told of these (RFC 6937 3).
+	ack->delivered -= counted;
+	c->delivered -= counted;
 	c->duplicate_acks = 0;
 	c->sacked_bytes = 0;
 	if (c->recovery == TCP_RECOVERY && seq_before(c->snd_una, c->loss.high) && c->send_head &&

@@ -10,6 +10,9 @@ enum {
 	RTT_THRESHOLD_MIN_US = 4000,
 	RTT_THRESHOLD_MAX_US = 16000,
 	WINDOW_MIN_SEGMENTS = 2,
+	GROWTH_SEGMENTS = 8, // HyStart++ L: an acknowledgement's worth of growth where nothing is paced
+	PACED_WINDOW = 65536,
+	PACED_ROUND_TRIP_US = 2000,
 };
 
 struct cubic {
@@ -42,14 +45,21 @@ static uint32_t now_ms(const struct tcp_engine *e)
 	return (uint32_t)(e->now / USEC_PER_MILLISECOND) | 1;
 }
 
+// A burst of a large window overflows a shallow queue that the same window, spread over the round
+// trip, fits through. Small windows and short round trips are left to the clock of acknowledgements.
+static bool is_paced(struct tcp_engine *e, const struct tcp_connection *c)
+{
+	return (profile_of(e, c)->flags & TCP_PACING) ||
+	       (c->cwnd >= PACED_WINDOW && c->srtt_us >= PACED_ROUND_TRIP_US * 8u);
+}
+
 static void pace(struct tcp_engine *e, struct tcp_connection *c)
 {
 	bool slow_start = c->cwnd < c->ssthresh;
 
 	// Twice the rate in slow start, so that pacing does not hold growth back.
-	c->pacing_rate = profile_of(e, c)->flags & TCP_PACING
-				 ? congestion_rate(c, c->cwnd, slow_start ? 200 : 120)
-				 : 0;
+	c->pacing_rate =
+		is_paced(e, c) ? congestion_rate(c, c->cwnd, slow_start ? 200 : 120) : 0;
 }
 
 static void cubic_init(struct tcp_engine *e, struct tcp_connection *c)
@@ -182,11 +192,27 @@ static void hystart_round(struct tcp_connection *c, struct cubic *cubic)
 
 static void start_slowly(struct tcp_connection *c, struct cubic *cubic, const struct tcp_ack *ack)
 {
-	uint32_t growth = u32_min(ack->delivered, 8u * c->mss);
+	uint32_t growth = c->pacing_rate != 0
+				  ? ack->delivered
+				  : u32_min(ack->delivered, GROWTH_SEGMENTS * (uint32_t)c->mss);
 
 	hystart_sample(c, cubic, ack->rtt_us);
 	c->cwnd += cubic->css_rounds > 0 ? growth / CSS_GROWTH_DIVISOR : growth;
 	hystart_round(c, cubic);
+}
+
+// Whether the congestion window was what held the sender back, or would soon have been: pacing may
+// stop it a little earlier, and in slow start half the window is used while it doubles.
+static bool is_used(const struct tcp_connection *c, const struct tcp_ack *ack)
+{
+	uint32_t flight = ack->prior_in_flight;
+
+	if (c->flags & TCP_CWND_LIMITED)
+		return true;
+	// The peer's window was what held it.
+	if (c->snd_wnd < c->cwnd)
+		return false;
+	return c->cwnd < c->ssthresh ? flight >= c->cwnd / 2 : flight >= c->cwnd - c->cwnd / 8;
 }
 
 static void cubic_acknowledged(
@@ -195,7 +221,7 @@ static void cubic_acknowledged(
 	struct cubic *cubic = cubic_of(c);
 
 	// RFC 9438 4.2 and 5.8: a window that was not used says nothing about the path.
-	if (ack->prior_in_flight + ack->acked < c->cwnd / 2 && !(c->flags & TCP_CWND_LIMITED)) {
+	if (!is_used(c, ack)) {
 		pace(e, c);
 		return;
 	}

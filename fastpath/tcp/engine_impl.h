@@ -254,6 +254,8 @@ struct syn_options {
 	uint32_t echo;
 };
 uint32_t options_write_syn(uint8_t *out, const struct syn_options *o);
+uint32_t options_write_timestamps(
+	const struct tcp_engine *e, const struct tcp_connection *c, uint8_t *out);
 uint32_t options_write(
 	const struct tcp_engine *e, struct tcp_connection *c, uint32_t room, uint8_t *out);
 uint32_t options_read_sack(const struct packet *packet, struct tcp_sack_block *out);
@@ -300,7 +302,7 @@ void send_queue_clear(struct tcp_engine *e, struct tcp_connection *c);
 void entry_sent(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b);
 void entry_retransmitted(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b);
 // What was taken for lost is not: it is in flight.
-void entries_found(struct tcp_connection *c);
+void entries_found(struct tcp_engine *e, struct tcp_connection *c);
 // All that was sent and not reported there is lost, in order of sequence.
 void entries_lost(struct tcp_connection *c, bool forget_sack);
 void entry_mark_sacked(struct tcp_connection *c, struct buffer *b);

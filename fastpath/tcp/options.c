@@ -88,16 +88,22 @@ static uint8_t *put_sack(struct tcp_connection *c, uint8_t *p, uint32_t room)
 	return p;
 }
 
+uint32_t options_write_timestamps(
+	const struct tcp_engine *e, const struct tcp_connection *c, uint8_t *out)
+{
+	if (!(c->flags & TCP_HAS_TIMESTAMPS))
+		return 0;
+	out[0] = OPTION_NOP;
+	out[1] = OPTION_NOP;
+	put_timestamps(out + 2, timestamp_now(e, c), c->ts_recent);
+	return TIMESTAMPS_BYTES;
+}
+
 uint32_t options_write(
 	const struct tcp_engine *e, struct tcp_connection *c, uint32_t room, uint8_t *out)
 {
-	uint8_t *p = out;
+	uint8_t *p = out + options_write_timestamps(e, c, out);
 
-	if (c->flags & TCP_HAS_TIMESTAMPS) {
-		*p++ = OPTION_NOP;
-		*p++ = OPTION_NOP;
-		p = put_timestamps(p, timestamp_now(e, c), c->ts_recent);
-	}
 	if ((c->flags & TCP_HAS_SACK) && (c->runs || (c->flags & TCP_DSACK_DUE)))
 		p = put_sack(c, p, room - (uint32_t)(p - out));
 	return (uint32_t)(p - out);

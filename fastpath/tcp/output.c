@@ -147,6 +147,8 @@ static enum output_result send_new(struct tcp_engine *e, struct tcp_connection *
 	c->snd_nxt = end;
 	if (s.flags & TCP_FLAG_FIN)
 		fin_counted(e, c);
+	if (c->loss_mode == TCP_LOSS_PROBE)
+		timer_clear(c, TCP_TIMER_LOSS);
 	sent(e, c, length);
 	return OUTPUT_SENT;
 }
@@ -269,9 +271,13 @@ bool output_run(struct tcp_engine *e, struct tcp_connection *c)
 		} while (result == OUTPUT_SENT);
 		if (result == OUTPUT_NOTHING)
 			result = send_fin(e, c);
-		// The user had less to send than the window took.
-		if (unsent_bytes(c) == 0 && !(c->flags & TCP_CWND_LIMITED))
+		// The user had less to send than the path took, or the peer's window was shut: what
+		// is delivered now says nothing of the path.
+		if (!(c->flags & TCP_CWND_LIMITED) &&
+			(unsent_bytes(c) == 0 || usable_window(c) < c->mss))
 			c->flags |= TCP_APP_LIMITED;
+		else
+			c->flags &= ~(uint32_t)TCP_APP_LIMITED;
 		loss_timer_arm(e, c);
 	}
 	if ((c->flags & TCP_ACK_NOW) && !segment_send_ack(e, c))

@@ -89,7 +89,7 @@ enum drop_reason tcp_icmp_error(
 	if (quote->is_too_big)
 		return too_big(engine, c, quote->next_hop_mtu);
 	if (c->state != TCP_SYN_SENT ||
-		(quote->type != ICMP4_UNREACHABLE && quote->type != ICMP6_UNREACHABLE))
+		quote->type != (is_v4(c) ? ICMP4_UNREACHABLE : ICMP6_UNREACHABLE))
 		return DROP_ICMP_IGNORED;
 	connection_fail(engine, c, EHOSTUNREACH);
 	return DROP_NONE;

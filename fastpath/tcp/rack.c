@@ -144,8 +144,11 @@ void loss_timer_arm(struct tcp_engine *e, struct tcp_connection *c)
 		}
 		return;
 	}
+	// RFC 8985 7.2: new data and acknowledgements of new data stop it first. A duplicate does
+	// not put it off.
 	if (probe_is_due(c)) {
-		arm(e, c, TCP_LOSS_PROBE, probe_timeout(e, c));
+		if (!timer_is_set(c, TCP_TIMER_LOSS) || c->loss_mode != TCP_LOSS_PROBE)
+			arm(e, c, TCP_LOSS_PROBE, probe_timeout(e, c));
 		return;
 	}
 	// RFC 6298 5.1: runs on if it runs; acknowledgements of new data stop it first (5.3).

@@ -104,7 +104,7 @@ static bool undo_try(struct tcp_engine *e, struct tcp_connection *c, const struc
 		return false;
 	if (c->recovery == TCP_TIMEOUT) {
 		tcp_count(e, spurious_timeouts);
-		entries_found(c);
+		entries_found(e, c);
 	} else {
 		tcp_count(e, recoveries_undone);
 	}
@@ -114,7 +114,7 @@ static bool undo_try(struct tcp_engine *e, struct tcp_connection *c, const struc
 
 static void recovery_leave(struct tcp_connection *c)
 {
-	if (c->recovery == TCP_RECOVERY)
+	if (c->recovery == TCP_RECOVERY && !congestion_of(c)->keeps_window)
 		c->cwnd = c->ssthresh > c->mss ? c->ssthresh : c->mss;
 	c->recovery = TCP_OPEN;
 	if (c->rack.reorder_persist > 0 && --c->rack.reorder_persist == 0)
@@ -174,7 +174,8 @@ void recovery_acknowledged(struct tcp_engine *e, struct tcp_connection *c,
 		prr_update(c, ack);
 		return;
 	}
-	if (ack->delivered > 0)
+	// What a duplicate lets out leaves the window as it is (RFC 3042 2).
+	if (ack->delivered > 0 && (ack->acked > 0 || control->keeps_window))
 		control->acknowledged(e, c, ack);
 }
 

@@ -357,6 +357,8 @@ void segment_send_reset(struct tcp_engine *e, struct tcp_connection *c)
 	if (!draft_begin(e, &d, 0))
 		return;
 	tcp_count(e, resets_sent);
+	// RFC 7323 3.2: or a middle box that tracks them takes it for a forged one.
+	d.option_length = (uint8_t)options_write_timestamps(e, c, d.options);
 	draft_finish(e, &d, &c->way);
 }
 

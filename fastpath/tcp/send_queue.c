@@ -155,15 +155,21 @@ void entry_mark_sacked(struct tcp_connection *c, struct buffer *b)
 	c->sacked_bytes += live_bytes(b, c->snd_una);
 }
 
-void entries_found(struct tcp_connection *c)
+void entries_found(struct tcp_engine *e, struct tcp_connection *c)
 {
 	struct buffer *b;
 
 	while ((b = c->lost.head) != NULL) {
-		unlink_from(&c->lost, tcp_entry(b));
+		struct tcp_entry *t = tcp_entry(b);
+
+		unlink_from(&c->lost, t);
 		c->lost_bytes -= live_bytes(b, c->snd_una);
-		tcp_entry(b)->marks &= (uint8_t)~TCP_MARK_LOST;
+		t->marks &= (uint8_t)~TCP_MARK_LOST;
 		link_behind(&c->sent, b, c->sent.tail);
+		// As if sent again: what left after it says nothing of it any more, nor does its age
+		// of the round trip.
+		t->sent = engine_time(e);
+		t->transmissions += t->transmissions < UINT16_MAX;
 	}
 }
 

@@ -38,20 +38,20 @@ uint32_t window_offer(struct tcp_engine *e, struct tcp_connection *c)
 }
 
 // What the user took in a round trip, doubled, is what the window should hold: then the sender is
-// never the one that waits (after Fisk and Feng's dynamic right-sizing).
+// never the one that waits (after Fisk and Feng's dynamic right-sizing). While holes are repaired,
+// which takes another round trip, twice that.
 static void limit_grow(struct tcp_engine *e, struct tcp_connection *c, uint32_t taken)
 {
 	uint32_t round_trip = c->srtt_us ? c->srtt_us / 8 : (uint32_t)RTO_INITIAL / 4;
-	uint32_t most =
-		(uint32_t)((uint64_t)profile_of(e, c)->receive_memory * c->receive_ratio >> 8);
+	uint64_t most = (uint64_t)profile_of(e, c)->receive_memory * c->receive_ratio >> 8;
+	uint64_t wanted;
 
 	c->receive_taken += taken;
 	if (engine_time(e) - c->receive_since < round_trip)
 		return;
-	if (c->receive_taken > c->receive_limit / 2)
-		c->receive_limit = u32_min(c->receive_taken * 2, most) > c->receive_limit
-					   ? u32_min(c->receive_taken * 2, most)
-					   : c->receive_limit;
+	wanted = u64_min((uint64_t)c->receive_taken * (c->runs ? 4 : 2), most);
+	if (wanted > c->receive_limit)
+		c->receive_limit = (uint32_t)wanted;
 	c->receive_taken = 0;
 	c->receive_since = engine_time(e);
 }
