@@ -22,7 +22,8 @@ LISTEN, BULK, ORIGIN, IPERF = 9000, 9001, 80, 5201
 CONNECTIONS = 64
 ROLES = ("client", "gateway", "server")
 ASKING_SHARE = 0.75  # of the time: bulk, requests and connections, before latency
-SYSTEMS = ("direct-adaptive", "direct-poll", "haproxy", "nginx")
+SYSTEMS = ("direct-adaptive", "direct-poll", "terminate-adaptive", "haproxy", "nginx")
+JUDGED = ("direct-adaptive", "terminate-adaptive")  # each by its ratio to HAProxy
 HAPROXY = """global
     nbthread 1
     maxconn 5000
@@ -79,10 +80,11 @@ def start_origin(lab):
     wait_for("the origin", lambda: lab.listening("server", ORIGIN) and lab.listening("server", IPERF))
 
 
-def start_direct(lab, idle):
+def start_own(lab, mode, idle):
+    mode = f'mode = "{mode}";'
     lab.start(lab.configuration(
-        listener("requests", "tcp", f"{GATEWAY_C4}:{LISTEN}", "origin") + ", "
-        + listener("bulk", "tcp", f"{GATEWAY_C4}:{BULK}", "iperf"),
+        listener("requests", "tcp", f"{GATEWAY_C4}:{LISTEN}", "origin", mode) + ", "
+        + listener("bulk", "tcp", f"{GATEWAY_C4}:{BULK}", "iperf", mode),
         upstream("origin", f"{SERVER4}:{ORIGIN}") + ", " + upstream("iperf", f"{SERVER4}:{IPERF}"),
         workers=f'cpus = "1"; idle = "{idle}";'))
 
@@ -109,8 +111,9 @@ def first_connection(lab):
 
 def start(lab, system):
     start_origin(lab)
-    if system.startswith("direct"):
-        start_direct(lab, system.removeprefix("direct-"))
+    mode, _, idle = system.partition("-")
+    if idle:
+        start_own(lab, mode, idle)
     else:
         start_peer(lab, system)
     first_connection(lab)
@@ -200,7 +203,7 @@ def take_turns(arguments, measurements, rows, budget, share):
             return number
         began = budget.spent()
         for measurement in measurements:
-            for system in SYSTEMS[number % 4:] + SYSTEMS[:number % 4]:
+            for system in SYSTEMS[number % len(SYSTEMS):] + SYSTEMS[:number % len(SYSTEMS)]:
                 for name, value in measure(arguments, system, measurement).items():
                     rows.setdefault(system, {}).setdefault(name, []).append(value)
                     print(f"perf: round {number + 1}: {system}: {name} {value:.5g}", flush=True)
@@ -241,13 +244,13 @@ def compare(arguments):
     conditions = links(arguments)
     rows = {}
     rounds = take_turns(arguments, (bulk, requests, connections), rows, budget, ASKING_SHARE)
-    slower = min(spread(rows[system]["requests_per_second"])["median"] for system in ("direct-adaptive", "haproxy"))
+    slower = min(spread(rows[system]["requests_per_second"])["median"] for system in (*JUDGED, "haproxy"))
     rate = int(slower / 2)
     print(f"perf: latency at {rate} requests a second", flush=True)
     take_turns(arguments, (latency(rate),), rows, budget, 1)
     save(arguments, "compare", {
         "machine": bench(arguments.build, "machine")["machine"], "command": " ".join(sys.argv), **conditions,
         "versions": versions(), "rate": rate, "connections": CONNECTIONS, "seconds": arguments.seconds,
-        "rounds": rounds, "ratios": ratios(rows["direct-adaptive"], rows["haproxy"]),
+        "rounds": rounds, "ratios": {system: ratios(rows[system], rows["haproxy"]) for system in JUDGED},
         "systems": {system: {name: spread(values) for name, values in row.items()} for system, row in rows.items()}})
     return 0

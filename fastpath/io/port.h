@@ -17,10 +17,14 @@ struct snapshot;
 
 // Capability bits.
 enum {
+	PORT_CHAIN_MAX = 64
+};
+
+enum {
 	PORT_TX_IP_CHECKSUM = 1u << 0,
 	PORT_TX_L4_CHECKSUM = 1u << 1, // completes BUFFER_TX_CHECKSUM_TCP and _UDP
 	PORT_TX_SEGMENT = 1u << 2,     // segments BUFFER_TX_SEGMENT_TCP, IPv4 and IPv6
-	PORT_TX_CHAINS = 1u << 3,      // takes buffers of several segments
+	PORT_TX_CHAINS = 1u << 3,      // takes frames of up to PORT_CHAIN_MAX buffers
 	PORT_RX_CHECKSUM = 1u << 4,    // sets BUFFER_RX_CHECKSUM_*
 	PORT_RX_PARTIAL =
 		1u << 5,       // may deliver partial checksums unmarked (af_xdp): look at the field

@@ -27,7 +27,7 @@ enum {
 	RECEIVE_BYTES = 32 << 20, // of the socket's queue: some 400 frames of 64 KiB
 	TRANSMIT_BYTES = 8 << 20,
 	TRANSMIT_BATCH = 64,
-	TRANSMIT_VECTORS = 20, // the header and a frame's segments
+	TRANSMIT_VECTORS = PORT_CHAIN_MAX + 1, // the header and a frame's buffers
 };
 
 struct auxiliary {

@@ -21,7 +21,7 @@
 #endif
 
 enum {
-	TAP_VECTORS = 20
+	TAP_VECTORS = PORT_CHAIN_MAX + 1 // the header and a frame's buffers
 };
 
 struct nx_aligned_line tap_queue {

@@ -40,13 +40,17 @@ static bool segment_size_find(const struct packet *p, uint32_t mtu, uint32_t *si
 	return true;
 }
 
+static bool takes_chain(const struct port *port, const struct buffer *b)
+{
+	return !b->next || ((port->capabilities & PORT_TX_CHAINS) && b->segments <= PORT_CHAIN_MAX);
+}
+
 static bool port_segments(const struct port *port, const struct packet *p)
 {
 	uint32_t needed = p->kind == PACKET_TCP ? PORT_TX_SEGMENT : PORT_TX_SEGMENT_UDP;
 
 	return (port->capabilities & needed) && p->length <= port->max_frame &&
-	       p->l4 - p->l3 <= L3_LENGTH_MAX &&
-	       (!p->buffer->next || (port->capabilities & PORT_TX_CHAINS));
+	       p->l4 - p->l3 <= L3_LENGTH_MAX && takes_chain(port, p->buffer);
 }
 
 static void checksum_start(struct packet *p)
@@ -119,7 +123,7 @@ static uint16_t frame_whole(const struct port *port, struct packet *p, struct bu
 		return 0;
 	}
 	checksum_prepare(port, p);
-	if (b->next && !(port->capabilities & PORT_TX_CHAINS)) {
+	if (!takes_chain(port, b)) {
 		b = frame_join(p, source);
 		if (!b) {
 			*reason = DROP_NO_BUFFER;
