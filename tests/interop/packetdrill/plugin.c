@@ -283,7 +283,7 @@ static int plugin_gettimeofday(void *user, struct timeval *tv, struct timezone *
 
 	(void)zone;
 	enter(s, -1);
-	if (pthread_equal(pthread_self(), s->main_thread))
+	if (s->caller != CALLER_RETURNED || !pthread_equal(pthread_self(), s->caller_thread))
 		stack_pass(s, s->now + 1, false);
 	*tv = (struct timeval){.tv_sec = (time_t)(s->now / USEC_PER_SECOND),
 		.tv_usec = (suseconds_t)(s->now % USEC_PER_SECOND)};
@@ -320,7 +320,7 @@ static int plugin_pipe(void *user, int fds[2])
 	return (int)result(user, of_kernel(pipe(fds)));
 }
 
-// Between a socket and a pipe; the offsets mean nothing for either.
+// Between a socket and a pipe: neither has offsets, for which packetdrill gives zeroes.
 static int plugin_splice(
 	void *user, int in, loff_t *off_in, int out, loff_t *off_out, size_t n, unsigned int flags)
 {
@@ -328,7 +328,7 @@ static int plugin_splice(
 	ssize_t got;
 
 	(void)flags;
-	if (off_in || off_out) {
+	if ((off_in && *off_in != 0) || (off_out && *off_out != 0)) {
 		errno = ESPIPE;
 		return -1;
 	}

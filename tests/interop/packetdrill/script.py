@@ -6,8 +6,8 @@ engine become flags of the plug-in, the others are dropped. Code blocks read the
 a descriptor, which is not one of the kernel's here. Both leave a command that does nothing, so that
 times relative to the event before stay what they are.
 
-PSH: Linux sets it on whatever was one packet before the card cut it up. RFC 9293 3.9.1.2 binds it to
-the end of what the user gave, and so it is expected there, and nowhere else.
+PSH: Linux sets it on whatever was one packet before the card cut it up. RFC 9293 3.9.1.2 wants it on
+the last segment that is queued, and so it is expected there, and nowhere else.
 """
 
 import re
@@ -77,24 +77,25 @@ def flags_of(command):
 
 
 def expect_push(text):
-    """PSH where what the user gave ends."""
-    ends = {1}
-    given = 1
+    """PSH where the queue ends."""
+    given = {1}
+    last = 1
     kept = []
     position = 0
     events = sorted(list(GIVEN.finditer(text)) + list(SENT.finditer(text)), key=lambda m: m.start())
     for event in events:
         if event.re is GIVEN:
-            given += int(event.group(3))
-            if "MSG_MORE" not in event.group(2):
-                ends.add(given)
+            last += int(event.group(3))
+            given.add(last)
             continue
         before, flags, numbers, end, _ = event.groups()
         if "S" in flags:
             continue
-        flags = flags.replace("P", "")
-        if int(end) in ends:
-            flags = "P" + flags
+        # What ended the queue when it was sent may not do so any more: then the script knows.
+        if int(end) == last:
+            flags = "P" + flags.replace("P", "")
+        elif int(end) not in given:
+            flags = flags.replace("P", "")
         kept.append(text[position:event.start()] + before + flags + numbers)
         position = event.end()
     return "".join(kept) + text[position:]
