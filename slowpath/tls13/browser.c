@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tls13/browser.h"
+
+#include "tls13/group.h"
+#include "tls13/signature.h"
+
+#define LIST(...)                                                                                  \
+	{                                                                                          \
+		.values = (const uint16_t[]){__VA_ARGS__},                                         \
+		.count = sizeof((const uint16_t[]){__VA_ARGS__}) / sizeof(uint16_t),               \
+	}
+
+// Schemes that stand in certificates and are offered, but sign nothing in TLS 1.3.
+enum {
+	SCHEME_PKCS1_SHA1 = 0x0201,
+	SCHEME_ECDSA_SHA1 = 0x0203,
+	SCHEME_PKCS1_SHA256 = 0x0401,
+	SCHEME_PKCS1_SHA384 = 0x0501,
+	SCHEME_PKCS1_SHA512 = 0x0601,
+};
+
+// Groups of finite fields, offered and never shared.
+enum {
+	GROUP_FFDHE2048 = 0x0100,
+	GROUP_FFDHE3072 = 0x0101,
+};
+
+static const char *const web[] = {"h2", "http/1.1"};
+
+const struct tls13_browser tls13_browser_plain = {
+	.name = "plain",
+	.suites = LIST(0x1301, 0x1302, 0x1303),
+	.groups = LIST(GROUP_X25519MLKEM768, GROUP_X25519, GROUP_P256, GROUP_P384, GROUP_P521),
+	.shares = LIST(GROUP_X25519MLKEM768, GROUP_X25519),
+	.schemes = LIST(SCHEME_ECDSA_P256, SCHEME_ED25519, SCHEME_PSS_SHA256, SCHEME_ECDSA_P384,
+		SCHEME_PSS_SHA384, SCHEME_PSS_SHA512, SCHEME_ECDSA_P521, SCHEME_PKCS1_SHA256,
+		SCHEME_PKCS1_SHA384, SCHEME_PKCS1_SHA512),
+	.versions = LIST(VERSION_1_3),
+	.extensions = LIST(EXTENSION_SERVER_NAME, EXTENSION_SUPPORTED_GROUPS, EXTENSION_ALPN,
+		EXTENSION_STATUS_REQUEST, EXTENSION_SIGNATURE_ALGORITHMS, EXTENSION_KEY_SHARE,
+		EXTENSION_PSK_MODES, EXTENSION_SUPPORTED_VERSIONS),
+	.session_id = true,
+};
+
+const struct tls13_browser tls13_browser_chrome = {
+	.name = "chrome",
+	.suites = LIST(GREASE, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9,
+		0xcca8, 0xc013, 0xc014, 0x009c, 0x009d, 0x002f, 0x0035),
+	.groups = LIST(GREASE, GROUP_X25519MLKEM768, GROUP_X25519, GROUP_P256, GROUP_P384),
+	.shares = LIST(GREASE, GROUP_X25519MLKEM768, GROUP_X25519),
+	.schemes = LIST(SCHEME_ECDSA_P256, SCHEME_PSS_SHA256, SCHEME_PKCS1_SHA256,
+		SCHEME_ECDSA_P384, SCHEME_PSS_SHA384, SCHEME_PKCS1_SHA384, SCHEME_PSS_SHA512,
+		SCHEME_PKCS1_SHA512),
+	.versions = LIST(GREASE, VERSION_1_3, VERSION_1_2),
+	.compressions = LIST(2),
+	.extensions = LIST(GREASE, EXTENSION_SERVER_NAME, EXTENSION_EXTENDED_MASTER_SECRET,
+		EXTENSION_RENEGOTIATION_INFO, EXTENSION_SUPPORTED_GROUPS, EXTENSION_POINT_FORMATS,
+		EXTENSION_SESSION_TICKET, EXTENSION_ALPN, EXTENSION_STATUS_REQUEST,
+		EXTENSION_SIGNATURE_ALGORITHMS, EXTENSION_SCT, EXTENSION_KEY_SHARE,
+		EXTENSION_PSK_MODES, EXTENSION_SUPPORTED_VERSIONS, EXTENSION_COMPRESS_CERTIFICATE,
+		EXTENSION_APPLICATION_SETTINGS, EXTENSION_ECH, GREASE),
+	.alpn = web,
+	.alpn_count = 2,
+	.alps = "h2",
+	.ech_payloads = LIST(144, 176, 208, 240),
+	.shuffle = true,
+	.session_id = true,
+};
+
+const struct tls13_browser tls13_browser_firefox = {
+	.name = "firefox",
+	.suites = LIST(0x1301, 0x1303, 0x1302, 0xc02b, 0xc02f, 0xcca9, 0xcca8, 0xc02c, 0xc030,
+		0xc00a, 0xc009, 0xc013, 0xc014, 0x009c, 0x009d, 0x002f, 0x0035),
+	.groups = LIST(GROUP_X25519MLKEM768, GROUP_X25519, GROUP_P256, GROUP_P384, GROUP_P521,
+		GROUP_FFDHE2048, GROUP_FFDHE3072),
+	.shares = LIST(GROUP_X25519MLKEM768, GROUP_X25519, GROUP_P256),
+	.schemes = LIST(SCHEME_ECDSA_P256, SCHEME_ECDSA_P384, SCHEME_ECDSA_P521, SCHEME_PSS_SHA256,
+		SCHEME_PSS_SHA384, SCHEME_PSS_SHA512, SCHEME_PKCS1_SHA256, SCHEME_PKCS1_SHA384,
+		SCHEME_PKCS1_SHA512, SCHEME_ECDSA_SHA1, SCHEME_PKCS1_SHA1),
+	.versions = LIST(VERSION_1_3, VERSION_1_2),
+	.compressions = LIST(1, 2, 3),
+	.delegated =
+		LIST(SCHEME_ECDSA_P256, SCHEME_ECDSA_P384, SCHEME_ECDSA_P521, SCHEME_ECDSA_SHA1),
+	.extensions = LIST(EXTENSION_SERVER_NAME, EXTENSION_EXTENDED_MASTER_SECRET,
+		EXTENSION_RENEGOTIATION_INFO, EXTENSION_SUPPORTED_GROUPS, EXTENSION_POINT_FORMATS,
+		EXTENSION_SESSION_TICKET, EXTENSION_ALPN, EXTENSION_STATUS_REQUEST,
+		EXTENSION_DELEGATED_CREDENTIALS, EXTENSION_SCT, EXTENSION_KEY_SHARE,
+		EXTENSION_SUPPORTED_VERSIONS, EXTENSION_SIGNATURE_ALGORITHMS, EXTENSION_PSK_MODES,
+		EXTENSION_RECORD_SIZE_LIMIT, EXTENSION_COMPRESS_CERTIFICATE, EXTENSION_ECH),
+	.alpn = web,
+	.alpn_count = 2,
+	.ech_payloads = LIST(239),
+	.record_size_limit = 0x4001,
+	.same_x25519 = true,
+	.session_id = true,
+};
+
+const struct tls13_browser *tls13_browser_find(const char *name)
+{
+	static const struct tls13_browser *const all[] = {
+		&tls13_browser_plain, &tls13_browser_chrome, &tls13_browser_firefox};
+
+	for (size_t i = 0; i < nx_array_size(all); i++) {
+		if (strcmp(all[i]->name, name) == 0)
+			return all[i];
+	}
+	return NULL;
+}

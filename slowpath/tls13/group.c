@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tls13/group.h"
+
+#include <openssl/rand.h>
+
+#include "tls13/mlkem.h"
+
+struct group {
+	uint16_t number;
+	uint16_t share_bytes; // of the elliptic curve's part
+	uint16_t secret_bytes;
+	const char *curve; // NULL: X25519
+};
+
+static const struct group groups[] = {
+	{GROUP_X25519, X25519_BYTES, X25519_BYTES, NULL},
+	{GROUP_X25519MLKEM768, X25519_BYTES, X25519_BYTES, NULL},
+	{GROUP_P256, 65, 32, "P-256"},
+	{GROUP_P384, 97, 48, "P-384"},
+	{GROUP_P521, 133, 66, "P-521"},
+};
+
+static const struct group *find(uint16_t number)
+{
+	for (size_t i = 0; i < nx_array_size(groups); i++) {
+		if (groups[i].number == number)
+			return &groups[i];
+	}
+	return NULL;
+}
+
+bool group_is_known(uint16_t group)
+{
+	return find(group) != NULL;
+}
+
+bool randomness_fill(const struct randomness *r, uint8_t *out, size_t length)
+{
+	if (r->fill != NULL)
+		return r->fill(r->user, out, length);
+	return RAND_priv_bytes(out, (int)length) == 1;
+}
+
+static EVP_PKEY *x25519_make(const struct randomness *r)
+{
+	uint8_t private_key[X25519_BYTES];
+	EVP_PKEY *key = NULL;
+
+	if (randomness_fill(r, private_key, sizeof(private_key)))
+		key = EVP_PKEY_new_raw_private_key_ex(
+			NULL, "X25519", NULL, private_key, sizeof(private_key));
+	crypto_wipe(private_key, sizeof(private_key));
+	return key;
+}
+
+static EVP_PKEY *ecdh_make(const struct randomness *r, const struct group *g)
+{
+	return g->curve == NULL ? x25519_make(r) : EVP_PKEY_Q_keygen(NULL, NULL, "EC", g->curve);
+}
+
+// A peer's share as a key; NULL for one that is no point of the curve. An uncompressed point is
+// the only form (RFC 8446 4.2.8.2), which its length and first byte tell.
+static EVP_PKEY *ecdh_peer(const struct group *g, const uint8_t *share, EVP_PKEY *like)
+{
+	EVP_PKEY *peer;
+
+	if (g->curve == NULL)
+		return EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, share, X25519_BYTES);
+	peer = EVP_PKEY_new();
+	if (peer != NULL && share[0] == 4 && EVP_PKEY_copy_parameters(peer, like) == 1 &&
+		EVP_PKEY_set1_encoded_public_key(peer, share, g->share_bytes) == 1)
+		return peer;
+	EVP_PKEY_free(peer);
+	return NULL;
+}
+
+// libcrypto refuses an all-zero X25519 secret (RFC 7748 6.1), as RFC 8446 7.4.2 wants.
+static enum tls13_verdict ecdh_derive(
+	const struct group *g, EVP_PKEY *own, const uint8_t *share, uint8_t *out)
+{
+	EVP_PKEY *peer = ecdh_peer(g, share, own);
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
+	enum tls13_verdict v = TLS13_LIBRARY;
+	size_t length = g->secret_bytes;
+
+	if (peer == NULL)
+		v = TLS13_SHARE_BAD;
+	else if (context != NULL && EVP_PKEY_derive_init(context) == 1)
+		v = EVP_PKEY_derive_set_peer(context, peer) == 1 &&
+				    EVP_PKEY_derive(context, out, &length) == 1 &&
+				    length == g->secret_bytes
+			    ? TLS13_OK
+			    : TLS13_SHARE_BAD;
+	EVP_PKEY_CTX_free(context);
+	EVP_PKEY_free(peer);
+	return v;
+}
+
+static void ecdh_write(const struct group *g, EVP_PKEY *key, struct writer *w)
+{
+	uint8_t *room = writer_room(w, g->share_bytes);
+	size_t length = g->share_bytes;
+	unsigned char *encoded = NULL;
+
+	if (room == NULL)
+		return;
+	if (g->curve == NULL) {
+		w->failed |= EVP_PKEY_get_raw_public_key(key, room, &length) != 1;
+		return;
+	}
+	if (EVP_PKEY_get1_encoded_public_key(key, &encoded) == g->share_bytes)
+		memcpy(room, encoded, g->share_bytes);
+	else
+		w->failed = true;
+	OPENSSL_free(encoded);
+}
+
+static enum tls13_verdict mlkem_make(const struct randomness *r, struct group_key *key)
+{
+	uint8_t seed[MLKEM_SEED_BYTES];
+	enum tls13_verdict v = TLS13_OK;
+
+	key->mlkem = OPENSSL_malloc(MLKEM_DECAPSULATION_KEY_BYTES);
+	key->mlkem_public = OPENSSL_malloc(MLKEM_ENCAPSULATION_KEY_BYTES);
+	if (key->mlkem == NULL || key->mlkem_public == NULL)
+		return TLS13_NO_MEMORY;
+	if (randomness_fill(r, seed, sizeof(seed)))
+		mlkem_keygen(seed, key->mlkem_public, key->mlkem);
+	else
+		v = TLS13_LIBRARY;
+	crypto_wipe(seed, sizeof(seed));
+	return v;
+}
+
+enum tls13_verdict group_key_make(const struct randomness *r, uint16_t group,
+	const struct group_key *same, struct group_key *out)
+{
+	struct group_key key = {.group = group};
+	enum tls13_verdict v = TLS13_OK;
+
+	if (same != NULL && EVP_PKEY_up_ref(same->ecdh) == 1)
+		key.ecdh = same->ecdh;
+	else
+		key.ecdh = ecdh_make(r, find(group));
+	if (key.ecdh == NULL)
+		v = TLS13_LIBRARY;
+	else if (group == GROUP_X25519MLKEM768)
+		v = mlkem_make(r, &key);
+	if (v != TLS13_OK) {
+		group_key_clear(&key);
+		return v;
+	}
+	*out = key;
+	return TLS13_OK;
+}
+
+void group_key_clear(struct group_key *key)
+{
+	EVP_PKEY_free(key->ecdh);
+	OPENSSL_clear_free(key->mlkem, MLKEM_DECAPSULATION_KEY_BYTES);
+	OPENSSL_free(key->mlkem_public);
+	*key = (struct group_key){0};
+}
+
+void group_key_write(const struct group_key *key, struct writer *w)
+{
+	if (key->mlkem_public != NULL)
+		writer_bytes(w, key->mlkem_public, MLKEM_ENCAPSULATION_KEY_BYTES);
+	ecdh_write(find(key->group), key->ecdh, w);
+}
+
+enum tls13_verdict group_finish(
+	const struct group_key *key, struct cursor share, struct group_secret *out)
+{
+	const struct group *g = find(key->group);
+	size_t before = key->mlkem != NULL ? MLKEM_CIPHERTEXT_BYTES : 0;
+	size_t offset = key->mlkem != NULL ? MLKEM_SECRET_BYTES : 0;
+	const uint8_t *ciphertext, *point;
+
+	if (cursor_left(&share) != before + g->share_bytes ||
+		!cursor_take_span(&share, before, &ciphertext) ||
+		!cursor_take_span(&share, g->share_bytes, &point))
+		return TLS13_SHARE_BAD;
+	if (key->mlkem != NULL)
+		mlkem_decapsulate(key->mlkem, ciphertext, out->bytes);
+	out->length = offset + g->secret_bytes;
+	return ecdh_derive(g, key->ecdh, point, out->bytes + offset);
+}
+
+static enum tls13_verdict mlkem_answer(
+	const struct randomness *r, const uint8_t *key, struct writer *w, struct group_secret *out)
+{
+	uint8_t *ciphertext = writer_room(w, MLKEM_CIPHERTEXT_BYTES);
+	uint8_t message[MLKEM_MESSAGE_BYTES];
+	enum tls13_verdict v = TLS13_OK;
+
+	if (ciphertext == NULL)
+		return TLS13_NO_MEMORY;
+	if (!randomness_fill(r, message, sizeof(message)))
+		v = TLS13_LIBRARY;
+	else if (!mlkem_encapsulate(key, message, ciphertext, out->bytes))
+		v = TLS13_SHARE_BAD;
+	crypto_wipe(message, sizeof(message));
+	return v;
+}
+
+enum tls13_verdict group_answer(const struct randomness *r, uint16_t group, struct cursor share,
+	struct writer *w, struct group_secret *out)
+{
+	const struct group *g = find(group);
+	bool hybrid = group == GROUP_X25519MLKEM768;
+	size_t before = hybrid ? MLKEM_ENCAPSULATION_KEY_BYTES : 0;
+	size_t offset = hybrid ? MLKEM_SECRET_BYTES : 0;
+	enum tls13_verdict v = TLS13_OK;
+	const uint8_t *key, *point;
+	EVP_PKEY *own;
+
+	if (cursor_left(&share) != before + g->share_bytes ||
+		!cursor_take_span(&share, before, &key) ||
+		!cursor_take_span(&share, g->share_bytes, &point))
+		return TLS13_SHARE_BAD;
+	own = ecdh_make(r, g);
+	if (own == NULL)
+		return TLS13_LIBRARY;
+	if (hybrid)
+		v = mlkem_answer(r, key, w, out);
+	if (v == TLS13_OK)
+		v = ecdh_derive(g, own, point, out->bytes + offset);
+	ecdh_write(g, own, w);
+	out->length = offset + g->secret_bytes;
+	EVP_PKEY_free(own);
+	return v;
+}
+
+bool group_key_x25519(const struct group_key *key, uint8_t out[X25519_BYTES])
+{
+	size_t length = X25519_BYTES;
+
+	return find(key->group)->curve == NULL &&
+	       EVP_PKEY_get_raw_private_key(key->ecdh, out, &length) == 1;
+}
