@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// ML-KEM-768 against Wycheproof's vectors (github.com/C2SP/wycheproof, testvectors_v1) from
+// $NEXPATH_VECTORS/wycheproof; skipped where the variable is not set.
+#include "rig.h"
+
+#include <jansson.h>
+
+#include "tls13/keccak.h"
+#include "tls13/mlkem.h"
+
+static json_t *load(const char *name)
+{
+	const char *folder = getenv("NEXPATH_VECTORS");
+	json_error_t error;
+	char path[1024];
+	json_t *root;
+
+	if (folder == NULL) {
+		print_message("NEXPATH_VECTORS is not set: no vectors to test with\n");
+		skip();
+	}
+	snprintf(path, sizeof(path), "%s/wycheproof/%s", folder, name);
+	root = json_load_file(path, 0, &error);
+	if (root == NULL)
+		fail_msg("%s: %s", path, error.text);
+	return root;
+}
+
+// A member's bytes in *length; at most room of them.
+static void bytes_of(
+	const json_t *test, const char *member, uint8_t *out, size_t room, size_t *length)
+{
+	const char *hex = json_string_value(json_object_get(test, member));
+
+	*length = hex != NULL ? strlen(hex) / 2 : 0;
+	assert_in_range(*length, 0, room);
+	for (size_t i = 0; i < *length; i++) {
+		unsigned int byte;
+
+		assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
+		out[i] = (uint8_t)byte;
+	}
+}
+
+static bool is_valid(const json_t *test)
+{
+	return strcmp(json_string_value(json_object_get(test, "result")), "valid") == 0;
+}
+
+static uint8_t seed[256], ek[2000], dk[3000], c[2000], secret[64], made_ek[1184], made_dk[2400],
+	made_c[1088], made[32];
+
+static uint32_t each(const char *file, void (*run)(const json_t *test))
+{
+	json_t *root = load(file), *group, *test;
+	uint32_t done = 0;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(root, "testGroups"), i, group)
+	{
+		json_array_foreach(json_object_get(group, "tests"), k, test)
+		{
+			run(test);
+			done++;
+		}
+	}
+	json_decref(root);
+	return done;
+}
+
+static void keygen(const json_t *test)
+{
+	size_t n;
+
+	bytes_of(test, "seed", seed, sizeof(seed), &n);
+	bytes_of(test, "ek", ek, sizeof(ek), &n);
+	bytes_of(test, "dk", dk, sizeof(dk), &n);
+	mlkem_keygen(seed, made_ek, made_dk);
+	assert_memory_equal(made_ek, ek, sizeof(made_ek));
+	assert_memory_equal(made_dk, dk, sizeof(made_dk));
+	assert_true(mlkem_key_is_whole(made_dk));
+}
+
+static void encapsulate(const json_t *test)
+{
+	size_t n, ek_length;
+	bool ok;
+
+	bytes_of(test, "m", seed, sizeof(seed), &n);
+	bytes_of(test, "ek", ek, sizeof(ek), &ek_length);
+	bytes_of(test, "c", c, sizeof(c), &n);
+	bytes_of(test, "K", secret, sizeof(secret), &n);
+	ok = ek_length == sizeof(made_ek) && mlkem_encapsulate(ek, seed, made_c, made);
+	assert_int_equal(ok, is_valid(test));
+	if (!ok)
+		return;
+	assert_memory_equal(made_c, c, sizeof(made_c));
+	assert_memory_equal(made, secret, sizeof(made));
+}
+
+static void decapsulate_from_seed(const json_t *test)
+{
+	size_t n, seed_length, c_length;
+
+	bytes_of(test, "seed", seed, sizeof(seed), &seed_length);
+	bytes_of(test, "ek", ek, sizeof(ek), &n);
+	bytes_of(test, "c", c, sizeof(c), &c_length);
+	bytes_of(test, "K", secret, sizeof(secret), &n);
+	if (seed_length != 64 || c_length != sizeof(made_c)) {
+		assert_false(is_valid(test));
+		return;
+	}
+	mlkem_keygen(seed, made_ek, made_dk);
+	mlkem_decapsulate(made_dk, c, made);
+	assert_int_equal(
+		memcmp(made, secret, 32) == 0 && memcmp(made_ek, ek, 1184) == 0, is_valid(test));
+}
+
+static void decapsulate(const json_t *test)
+{
+	size_t n, dk_length, c_length;
+
+	bytes_of(test, "dk", dk, sizeof(dk), &dk_length);
+	bytes_of(test, "c", c, sizeof(c), &c_length);
+	bytes_of(test, "K", secret, sizeof(secret), &n);
+	if (dk_length != sizeof(made_dk) || c_length != sizeof(made_c) || !mlkem_key_is_whole(dk)) {
+		assert_false(is_valid(test));
+		return;
+	}
+	mlkem_decapsulate(dk, c, made);
+	assert_int_equal(n == 32 && memcmp(made, secret, 32) == 0, is_valid(test));
+}
+
+static void keys_are_made_as_the_vectors_say(void **state)
+{
+	assert_in_range(each("mlkem_768_keygen_seed_test.json", keygen), 50, UINT32_MAX);
+}
+
+static void encapsulation_is_as_the_vectors_say(void **state)
+{
+	assert_in_range(each("mlkem_768_encaps_test.json", encapsulate), 100, UINT32_MAX);
+}
+
+static void decapsulation_is_as_the_vectors_say(void **state)
+{
+	assert_in_range(each("mlkem_768_test.json", decapsulate_from_seed), 100, UINT32_MAX);
+	assert_in_range(
+		each("mlkem_768_semi_expanded_decaps_test.json", decapsulate), 5, UINT32_MAX);
+}
+
+static void both_ends_agree_and_a_forgery_gives_another_secret(void **state)
+{
+	uint8_t first[32], second[32], forged[32];
+
+	for (uint8_t i = 0; i < 20; i++) {
+		memset(seed, i, sizeof(seed));
+		mlkem_keygen(seed, made_ek, made_dk);
+		assert_true(mlkem_encapsulate(made_ek, seed, made_c, first));
+		mlkem_decapsulate(made_dk, made_c, second);
+		assert_memory_equal(first, second, 32);
+		made_c[(size_t)i * 54] ^= 1;
+		mlkem_decapsulate(made_dk, made_c, forged);
+		assert_memory_not_equal(first, forged, 32);
+	}
+}
+
+static void hashes_are_libcryptos(void **state)
+{
+	uint8_t data[500], own[64], theirs[64];
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 7);
+	for (size_t n = 0; n < sizeof(data); n += 17) {
+		struct keccak_input in = {
+			.a = data, .a_length = n / 3, .b = data + n / 3, .b_length = n - n / 3};
+
+		sha3_256(in, own);
+		EVP_Digest(data, n, theirs, NULL, EVP_sha3_256(), NULL);
+		assert_memory_equal(own, theirs, 32);
+		sha3_512(in, own);
+		EVP_Digest(data, n, theirs, NULL, EVP_sha3_512(), NULL);
+		assert_memory_equal(own, theirs, 64);
+		shake256(in, own, 32);
+		EVP_Digest(data, n, theirs, NULL, EVP_shake256(), NULL);
+		assert_memory_equal(own, theirs, 32);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_ends_agree_and_a_forgery_gives_another_secret),
+		cmocka_unit_test(hashes_are_libcryptos),
+		cmocka_unit_test(keys_are_made_as_the_vectors_say),
+		cmocka_unit_test(encapsulation_is_as_the_vectors_say),
+		cmocka_unit_test(decapsulation_is_as_the_vectors_say),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
