@@ -192,6 +192,7 @@ static enum drop_reason input_text(
 	bool ordered = s->sequence == c->rcv_nxt && c->runs == NULL;
 	uint32_t length = s->length;
 	enum drop_reason reason;
+	bool at_once;
 
 	if (!text_extract(e, s))
 		return DROP_L4_TRUNCATED;
@@ -210,7 +211,10 @@ static enum drop_reason input_text(
 	if (c->quick > 0)
 		c->quick--;
 	reason = receive_text(e, c, s);
-	acknowledge_text(e, c, !ordered || s->ecn == ECN_CE || reason != DROP_NONE);
+	at_once = !ordered || s->ecn == ECN_CE || reason != DROP_NONE;
+	// The FIN behind it is acknowledged in any case, and both by one.
+	if (at_once || !(s->flags & TCP_FLAG_FIN))
+		acknowledge_text(e, c, at_once);
 	return reason;
 }
 
