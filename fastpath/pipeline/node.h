@@ -33,6 +33,7 @@ struct node_config {
 };
 
 struct node;
+struct tcp_stats; // tcp/tcp.h
 
 // Creates pools, tables and workers, not yet running. EAL is up (manual nodes need it for mbufs
 // only). Negative errno with a line in error on failure.
@@ -90,6 +91,8 @@ uint32_t node_turn(struct node *node, uint16_t worker, usec_t now);
 usec_t node_now(const struct node *node); // the node's clock
 uint16_t node_worker_count(const struct node *node);
 const struct worker_stats *node_worker_stats(const struct node *node, uint16_t worker);
+// What the connections that end on a worker counted.
+const struct tcp_stats *node_tcp_stats(const struct node *node, uint16_t worker);
 // When the worker last turned, by the node's clock: at most about 100 ms ago while all is well. 0
 // before its first turn.
 usec_t node_worker_heartbeat(const struct node *node, uint16_t worker);

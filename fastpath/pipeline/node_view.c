@@ -20,6 +20,11 @@ uint16_t node_worker_count(const struct node *node)
 	return node->config.worker_count;
 }
 
+const struct tcp_stats *node_tcp_stats(const struct node *node, uint16_t worker)
+{
+	return relay_tcp_stats(node->workers[worker].relay);
+}
+
 const struct worker_stats *node_worker_stats(const struct node *node, uint16_t worker)
 {
 	return &node->stats[worker];

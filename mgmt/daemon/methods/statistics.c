@@ -6,6 +6,7 @@
 
 #include "daemon/methods/methods.h"
 #include "shape/link.h"
+#include "tcp/tcp.h"
 
 struct counters {
 	json_t *object;
@@ -60,6 +61,21 @@ static void workers_put(struct counters *c, const struct node *node)
 #define X(field) counter_put(c, counter_read(&s->field), "worker.%u." #field, w);
 		WORKER_COUNTERS(X)
 #undef X
+	}
+}
+
+// Of the connections that end here.
+static void tcp_put(struct counters *c, const struct node *node)
+{
+	for (uint16_t w = 0; w < node_worker_count(node); w++) {
+		const struct tcp_stats *s = node_tcp_stats(node, w);
+
+#define X(field, help) counter_put(c, counter_read(&s->field), "tcp.%u." #field, w);
+		TCP_COUNTERS(X)
+#undef X
+		for (int state = TCP_SYN_SENT; state < TCP_STATE_COUNT; state++)
+			counter_put(c, counter_read(&s->states[state]), "tcp.%u.connections.%s", w,
+				tcp_state_name((enum tcp_state)state));
 	}
 }
 
@@ -157,6 +173,7 @@ void method_stats(struct rpc_call *call, const json_t *params)
 
 	if (s != NULL) {
 		workers_put(&c, daemon->node);
+		tcp_put(&c, daemon->node);
 		ports_put(&c, daemon->node);
 		services_put(&c, daemon->node, s);
 		for (int r = DROP_NONE + 1; r < DROP_COUNT; r++)

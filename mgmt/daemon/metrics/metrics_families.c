@@ -7,6 +7,7 @@
 #include "daemon/methods/methods.h"
 #include "daemon/metrics/metrics.h"
 #include "shape/link.h"
+#include "tcp/tcp.h"
 
 #define WORKER_LABEL(text, worker)                                                                 \
 	char text[8];                                                                              \
@@ -270,6 +271,30 @@ SUM_FAMILY(unreachables_sent)
 SUM_FAMILY(tcp_handshake_timeouts)
 SUM_FAMILY(tcp_resets_seen)
 
+// One counter of the TCP endpoints, summed over the workers.
+#define X(field, help)                                                                             \
+	static void tcp_##field(struct metrics_output *out, const struct daemon *daemon)           \
+	{                                                                                          \
+		uint64_t sum = 0;                                                                  \
+                                                                                                   \
+		for (uint16_t w = 0; w < workers(daemon); w++)                                     \
+			sum += counter_read(&node_tcp_stats(daemon->node, w)->field);              \
+		metrics_series(out, (double)sum);                                                  \
+	}
+TCP_COUNTERS(X)
+#undef X
+
+static void tcp_connections_by_state(struct metrics_output *out, const struct daemon *daemon)
+{
+	for (int state = TCP_SYN_SENT; state < TCP_STATE_COUNT; state++) {
+		uint64_t sum = 0;
+
+		for (uint16_t w = 0; w < workers(daemon); w++)
+			sum += counter_read(&node_tcp_stats(daemon->node, w)->states[state]);
+		metrics_series(out, (double)sum, tcp_state_name((enum tcp_state)state));
+	}
+}
+
 static void pool_each(struct metrics_output *out, const struct daemon *daemon, size_t offset)
 {
 	struct pool_status pool;
@@ -436,8 +461,14 @@ const struct metrics_family METRICS_FAMILIES[] = {
 		sum_tcp_resets_seen),
 	COUNTER("nexpath_tcp_handshake_timeouts_total", NO_LABELS,
 		"connections that were not set up in time", sum_tcp_handshake_timeouts),
-	COUNTER("nexpath_unreachables_sent_total", NO_LABELS, "ICMP unreachable messages sent",
-		sum_unreachables_sent),
+	GAUGE("nexpath_tcp_connections", LABEL("state"), "connections that end here, by state",
+		tcp_connections_by_state),
+#define X(field, help)                                                                             \
+	COUNTER("nexpath_tcp_endpoint_" #field "_total", NO_LABELS, help, tcp_##field),
+	TCP_COUNTERS(X)
+#undef X
+		COUNTER("nexpath_unreachables_sent_total", NO_LABELS,
+			"ICMP unreachable messages sent", sum_unreachables_sent),
 	GAUGE("nexpath_pool_used", LABEL("pool"), "objects in use", pool_used),
 	GAUGE("nexpath_pool_capacity", LABEL("pool"), "objects in all", pool_capacity),
 	GAUGE("nexpath_pool_high_water", LABEL("pool"),
