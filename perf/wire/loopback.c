@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// Kernel sockets: a server that every client of the table talks to, and ours.
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "nexwire/rest.h"
+#include "nexwire/ws.h"
+
+#include "bench.h"
+
+enum {
+	FRAME = 42, // a server's frame of 40 bytes
+	BURST = 1000
+};
+
+static const char answer[] =
+	"HTTP/1.1 200 OK\r\nContent-Length: 36\r\nX-RateLimit-Remaining: 1200\r\n\r\n"
+	"{\"orderId\":123456,\"status\":\"FILLED\"}";
+
+// A body ends with "}". Anything that begins with 'w' asks for that many bursts of frames.
+static void serve(int fd)
+{
+	static uint8_t frames[FRAME * BURST];
+	char request[4096];
+	ssize_t n;
+
+	for (size_t i = 0; i < sizeof(frames); i++)
+		frames[i] = i % FRAME == 0 ? 0x82 : i % FRAME == 1 ? 40 : 'x';
+	while ((n = recv(fd, request, sizeof(request) - 1, 0)) > 0) {
+		request[n] = 0;
+		if (request[0] == 'w') {
+			for (long i = strtol(request + 1, NULL, 10); i > 0; i--)
+				if (send(fd, frames, sizeof(frames), MSG_NOSIGNAL) < 0)
+					return;
+		} else if (request[n - 1] == '}' &&
+			   send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL) < 0) {
+			return;
+		}
+	}
+}
+
+int loopback_serve(const char *port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int listener = socket(AF_INET, SOCK_STREAM, 0), yes = 1, fd;
+
+	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) || listen(listener, 8))
+		return 1;
+	while ((fd = accept(listener, NULL, NULL)) >= 0) {
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+		serve(fd);
+		close(fd);
+	}
+	return 1;
+}
+
+static void post(struct nx_rest *rest)
+{
+	static const char order[] =
+		"{\"symbol\":\"BTCUSDT\",\"side\":\"BUY\",\"type\":\"LIMIT\",\"quantity\":\"0.001\"}";
+	struct nx_response response;
+
+	nx_rest_begin(rest, "POST", "/api/v3/order");
+	nx_rest_field(rest, "X-MBX-TIMESTAMP", "1700000000000");
+	BUG_ON(nx_rest_send(rest, order, sizeof(order) - 1) != NX_CLIENT_DONE);
+	BUG_ON(nx_rest_receive(rest, &response) != NX_CLIENT_DONE);
+	BUG_ON(response.body.length != 36);
+}
+
+static void burst_read(struct nx_stream *stream, struct nx_ws_reader *reader)
+{
+	struct nx_ws_message message;
+	unsigned int left = BURST;
+
+	while (left > 0) {
+		enum nx_ws_verdict verdict = nx_ws_reader_next(reader, &message);
+
+		if (verdict == NX_WS_MESSAGE)
+			left--;
+		else if (verdict != NX_WS_NEED_MORE || nx_stream_fill(stream) != NX_CLIENT_DONE)
+			__builtin_trap();
+	}
+}
+
+void bench_loopback(const char *port, long rounds)
+{
+	const struct nx_rest_field fields[] = {{"Content-Type", "application/json"}};
+	struct nx_rest_config config = {.fields = fields, .field_count = 1};
+	struct nx_ws_reader_config frames = {.role = NX_WS_CLIENT};
+	static struct nx_rest rest;
+	struct nx_ws_reader reader;
+	char url[64], wish[32];
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%s", port);
+	config.url = url;
+	config.stream.in_bytes = 1 << 18;
+	BUG_ON(nx_rest_init(&rest, &config) != NX_CLIENT_DONE);
+	BUG_ON(nx_rest_connect(&rest) != NX_CLIENT_DONE);
+	MEASURE("loopback-post", rounds, 1, , post(&rest));
+	rounds /= 100;
+	BUG_ON(!nx_rest_is_alive(&rest));
+	snprintf(wish, sizeof(wish), "w%ld", rounds + rounds / 10);
+	BUG_ON(send(nx_stream_fd(&rest.stream), wish, strlen(wish), 0) < 0);
+	BUG_ON(nx_ws_reader_init(&reader, &rest.stream.in, &frames) != 0);
+	nx_stream_begin(&rest.stream);
+	MEASURE("loopback-messages-40", rounds, BURST, , burst_read(&rest.stream, &reader));
+	nx_rest_fini(&rest);
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+// Costs of libnexwire in cycles of the time stamp counter; perf/wire/measure.py runs it beside
+// peers/, which does the same work with other libraries.
+//   wire-bench memory CERTIFICATE KEY
+//   wire-bench serve PORT
+//   wire-bench loopback PORT ROUNDS
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+static double samples[SAMPLES * 5];
+static size_t count;
+
+void sample_put(double cycles)
+{
+	BUG_ON(count == sizeof(samples) / sizeof(samples[0]));
+	samples[count++] = cycles;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+void samples_print(const char *name)
+{
+	static const double shares[] = {0.5, 0.9, 0.99, 0.999};
+
+	qsort(samples, count, sizeof(samples[0]), ascending);
+	printf("%s", name);
+	for (size_t i = 0; i < 4; i++)
+		printf(" %.1f", samples[(size_t)((double)count * shares[i])]);
+	printf("\n");
+	fflush(stdout);
+	count = 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && strcmp(argv[1], "memory") == 0) {
+		bench_websocket();
+		bench_heads();
+		bench_rest();
+		bench_json();
+		bench_tls(argv[2], argv[3]);
+		return 0;
+	}
+	if (argc == 3 && strcmp(argv[1], "serve") == 0)
+		return loopback_serve(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "loopback") == 0) {
+		bench_loopback(argv[2], strtol(argv[3], NULL, 10));
+		return 0;
+	}
+	return 2;
+}

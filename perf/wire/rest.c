@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <string.h>
+
+#include "nexwire/rest.h"
+
+#include "bench.h"
+
+#define ORDER                                                                                      \
+	"{\"symbol\":\"BTCUSDT\",\"side\":\"BUY\",\"type\":\"LIMIT\",\"timeInForce\":\"GTC\","     \
+	"\"quantity\":\"0.001\",\"price\":\"67234.50\"}"
+#define KEY       "abcdef1234567890abcdef1234567890abcdef1234567890abcdef1234567890"
+#define SIGNATURE "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"orderId\":123}";
+
+enum {
+	REQUESTS = 16
+};
+
+// One request written, sent to nowhere, and its response received from memory.
+static void post(struct nx_rest *rest)
+{
+	struct nx_response response;
+	struct iovec out, in;
+
+	nx_rest_begin(rest, "POST", "/api/v3/order");
+	nx_rest_field(rest, "X-MBX-TIMESTAMP", "1700000000000");
+	nx_rest_field(rest, "X-MBX-SIGNATURE", SIGNATURE);
+	if (nx_rest_send(rest, ORDER, sizeof(ORDER) - 1) > NX_CLIENT_AGAIN)
+		__builtin_trap();
+	out = nx_stream_send_from(&rest->stream);
+	keep(out.iov_base);
+	nx_stream_sent(&rest->stream, out.iov_len);
+	in = nx_stream_receive_to(&rest->stream);
+	memcpy(in.iov_base, answer, sizeof(answer) - 1);
+	nx_stream_received(&rest->stream, sizeof(answer) - 1);
+	if (nx_rest_receive(rest, &response) != NX_CLIENT_DONE || response.status != 200)
+		__builtin_trap();
+	keep(&response);
+}
+
+void bench_rest(void)
+{
+	const struct nx_rest_field fields[] = {
+		{"X-MBX-APIKEY", KEY}, {"Content-Type", "application/json"}};
+	struct nx_rest_config config = {.url = "http://api.binance.com",
+		.fields = fields,
+		.field_count = 2,
+		.stream = {.drive = NX_DRIVE_CARRIED}};
+	static struct nx_rest rest;
+
+	BUG_ON(nx_rest_init(&rest, &config) != NX_CLIENT_DONE);
+	BUG_ON(nx_rest_adopt(&rest, -1) != NX_CLIENT_DONE);
+	MEASURE("post-build-write-parse", SAMPLES * 5, REQUESTS, , ({
+		for (int i = 0; i < REQUESTS; i++)
+			post(&rest);
+	}));
+	nx_rest_fini(&rest);
+}
+
+// A browser's request head, which HTTP parsers like to be measured with.
+static const char request[] =
+	"GET /wp-content/uploads/2010/03/hello-kitty-darth-vader-pink.jpg HTTP/1.1\r\n"
+	"Host: www.kittyhell.com\r\n"
+	"User-Agent: Mozilla/5.0 (Macintosh; U; Intel Mac OS X 10.6; ja-JP-mac; rv:1.9.2.3) "
+	"Gecko/20100401 Firefox/3.6.3 Pathtraq/0.9\r\n"
+	"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n"
+	"Accept-Language: ja,en-us;q=0.7,en;q=0.3\r\n"
+	"Accept-Encoding: gzip,deflate\r\n"
+	"Accept-Charset: Shift_JIS,utf-8;q=0.7,*;q=0.7\r\n"
+	"Keep-Alive: 115\r\n"
+	"Connection: keep-alive\r\n"
+	"Cookie: wp_ozh_wsa_visits=2; wp_ozh_wsa_visit_lasttime=xxxxxxxxxx; "
+	"__utma=xxxxxxxxx.xxxxxxxxxx.xxxxxxxxxx.xxxxxxxxxx.xxxxxxxxxx.x; "
+	"__utmz=xxxxxxxxx.xxxxxxxxxx.x.x.utmccn=(referral)|utmcsr=reader.livedoor.com|utmcct=/"
+	"reader/|utmcmd=referral\r\n\r\n";
+
+void bench_heads(void)
+{
+	struct nx_http_field fields[32];
+	struct nx_http_head head;
+
+	nx_http_head_init(&head, NX_HTTP_REQUEST, NULL, fields, 32);
+	MEASURE("request-head-703", SAMPLES, REQUESTS, , ({
+		for (int i = 0; i < REQUESTS; i++) {
+			nx_http_head_reset(&head, NX_HTTP_OTHER);
+			if (nx_http_head_read(&head, (const uint8_t *)request,
+				    sizeof(request) - 1) != NX_HTTP_OK)
+				__builtin_trap();
+			keep(&head);
+		}
+	}));
+}
