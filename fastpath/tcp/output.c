@@ -26,8 +26,16 @@ static uint32_t usable_window(const struct tcp_connection *c)
 	return seq_before(c->snd_nxt, edge) ? edge - c->snd_nxt : 0;
 }
 
+// A silence before says nothing of how long the peer has owed an answer.
+static void wait_begins(struct tcp_engine *e, struct tcp_connection *c)
+{
+	if (c->snd_una == c->snd_nxt)
+		c->stuck_since = engine_tick(e);
+}
+
 static void fin_counted(struct tcp_engine *e, struct tcp_connection *c)
 {
+	wait_begins(e, c);
 	c->flags |= TCP_FIN_SENT;
 	c->snd_nxt = c->snd_end + 1;
 	state_set(e, c, c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1);
@@ -144,6 +152,7 @@ static enum output_result send_new(struct tcp_engine *e, struct tcp_connection *
 	for (b = c->unsent; b && seq_before(tcp_entry(b)->sequence, end); b = tcp_entry(b)->next)
 		entry_sent(e, c, b);
 	c->unsent = b;
+	wait_begins(e, c);
 	c->snd_nxt = end;
 	if (s.flags & TCP_FLAG_FIN)
 		fin_counted(e, c);

@@ -137,8 +137,10 @@ void loss_timer_arm(struct tcp_engine *e, struct tcp_connection *c)
 	if (c->snd_una == c->snd_nxt) {
 		// Nothing comes back by itself: ask for a window (RFC 9293 3.8.6.1).
 		if (c->unsent || ((c->flags & TCP_FIN_QUEUED) && !(c->flags & TCP_FIN_SENT))) {
-			if (!timer_is_set(c, TCP_TIMER_LOSS) || c->loss_mode != TCP_LOSS_PERSIST)
-				arm(e, c, TCP_LOSS_PERSIST, rto_of(e, c));
+			if (timer_is_set(c, TCP_TIMER_LOSS) && c->loss_mode == TCP_LOSS_PERSIST)
+				return;
+			c->stuck_since = engine_tick(e);
+			arm(e, c, TCP_LOSS_PERSIST, rto_of(e, c));
 		} else {
 			timer_clear(c, TCP_TIMER_LOSS);
 		}
@@ -172,29 +174,38 @@ static void probe_send(struct tcp_engine *e, struct tcp_connection *c)
 	arm(e, c, TCP_LOSS_RTO, rto_of(e, c));
 }
 
-// R2 of RFC 9293 3.8.3: how long without progress. Also for a window that stays shut.
-static bool gave_up(struct tcp_engine *e, struct tcp_connection *c)
+static bool give_up(struct tcp_engine *e, struct tcp_connection *c, usec_t time)
 {
-	usec_t stuck = (usec_t)(engine_tick(e) - c->stuck_since) << TICK_SHIFT;
-
-	if (stuck < profile_of(e, c)->user_timeout_ms * USEC_PER_MILLISECOND)
+	if (time < profile_of(e, c)->user_timeout_ms * USEC_PER_MILLISECOND)
 		return false;
 	segment_send_reset(e, c);
 	connection_fail(e, c, ETIMEDOUT);
 	return true;
 }
 
+// For how long nothing has come back from a peer whose window is shut, 0 where it answered what was
+// asked last: it may keep the window shut as long as it likes (RFC 9293 3.8.6.1).
+static usec_t unanswered(const struct tcp_engine *e, const struct tcp_connection *c)
+{
+	uint32_t now = engine_tick(e);
+	uint32_t ticks = u32_min(now - c->last_heard, now - c->stuck_since);
+	usec_t silent = (usec_t)ticks << TICK_SHIFT;
+
+	return silent > rto_of(e, c) * 5 / 4 ? silent : 0;
+}
+
+// R2 of RFC 9293 3.8.3: how long without progress. What the window was shut over is its probe.
+static bool gave_up(struct tcp_engine *e, struct tcp_connection *c)
+{
+	usec_t stuck = (usec_t)(engine_tick(e) - c->stuck_since) << TICK_SHIFT;
+
+	return give_up(e, c, c->snd_wnd == 0 ? unanswered(e, c) : stuck);
+}
+
 static void persist_expired(struct tcp_engine *e, struct tcp_connection *c)
 {
-	// A peer that answers keeps its window shut as long as it likes: user_timeout is for one
-	// that does not answer.
-	usec_t silent = (usec_t)(engine_tick(e) - c->last_heard) << TICK_SHIFT;
-
-	if (silent >= profile_of(e, c)->user_timeout_ms * USEC_PER_MILLISECOND) {
-		segment_send_reset(e, c);
-		connection_fail(e, c, ETIMEDOUT);
+	if (give_up(e, c, unanswered(e, c)))
 		return;
-	}
 	c->backoff += c->backoff < BACKOFF_MAX;
 	output_probe_window(e, c);
 	if (c->snd_una == c->snd_nxt)
