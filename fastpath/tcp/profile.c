@@ -13,6 +13,11 @@ static void default_u8(uint8_t *value, uint8_t otherwise)
 		*value = otherwise;
 }
 
+enum {
+	DELAYED_ACK_MAX_US = 499 * 1000,       // RFC 9293 3.8.6.3
+	SILENCE_MAX_MS = 3 * 24 * 3600 * 1000, // the clock of ticks goes round in 76 hours
+};
+
 void profile_defaults(struct tcp_profile *p)
 {
 	default_u8(&p->hop_limit, 64);
@@ -37,6 +42,9 @@ void profile_defaults(struct tcp_profile *p)
 	default_u32(&p->fin_wait_us, 60 * USEC_PER_SECOND);
 	default_u32(&p->keepalive_interval_ms, 75 * 1000);
 	default_u32(&p->user_timeout_ms, 15 * 60 * 1000);
+	p->delayed_ack_us = u32_min(p->delayed_ack_us, DELAYED_ACK_MAX_US);
+	p->keepalive_idle_ms = u32_min(p->keepalive_idle_ms, SILENCE_MAX_MS);
+	p->user_timeout_ms = u32_min(p->user_timeout_ms, SILENCE_MAX_MS);
 }
 
 void tcp_profile_set(struct tcp_engine *engine, uint16_t index, const struct tcp_profile *profile)

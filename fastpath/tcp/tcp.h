@@ -99,11 +99,12 @@ struct tcp_profile {
 	uint32_t receive_memory;        // buffer bytes held for the user at most: 4 MiB
 	uint32_t send_memory;           // buffer bytes held for the peer at most: 4 MiB
 	uint32_t initial_window;        // receive window at first, bytes: 65535
-	uint32_t delayed_ack_us;        // 40 ms
+	uint32_t delayed_ack_us;        // 40 ms, below half a second whatever it says
 	uint32_t rto_min_us;            // 200 ms
 	uint32_t time_wait_us;          // 60 s; UINT32_MAX: none
 	uint32_t fin_wait_us;           // FIN-WAIT-2 after tcp_close: 60 s
-	uint32_t keepalive_idle_ms;     // silence before the first probe; 0: no keepalive
+	uint32_t keepalive_idle_ms;     // silence before the first probe, at most three days; 0: no
+					// keepalive
 	uint32_t keepalive_interval_ms; // 75 s
 	uint32_t user_timeout_ms;       // unacknowledged data or probe without answer: 15 min
 };

@@ -4,6 +4,10 @@
 // retransmission timer's move at every acknowledgement costs a store.
 #include "tcp/engine_impl.h"
 
+// Ticks compare within half their circle. What is to wait longer is looked at once a day, and waits
+// on.
+#define DELAY_MAX (24 * 3600 * USEC_PER_SECOND)
+
 static usec_t deadline_time(const struct tcp_engine *e, uint32_t tick)
 {
 	int64_t ahead = (int32_t)(tick - engine_tick(e));
@@ -14,7 +18,7 @@ static usec_t deadline_time(const struct tcp_engine *e, uint32_t tick)
 void timer_set(struct tcp_engine *e, struct tcp_connection *c, enum tcp_timer timer, usec_t delay)
 {
 	uint32_t index = engine_index(e, c);
-	usec_t due = e->now + delay;
+	usec_t due = e->now + u64_min(delay, DELAY_MAX);
 	uint32_t tick = (uint32_t)(due >> TICK_SHIFT) + 1;
 
 	c->deadlines[timer] = tick;
