@@ -386,15 +386,27 @@ static void step_send(struct dialogue *d)
 	d->step = d->end->now;
 }
 
+static void taken(struct dialogue *d, uint32_t got, uint32_t wanted)
+{
+	if (d->end->fault)
+		fail_here(d, "wrong bytes", d->end->fault);
+	if (got != wanted)
+		fail_number(d, "another number of bytes was expected", got);
+	d->step = d->end->now;
+}
+
 static void step_receive(struct dialogue *d)
 {
 	uint32_t got = endpoint_receive(d->end);
 
-	if (d->end->fault)
-		fail_here(d, "wrong bytes", d->end->fault);
-	if (got != number(d))
-		fail_number(d, "another number of bytes was expected", got);
-	d->step = d->end->now;
+	taken(d, got, number(d));
+}
+
+static void step_take(struct dialogue *d)
+{
+	uint32_t wanted = number(d);
+
+	taken(d, endpoint_take(d->end, wanted), wanted);
 }
 
 static void step_shutdown(struct dialogue *d)
@@ -565,6 +577,7 @@ static void run_line(struct dialogue *d)
 		{"state", step_state},
 		{"send", step_send},
 		{"receive", step_receive},
+		{"take", step_take},
 		{"shutdown", step_shutdown},
 		{"close", step_close},
 		{"abort", step_abort},

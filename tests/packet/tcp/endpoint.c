@@ -195,18 +195,35 @@ int endpoint_send(struct endpoint *e, uint32_t bytes)
 	return status;
 }
 
-uint32_t endpoint_receive(struct endpoint *e)
+static uint32_t take(struct endpoint *e, uint32_t most)
 {
 	uint64_t before = e->taken;
-	struct buffer *chain;
+	struct buffer *chain = tcp_receive(e->engine, e->connection, most, e->now);
 
-	while ((chain = tcp_receive(e->engine, e->connection, UINT32_MAX, e->now)) != NULL) {
-		for (const struct buffer *b = chain; b; b = b->next)
-			for (uint32_t i = 0; i < b->length; i++)
-				if (buffer_data(b)[i] != segment_pattern(e->taken++))
-					e->fault = "bytes were received that the peer did not send";
+	for (const struct buffer *b = chain; b; b = b->next)
+		for (uint32_t i = 0; i < b->length; i++)
+			if (buffer_data(b)[i] != segment_pattern(e->taken++))
+				e->fault = "bytes were received that the peer did not send";
+	if (chain)
 		buffer_heap_put(&buffer_heap_source, chain);
-	}
-	endpoint_turn(e);
 	return (uint32_t)(e->taken - before);
+}
+
+uint32_t endpoint_take(struct endpoint *e, uint32_t bytes)
+{
+	uint32_t taken = take(e, bytes);
+
+	endpoint_turn(e);
+	return taken;
+}
+
+uint32_t endpoint_receive(struct endpoint *e)
+{
+	uint32_t taken = 0;
+	uint32_t more;
+
+	while ((more = take(e, UINT32_MAX)) > 0)
+		taken += more;
+	endpoint_turn(e);
+	return taken;
 }

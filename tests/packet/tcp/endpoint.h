@@ -55,3 +55,5 @@ bool endpoint_icmp(struct endpoint *e, const char *name, uint32_t sequence, uint
 int endpoint_send(struct endpoint *e, uint32_t bytes);
 // Takes all there is; returns the bytes. What is not the pattern becomes e->fault.
 uint32_t endpoint_receive(struct endpoint *e);
+// Takes what one tcp_receive gives for so many bytes.
+uint32_t endpoint_take(struct endpoint *e, uint32_t bytes);
