@@ -10,7 +10,8 @@ enum {
 	RTT_THRESHOLD_MIN_US = 4000,
 	RTT_THRESHOLD_MAX_US = 16000,
 	WINDOW_MIN_SEGMENTS = 2,
-	GROWTH_SEGMENTS = 8, // HyStart++ L: an acknowledgement's worth of growth where nothing is paced
+	GROWTH_SEGMENTS =
+		8, // HyStart++ L: an acknowledgement's worth of growth where nothing is paced
 	PACED_WINDOW = 65536,
 	PACED_ROUND_TRIP_US = 2000,
 };
@@ -46,7 +47,8 @@ static uint32_t now_ms(const struct tcp_engine *e)
 }
 
 // A burst of a large window overflows a shallow queue that the same window, spread over the round
-// trip, fits through. Small windows and short round trips are left to the clock of acknowledgements.
+// trip, fits through. Small windows and short round trips are left to the clock of
+// acknowledgements.
 static bool is_paced(struct tcp_engine *e, const struct tcp_connection *c)
 {
 	return (profile_of(e, c)->flags & TCP_PACING) ||
@@ -58,8 +60,7 @@ static void pace(struct tcp_engine *e, struct tcp_connection *c)
 	bool slow_start = c->cwnd < c->ssthresh;
 
 	// Twice the rate in slow start, so that pacing does not hold growth back.
-	c->pacing_rate =
-		is_paced(e, c) ? congestion_rate(c, c->cwnd, slow_start ? 200 : 120) : 0;
+	c->pacing_rate = is_paced(e, c) ? congestion_rate(c, c->cwnd, slow_start ? 200 : 120) : 0;
 }
 
 static void cubic_init(struct tcp_engine *e, struct tcp_connection *c)

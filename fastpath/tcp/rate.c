@@ -15,7 +15,8 @@ enum {
 	WINDOW_PERCENT = 200,
 	HEAVY_LOSS_ONE_IN = 50,
 	HEAVY_LOSS_SEGMENTS = 8, // fewer are chance
-	BOUND_PERCENT = 85,
+	BOUND_PERCENT = 60,
+	BOUND_GROWTH = 16,
 	PROBE_US = 200000,
 	MIN_RTT_US = 10000000,
 };
@@ -84,7 +85,7 @@ static void rate_init_control(struct tcp_engine *e, struct tcp_connection *c)
 // whatever the rate. The bound gives way by an eighth in each round without.
 static void bound_update(struct tcp_connection *c, struct rate_control *r)
 {
-	uint32_t least = window_of(c, r, 100);
+	uint32_t least = window_of(c, r, 60);
 
 	if ((uint64_t)r->lost * HEAVY_LOSS_ONE_IN > r->delivered &&
 		r->lost >= HEAVY_LOSS_SEGMENTS * (uint32_t)c->mss) {
@@ -93,7 +94,7 @@ static void bound_update(struct tcp_connection *c, struct rate_control *r)
 		if (r->bound < least)
 			r->bound = least;
 	} else if (r->bound != 0) {
-		r->bound += r->bound / 8;
+		r->bound += BOUND_GROWTH * (uint32_t)c->mss;
 		if (r->bound > window_of(c, r, WINDOW_PERCENT))
 			r->bound = 0;
 	}

@@ -166,8 +166,8 @@ void entries_found(struct tcp_engine *e, struct tcp_connection *c)
 		c->lost_bytes -= live_bytes(b, c->snd_una);
 		t->marks &= (uint8_t)~TCP_MARK_LOST;
 		link_behind(&c->sent, b, c->sent.tail);
-		// As if sent again: what left after it says nothing of it any more, nor does its age
-		// of the round trip.
+		// As if sent again: what left after it says nothing of it any more, nor does its
+		// age of the round trip.
 		t->sent = engine_time(e);
 		t->transmissions += t->transmissions < UINT16_MAX;
 	}

@@ -30,20 +30,22 @@ struct path {
 	uint32_t begin_ms; // what arrives from here
 	uint32_t end_ms;   // to here
 	uint32_t least_mbit;
+	bool is_long; // only in long runs
 };
 
 // least_mbit: the goals. Where Linux is the measure, what Linux 6.1's CUBIC had over the same
 // emulated link (perf/tcp-emulated).
 static const struct path paths[] = {
-	{"cubic, one bdp", TCP_CONGESTION_CUBIC, BDP, 0, 32 * MIB, 3000, 5000, 908},
+	{"cubic, one bdp", TCP_CONGESTION_CUBIC, BDP, 0, 32 * MIB, 3000, 4000, 908},
 	{"cubic, a tenth of a bdp", TCP_CONGESTION_CUBIC, BDP / 10, 0, 32 * MIB, 0, 8000, 500},
-	{"cubic, 0.001 % loss", TCP_CONGESTION_CUBIC, BDP, 10, 32 * MIB, 3000, 12000, 150},
+	{"cubic, 0.001 % loss", TCP_CONGESTION_CUBIC, BDP, 10, 32 * MIB, 3000, 8000, 150},
 	{"cubic, 0.1 % loss", TCP_CONGESTION_CUBIC, BDP, 1000, 32 * MIB, 3000, 33000, 8},
 	{"cubic, 1 % loss", TCP_CONGESTION_CUBIC, BDP, 10000, 32 * MIB, 3000, 33000, 2},
-	{"rate, one bdp", TCP_CONGESTION_RATE, BDP, 0, 32 * MIB, 3000, 5000, 908},
-	{"rate, a tenth of a bdp", TCP_CONGESTION_RATE, BDP / 10, 0, 32 * MIB, 3000, 5000, 800},
-	{"rate, 0.1 % loss", TCP_CONGESTION_RATE, BDP, 1000, 48 * MIB, 3000, 5000, 850},
-	{"rate, 1 % loss", TCP_CONGESTION_RATE, BDP, 10000, 48 * MIB, 3000, 6000, 800},
+	{"rate, one bdp", TCP_CONGESTION_RATE, BDP, 0, 32 * MIB, 3000, 5000, 908, true},
+	{"rate, a tenth of a bdp", TCP_CONGESTION_RATE, BDP / 10, 0, 32 * MIB, 3000, 5000, 800,
+		true},
+	{"rate, 0.1 % loss", TCP_CONGESTION_RATE, BDP, 1000, 48 * MIB, 3000, 5000, 850, true},
+	{"rate, 1 % loss", TCP_CONGESTION_RATE, BDP, 10000, 48 * MIB, 3000, 5000, 800},
 };
 
 static bool is_long;
@@ -142,6 +144,8 @@ static void a_long_path_is_filled(void **state)
 		for (uint64_t seed = 1; seed <= (is_long ? 5 : 1); seed++) {
 			struct path p = paths[i];
 
+			if (p.is_long && !is_long)
+				continue;
 			p.end_ms += is_long ? 20000 : 0;
 			if (measure(&p, seed) < p.least_mbit)
 				fail_msg("%s, seed %llu: below %u Mbit/s", p.name,
@@ -151,7 +155,8 @@ static void a_long_path_is_filled(void **state)
 }
 
 // Two flows of one kind share a bottleneck of 100 Mbit/s at 50 ms; the second comes 2 s later.
-static void share(uint8_t congestion, uint64_t seed)
+// CUBIC needs a dozen of its slow periods for the shares to meet.
+static void share(uint8_t congestion, usec_t time, uint64_t seed)
 {
 	const struct shape_config access = {.rate_bps = LINK_BPS, .delay_us = 1000};
 	const struct shape_config bottleneck = {.rate_bps = LINK_BPS / 10,
@@ -162,7 +167,6 @@ static void share(uint8_t congestion, uint64_t seed)
 	const struct tcp_profile profile = {
 		.congestion = congestion, .receive_memory = 8 * MIB, .send_memory = 8 * MIB};
 	usec_t begin = 20 * USEC_PER_SECOND;
-	usec_t time = (is_long ? 120 : 40) * USEC_PER_SECOND;
 	struct net *net = net_create(0, NET_TELLS);
 	const struct net_transfer *flows[2];
 	uint64_t before[2];
@@ -199,9 +203,10 @@ static void share(uint8_t congestion, uint64_t seed)
 
 static void two_flows_share_a_long_path(void **state)
 {
-	for (uint64_t seed = 1; seed <= (is_long ? 5 : 1); seed++) {
-		share(TCP_CONGESTION_CUBIC, seed);
-		share(TCP_CONGESTION_RATE, seed);
+	share(TCP_CONGESTION_RATE, 60 * USEC_PER_SECOND, 1);
+	for (uint64_t seed = 1; is_long && seed <= 5; seed++) {
+		share(TCP_CONGESTION_CUBIC, 400 * USEC_PER_SECOND, seed);
+		share(TCP_CONGESTION_RATE, 120 * USEC_PER_SECOND, seed);
 	}
 }
 

@@ -13,6 +13,7 @@
 enum {
 	PERCENT = SHAPE_WHOLE / 100,
 	SEEDS = 60,
+	SHARING_S = 240, // CUBIC's periods are long
 };
 
 #define MBIT UINT64_C(1000000)
@@ -89,12 +90,12 @@ static void a_clean_path_is_filled(void **state)
 }
 
 // Two senders, a router, two receivers: 20 Mbit/s for both.
-static void two_flows_share_a_bottleneck(void **state)
+static void share_bottleneck(uint8_t congestion)
 {
 	const struct shape_config access = {.rate_bps = 1000 * MBIT, .delay_us = 1000};
 	const struct shape_config bottleneck = {
 		.rate_bps = 20 * MBIT, .delay_us = 9000, .queue_bytes = 50000};
-	const struct tcp_profile profile = {0};
+	const struct tcp_profile profile = {.congestion = congestion};
 	struct net *net = net_create(0, NET_TELLS);
 	struct net_transfer *flows[2];
 	uint64_t before[2];
@@ -118,14 +119,21 @@ static void two_flows_share_a_bottleneck(void **state)
 	net_run(net, 10 * USEC_PER_SECOND);
 	before[0] = flows[0]->received;
 	before[1] = flows[1]->received;
-	net_run(net, 60 * USEC_PER_SECOND);
+	net_run(net, SHARING_S * USEC_PER_SECOND);
 	for (unsigned int i = 0; i < 2; i++)
-		rate[i] = (double)(flows[i]->received - before[i]) * 8 / 60;
+		rate[i] = (double)(flows[i]->received - before[i]) * 8 / SHARING_S;
 	if (rate[0] + rate[1] < 0.9 * 20e6 || rate[0] > 1.2 * rate[1] || rate[1] > 1.2 * rate[0])
-		fail_msg("%.2f and %.2f of 20 Mbit/s", rate[0] / 1e6, rate[1] / 1e6);
+		fail_msg("congestion control %u: %.2f and %.2f of 20 Mbit/s", congestion,
+			rate[0] / 1e6, rate[1] / 1e6);
 	for (uint16_t i = 0; i < 4; i++)
 		tcp_abort_all(net_engine(net, i), net_now(net));
 	end(net);
+}
+
+static void two_flows_share_a_bottleneck(void **state)
+{
+	share_bottleneck(TCP_CONGESTION_CUBIC);
+	share_bottleneck(TCP_CONGESTION_RATE);
 }
 
 // A path that does everything to packets, drawn from the seed.
