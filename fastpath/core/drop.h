@@ -90,6 +90,8 @@
 	X(LISTENER_LIMIT, "listener_limit", "the listener's session limit is reached")             \
 	X(MODE_UNAVAILABLE, "mode_unavailable",                                                    \
 		"the listener's mode is not served by this worker")                                \
+	X(PROXY_HEADER, "proxy_header",                                                            \
+		"the listener expects a PROXY protocol header, and none came or a wrong one")      \
 	X(SESSION_EVICTED, "session_evicted", "unanswered session evicted for a newer one")
 
 enum drop_reason {

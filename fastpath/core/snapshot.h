@@ -112,7 +112,9 @@ struct snapshot_upstream {
 	uint32_t generation;
 	char name[NAME_BYTES];
 	enum balance_rule balance;
-	bool source_client; // keep the client's address and port
+	bool source_client;     // keep the client's address and port
+	uint8_t proxy_protocol; // version of the header that targets get, 0: none
+	uint8_t congestion;     // enum tcp_congestion, of connections that end here
 	bool closing;
 	uint32_t target_count;
 	uint16_t *targets; // target slots
@@ -137,6 +139,8 @@ struct snapshot_listener {
 	usec_t idle_timeout; // 0 = never
 	usec_t connect_timeout;
 	uint32_t max_sessions; // 0 = unlimited, per node
+	bool proxy_protocol;   // clients begin with a PROXY protocol header
+	uint8_t congestion;    // enum tcp_congestion, of connections that end here
 };
 
 // Which listener owns (protocol, port, address). Chains of entries; head by port, one array per

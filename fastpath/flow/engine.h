@@ -82,11 +82,11 @@ struct flow_lease {
 };
 
 // A target of any family and a source address and port toward it. client: the key as the client's
-// packets arrive. failed: the slot of a target for which another is to stand in, SLOT_NONE at
-// first. DROP_NONE, or why there is none.
+// packets arrive; announced: what the balance rule is to go by. failed: the slot of a target for
+// which another is to stand in, SLOT_NONE at first. DROP_NONE, or why there is none.
 enum drop_reason flow_lease_take(struct flow_engine *engine, const struct snapshot *snapshot,
-	const struct snapshot_upstream *upstream, const struct flow_key *client, uint16_t failed,
-	usec_t now, struct flow_lease *out);
+	const struct snapshot_upstream *upstream, const struct flow_key *client,
+	const struct flow_key *announced, uint16_t failed, usec_t now, struct flow_lease *out);
 // Gives the port of a lease with has_port back.
 void flow_lease_give(struct flow_engine *engine, const struct flow_key *key, usec_t now);
 // Tells at most one event a second of each kind and subject, with the count of all.

@@ -59,8 +59,8 @@ static const struct snapshot_target *stand_in(const struct snapshot *snapshot,
 }
 
 enum drop_reason flow_lease_take(struct flow_engine *engine, const struct snapshot *snapshot,
-	const struct snapshot_upstream *upstream, const struct flow_key *client, uint16_t failed,
-	usec_t now, struct flow_lease *out)
+	const struct snapshot_upstream *upstream, const struct flow_key *client,
+	const struct flow_key *announced, uint16_t failed, usec_t now, struct flow_lease *out)
 {
 	enum target_family family = TARGETS_ALL;
 	struct source source = {.engine = engine, .snapshot = snapshot, .now = now};
@@ -70,7 +70,7 @@ enum drop_reason flow_lease_take(struct flow_engine *engine, const struct snapsh
 	// A client's own address can only reach targets of its family.
 	if (upstream->source_client)
 		family = ip_address_is_v4(&client->source) ? TARGETS_V4 : TARGETS_V6;
-	target = failed == SLOT_NONE ? target_choose(engine, snapshot, upstream, client, family)
+	target = failed == SLOT_NONE ? target_choose(engine, snapshot, upstream, announced, family)
 				     : stand_in(snapshot, upstream, failed, family);
 	if (!target)
 		return DROP_NO_TARGET;

@@ -63,6 +63,10 @@ static void connected(struct relay *r, struct relay_session *s)
 	wheel_cancel(&r->wheel, session_index(r, s));
 	if (allowed != UINT64_MAX)
 		wheel_arm(&r->wheel, session_index(r, s), r->now + allowed);
+	if (s->preface) {
+		(void)tcp_send(r->tcp, s->connection[LEG_TARGET], s->preface, 0, r->now);
+		s->preface = NULL;
+	}
 	relay_session_pump(r, s, LEG_CLIENT);
 }
 
@@ -97,6 +101,19 @@ static bool is_over(const struct relay_session *s)
 	return (s->flags & done) == done;
 }
 
+// What happened to one leg of an open session.
+static void carry_on(struct relay *r, struct relay_session *s, unsigned int leg, uint16_t events)
+{
+	if (events & (TCP_EVENT_READABLE | TCP_EVENT_END))
+		relay_session_pump(r, s, leg);
+	if (events & TCP_EVENT_WRITABLE)
+		relay_session_pump(r, s, !leg);
+	if ((events & TCP_EVENT_SENT_ALL) && (s->flags & leg_flag(RELAY_SHUT, leg)))
+		note_sent(r, s, leg);
+	if (is_over(s))
+		relay_session_end(r, s, SESSION_END_CLOSED, false);
+}
+
 // A client's connection. What came with its handshake waits until the target answers.
 static void accepted(struct relay *r, const struct tcp_event *event)
 {
@@ -107,8 +124,12 @@ static void accepted(struct relay *r, const struct tcp_event *event)
 		return;
 	}
 	s = relay_session_accept(r, event->connection, event->context);
-	if (s && (event->events & TCP_EVENT_END))
+	if (!s)
+		return;
+	if (event->events & TCP_EVENT_END)
 		s->flags |= leg_flag(RELAY_END, LEG_CLIENT);
+	if (s->flags & RELAY_AWAITS_HEADER)
+		relay_session_header(r, s);
 }
 
 void relay_session_event(struct relay *r, const struct tcp_event *event)
@@ -129,16 +150,10 @@ void relay_session_event(struct relay *r, const struct tcp_event *event)
 		s->flags |= leg_flag(RELAY_END, leg);
 	if (event->events & TCP_EVENT_CONNECTED)
 		connected(r, s);
-	if (!(s->flags & RELAY_IS_OPEN))
-		return;
-	if (event->events & (TCP_EVENT_READABLE | TCP_EVENT_END))
-		relay_session_pump(r, s, leg);
-	if (event->events & TCP_EVENT_WRITABLE)
-		relay_session_pump(r, s, !leg);
-	if ((event->events & TCP_EVENT_SENT_ALL) && (s->flags & leg_flag(RELAY_SHUT, leg)))
-		note_sent(r, s, leg);
-	if (is_over(s))
-		relay_session_end(r, s, SESSION_END_CLOSED, false);
+	if (s->flags & RELAY_AWAITS_HEADER)
+		relay_session_header(r, s);
+	else if (s->flags & RELAY_IS_OPEN)
+		carry_on(r, s, leg, event->events);
 }
 
 bool relay_has_work(const struct relay *relay)

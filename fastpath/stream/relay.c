@@ -15,17 +15,20 @@ enum {
 	MEMORY_DEFAULT = 4 << 20,
 };
 
-static struct tcp_profile profile_make(const struct relay *r, uint16_t mtu)
+static struct tcp_profile profile_make(const struct relay *r, uint16_t mtu, uint8_t congestion)
 {
 	uint32_t memory = r->memory_limit ? r->memory_limit : MEMORY_DEFAULT;
 
-	return (struct tcp_profile){.mtu = mtu, .receive_memory = memory, .send_memory = memory};
+	return (struct tcp_profile){.mtu = mtu,
+		.congestion = congestion,
+		.receive_memory = memory,
+		.send_memory = memory};
 }
 
-uint16_t profile_for(struct relay *r, uint16_t mtu)
+uint16_t relay_profile(struct relay *r, uint16_t mtu, uint8_t congestion)
 {
 	for (uint16_t i = 0; i < r->profile_count; i++)
-		if (r->profiles[i].mtu == mtu)
+		if (r->profiles[i].mtu == mtu && r->profiles[i].congestion == congestion)
 			return i;
 	// More kinds of links than profiles: the last one serves, its packets may be smaller than
 	// they need be.
@@ -35,7 +38,7 @@ uint16_t profile_for(struct relay *r, uint16_t mtu)
 		tcp_profile_set(r->tcp, TCP_PROFILES_MAX - 1, &r->profiles[TCP_PROFILES_MAX - 1]);
 		return TCP_PROFILES_MAX - 1;
 	}
-	r->profiles[r->profile_count] = profile_make(r, mtu);
+	r->profiles[r->profile_count] = profile_make(r, mtu, congestion);
 	tcp_profile_set(r->tcp, r->profile_count, &r->profiles[r->profile_count]);
 	return r->profile_count++;
 }
@@ -46,7 +49,8 @@ void relay_memory_limit(struct relay *relay, uint32_t bytes)
 		return;
 	relay->memory_limit = bytes;
 	for (uint16_t i = 0; i < relay->profile_count; i++) {
-		relay->profiles[i] = profile_make(relay, relay->profiles[i].mtu);
+		relay->profiles[i] =
+			profile_make(relay, relay->profiles[i].mtu, relay->profiles[i].congestion);
 		tcp_profile_set(relay->tcp, i, &relay->profiles[i]);
 	}
 }
@@ -65,7 +69,7 @@ static bool offer(void *context, const struct packet *packet, struct tcp_offer *
 		snapshot_address_find(r->snapshot, &key->source))
 		return false;
 	*out = (struct tcp_offer){
-		.profile = profile_for(r, r->snapshot->netifs[packet->netif].mtu),
+		.profile = relay_profile(r, r->snapshot->netifs[packet->netif].mtu, l->congestion),
 		.context = offer_context(l),
 	};
 	return true;

@@ -14,13 +14,14 @@ enum relay_leg {
 
 // Bits of relay_session.flags. Those of a leg: client's, then target's.
 enum {
-	RELAY_IS_OPEN = 1u << 0,   // the target answered
-	RELAY_HAS_PORT = 1u << 1,  // the lease's port comes from a pool
-	RELAY_ON_TARGET = 1u << 2, // counted among the target's sessions
-	RELAY_LIVE = 1u << 3,      // the slot is in use
-	RELAY_END = 1u << 4,       // two bits: this leg's peer sends no more
-	RELAY_SHUT = 1u << 6,      // two bits: we said the same to this leg's peer
-	RELAY_DONE = 1u << 8,      // two bits: and it has acknowledged all
+	RELAY_IS_OPEN = 1u << 0,        // the target answered
+	RELAY_HAS_PORT = 1u << 1,       // the lease's port comes from a pool
+	RELAY_ON_TARGET = 1u << 2,      // counted among the target's sessions
+	RELAY_LIVE = 1u << 3,           // the slot is in use
+	RELAY_AWAITS_HEADER = 1u << 10, // of the PROXY protocol, from the client
+	RELAY_END = 1u << 4,            // two bits: this leg's peer sends no more
+	RELAY_SHUT = 1u << 6,           // two bits: we said the same to this leg's peer
+	RELAY_DONE = 1u << 8,           // two bits: and it has acknowledged all
 };
 
 static inline uint32_t leg_flag(uint32_t flag, unsigned int leg)
@@ -42,9 +43,10 @@ struct nx_aligned_line relay_session {
 	uint16_t target;
 	uint8_t tries;
 	uint8_t unused;
-	usec_t opened;
-	uint32_t buffers[2]; // received on a leg, modulo 2^32
 	uint32_t generation; // counts uses of this index, 24 bits
+	usec_t opened;
+	uint32_t buffers[2];    // received on a leg, modulo 2^32
+	struct buffer *preface; // sent before the client's payload; NULL: nothing
 };
 static_assert(sizeof(struct relay_session) == 128);
 
@@ -87,12 +89,14 @@ static inline uint32_t session_index(const struct relay *r, const struct relay_s
 	return (uint32_t)(((const uint8_t *)s - r->sessions.objects) / sizeof(*s));
 }
 
-// relay.c: the number of a profile for packets of so many bytes.
-uint16_t profile_for(struct relay *r, uint16_t mtu);
+// relay.c: the number of a profile for packets of so many bytes under a congestion control.
+uint16_t relay_profile(struct relay *r, uint16_t mtu, uint8_t congestion);
 
 // session.c
 // A session for a client's connection; NULL, and the connection reset, when there can be none.
 struct relay_session *relay_session_accept(struct relay *r, uint32_t connection, uint64_t offer);
+// The client's header may have come: reads it, and goes on to the target.
+void relay_session_header(struct relay *r, struct relay_session *s);
 // The target did not take the connection, or did not answer: another, or the end.
 void relay_session_connect_failed(struct relay *r, struct relay_session *s, enum session_end why);
 // Ends a session: connections that are still its own are reset if `reset`, else closed.
@@ -100,6 +104,21 @@ void relay_session_end(struct relay *r, struct relay_session *s, enum session_en
 void relay_session_timer(struct relay *r, uint32_t index);
 // How long nothing may move, by the session's state; UINT64_MAX for ever.
 usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_session *s);
+
+// preface.c
+enum preface_verdict {
+	PREFACE_READY,
+	PREFACE_WAIT,
+	PREFACE_BAD
+};
+// Takes the client's PROXY protocol header off what it sent; *announced is changed if it names a
+// connection.
+enum preface_verdict relay_preface_read(
+	struct relay *r, struct relay_session *s, struct flow_key *announced);
+// Puts a header of this version (0: none) before what is held. False: no buffer.
+bool relay_preface_write(struct relay *r, struct relay_session *s, unsigned int version,
+	const struct flow_key *announced);
+void relay_preface_clear(struct relay *r, struct relay_session *s);
 
 // pump.c
 void relay_session_event(struct relay *r, const struct tcp_event *event);

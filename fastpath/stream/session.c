@@ -66,6 +66,7 @@ void relay_session_end(struct relay *r, struct relay_session *s, enum session_en
 	connection_let_go(r, s, LEG_CLIENT, reset);
 	connection_let_go(r, s, LEG_TARGET, reset);
 	target_leave(r, s);
+	relay_preface_clear(r, s);
 	wheel_cancel(&r->wheel, index);
 	counter_sub(&r->config.stats->sessions, 1);
 	counter_sub(&listener_stats(r, s)->sessions, 1);
@@ -89,29 +90,39 @@ static void target_join(struct relay *r, struct relay_session *s, const struct f
 	counter_add(&target_stats(r, s)->sessions_total, 1);
 }
 
-// Takes a source port and sends a SYN. failed: the target that another is to stand in for.
-static enum drop_reason connect_once(struct relay *r, struct relay_session *s, uint16_t failed)
+// The client's connection as its packets arrive.
+static struct flow_key client_key(const struct relay *r, const struct relay_session *s)
+{
+	struct tcp_info info;
+
+	tcp_info_get(r->tcp, s->connection[LEG_CLIENT], &info);
+	return flow_key_reverse(&info.key);
+}
+
+// Takes a source port and sends a SYN. announced: who the client is, for the balance rule. failed:
+// the target that another is to stand in for.
+static enum drop_reason connect_once(
+	struct relay *r, struct relay_session *s, const struct flow_key *announced, uint16_t failed)
 {
 	const struct snapshot_upstream *upstream = upstream_of(r, s);
 	const struct snapshot_listener *listener = listener_of(r, s);
 	struct flow_lease lease;
-	struct tcp_info client;
+	struct flow_key client = client_key(r, s);
 	int error = -EADDRINUSE;
 
 	if (!upstream || !listener)
 		return DROP_NO_TARGET;
-	tcp_info_get(r->tcp, s->connection[LEG_CLIENT], &client);
-	struct flow_key arriving = flow_key_reverse(&client.key);
 
 	for (unsigned int i = 0; error == -EADDRINUSE && i < LEASE_TRIES; i++) {
-		enum drop_reason reason = flow_lease_take(
-			r->config.flow, r->snapshot, upstream, &arriving, failed, r->now, &lease);
+		enum drop_reason reason = flow_lease_take(r->config.flow, r->snapshot, upstream,
+			&client, announced, failed, r->now, &lease);
 
 		if (reason != DROP_NONE)
 			return reason;
 		error = tcp_connect(r->tcp,
-			profile_for(r, r->snapshot->netifs[lease.target->netif].mtu), &lease.key,
-			leg_context(session_index(r, s), LEG_TARGET), r->now,
+			relay_profile(r, r->snapshot->netifs[lease.target->netif].mtu,
+				upstream->congestion),
+			&lease.key, leg_context(session_index(r, s), LEG_TARGET), r->now,
 			&s->connection[LEG_TARGET]);
 		if (error && lease.has_port)
 			flow_lease_give(r->config.flow, &lease.key, r->now);
@@ -143,7 +154,9 @@ void relay_session_connect_failed(struct relay *r, struct relay_session *s, enum
 	connection_let_go(r, s, LEG_TARGET, true);
 	if (s->tries < RELAY_TRIES) {
 		target_leave(r, s);
-		reason = connect_once(r, s, failed);
+		struct flow_key client = client_key(r, s);
+
+		reason = connect_once(r, s, &client, failed);
 	}
 	if (reason != DROP_NONE)
 		relay_session_end(r, s, why, true);
@@ -188,6 +201,51 @@ static void session_init(struct relay *r, uint32_t index, uint32_t connection,
 	count_opened(r, s);
 }
 
+// Ends a session that has not reached its target.
+static void refuse(struct relay *r, struct relay_session *s, enum drop_reason reason)
+{
+	stats_drop(r->config.stats, reason);
+	relay_session_end(r, s, SESSION_END_REFUSED, true);
+}
+
+// On to the target, with what it is to be told first. False: the session is over.
+static bool proceed(struct relay *r, struct relay_session *s, const struct flow_key *announced)
+{
+	const struct snapshot_upstream *upstream = upstream_of(r, s);
+	enum drop_reason reason = DROP_NO_TARGET;
+
+	if (upstream)
+		reason = relay_preface_write(r, s, upstream->proxy_protocol, announced)
+				 ? connect_once(r, s, announced, SLOT_NONE)
+				 : DROP_NO_BUFFER;
+	if (reason != DROP_NONE) {
+		refuse(r, s, reason);
+		return false;
+	}
+	log_session(r, s, SESSION_END_NONE);
+	return true;
+}
+
+void relay_session_header(struct relay *r, struct relay_session *s)
+{
+	struct flow_key announced = client_key(r, s);
+
+	switch (relay_preface_read(r, s, &announced)) {
+	case PREFACE_READY:
+		s->flags &= ~(uint32_t)RELAY_AWAITS_HEADER;
+		proceed(r, s, &announced);
+		break;
+	case PREFACE_BAD:
+		refuse(r, s, DROP_PROXY_HEADER);
+		break;
+	case PREFACE_WAIT:
+		// Nothing more comes.
+		if (s->flags & leg_flag(RELAY_END, LEG_CLIENT))
+			refuse(r, s, DROP_PROXY_HEADER);
+		break;
+	}
+}
+
 struct relay_session *relay_session_accept(struct relay *r, uint32_t connection, uint64_t offer)
 {
 	const struct snapshot_listener *listener = offered_listener(r, offer);
@@ -203,14 +261,14 @@ struct relay_session *relay_session_accept(struct relay *r, uint32_t connection,
 	session_init(r, index, connection, listener);
 	struct relay_session *s = session_at(r, index);
 
-	reason = connect_once(r, s, SLOT_NONE);
-	if (reason != DROP_NONE) {
-		stats_drop(r->config.stats, reason);
-		relay_session_end(r, s, SESSION_END_REFUSED, true);
-		return NULL;
+	if (listener->proxy_protocol) {
+		s->flags |= RELAY_AWAITS_HEADER;
+		wheel_arm(&r->wheel, index, r->now + listener->connect_timeout);
+		return s;
 	}
-	log_session(r, s, SESSION_END_NONE);
-	return s;
+	struct flow_key client = client_key(r, s);
+
+	return proceed(r, s, &client) ? s : NULL;
 }
 
 usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_session *s)
@@ -232,7 +290,9 @@ void relay_session_timer(struct relay *r, uint32_t index)
 	usec_t allowed = relay_session_silence_allowed(r, s);
 	usec_t silent = r->now - s->heard;
 
-	if (!(s->flags & RELAY_IS_OPEN))
+	if (s->flags & RELAY_AWAITS_HEADER)
+		refuse(r, s, DROP_PROXY_HEADER);
+	else if (!(s->flags & RELAY_IS_OPEN))
 		relay_session_connect_failed(r, s, SESSION_END_UNANSWERED);
 	else if (silent >= allowed)
 		relay_session_end(r, s, SESSION_END_IDLE, true);

@@ -186,6 +186,8 @@ struct config_upstream {
 	struct config_targets targets;
 	uint32_t balance; // enum balance_rule
 	struct config_sources source;
+	uint32_t proxy_protocol; // version, 0 = none
+	uint32_t congestion;     // enum tcp_congestion
 	struct config_transport transport;
 };
 
@@ -205,6 +207,8 @@ struct config_listener {
 	uint32_t idle_timeout_s;    // 0 = never
 	uint32_t connect_timeout_s; // until the target answers
 	uint32_t max_sessions;      // 0 = unlimited
+	uint32_t proxy_protocol;    // 1: clients send a header
+	uint32_t congestion;        // enum tcp_congestion
 	struct config_transport transport;
 };
 

@@ -195,6 +195,14 @@ const struct schema_key schema_keys[] = {
 		.sentence =
 			"How a new session finds its target. Each worker counts on its own: round-robin "
 			"and least-connections are even a worker."},
+	{"upstreams[].proxy_protocol", .type = SCHEMA_WORD, .words = "off|v1|v2", .fallback = "off",
+		.effect = EFFECT_NEW_SESSIONS, IN(config_upstream, proxy_protocol),
+		.sentence =
+			"PROXY protocol header that targets get first, with the client's address; of "
+			"listeners in mode terminate."},
+	{"upstreams[].congestion", .type = SCHEMA_WORD, .words = "cubic|rate", .fallback = "cubic",
+		.effect = EFFECT_NEW_SESSIONS, IN(config_upstream, congestion),
+		.sentence = "Congestion control toward targets, of listeners in mode terminate."},
 	{"upstreams[].source", .type = SCHEMA_SOURCES, .effect = EFFECT_NEW_SESSIONS,
 		RANGE(1, MAX_SOURCES), IN(config_upstream, source),
 		.sentence =
@@ -249,6 +257,17 @@ const struct schema_key schema_keys[] = {
 		.sentence =
 			"Sessions at once; 0 for no limit of its own. Each of N workers keeps to an Nth, "
 			"rounded up: at most N - 1 more in all, and a full worker refuses while others have room."},
+	{"listeners[].proxy_protocol", .type = SCHEMA_WORD, .words = "off|required",
+		.fallback = "off", .effect = EFFECT_NEW_SESSIONS,
+		IN(config_listener, proxy_protocol),
+		.sentence =
+			"required (mode terminate): every client begins with a PROXY protocol header, "
+			"version 1 or 2, which is taken off; one without is reset."},
+	{"listeners[].congestion", .type = SCHEMA_WORD, .words = "cubic|rate", .fallback = "cubic",
+		.effect = EFFECT_NEW_SESSIONS, IN(config_listener, congestion),
+		.sentence =
+			"Congestion control toward clients in mode terminate; rate paces by the "
+			"measured rate and bears loss."},
 	{"listeners[].transport", .type = SCHEMA_GROUP, .effect = EFFECT_NEW_SESSIONS,
 		IN(config_listener, transport), .sentence = "How bytes travel from the clients."},
 	{"listeners[].transport.outer", .type = SCHEMA_WORD, .words = "tcp|udp|!quic",

@@ -7,6 +7,8 @@ static bool upstream_unchanged(
 	return before && !before->closing && !build->targets_changed &&
 	       before->balance == (enum balance_rule)build->from->balance &&
 	       before->source_client == build->from->source.client &&
+	       before->proxy_protocol == build->from->proxy_protocol &&
+	       before->congestion == build->from->congestion &&
 	       before->target_count == build->target_count &&
 	       memcmp(before->targets, build->targets,
 		       build->target_count * sizeof(*build->targets)) == 0;
@@ -35,6 +37,8 @@ static int upstream_make(struct compiling *c, struct upstream_build *build, uint
 	snprintf(upstream->name, sizeof(upstream->name), "%s", build->from->name);
 	upstream->balance = (enum balance_rule)build->from->balance;
 	upstream->source_client = build->from->source.client;
+	upstream->proxy_protocol = (uint8_t)build->from->proxy_protocol;
+	upstream->congestion = (uint8_t)build->from->congestion;
 	upstream->target_count = build->target_count;
 	upstream->targets = build->targets;
 	build->targets = NULL;
@@ -80,6 +84,8 @@ static void listener_fill(const struct compiling *c, const struct config_listene
 	listener->idle_timeout = from->idle_timeout_s * USEC_PER_SECOND;
 	listener->connect_timeout = from->connect_timeout_s * USEC_PER_SECOND;
 	listener->max_sessions = from->max_sessions;
+	listener->proxy_protocol = from->proxy_protocol;
+	listener->congestion = (uint8_t)from->congestion;
 }
 
 static void former_remove(struct slot_entry *entry, uint32_t at)

@@ -291,6 +291,27 @@ static void check_transport(const struct checking *c, const struct config_listen
 		listener->name, listener->protocol == PROTOCOL_TCP ? "tcp" : "udp");
 }
 
+// Direct mode adds nothing to a stream and takes nothing off.
+static void check_proxy_protocol(
+	const struct checking *c, uint32_t index, const struct config_upstream *upstream)
+{
+	const struct config_listener *listener = &config_listeners(c->config)[index];
+	char path[FAULT_PATH_BYTES];
+
+	if (listener->mode == MODE_TERMINATE)
+		return;
+	snprintf(path, sizeof(path), "listeners[%u].proxy_protocol", index);
+	if (listener->proxy_protocol)
+		fault_add(c->faults, place_of(listener->node, "proxy_protocol"), path,
+			"in mode direct the stream is not read" HINT "use mode = \"terminate\"");
+	snprintf(path, sizeof(path), "listeners[%u].upstream", index);
+	if (upstream->proxy_protocol)
+		fault_add(c->faults, place_of(listener->node, "upstream"), path,
+			"targets of \"%s\" are to get a PROXY protocol header, and in mode direct nothing is added to the stream" HINT
+			"use mode = \"terminate\"",
+			upstream->name);
+}
+
 static void check_mode(const struct checking *c, uint32_t index)
 {
 	const struct config_listener *listener = &config_listeners(c->config)[index];
@@ -323,6 +344,7 @@ static void check_listener_upstream(const struct checking *c, uint32_t index)
 	upstream = &config_upstreams(c->config)[listener->upstream_index];
 	if (listener->mode == MODE_DIRECT)
 		check_listener_families(c, index, upstream);
+	check_proxy_protocol(c, index, upstream);
 	check_source_ports(c, index, upstream);
 	snprintf(path, sizeof(path), "upstreams[%u].transport.outer", listener->upstream_index);
 	check_transport(c, listener, &upstream->transport, path);
