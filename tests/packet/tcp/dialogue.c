@@ -228,7 +228,7 @@ static void need_silence(struct dialogue *d)
 				d->peer_base, came, sizeof(came)));
 }
 
-static void step_in(struct dialogue *d)
+static void arrive(struct dialogue *d)
 {
 	struct stated stated = {.segment.window = 65535};
 
@@ -240,6 +240,12 @@ static void step_in(struct dialogue *d)
 		stated.segment.timestamp_echo = d->end->last_ts;
 	endpoint_input(d->end, &stated.segment);
 	d->step = d->end->now;
+}
+
+static void step_in(struct dialogue *d)
+{
+	arrive(d);
+	endpoint_turn(d->end);
 }
 
 static bool is_same_sack(const struct segment *a, const struct segment *b)
@@ -569,6 +575,7 @@ static void run_line(struct dialogue *d)
 		void (*step)(struct dialogue *d);
 	} steps[] = {
 		{"<", step_in},
+		{"<<", arrive},
 		{">", step_out},
 		{"wait", step_wait},
 		{"nothing", step_nothing},

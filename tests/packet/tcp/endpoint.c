@@ -32,6 +32,8 @@ static void keep_sent(
 			e->fault = "bytes were sent that nobody gave";
 		if (segment_fault(&parsed, &s))
 			e->fault = segment_fault(&parsed, &s);
+		if (!flow_key_equal(&s.key, &e->key))
+			e->fault = "a segment of other addresses or ports was sent";
 		if (s.has_timestamps)
 			e->last_ts = s.timestamp;
 		if (e->sent_count == ENDPOINT_SENT_MOST)
@@ -135,7 +137,6 @@ void endpoint_input(struct endpoint *e, struct segment *s)
 	frame = segment_write(s);
 	nx_bug_on(!segment_parse(frame, &packet));
 	tcp_segment_input(e->engine, &packet, e->now);
-	endpoint_turn(e);
 }
 
 bool endpoint_icmp(struct endpoint *e, const char *name, uint32_t sequence, uint32_t mtu)

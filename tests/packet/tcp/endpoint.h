@@ -44,7 +44,7 @@ uint32_t endpoint_destroy(struct endpoint *e);
 void endpoint_turn(struct endpoint *e);
 // Lets time pass until `until`, or until something was sent when stop_at_sent.
 void endpoint_pass(struct endpoint *e, usec_t until, bool stop_at_sent);
-// A segment of the peer arrives; its key is set here.
+// A segment of the peer arrives; its key is set here. The turn goes on: endpoint_turn ends it.
 void endpoint_input(struct endpoint *e, struct segment *segment);
 
 // An ICMP error arrives that quotes our segment of this sequence number; false if there is no error
