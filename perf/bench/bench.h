@@ -14,6 +14,15 @@ enum bench_protocol {
 	BENCH_TCP
 };
 
+// What the ports do of checksums and segmentation for terminated connections, beside the node.
+enum bench_offload {
+	BENCH_OFFLOAD_NONE = 0, // nothing
+	BENCH_OFFLOAD_TRANSMIT, // complete sums and cut large segments, as a virtual link does
+	BENCH_OFFLOAD_ALL,      // and vouch for sums received, as a network card does
+};
+
+const char *bench_offload_name(enum bench_offload offload);
+
 struct bench_options {
 	enum bench_protocol protocol;
 	uint32_t size; // bytes of a frame, 64 to 1514, as without its check sequence
@@ -42,6 +51,8 @@ struct bench_options {
 	uint32_t connections; // client
 	bool close;           // client: a connection a request
 	bool on_link;         // flood: sources inside the clients' network, not beyond a gateway
+	bool terminate;       // the TCP listener ends connections
+	enum bench_offload offload;
 };
 
 // One client-to-target flow that is open. in[d]: its packets as the node receives them from the
@@ -56,7 +67,8 @@ enum {
 	BENCH_LAN = 0,
 	BENCH_WAN = 1,
 	BENCH_CLIENTS = 16,
-	BENCH_TARGETS = 16
+	BENCH_TARGETS = 16,
+	BENCH_FIRST_CLIENT_PORT = 1024
 };
 
 struct bench {

@@ -17,6 +17,10 @@ static const char *const help =
 	"  matrix        pipeline over sizes, flows and bursts, macswap beside it; along three lines\n"
 	"                in rounds, or all with all (--full)\n"
 	"  memory        bytes a session\n"
+	"  terminate     cycles a segment of streams that end here and go on, both legs and all\n"
+	"                acknowledgements included\n"
+	"  requests      cycles a terminated connection: set-up, a request, an answer, close\n"
+	"  small         packet memory that 64 KiB of one-byte segments hold, terminated\n"
 	"  flood         spoofed packets in real time: old sessions untouched, connects under 1 s\n"
 	"  drive         both ends of a nexpathd elsewhere, on ports of any kind: loss, latency\n"
 	"  client        HTTP requests over kernel sockets, for comparisons in a lab\n"
@@ -45,6 +49,9 @@ static const char *const help =
 	"  --loss PERCENT       that (0)\n"
 	"  --connections N      client (64)    --close             client: a connection a request\n"
 	"  --seconds N          flood, client: how long (30)\n"
+	"  --terminate          memory, flood: of connections that end here\n"
+	"  --offload WHAT       terminate, requests: what ports do of checksums and segmentation: none,\n"
+	"                       transmit (the default), or all: received sums too\n"
 	"  --on-link            flood: sources inside the clients' network, not beyond a gateway\n"
 	"  --virtual-time       time in steps and fixed seeds: the same instructions every run\n"
 	"  --ratio              run macswap beside it and print the ratio\n"
@@ -85,6 +92,8 @@ enum {
 	OPT_ROUNDS,
 	OPT_FULL,
 	OPT_CELL_MS,
+	OPT_OFFLOAD,
+	OPT_TERMINATE,
 	OPT_HELP
 };
 
@@ -117,6 +126,8 @@ static const struct option long_options[] = {
 	{"rounds", required_argument, NULL, OPT_ROUNDS},
 	{"full", no_argument, NULL, OPT_FULL},
 	{"cell-ms", required_argument, NULL, OPT_CELL_MS},
+	{"offload", required_argument, NULL, OPT_OFFLOAD},
+	{"terminate", no_argument, NULL, OPT_TERMINATE},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -135,6 +146,16 @@ static uint32_t number(const char *text, uint32_t least, uint32_t most)
 	if (*text == '\0' || *end != '\0' || value < least || value > most)
 		command_refuse("not a number in range", text);
 	return (uint32_t)value;
+}
+
+static enum bench_offload offload(const char *value)
+{
+	static const char *const names[] = {"none", "transmit", "all"};
+
+	for (size_t i = 0; i < nx_array_size(names); i++)
+		if (strcmp(value, names[i]) == 0)
+			return (enum bench_offload)i;
+	command_refuse("offload is none, transmit or all", value);
 }
 
 static void take_option(struct command *c, int option, const char *value)
@@ -228,6 +249,12 @@ static void take_option(struct command *c, int option, const char *value)
 	case OPT_CELL_MS:
 		o->cell_ms = number(value, 1, 60000);
 		break;
+	case OPT_OFFLOAD:
+		o->offload = offload(value);
+		break;
+	case OPT_TERMINATE:
+		o->terminate = true;
+		break;
 	case OPT_HELP:
 		fputs(help, stdout);
 		exit(0);
@@ -246,6 +273,7 @@ struct command command_parse(int argc, char **argv)
 			.seed = 1,
 			.huge = true,
 			.memory_mb = 512,
+			.offload = BENCH_OFFLOAD_TRANSMIT,
 			.connections = 64,
 			.rounds = 5,
 			.cell_ms = 500,

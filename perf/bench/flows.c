@@ -11,7 +11,6 @@
 
 enum {
 	OPEN_BATCH = 256,
-	FIRST_CLIENT_PORT = 1024,
 	VIRTUAL_STEP_US = 100,
 	TURNS_MAX = 10000,
 };
@@ -74,11 +73,11 @@ void bench_create(struct bench *b, const struct bench_options *options)
 		"ports = ( { name = \"lan\"; device = \"ring\"; address = [\"10.1.0.2/16\", \"fd00:1::2/64\"]; gateway = [\"10.1.0.1\", \"fd00:1::1\"]; },\n"
 		"          { name = \"wan\"; device = \"ring\"; address = [\"10.2.0.2/16\", \"fd00:2::2/64\"]; } );\n"
 		"upstreams = ( { name = \"u\"; targets = [%s]; } );\n"
-		"listeners = ( { name = \"tcp\"; protocol = \"tcp\"; listen = \"*:9000\"; upstream = \"u\"; },\n"
+		"listeners = ( { name = \"tcp\"; protocol = \"tcp\"; listen = \"*:9000\"; upstream = \"u\"; mode = \"%s\"; },\n"
 		"              { name = \"udp\"; protocol = \"udp\"; listen = \"*:9000\"; upstream = \"u\"; idle_timeout_s = 0; } );\n",
 		options->burst, options->memory_mb,
 		options->sessions ? options->sessions : options->flows + options->flows / 8 + 16384,
-		targets);
+		targets, options->terminate ? "terminate" : "direct");
 	if (rig_create_seeded(&b->rig, text, options->huge,
 		    options->virtual_time ? options->seed + 1u : 0) != 0)
 		bench_fail("%s", b->rig.error);
@@ -211,13 +210,13 @@ void bench_pass(struct bench *b, struct bench_flow *flows, uint32_t n, unsigned 
 
 void bench_flow_key(struct bench *b, struct bench_flow *flow, uint32_t number)
 {
-	uint32_t ports = UINT16_MAX - FIRST_CLIENT_PORT;
+	uint32_t ports = UINT16_MAX - BENCH_FIRST_CLIENT_PORT;
 
 	flow->in[0] = (struct flow_key){
 		.source = b->clients[number % BENCH_CLIENTS],
 		.destination = b->own,
 		.source_port = be16_from_host(
-			(uint16_t)(FIRST_CLIENT_PORT + number / BENCH_CLIENTS % ports)),
+			(uint16_t)(BENCH_FIRST_CLIENT_PORT + number / BENCH_CLIENTS % ports)),
 		.destination_port = be16_from_host(9000),
 		.protocol = b->options.protocol == BENCH_TCP ? IPPROTO_TCP : IPPROTO_UDP,
 	};

@@ -3,6 +3,7 @@
 // nexpath-bench: what the data plane costs, in process, over ring ports.
 
 #include "bench/command.h"
+#include "bench/peers.h"
 
 #include <sched.h>
 
@@ -17,6 +18,9 @@ static json_t *measure(const struct command *c)
 		{"memory", bench_memory},
 		{"matrix", bench_matrix},
 		{"flood", bench_flood},
+		{"terminate", bench_terminate},
+		{"requests", bench_requests},
+		{"small", bench_small_segments},
 		{"drive", bench_drive},
 	};
 

@@ -3,7 +3,7 @@
 // Bytes a session: growth of resident memory, hugepages included, while options.flows sessions
 // open.
 
-#include "bench/bench.h"
+#include "bench/peers.h"
 
 static uint64_t status_kb(const char *key)
 {
@@ -29,6 +29,9 @@ uint64_t bench_resident(void)
 json_t *bench_memory(const struct bench_options *options)
 {
 	struct bench b;
+
+	if (options->terminate)
+		return bench_terminate_memory(options);
 
 	bench_create(&b, options);
 	// The generator's own table must not be counted: touch it first.

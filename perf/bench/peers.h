@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// TCP clients and targets around a node that terminates: scripted endpoints which keep what a real
+// one must (sequence numbers, the node's window, timestamps) and acknowledge every second full
+// segment, as RFC 9293 3.8.6.3 wants. Links lose nothing, so they send nothing twice. Byte i of a
+// stream is i modulo 256, and every byte that comes out of the node is looked at. One thread.
+
+#include "bench/bench.h"
+
+enum {
+	PEERS_REQUEST = 100,
+	PEERS_ANSWER = 200,
+	PEERS_BURST = 64, // data frames offered before a turn
+};
+
+// What a session does once it is open.
+enum peers_script {
+	PEERS_STREAM, // what peers_send gives it
+	PEERS_ASK,    // a request, an answer, and the client closes
+};
+
+enum peer_state {
+	PEER_CLOSED = 0,
+	PEER_OPENING,
+	PEER_OPEN,
+	PEER_CLOSING, // its FIN is out
+};
+
+// One end of a session, outside the node.
+struct peer {
+	struct flow_key key;  // as the node receives it
+	uint32_t first;       // sequence of its stream's byte 0
+	uint32_t next;        // to send next
+	uint32_t edge;        // up to where the node's window lets it send
+	uint32_t other_first; // of the node's stream
+	uint32_t expected;    // of the node
+	uint32_t pending;     // bytes received and not acknowledged
+	uint32_t echo;        // the node's last timestamp
+	uint8_t scale;        // the node's
+	uint8_t state;        // enum peer_state
+	uint8_t script;       // enum peers_script
+	bool has_end;         // the node's FIN came
+};
+
+struct peers {
+	struct bench b;
+	uint32_t capacity;    // sessions, and targets' ends at most
+	struct peer *ends[2]; // by port: clients by their number, targets' ends as they came
+	uint32_t *by_port;    // targets' ends + 1, by target and the node's port
+	uint32_t target_ends;
+	uint32_t segment;       // payload bytes of a full one
+	uint64_t received[2];   // stream bytes that came in order to the ends on a port
+	uint64_t opened;        // clients
+	uint64_t finished;      // clients that have sent and received their FIN
+	uint64_t resets;        // that the node sent
+	uint64_t out_of_order;  // segments, duplicates included
+	uint64_t strangers;     // packets to nobody here
+	uint16_t target_window; // announced by targets, unscaled
+	bool silent_targets;    // acknowledge nothing but the handshake
+	bool answers;           // targets answer requests
+	void (*done)(struct peers *p, uint32_t client); // its answer is there; NULL = nobody asks
+};
+
+// A rig under the bench's configuration whose TCP listener terminates, with ends for so many
+// sessions. options.offload says what the ports do about checksums and segmentation.
+void peers_create(struct peers *p, const struct bench_options *options, uint32_t capacity);
+void peers_destroy(struct peers *p);
+
+// Clients [first, first + n) connect; peers_open runs turns until they are served.
+void peers_connect(struct peers *p, uint32_t client, enum peers_script script);
+void peers_open(struct peers *p, uint32_t first, uint32_t n);
+// So many payload bytes from the end on a port, as far as the node's window lets: how many left.
+uint32_t peers_send(struct peers *p, uint16_t port, uint32_t end, uint32_t bytes);
+// One segment at an offset from what is next, whatever the order; next stays where it is.
+void peers_send_at(struct peers *p, uint16_t port, uint32_t end, uint32_t offset, uint32_t bytes);
+// Time, one turn of the node (its cycles are added to b.cycles), what came out taken and answered.
+void peers_turn(struct peers *p);
+// Turns until the condition holds; exits with a line if it does not within a second, or 10,000
+// turns of virtual time.
+void peers_turn_until(struct peers *p, bool (*holds)(const struct peers *p), const char *what);
+// Acknowledges what ends still owe, as a delayed acknowledgement does.
+void peers_acknowledge(struct peers *p);
+
+// The node's packet buffers, all touched once: resident memory grows by tables from here on.
+void peers_touch_buffers(struct peers *p);
+// Packet buffers in use, and what one takes of the pool.
+uint32_t peers_buffers(const struct peers *p);
+enum {
+	PEERS_BUFFER_BYTES = 2048 + BUFFER_HEADROOM + sizeof(struct buffer)
+};
+
+// The measurements that use them.
+json_t *bench_terminate(const struct bench_options *options);
+json_t *bench_requests(const struct bench_options *options);
+json_t *bench_terminate_memory(const struct bench_options *options);
+json_t *bench_small_segments(const struct bench_options *options);
+json_t *bench_terminate_flood(const struct bench_options *options);
