@@ -76,9 +76,12 @@ static void partial_without_sack(struct tcp_connection *c, struct tcp_ack *ack)
 
 	if (c->flags & TCP_HAS_SACK)
 		return;
-	// The duplicates have told of these (RFC 6937 3).
-	ack->delivered -= counted;
-	c->delivered -= counted;
+	// The duplicates have told of these (RFC 6937 3). In recovery an acknowledgement must be
+	// worth the next hole's segment all the same.
+	if (c->recovery == TCP_OPEN) {
+		ack->delivered -= counted;
+		c->delivered -= counted;
+	}
 	c->duplicate_acks = 0;
 	c->sacked_bytes = 0;
 	if (c->recovery == TCP_RECOVERY && seq_before(c->snd_una, c->loss.high) && c->send_head &&
