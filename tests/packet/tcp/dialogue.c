@@ -127,6 +127,7 @@ struct stated {
 	bool has_echo;
 	bool has_ecn;
 	bool has_hops;
+	uint32_t late; // how much older than the last the timestamp is that is echoed
 	bool has_after;
 	usec_t earliest;
 	usec_t latest;
@@ -180,7 +181,7 @@ static void read_segment(struct dialogue *d, struct stated *out, uint32_t own, u
 		s->length = number_of(d, strchr(text, '+') + 1);
 		*strchr(text, '+') = '\0';
 	}
-	s->position = number_of(d, text) - 1;
+	s->position = number_of(d, text) - !(s->flags & TCP_FLAG_SYN);
 	s->sequence = own + number_of(d, text);
 	while ((text = word(d)) != NULL) {
 		if (strcmp(text, "ack") == 0)
@@ -197,6 +198,8 @@ static void read_segment(struct dialogue *d, struct stated *out, uint32_t own, u
 			s->has_timestamps = true, s->timestamp = number(d);
 		else if (strcmp(text, "echo") == 0)
 			out->has_echo = true, s->timestamp_echo = number(d);
+		else if (strcmp(text, "late") == 0)
+			out->late = number(d);
 		else if (strcmp(text, "sack") == 0)
 			read_sack(d, s, other);
 		else if (strcmp(text, "ecn") == 0)
@@ -237,7 +240,7 @@ static void arrive(struct dialogue *d)
 	if (stated.has_after)
 		endpoint_pass(d->end, d->end->now + stated.earliest, false);
 	if (stated.segment.has_timestamps && !stated.has_echo)
-		stated.segment.timestamp_echo = d->end->last_ts;
+		stated.segment.timestamp_echo = d->end->last_ts - stated.late;
 	endpoint_input(d->end, &stated.segment);
 	d->step = d->end->now;
 }
