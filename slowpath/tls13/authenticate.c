@@ -136,7 +136,7 @@ enum tls13_verdict engine_take_certificate(struct tls13 *t, const struct message
 	}
 	if (m->type == HANDSHAKE_COMPRESSED_CERTIFICATE) {
 		v = t->is_client ? unpack(t, body, &unpacked) : TLS13_MESSAGE_UNEXPECTED;
-		body = cursor_over(unpacked.base, unpacked.used);
+		body = writer_cursor(&unpacked);
 	}
 	if (v == TLS13_OK)
 		v = chain_parse(body, &rule, &t->chain);

@@ -70,9 +70,8 @@ static void write_hello(struct tls13 *t)
 		.key_count = t->key_count,
 		.is_retry = t->retried,
 		.is_quic = t->config->quic,
-		.cookie = cursor_over(t->cookie.base, t->cookie.used),
-		.transport_parameters =
-			cursor_over(t->transport_parameters.base, t->transport_parameters.used),
+		.cookie = writer_cursor(&t->cookie),
+		.transport_parameters = writer_cursor(&t->transport_parameters),
 	};
 
 	if (t->session.ticket_length != 0) {

@@ -234,7 +234,8 @@ static enum tls13_verdict take_all(struct tls13 *t)
 	}
 	if (v != TLS13_OK)
 		return v;
-	memmove(t->in.base, t->in.base + at, t->in.used - at);
+	if (at != 0)
+		memmove(t->in.base, t->in.base + at, t->in.used - at);
 	t->in.used -= at;
 	return TLS13_OK;
 }

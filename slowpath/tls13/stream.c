@@ -291,6 +291,8 @@ static bool gather(struct tls13_stream *s, struct cursor *c, size_t need)
 
 	if (s->in.used >= need)
 		return true;
+	if (cursor_left(c) == 0)
+		return false;
 	n = n < cursor_left(c) ? n : cursor_left(c);
 	writer_bytes(&s->in, c->p, n);
 	return cursor_skip(c, n) && s->in.used == need;

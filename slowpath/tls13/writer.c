@@ -44,15 +44,15 @@ uint8_t *writer_room(struct writer *w, size_t n)
 
 void writer_bytes(struct writer *w, const void *bytes, size_t n)
 {
-	uint8_t *room = writer_room(w, n);
+	uint8_t *room = n != 0 ? writer_room(w, n) : NULL;
 
-	if (room != NULL && n != 0)
+	if (room != NULL)
 		memcpy(room, bytes, n);
 }
 
 void writer_zeros(struct writer *w, size_t n)
 {
-	uint8_t *room = writer_room(w, n);
+	uint8_t *room = n != 0 ? writer_room(w, n) : NULL;
 
 	if (room != NULL)
 		memset(room, 0, n);

@@ -5,6 +5,7 @@
 // sets `failed` and writes nothing from then on, so that a message is checked once, at its end.
 
 #include "core/base.h"
+#include "pkt/bytes.h"
 
 struct writer {
 	uint8_t *base;
@@ -22,7 +23,13 @@ static inline struct writer writer_with(size_t limit)
 // Gives back its memory and keeps its limit.
 void writer_clear(struct writer *w);
 
-// n bytes more, not yet written; NULL (and failed) past the limit or without memory.
+// What is written so far; borrowed until the next write.
+static inline struct cursor writer_cursor(const struct writer *w)
+{
+	return w->used != 0 ? cursor_over(w->base, w->used) : (struct cursor){0};
+}
+
+// n > 0 bytes more, not yet written; NULL (and failed) past the limit or without memory.
 uint8_t *writer_room(struct writer *w, size_t n);
 void writer_bytes(struct writer *w, const void *bytes, size_t n);
 void writer_zeros(struct writer *w, size_t n);

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A server that says anything to our client, inside an honest handshake: our server's messages
+// reach it with bytes changed, left out and put in as the input says, under the right keys.
+#include "world.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct tls13 *client, *server;
+static struct cursor input;
+static enum tls13_verdict verdict;
+static uint8_t level_of[64];
+static struct writer queue[64];
+static size_t queued;
+
+static void to_client(void *user, enum tls13_level level, const uint8_t *message, size_t length)
+{
+	if (queued == nx_array_size(queue))
+		return;
+	level_of[queued] = (uint8_t)level;
+	queue[queued] = writer_with(200000);
+	writer_bytes(&queue[queued++], message, length);
+}
+
+static void to_server(void *user, enum tls13_level level, const uint8_t *message, size_t length)
+{
+	if (tls13_input(server, level, message, length, WORLD_NOW_MS) != TLS13_OK)
+		verdict = TLS13_MISUSE;
+}
+
+static void on_secret(void *user, enum tls13_level level, enum tls13_direction direction,
+	const struct tls13_secret *secret)
+{
+	MUST(secret->length == 32 || secret->length == 48);
+}
+
+// Three bytes of input change one of the message: where, how, and with what.
+static void mutate(struct writer *message)
+{
+	uint8_t how, value;
+	uint16_t where;
+
+	while (cursor_take_u8(&input, &how) && how % 4 != 0 && cursor_take_u16(&input, &where) &&
+		cursor_take_u8(&input, &value)) {
+		size_t at = message->used != 0 ? where % message->used : 0;
+
+		if (how % 4 == 1 && message->used != 0)
+			message->base[at] = value;
+		else if (how % 4 == 2)
+			message->used = at;
+		else
+			writer_bytes(message, message->base, at < 64 ? at : 64);
+	}
+}
+
+static void deliver(void)
+{
+	for (size_t i = 0; i < queued && verdict == TLS13_OK; i++) {
+		mutate(&queue[i]);
+		verdict = tls13_input(client, (enum tls13_level)level_of[i], queue[i].base,
+			queue[i].used, WORLD_NOW_MS);
+	}
+	for (size_t i = 0; i < queued; i++)
+		writer_clear(&queue[i]);
+	queued = 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct world *w = world();
+	struct tls13_events client_events = {.send = to_server, .secret = on_secret};
+	struct tls13_events server_events = {.send = to_client, .secret = on_secret};
+	struct tls13_start client_start = w->client_start, server_start = w->server_start;
+
+	world_restart();
+	w->server.client_certificate = (enum tls13_client_certificate)(size % 2);
+	client_events.ticket = w->events.ticket;
+	client_start.events = &client_events;
+	server_start.events = &server_events;
+	input = cursor_over(data, size);
+	MUST(tls13_create(&w->server, false, &server_start, &server) == 0);
+	MUST(tls13_create(&w->client, true, &client_start, &client) == 0);
+	verdict = tls13_begin(client, WORLD_NOW_MS);
+	for (int turn = 0; turn < 4 && verdict == TLS13_OK; turn++)
+		deliver();
+	for (size_t i = 0; i < queued; i++)
+		writer_clear(&queue[i]);
+	queued = 0;
+	// What the input leaves over goes in behind the handshake.
+	if (verdict == TLS13_OK && tls13_is_complete(client))
+		(void)tls13_input(client, TLS13_APPLICATION, input.p, cursor_left(&input), 0);
+	tls13_destroy(client);
+	tls13_destroy(server);
+	return 0;
+}

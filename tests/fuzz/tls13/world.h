@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// What the fuzz targets of the handshake engine share: one certificate, configurations, and
+// randomness that is the same for every input.
+
+#include "tls13/stream.h"
+
+#define MUST(cond)                                                                                 \
+	do {                                                                                       \
+		if (!(cond))                                                                       \
+			__builtin_trap();                                                          \
+	} while (0)
+
+#define WORLD_NOW_MS INT64_C(1800000000000)
+
+struct world {
+	struct tls13_config client, server;
+	struct tls13_events events;
+	struct tls13_start client_start, server_start;
+};
+
+// Made once.
+struct world *world(void);
+// Begins a run: randomness from its start again.
+void world_restart(void);

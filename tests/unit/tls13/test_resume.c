@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Sessions between our own ends: kept, resumed, refused, and full handshakes where they are of no
+// use.
+#include "rig.h"
+
+static const uint8_t old_keys[1][TLS13_TICKET_KEY_BYTES] = {{1}};
+static const uint8_t rotated[2][TLS13_TICKET_KEY_BYTES] = {{2}, {1}};
+static const uint8_t replaced[1][TLS13_TICKET_KEY_BYTES] = {{3}};
+static const uint16_t sha384 = 0x1302;
+
+static struct end client, server;
+static uint8_t session[4096];
+static size_t session_length;
+
+static void ends(const uint8_t (*keys)[TLS13_TICKET_KEY_BYTES], uint8_t count)
+{
+	rig_client(&client);
+	rig_server(&server, RIG_P256);
+	server.config.ticket_keys = keys;
+	server.config.ticket_key_count = count;
+	server.config.tickets = 2;
+}
+
+static void done(void)
+{
+	rig_close(&client);
+	rig_close(&server);
+}
+
+// The records behind the handshake, opened with the client's key, to its engine.
+static void take_tickets(void)
+{
+	struct tls13_stream_key in, out;
+	struct record_key key = {0};
+	const uint8_t *bytes;
+	uint8_t type, copy[8192];
+	size_t n = tls13_stream_output(server.stream, &bytes), at = 0, length;
+
+	memcpy(copy, bytes, n);
+	tls13_stream_keys(client.stream, &in, &out);
+	assert_true(record_key_set(rig.library, false, &in.secret, &key));
+	while (at < n) {
+		length = (size_t)copy[at + 3] << 8 | copy[at + 4];
+		size_t content = length;
+
+		assert_int_equal(
+			record_open(&key, copy + at, copy + at + 5, &content, &type), TLS13_OK);
+		assert_int_equal(tls13_input(tls13_stream_engine(client.stream), TLS13_APPLICATION,
+					 copy + at + 5, content, RIG_NOW_MS),
+			TLS13_OK);
+		at += 5 + length;
+	}
+	record_key_clear(&key);
+}
+
+// A first handshake, whose last ticket is kept.
+static void first(void)
+{
+	const uint8_t *bytes;
+	size_t n, taken;
+
+	rig_open(&client, true);
+	rig_open(&server, false);
+	// By hand: what the server sends at the end is for after the handshake.
+	for (int i = 0; i < 2; i++) {
+		n = tls13_stream_output(client.stream, &bytes);
+		assert_int_equal(
+			tls13_stream_input(server.stream, bytes, n, RIG_NOW_MS, &taken), TLS13_OK);
+		tls13_stream_sent(client.stream, n);
+		if (i == 1)
+			break;
+		n = tls13_stream_output(server.stream, &bytes);
+		assert_int_equal(
+			tls13_stream_input(client.stream, bytes, n, RIG_NOW_MS, &taken), TLS13_OK);
+		tls13_stream_sent(server.stream, n);
+	}
+	take_tickets();
+	assert_int_equal(client.tickets, server.config.tickets);
+	memcpy(session, client.session, client.session_length);
+	session_length = client.session_length;
+	done();
+}
+
+static bool again(void)
+{
+	struct tls13_summary a, b;
+
+	client.start.session = session;
+	client.start.session_length = session_length;
+	rig_shake(&client, &server);
+	tls13_summary(tls13_stream_engine(client.stream), &a);
+	tls13_summary(tls13_stream_engine(server.stream), &b);
+	assert_int_equal(a.resumed, b.resumed);
+	assert_int_equal(a.chain_count, a.resumed ? 0 : 1);
+	done();
+	return a.resumed;
+}
+
+static void sessions_are_resumed_also_after_a_rotation(void **state)
+{
+	ends(old_keys, 1);
+	first();
+	ends(old_keys, 1);
+	assert_true(again());
+	ends(rotated, 2);
+	assert_true(again());
+}
+
+static void a_retry_resumes_too(void **state)
+{
+	static const uint16_t only = GROUP_P256;
+
+	ends(old_keys, 1);
+	first();
+	ends(old_keys, 1);
+	server.config.groups = (struct tls13_list){.values = &only, .count = 1};
+	assert_true(again());
+}
+
+static void sessions_of_no_use_make_full_handshakes(void **state)
+{
+	ends(old_keys, 1);
+	first();
+	ends(replaced, 1);
+	assert_false(again());
+	ends(NULL, 0);
+	assert_false(again());
+	ends(old_keys, 1); // another name than the session's
+	client.start.name = "www.example.test";
+	assert_false(again());
+	ends(old_keys, 1); // another hash than the session's
+	server.config.suites = (struct tls13_list){.values = &sha384, .count = 1};
+	assert_false(again());
+	ends(old_keys, 1);
+	server.config.client_certificate = TLS13_CLIENT_CERTIFICATE_OPTIONAL;
+	server.config.roots = rig.roots;
+	assert_false(again());
+	session[3] ^= 1; // the secret: binders fail
+	ends(old_keys, 1);
+	client.start.session = session;
+	client.start.session_length = session_length;
+	rig_open(&client, true);
+	rig_open(&server, false);
+	rig_talk(&client, &server, 0);
+	rig_expect(&client, &server, TLS13_PEER_ALERT, TLS13_BINDER_BAD);
+	assert_int_equal(tls13_stream_peer_alert(client.stream), TLS13_ALERT_DECRYPT_ERROR);
+	done();
+	for (size_t n = 0; n < session_length; n += 7) { // cut short
+		ends(old_keys, 1);
+		session_length -= 7;
+		assert_false(again());
+	}
+}
+
+static void old_sessions_are_not_offered(void **state)
+{
+	ends(old_keys, 1);
+	server.config.ticket_lifetime_s = 10;
+	first();
+	ends(old_keys, 1);
+	client.start.session = session;
+	client.start.session_length = session_length;
+	assert_int_equal(
+		tls13_stream_create(&client.config, true, &client.start, &client.stream), 0);
+	const uint8_t *bytes;
+	size_t with, without;
+
+	assert_int_equal(tls13_stream_begin(client.stream, RIG_NOW_MS), TLS13_OK);
+	with = tls13_stream_output(client.stream, &bytes);
+	rig_close(&client);
+	assert_int_equal(
+		tls13_stream_create(&client.config, true, &client.start, &client.stream), 0);
+	assert_int_equal(tls13_stream_begin(client.stream, RIG_NOW_MS + 10000), TLS13_OK);
+	without = tls13_stream_output(client.stream, &bytes);
+	rig_close(&client);
+	assert_true(with > without + 100);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sessions_are_resumed_also_after_a_rotation),
+		cmocka_unit_test(a_retry_resumes_too),
+		cmocka_unit_test(sessions_of_no_use_make_full_handshakes),
+		cmocka_unit_test(old_sessions_are_not_offered),
+	};
+
+	return cmocka_run_group_tests(tests, rig_create, rig_destroy);
+}
