@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`mode = "terminate"` between programs that people use: curl, iperf3, nginx, HAProxy, socat, nc, wrk, h2load."""
+
+import hashlib
+import json
+import os
+import re
+import threading
+
+from harness import (CLIENT4, GATEWAY_C4, LISTEN, SERVER4, case, check, check_equal, wait_for)
+from terminating import WAYS, at, ending_clean, one, service
+
+HTTP, HTTP2, IPERF, TOOL, FRONT = 8080, 8081, 5201, 8001, 7000
+LARGE = 200_000_000
+
+NGINX = """daemon off;
+user root;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx-error.log;
+events {{ worker_connections 2000; }}
+http {{
+    access_log off;
+    sendfile on;
+    keepalive_requests 1000000;
+    client_body_temp_path {scratch}; proxy_temp_path {scratch}; fastcgi_temp_path {scratch};
+    uwsgi_temp_path {scratch}; scgi_temp_path {scratch};
+    server {{ listen {http}; listen [::]:{http}; location / {{ root {scratch}; }}
+              location /small {{ return 200 "a small answer\\n"; }} }}
+    server {{ listen {http2} http2; listen [::]:{http2} http2; location / {{ return 200 "a small answer\\n"; }} }}
+}}
+"""
+
+
+def nginx(lab):
+    """nginx in the server namespace: files of the lab's scratch folder, small answers, and HTTP/2."""
+    path = lab.folder / "nginx.conf"
+    path.write_text(NGINX.format(folder=lab.folder, scratch=lab.scratch, http=HTTP, http2=HTTP2))
+    lab.spawn("server", "nginx", "-c", path, "-e", "stderr")
+    wait_for("nginx", lambda: lab.listening("server", HTTP) and lab.listening("server", HTTP2))
+
+
+def random_file(path, size):
+    """Writes a file of any bytes, returns its SHA-256."""
+    digest = hashlib.sha256()
+    with open(path, "wb") as out:
+        while size > 0:
+            block = os.urandom(min(size, 1 << 20))
+            out.write(block)
+            digest.update(block)
+            size -= len(block)
+    return digest.hexdigest()
+
+
+def sha256(path):
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def download(lab, way, *options, name="data"):
+    out = lab.scratch / "got"
+    lab.at("client", "curl", "-gsS", "--fail", "--max-time", "60", "-o", out, *options,
+           f"http://{at(*WAYS[way])}/{name}")
+    digest = sha256(out)
+    out.unlink()
+    return digest
+
+
+@case
+def terminate_curl_download(t):
+    """curl downloads 200 MB from nginx over IPv4 and 50 MB every other way; each checksum is right"""
+    lab = t.lab()
+    nginx(lab)
+    digests = {size: random_file(lab.scratch / f"data{size}", size) for size in (LARGE, LARGE // 4)}
+    lab.start(lab.configuration(*service(HTTP)))
+    with ending_clean(lab):
+        for way in WAYS:
+            size = LARGE if way == (4, 4) else LARGE // 4
+            check_equal(download(lab, way, name=f"data{size}"), digests[size], f"{way}: checksum")
+
+
+@case
+def terminate_curl_slow_client(t):
+    """a client that reads 10 MB a second gets its 40 MB whole, beside one that reads as fast as it can"""
+    lab = t.lab()
+    nginx(lab)
+    digest = random_file(lab.scratch / "data", 40_000_000)
+    lab.start(lab.configuration(*service(HTTP)))
+    with ending_clean(lab):
+        out = lab.scratch / "slow"
+        slow = lab.spawn("client", "curl", "-gsS", "--fail", "--limit-rate", "10M", "-o", out,
+                         f"http://{at(*WAYS[4, 4])}/data")
+        wait_for("the slow one to have begun", lambda: out.exists() and out.stat().st_size > 0)
+        check_equal(download(lab, (6, 6)), digest, "the fast one's checksum")
+        check(slow.poll() is None, "the slow one was not slow")
+        check_equal(slow.wait(30), 0, f"curl: {slow.log.read_text()}")
+        check_equal(sha256(out), digest, "the slow one's checksum")
+
+
+def upload_server(t, lab, port, digests, pause=None):
+    """Takes one HTTP PUT a connection and answers with its body's SHA-256; pause is called at each piece."""
+    def handler(connection):
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += connection.recv(65536)
+        head, _, body = data.partition(b"\r\n\r\n")
+        if b"100-continue" in head.lower():
+            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        left = int(re.search(rb"(?i)content-length: (\d+)", head)[1]) - len(body)
+        digest = hashlib.sha256(body)
+        while left > 0:
+            if pause:
+                pause()
+            piece = connection.recv(1 << 18)
+            check(piece, "the upload ended early")
+            digest.update(piece)
+            left -= len(piece)
+        digests.append(digest.hexdigest())
+        connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    t.tcp_server(lab, port, handler)
+
+
+def upload(lab, way, path):
+    done = lab.at("client", "curl", "-gsS", "--fail", "--max-time", "60", "-w", "%{http_code}", "-T", path,
+                  f"http://{at(*WAYS[way])}/put")
+    check_equal(done.stdout, "201", f"{way}: status")
+
+
+@case
+def terminate_curl_upload(t):
+    """curl uploads 200 MB over IPv4 and 50 MB every other way; each checksum is right"""
+    lab = t.lab()
+    got = []
+    upload_server(t, lab, TOOL, got)
+    large = random_file(lab.scratch / "large", LARGE)
+    part = random_file(lab.scratch / "part", LARGE // 4)
+    lab.start(lab.configuration(*service(TOOL)))
+    with ending_clean(lab):
+        for way in WAYS:
+            upload(lab, way, lab.scratch / ("large" if way == (4, 4) else "part"))
+    check_equal(got, [large, part, part, part], "checksums")
+
+
+@case
+def terminate_curl_slow_server(t):
+    """a server that reads in small pieces with pauses between gets its 20 MB whole"""
+    lab = t.lab()
+    got, rest = [], threading.Event()
+    upload_server(t, lab, TOOL, got, pause=lambda: rest.wait(0.005))
+    digest = random_file(lab.scratch / "data", 20_000_000)
+    lab.start(lab.configuration(*service(TOOL)))
+    with ending_clean(lab):
+        upload(lab, (4, 4), lab.scratch / "data")
+    check_equal(got, [digest], "checksum")
+
+
+@case
+def terminate_iperf3(t):
+    """iperf3 there, back, both at once and in four streams, over every way"""
+    lab = t.lab()
+    lab.spawn("server", "iperf3", "-s", "-p", IPERF)
+    wait_for("iperf3", lambda: lab.listening("server", IPERF))
+    lab.start(lab.configuration(*service(IPERF)))
+    with ending_clean(lab):
+        for way, options in (((4, 4), ()), ((4, 4), ("-R",)), ((4, 4), ("--bidir",)), ((4, 4), ("-P", "4")),
+                             ((6, 6), ("-R", "-P", "4")), ((4, 6), ()), ((6, 4), ("-R",))):
+            address, port = WAYS[way]
+            done = lab.at("client", "iperf3", "-c", address, "-p", port, "-t", "2", "-J", *options, timeout=30)
+            end = json.loads(done.stdout)["end"]
+            rate = end["sum_received"]["bits_per_second"] / 1e6
+            check(rate > 200, f"{way} {options}: {rate:.0f} Mbit/s")
+
+
+@case
+def terminate_h2load(t):
+    """h2load: 20,000 requests in HTTP/1.1 and 20,000 in HTTP/2 over 50 connections: all succeed"""
+    lab = t.lab()
+    nginx(lab)
+    parts = one(HTTP, name="h1"), one(HTTP2, name="h2", listen=at(GATEWAY_C4, LISTEN + 1))
+    lab.start(lab.configuration(*(", ".join(p) for p in zip(*parts))))
+    with ending_clean(lab):
+        for port, more in ((LISTEN, ("--h1", "-m", "1")), (LISTEN + 1, ("-m", "10"))):
+            done = lab.at("client", "h2load", "-n", "20000", "-c", "50", *more, f"http://{GATEWAY_C4}:{port}/small",
+                          timeout=60)
+            check("20000 succeeded, 0 failed, 0 errored, 0 timeout" in done.stdout, f"h2load said {done.stdout}")
+
+
+@case
+def terminate_haproxy_before(t):
+    """HAProxy in front, as our client, with health checks: requests and a download pass"""
+    lab = t.lab()
+    nginx(lab)
+    digest = random_file(lab.scratch / "data", 20_000_000)
+    lab.start(lab.configuration(*service(HTTP)))
+    front = haproxy(lab, "client", f"""
+listen web
+    bind :{FRONT}
+    server s {at(*WAYS[4, 4])} check inter 100ms
+    server t {at(*WAYS[6, 4])} check inter 100ms
+""", FRONT)
+    with ending_clean(lab):
+        out = lab.scratch / "got"
+        for _ in range(4):
+            lab.at("client", "curl", "-sS", "--fail", "-o", out, f"http://{CLIENT4}:{FRONT}/data")
+            check_equal(sha256(out), digest, "checksum")
+        done = lab.at("client", "wrk", "-t", "1", "-c", "16", "-d", "2", f"http://{CLIENT4}:{FRONT}/small")
+        check("Socket errors" not in done.stdout and "Non-2xx" not in done.stdout, f"wrk said {done.stdout}")
+        lab.stop(front)  # its health checks are sessions too
+
+
+def haproxy(lab, role, sections, port):
+    """HAProxy in a namespace, once it listens on the port; its process."""
+    path = lab.folder / f"haproxy-{role}.cfg"
+    path.write_text(f"""global
+    nbthread 1
+    maxconn 1000
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 20s
+    timeout server 20s
+{sections}""")
+    child = lab.spawn(role, "haproxy", "-db", "-f", path)
+    wait_for("HAProxy", lambda: lab.listening(role, port))
+    return child
+
+
+def shell(lab, role, line, timeout=20):
+    """A shell line in a namespace; its output as text."""
+    return lab.at(role, "bash", "-c", f"set -o pipefail; {line}", timeout=timeout).stdout.strip()
+
+
+@case
+def terminate_socat_half_close(t):
+    """socat sends 20 MB, shuts its side down and reads the checksum that the server makes of all of it"""
+    lab = t.lab()
+    digest = random_file(lab.scratch / "data", 20_000_000)
+    lab.spawn("server", "socat", f"TCP6-LISTEN:{TOOL},fork,reuseaddr,ipv6only=0", "SYSTEM:sha256sum")
+    wait_for("socat", lambda: lab.listening("server", TOOL))
+    lab.start(lab.configuration(*service(TOOL)))
+    with ending_clean(lab):
+        for way in WAYS:
+            said = shell(lab, "client", f"socat -t 10 - TCP:{at(*WAYS[way])} < {lab.scratch}/data")
+            check_equal(said.split()[:1], [digest], f"{way}: what came back")
+
+
+@case
+def terminate_netcat(t):
+    """netcat to netcat: the server's small file ends first, and the client's 20 MB still arrive whole"""
+    lab = t.lab()
+    # The other way round netcat itself gives up: it sends no more once its peer has ended.
+    up, down = random_file(lab.scratch / "up", 20_000_000), random_file(lab.scratch / "down", 1000)
+    lab.start(lab.configuration(*one(TOOL)))
+    with ending_clean(lab):
+        server = lab.spawn("server", "bash", "-c",
+                           f"exec nc -N -l {SERVER4} {TOOL} < {lab.scratch}/down > {lab.scratch}/taken")
+        wait_for("netcat", lambda: lab.listening("server", TOOL))
+        shell(lab, "client", f"nc -N {GATEWAY_C4} {LISTEN} < {lab.scratch}/up > {lab.scratch}/got")
+        check_equal(server.wait(10), 0, "the server's netcat")
+        check_equal(sha256(lab.scratch / "taken"), up, "the upload's checksum")
+        check_equal(sha256(lab.scratch / "got"), down, "the download's checksum")
