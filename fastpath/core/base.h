@@ -42,6 +42,11 @@ enum {
 #	define nx_debug_on(cond) ((void)sizeof(cond))
 #endif
 
+static inline uint32_t u32_max(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
 static inline uint32_t u32_min(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;

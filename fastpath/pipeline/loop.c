@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 
 #include <rte_lcore.h>
+#include <rte_mempool.h>
 #include <rte_rcu_qsbr.h>
 
 #include "pipeline/local.h"
@@ -43,6 +44,7 @@ static void run_timers(struct worker *w)
 // it tells.
 static void buffers_note(struct worker *w)
 {
+	uint32_t scarcest = 0;
 	const struct node *node = w->node;
 	const struct rte_mempool *pools[] = {node->pools.small, node->pools.large};
 	unsigned lcores[MAX_WORKERS];
@@ -59,7 +61,9 @@ static void buffers_note(struct worker *w)
 
 		if (used > counter_read(&w->buffers_high[i]))
 			counter_set(&w->buffers_high[i], used);
+		scarcest = u32_max(scarcest, (uint32_t)(used * UINT64_C(100) / pools[i]->size));
 	}
+	stream_pressure(w, scarcest);
 }
 
 // Relaxed duties that need no attention in most turns.

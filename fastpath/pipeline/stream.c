@@ -187,3 +187,16 @@ void stream_turn(struct worker *w)
 	if (w->moved)
 		worker_charge(w, STAGE_STREAM, ran);
 }
+
+void stream_pressure(struct worker *w, uint32_t percent)
+{
+	uint32_t limit = 0;
+
+	if (percent > 90)
+		limit = 16 << 10;
+	else if (percent > 75)
+		limit = 64 << 10;
+	else if (percent > 50)
+		limit = 512 << 10;
+	relay_memory_limit(w->relay, limit);
+}

@@ -20,3 +20,7 @@ void stage_stream(struct worker *w, struct packet *packets, uint32_t n);
 
 // Timers, then what the turn's packets began.
 void stream_turn(struct worker *w);
+
+// How much of the scarcest pool of packet buffers is out, in percent: connections that end here may
+// hold less the scarcer they are.
+void stream_pressure(struct worker *w, uint32_t percent);
