@@ -114,6 +114,8 @@ uint32_t bench_take(struct bench *b, uint16_t port, uint8_t *bytes);
 // Counters of the stages since bench_measure_start, as JSON and as lines on standard output.
 void bench_measure_start(struct bench *b);
 json_t *bench_stages(struct bench *b);
+// Packets dropped since the start, by reason.
+json_t *bench_drops(struct bench *b);
 
 uint32_t bench_random(struct bench *b, uint32_t below);
 // Bytes of resident memory, hugepages included.

@@ -6,6 +6,7 @@
 
 #include "bench/flood.h"
 
+#include "bench/peers.h"
 #include "core/clock.h"
 
 enum {
@@ -23,8 +24,9 @@ static void pass_a_turn(struct flood *f, usec_t began)
 	uint64_t due = (f->now - began) * f->b.options.rate / USEC_PER_SECOND;
 
 	for (uint32_t i = 0; i < SENT_A_TURN && f->spoofed < due; i++) {
-		if (!flood_send_spoofed(f))
+		if (!flood_spoof(&f->b))
 			break;
+		f->spoofed++;
 	}
 	uint64_t start = clock_cycles();
 
@@ -81,12 +83,12 @@ static void wind_down(struct flood *f)
 	f->spoofed = sent;
 }
 
-static json_t *drops(struct flood *f)
+json_t *bench_drops(struct bench *b)
 {
 	json_t *out = json_object();
 
 	for (int i = 1; i < DROP_COUNT; i++) {
-		uint64_t n = rig_drops(&f->b.rig, i);
+		uint64_t n = rig_drops(&b->rig, i);
 
 		if (n > 0)
 			json_object_set_new(out, drop_reason_name(i), json_integer((json_int_t)n));
@@ -117,13 +119,17 @@ static json_t *result_of(
 		(double)f->slowest / 1000, "resident_growth_bytes", (json_int_t)growth,
 		"resident_growth_allowed_bytes", (json_int_t)allowed, "sessions_held",
 		(json_int_t)node_sessions(f->b.rig.node), "worker_load",
-		(double)load / (double)f->b.hz / o->seconds, "drops", drops(f), "passed", passed);
+		(double)load / (double)f->b.hz / o->seconds, "drops", bench_drops(&f->b), "passed",
+		passed);
 }
 
 json_t *bench_flood(const struct bench_options *options)
 {
-	struct flood *f = calloc(1, sizeof(*f));
 	struct bench_options wanted = *options;
+
+	if (options->terminate)
+		return bench_terminate_flood(options);
+	struct flood *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		bench_fail("out of memory");

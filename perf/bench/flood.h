@@ -46,7 +46,7 @@ bool flood_station_has(const struct ip_address *address);
 // Remembers where the old sessions arrive.
 void flood_know_old(struct flood *f);
 // One spoofed packet. False when the port's ring is full.
-bool flood_send_spoofed(struct flood *f);
+bool flood_spoof(struct bench *b);
 // One packet each way of an old session; what the last ones left behind is counted as lost.
 void flood_beat(struct flood *f, uint32_t number);
 // A client comes: its first packet.

@@ -19,9 +19,8 @@ bool flood_station_has(const struct ip_address *address)
 	return address->bytes[12] == 10 && (address->bytes[13] == 2 || address->bytes[14] <= 2);
 }
 
-static struct ip_address spoofed_source(struct flood *f)
+static struct ip_address spoofed_source(struct bench *b)
 {
-	struct bench *b = &f->b;
 	uint32_t low = bench_random(b, 1u << 24);
 
 	if (!b->options.v6) {
@@ -39,14 +38,13 @@ static struct ip_address spoofed_source(struct flood *f)
 	return address;
 }
 
-bool flood_send_spoofed(struct flood *f)
+bool flood_spoof(struct bench *b)
 {
-	struct bench *b = &f->b;
 	bool tcp = b->options.protocol == BENCH_TCP;
 	struct frame frame = {
 		.key =
 			{
-				.source = spoofed_source(f),
+				.source = spoofed_source(b),
 				.destination = b->own,
 				.source_port =
 					be16_from_host((uint16_t)(1024 + bench_random(b, 64000))),
@@ -58,10 +56,7 @@ bool flood_send_spoofed(struct flood *f)
 		.window = 65535,
 	};
 
-	if (!rig_send(&b->rig, BENCH_LAN, &frame))
-		return false;
-	f->spoofed++;
-	return true;
+	return rig_send(&b->rig, BENCH_LAN, &frame);
 }
 
 void flood_know_old(struct flood *f)

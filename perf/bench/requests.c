@@ -9,7 +9,8 @@
 enum {
 	BATCH = 64,
 	WARM_BATCHES = 50,
-	NUMBERS = 1u << 19, // of clients, then their ports come again
+	WARM_BATCHES_VIRTUAL = 4, // under callgrind
+	NUMBERS = 1u << 19,       // of clients, then their ports come again
 };
 
 static uint64_t wanted;
@@ -38,7 +39,7 @@ json_t *bench_requests(const struct bench_options *options)
 
 	peers_open(&p, 0, number); // next hops
 	p.answers = true;
-	for (uint32_t i = 0; i < WARM_BATCHES; i++)
+	for (uint32_t i = 0; i < (options->virtual_time ? WARM_BATCHES_VIRTUAL : WARM_BATCHES); i++)
 		run_batch(&p, &number);
 	bench_measure_start(&p.b);
 	for (; connections < options->packets; connections += BATCH)
