@@ -13,6 +13,8 @@ static void window_update(struct tcp_connection *c, const struct tcp_segment *s)
 {
 	uint32_t window = s->window << c->send_scale;
 
+	if (s->is_overtaken)
+		return;
 	if (!seq_before(c->snd_wl1, s->sequence) &&
 		!(c->snd_wl1 == s->sequence && seq_at_or_before(c->snd_wl2, s->acknowledgement)))
 		return;
@@ -123,6 +125,7 @@ static void advance(struct tcp_engine *e, struct tcp_connection *c, const struct
 	send_queue_release(e, c, ack);
 	c->delivered += ack->delivered;
 	partial_without_sack(c, ack);
+	path_mtu_acknowledged(e, c);
 	timer_clear(c, TCP_TIMER_LOSS);
 }
 

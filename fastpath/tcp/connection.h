@@ -66,7 +66,7 @@ enum tcp_recovery {
 };
 
 enum {
-	TCP_CONGESTION_WORDS = 14
+	TCP_CONGESTION_WORDS = 10
 };
 
 // What keeps the sender going while something is lost.
@@ -196,7 +196,11 @@ struct nx_aligned_line tcp_connection {
 	uint16_t events;
 	uint16_t error;
 	uint16_t peer_mss;
-	uint16_t mtu; // path MTU
+	uint16_t mtu;         // path MTU
+	uint16_t mtu_probe;   // tried by the segment that ends at mtu_probe_end; 0: none is out
+	uint16_t mtu_ceiling; // did not pass; 0: not known
+	uint32_t mtu_probe_end;
+	uint32_t mtu_probe_at; // wheel tick when the next may leave
 	uint8_t congestion_kind;
 	uint8_t list;       // which list it is in
 	bool window_scaled; // both sides sent the option

@@ -110,6 +110,7 @@ struct tcp_segment {
 	uint8_t flags;
 	uint8_t ecn; // low two bits of the traffic class
 	bool has_timestamps;
+	bool is_overtaken;       // a bare acknowledgement older than what came before it
 	enum drop_reason reason; // why acknowledgement_input went no further
 };
 
@@ -350,6 +351,9 @@ enum drop_reason handshake_listen(struct tcp_engine *e, const struct tcp_listene
 	struct tcp_segment *s, const uint32_t *after);
 enum drop_reason handshake_syn_sent(
 	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s);
+// In a simultaneous open: the peer's SYN-ACK, which repeats the SYN that is known (RFC 9293 figure
+// 7). True when s was one and the connection is established.
+bool handshake_crossed(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s);
 void handshake_complete(struct tcp_engine *e, struct tcp_connection *c);
 void handshake_init(struct tcp_engine *e, struct tcp_connection *c, const uint32_t *after);
 void handshake_round_trip(
@@ -396,4 +400,12 @@ uint32_t recovery_allowance(const struct tcp_connection *c);
 // path_mtu.c
 void path_mtu_set(struct tcp_engine *e, struct tcp_connection *c, uint16_t mtu);
 void path_mtu_timeout(struct tcp_engine *e, struct tcp_connection *c);
+// Payload of a segment that would try a larger MTU now; 0: it is not the time.
+uint32_t path_mtu_probe(const struct tcp_engine *e, struct tcp_connection *c);
+void path_mtu_probe_sent(struct tcp_engine *e, struct tcp_connection *c);
+// SND.UNA moved.
+void path_mtu_acknowledged(struct tcp_engine *e, struct tcp_connection *c);
+// [sequence, sequence + length) is sent again.
+void path_mtu_retransmitted(
+	struct tcp_engine *e, struct tcp_connection *c, uint32_t sequence, uint32_t length);
 uint16_t mss_of_mtu(const struct tcp_connection *c, uint16_t mtu); // without options

@@ -179,6 +179,30 @@ void handshake_round_trip(
 		c->rto_us = 3 * RTO_INITIAL;
 }
 
+// The SYN is acknowledged by a segment with SYN, whose window is not scaled (RFC 7323 2.2).
+static void syn_acknowledged(
+	struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
+{
+	c->snd_una = s->acknowledgement;
+	c->snd_wnd = c->snd_wnd_max = s->window;
+	c->snd_wl1 = s->sequence;
+	c->snd_wl2 = s->acknowledgement;
+	handshake_round_trip(e, c, s);
+	c->flags |= TCP_ACK_NOW;
+	handshake_complete(e, c);
+}
+
+bool handshake_crossed(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
+{
+	if (c->state != TCP_SYN_RECEIVED || (c->flags & TCP_IS_PASSIVE) ||
+		(s->flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) !=
+			(TCP_FLAG_SYN | TCP_FLAG_ACK) ||
+		s->sequence != c->irs || s->acknowledgement != c->snd_nxt)
+		return false;
+	syn_acknowledged(e, c, s);
+	return true;
+}
+
 static enum drop_reason syn_sent_syn(
 	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
 {
@@ -202,10 +226,7 @@ static enum drop_reason syn_sent_syn(
 		segment_send_syn(e, c);
 		return DROP_NONE;
 	}
-	c->snd_una = s->acknowledgement;
-	handshake_round_trip(e, c, s);
-	c->flags |= TCP_ACK_NOW;
-	handshake_complete(e, c);
+	syn_acknowledged(e, c, s);
 	return DROP_NONE;
 }
 

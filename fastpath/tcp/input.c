@@ -84,6 +84,16 @@ static bool timestamp_is_old(
 	       (uint32_t)(TS_AGE_MAX_S * USEC_PER_SECOND >> TS_AGE_SHIFT);
 }
 
+// A bare acknowledgement, a little older than what came before it, was overtaken on the way: there
+// is no text in it that could be taken for another's, and its SACK blocks are news. Its window is
+// not (RFC 7323 5.3 would have it answered and dropped).
+static bool is_overtaken(const struct tcp_connection *c, const struct tcp_segment *s)
+{
+	return s->length == 0 &&
+	       (s->flags & (TCP_FLAG_SYN | TCP_FLAG_FIN | TCP_FLAG_ACK)) == TCP_FLAG_ACK &&
+	       s->sequence == c->rcv_nxt && c->ts_recent - s->timestamp <= c->rto_us / 1000;
+}
+
 // RFC 7323 4.3 (2): the timestamp to echo is that of the segment at the left edge of what was
 // acknowledged last. One that acknowledges what was not sent is a guess (RFC 5961 5.2): its
 // timestamp would have the peer's own segments dropped as old.
@@ -292,9 +302,14 @@ static enum drop_reason input_rest(
 static enum drop_reason input_known(
 	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
 {
+	if (handshake_crossed(e, c, s))
+		return DROP_NONE;
 	if (timestamp_is_old(e, c, s)) {
-		segment_challenge(e, c);
-		return DROP_TCP_OLD_TIMESTAMP;
+		s->is_overtaken = is_overtaken(c, s);
+		if (!s->is_overtaken) {
+			segment_challenge(e, c);
+			return DROP_TCP_OLD_TIMESTAMP;
+		}
 	}
 	if (!sequence_is_acceptable(c, s))
 		return refuse_sequence(e, c, s);

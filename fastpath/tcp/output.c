@@ -195,6 +195,7 @@ bool output_retransmit(struct tcp_engine *e, struct tcp_connection *c, struct bu
 		c->loss.retransmit_time = timestamp_now(e, c) | 1;
 	c->loss.undo_segments++;
 	c->retransmissions++;
+	path_mtu_retransmitted(e, c, s.sequence, s.length);
 	tcp_count(e, retransmitted_segments);
 	tcp_count_by(e, retransmitted_bytes, s.length);
 	entry_retransmitted(e, c, b);
@@ -234,6 +235,24 @@ static enum output_result send_fin(struct tcp_engine *e, struct tcp_connection *
 	return OUTPUT_SENT;
 }
 
+// New data in a segment that tries a larger path MTU, where there is enough of it.
+static enum output_result send_probe(struct tcp_engine *e, struct tcp_connection *c)
+{
+	uint32_t payload = path_mtu_probe(e, c);
+	uint16_t mss = c->mss;
+	enum output_result result;
+
+	if (payload == 0 || unsent_bytes(c) < payload || usable_window(c) < payload ||
+		recovery_allowance(c) < payload)
+		return OUTPUT_NOTHING;
+	c->mss = (uint16_t)payload;
+	result = send_new(e, c, payload);
+	c->mss = mss;
+	if (result == OUTPUT_SENT)
+		path_mtu_probe_sent(e, c);
+	return result;
+}
+
 static enum output_result send_data(struct tcp_engine *e, struct tcp_connection *c)
 {
 	uint32_t most;
@@ -242,6 +261,8 @@ static enum output_result send_data(struct tcp_engine *e, struct tcp_connection 
 	if (pacing_holds(e, c))
 		return OUTPUT_NOTHING;
 	result = send_lost(e, c);
+	if (result == OUTPUT_NOTHING)
+		result = send_probe(e, c);
 	if (result != OUTPUT_NOTHING)
 		return result;
 	most = new_data_allowed(e, c);

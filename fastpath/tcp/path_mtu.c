@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Path MTU: what routers say, believed only about segments in flight (RFC 1191, RFC 8201, RFC
-// 5927), and what silence says when large segments vanish again and again (RFC 4821, RFC 8899).
+// 5927), what silence says when large segments vanish again and again, and, at a slow pace, whether
+// more passes by now: one segment of new data at a time is sent larger (RFC 4821 7, RFC 8899 5.3).
 #include "tcp/engine_impl.h"
 
 enum {
@@ -9,24 +10,95 @@ enum {
 	MTU_SAFE = 1280, // where a black hole is searched no further
 	TIMEOUTS_MAX = 3,
 	TIMESTAMPS_BYTES = 12,
+	SEARCH_STEP = 16, // no nearer than this
 };
+
+#define RAISE_WAIT (600 * USEC_PER_SECOND) // RFC 8899 5.1.1, PMTU_RAISE_TIMER
+#define PROBE_WAIT (5 * USEC_PER_SECOND)   // between probes of one search
 
 uint16_t mss_of_mtu(const struct tcp_connection *c, uint16_t mtu)
 {
 	return (uint16_t)(mtu - (is_v4(c) ? 40 : 60));
 }
 
+// Payload of a full segment in packets of that size. RFC 6691: options come off.
+static uint16_t payload_of_mtu(const struct tcp_connection *c, uint16_t mtu)
+{
+	uint32_t mss = u32_min(mss_of_mtu(c, mtu), c->peer_mss);
+
+	return (uint16_t)(c->flags & TCP_HAS_TIMESTAMPS ? mss - TIMESTAMPS_BYTES : mss);
+}
+
 void path_mtu_set(struct tcp_engine *e, struct tcp_connection *c, uint16_t mtu)
 {
-	uint32_t mss;
-
 	(void)e;
 	c->mtu = mtu;
-	mss = u32_min(mss_of_mtu(c, mtu), c->peer_mss);
-	// RFC 6691: options come off.
-	if (c->flags & TCP_HAS_TIMESTAMPS)
-		mss -= TIMESTAMPS_BYTES;
-	c->mss = (uint16_t)mss;
+	c->mss = payload_of_mtu(c, mtu);
+}
+
+static void probe_wait(const struct tcp_engine *e, struct tcp_connection *c, usec_t wait)
+{
+	c->mtu_probe = 0;
+	c->mtu_probe_at = engine_tick(e) + (uint32_t)(wait >> TICK_SHIFT);
+}
+
+// All of the way's own MTU at first; then half way to what did not pass.
+static uint16_t probe_size(const struct tcp_engine *e, const struct tcp_connection *c)
+{
+	uint16_t most = profile_of(e, c)->mtu;
+
+	return c->mtu_ceiling == 0 ? most : (uint16_t)((c->mtu + c->mtu_ceiling) / 2);
+}
+
+uint32_t path_mtu_probe(const struct tcp_engine *e, struct tcp_connection *c)
+{
+	uint32_t payload;
+
+	if (c->mtu >= profile_of(e, c)->mtu || c->mtu_probe != 0 || c->recovery != TCP_OPEN ||
+		c->sacked_bytes > 0 || seq_before(engine_tick(e), c->mtu_probe_at))
+		return 0;
+	payload = payload_of_mtu(c, probe_size(e, c));
+	return payload > c->mss ? payload : 0;
+}
+
+void path_mtu_probe_sent(struct tcp_engine *e, struct tcp_connection *c)
+{
+	tcp_count(e, path_mtu_probes);
+	c->mtu_probe = probe_size(e, c);
+	c->mtu_probe_end = c->snd_nxt;
+}
+
+static void probe_failed(struct tcp_engine *e, struct tcp_connection *c)
+{
+	bool is_over = c->mtu_probe - c->mtu < 2 * SEARCH_STEP;
+
+	c->mtu_ceiling = is_over ? 0 : c->mtu_probe;
+	probe_wait(e, c, is_over ? RAISE_WAIT : PROBE_WAIT);
+}
+
+void path_mtu_acknowledged(struct tcp_engine *e, struct tcp_connection *c)
+{
+	bool is_over;
+
+	if (c->mtu_probe == 0 || seq_before(c->snd_una, c->mtu_probe_end))
+		return;
+	tcp_count(e, path_mtu_raised);
+	path_mtu_set(e, c, c->mtu_probe);
+	is_over = c->mtu_ceiling == 0 || c->mtu_ceiling - c->mtu < 2 * SEARCH_STEP;
+	if (is_over)
+		c->mtu_ceiling = 0;
+	probe_wait(e, c, is_over ? RAISE_WAIT : PROBE_WAIT);
+}
+
+// The congestion window shrinks as for any loss: once a search step, which is seldom.
+void path_mtu_retransmitted(
+	struct tcp_engine *e, struct tcp_connection *c, uint32_t sequence, uint32_t length)
+{
+	uint32_t start = c->mtu_probe_end - payload_of_mtu(c, c->mtu_probe);
+
+	if (c->mtu_probe != 0 && seq_before(start, sequence + length) &&
+		seq_before(sequence, c->mtu_probe_end))
+		probe_failed(e, c);
 }
 
 static uint16_t mtu_floor(const struct tcp_connection *c)
@@ -38,6 +110,8 @@ static uint16_t mtu_floor(const struct tcp_connection *c)
 static void lowered(struct tcp_engine *e, struct tcp_connection *c, uint16_t mtu)
 {
 	path_mtu_set(e, c, mtu);
+	c->mtu_ceiling = 0;
+	probe_wait(e, c, RAISE_WAIT);
 	for (struct buffer *b = c->sent.head; b;) {
 		struct buffer *next = tcp_entry(b)->other_next;
 
@@ -58,6 +132,8 @@ void path_mtu_timeout(struct tcp_engine *e, struct tcp_connection *c)
 	c->large_lost = 0;
 	tcp_count(e, path_black_holes);
 	path_mtu_set(e, c, MTU_SAFE);
+	c->mtu_ceiling = 0;
+	probe_wait(e, c, RAISE_WAIT);
 }
 
 static enum drop_reason too_big(struct tcp_engine *e, struct tcp_connection *c, uint32_t mtu)
@@ -65,6 +141,11 @@ static enum drop_reason too_big(struct tcp_engine *e, struct tcp_connection *c, 
 	uint32_t floor = mtu_floor(c);
 	uint32_t believed = mtu < floor ? floor : mtu;
 
+	// About a probe: its answer is better than a guess.
+	if (c->mtu_probe != 0 && believed >= c->mtu && believed < c->mtu_probe) {
+		lowered(e, c, (uint16_t)believed);
+		return DROP_NONE;
+	}
 	if (believed >= c->mtu)
 		return DROP_ICMP_IGNORED;
 	tcp_count(e, path_mtu_lowered);

@@ -183,6 +183,8 @@ struct tcp_event {
 	X(time_wait_evicted, "TIME-WAIT ended early for a new connection")                         \
 	X(path_mtu_lowered, "path MTU lowered by a validated packet-too-big")                      \
 	X(path_black_holes, "path MTU lowered because large segments vanished")                    \
+	X(path_mtu_probes, "larger segments sent to find a larger path MTU")                       \
+	X(path_mtu_raised, "path MTU raised because such a segment arrived")                       \
 	X(ecn_reductions, "congestion window reductions by ECN")                                   \
 	X(no_buffer, "packets not sent for want of a buffer; sent later")                          \
 	X(no_connection, "connections refused or dropped for want of a free one")
