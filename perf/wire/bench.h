@@ -67,7 +67,7 @@ void bench_heads(void);
 void bench_tls(const char *certificate, const char *key);
 void bench_json(void);
 int loopback_serve(const char *port);
-void bench_loopback(const char *port, long rounds);
+void bench_loopback(const char *port, long rounds, bool posts, bool messages);
 
 // Decoders of two messages of a feed.
 struct quote {

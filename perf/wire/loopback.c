@@ -92,27 +92,36 @@ static void burst_read(struct nx_stream *stream, struct nx_ws_reader *reader)
 	}
 }
 
-void bench_loopback(const char *port, long rounds)
+// The request above is answered, so that the connection is free for a feed.
+static void bench_messages(struct nx_rest *rest, long rounds)
+{
+	struct nx_ws_reader_config frames = {.role = NX_WS_CLIENT};
+	struct nx_ws_reader reader;
+	char wish[32];
+
+	BUG_ON(!nx_rest_is_alive(rest));
+	snprintf(wish, sizeof(wish), "w%ld", rounds + rounds / 10);
+	BUG_ON(send(nx_stream_fd(&rest->stream), wish, strlen(wish), 0) < 0);
+	BUG_ON(nx_ws_reader_init(&reader, &rest->stream.in, &frames) != 0);
+	nx_stream_begin(&rest->stream);
+	MEASURE("loopback-messages-40", rounds, BURST, , burst_read(&rest->stream, &reader));
+}
+
+void bench_loopback(const char *port, long rounds, bool posts, bool messages)
 {
 	const struct nx_rest_field fields[] = {{"Content-Type", "application/json"}};
 	struct nx_rest_config config = {.fields = fields, .field_count = 1};
-	struct nx_ws_reader_config frames = {.role = NX_WS_CLIENT};
 	static struct nx_rest rest;
-	struct nx_ws_reader reader;
-	char url[64], wish[32];
+	char url[64];
 
 	snprintf(url, sizeof(url), "http://127.0.0.1:%s", port);
 	config.url = url;
 	config.stream.in_bytes = 1 << 18;
 	BUG_ON(nx_rest_init(&rest, &config) != NX_CLIENT_DONE);
 	BUG_ON(nx_rest_connect(&rest) != NX_CLIENT_DONE);
-	MEASURE("loopback-post", rounds, 1, , post(&rest));
-	rounds /= 100;
-	BUG_ON(!nx_rest_is_alive(&rest));
-	snprintf(wish, sizeof(wish), "w%ld", rounds + rounds / 10);
-	BUG_ON(send(nx_stream_fd(&rest.stream), wish, strlen(wish), 0) < 0);
-	BUG_ON(nx_ws_reader_init(&reader, &rest.stream.in, &frames) != 0);
-	nx_stream_begin(&rest.stream);
-	MEASURE("loopback-messages-40", rounds, BURST, , burst_read(&rest.stream, &reader));
+	if (posts)
+		MEASURE("loopback-post", rounds, 1, , post(&rest));
+	if (messages)
+		bench_messages(&rest, rounds / 100);
 	nx_rest_fini(&rest);
 }

@@ -5,6 +5,7 @@
 //   wire-bench memory CERTIFICATE KEY
 //   wire-bench serve PORT
 //   wire-bench loopback PORT ROUNDS
+//   wire-bench loopback-post|loopback-messages-40 PORT ROUNDS
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,13 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "serve") == 0)
 		return loopback_serve(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "loopback") == 0) {
-		bench_loopback(argv[2], strtol(argv[3], NULL, 10));
+		bench_loopback(argv[2], strtol(argv[3], NULL, 10), true, true);
+		return 0;
+	}
+	if (argc == 4 && strncmp(argv[1], "loopback-", 9) == 0) {
+		bool posts = strcmp(argv[1], "loopback-post") == 0;
+
+		bench_loopback(argv[2], strtol(argv[3], NULL, 10), posts, !posts);
 		return 0;
 	}
 	return 2;
