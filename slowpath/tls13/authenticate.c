@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Who the ends are (RFC 8446 4.4): chains, the signature over the transcript, and Finished.
+#include <openssl/x509v3.h>
+
 #include "tls13/compress.h"
 #include "tls13/engine.h"
 
@@ -112,6 +114,9 @@ static enum tls13_verdict judge(struct tls13 *t)
 	t->peer_key = X509_get_pubkey(t->chain.certificates[0]);
 	if (t->peer_key == NULL)
 		return TLS13_CERTIFICATE_KEY;
+	// RFC 8446 4.4.2.2: where a certificate says what its key is for, signing must be among it.
+	if ((X509_get_key_usage(t->chain.certificates[0]) & KU_DIGITAL_SIGNATURE) == 0)
+		return TLS13_CERTIFICATE_KEY;
 	if (c->verify != NULL)
 		return c->verify(c->verify_user, t->chain.certificates, t->chain.count);
 	if (c->insecure)
@@ -157,7 +162,7 @@ static bool is_scheme_offered(const struct tls13 *t, uint16_t scheme)
 	if (!scheme_is_known(scheme))
 		return false;
 	if (!t->is_client)
-		return engine_list_has(engine_schemes(t), scheme);
+		return engine_list_has(engine_accepted(t), scheme);
 	return engine_list_has(t->browser->schemes, scheme) ||
 	       (scheme == t->config->extra_scheme && scheme != 0);
 }

@@ -30,6 +30,11 @@ struct tls13_list engine_schemes(const struct tls13 *t)
 	return (struct tls13_list){.values = schemes, .count = nx_array_size(schemes)};
 }
 
+struct tls13_list engine_accepted(const struct tls13 *t)
+{
+	return t->config->accepted.count != 0 ? t->config->accepted : engine_schemes(t);
+}
+
 bool engine_list_has(struct tls13_list list, uint16_t value)
 {
 	for (size_t i = 0; i < list.count; i++) {

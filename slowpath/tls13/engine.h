@@ -94,9 +94,8 @@ struct tls13 {
 	struct chain chain;
 	EVP_PKEY *peer_key;
 	uint16_t peer_scheme;
-	bool requested;                // a CertificateRequest was sent or taken
-	bool sends_settings;           // ALPS was agreed
-	struct cursor request_schemes; // only inside the request's handler
+	bool requested;      // a CertificateRequest was sent or taken
+	bool sends_settings; // ALPS was agreed
 
 	uint16_t group;
 	bool retried, resumed;
@@ -158,4 +157,5 @@ bool session_restore(struct session *s, struct cursor bytes, int64_t now_ms);
 struct tls13_list engine_suites(const struct tls13 *t);
 struct tls13_list engine_groups(const struct tls13 *t);
 struct tls13_list engine_schemes(const struct tls13 *t);
+struct tls13_list engine_accepted(const struct tls13 *t);
 bool engine_list_has(struct tls13_list list, uint16_t value);

@@ -239,7 +239,7 @@ static enum tls13_verdict send_encrypted_extensions(struct tls13 *t)
 
 static enum tls13_verdict send_request(struct tls13 *t)
 {
-	struct tls13_list schemes = engine_schemes(t);
+	struct tls13_list schemes = engine_accepted(t);
 	size_t mark = engine_open(t, HANDSHAKE_CERTIFICATE_REQUEST), block, body, list;
 
 	writer_u8(&t->out, 0);

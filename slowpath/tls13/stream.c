@@ -6,7 +6,7 @@
 enum {
 	RECORDS_IDLE_MAX = 32, // in a row that carry no handshake bytes
 	// Of early data that was refused, to be passed over (RFC 8446 4.2.10).
-	SKIP_BYTES_MAX = 16384 + 2048,
+	SKIP_BYTES_MAX = 16384,
 	OUTPUT_MAX = 4 * TLS13_MESSAGE_MAX,
 	FIRST_VERSION = 0x0301, // of a first hello's record (RFC 8446 5.1)
 };
@@ -34,7 +34,17 @@ struct tls13_stream {
 	bool said_hello, said_ccs, library_failed;
 };
 
-// Turns what waits into records under the key that is now.
+static void say_ccs(struct tls13_stream *s)
+{
+	if (s->said_ccs)
+		return;
+	record_write_plain(&s->out, RECORD_CHANGE_CIPHER_SPEC, VERSION_1_2, (uint8_t[]){1}, 1);
+	s->said_ccs = true;
+}
+
+// Turns what waits into records under the key that is now. For middleboxes that expect it (RFC 8446
+// D.4) a server's change_cipher_spec is behind its first message, a client's before its second
+// flight.
 static void flush(struct tls13_stream *s)
 {
 	uint16_t version = s->is_client && !s->said_hello ? FIRST_VERSION : VERSION_1_2;
@@ -42,11 +52,8 @@ static void flush(struct tls13_stream *s)
 
 	if (s->flight.used == 0)
 		return;
-	if (s->is_client && s->said_hello && !s->said_ccs) {
-		record_write_plain(
-			&s->out, RECORD_CHANGE_CIPHER_SPEC, VERSION_1_2, (uint8_t[]){1}, 1);
-		s->said_ccs = true;
-	}
+	if (s->is_client && s->said_hello)
+		say_ccs(s);
 	for (size_t at = 0, n; at < s->flight.used; at += n) {
 		n = s->flight.used - at < RECORD_PLAIN_MAX ? s->flight.used - at : RECORD_PLAIN_MAX;
 		if (plain)
@@ -57,13 +64,8 @@ static void flush(struct tls13_stream *s)
 			s->library_failed = true;
 	}
 	s->flight.used = 0;
-	// For middleboxes that expect it (RFC 8446 D.4): a server's behind its first message, a
-	// client's before its second flight.
-	if (!s->is_client && !s->said_ccs) {
-		record_write_plain(
-			&s->out, RECORD_CHANGE_CIPHER_SPEC, VERSION_1_2, (uint8_t[]){1}, 1);
-		s->said_ccs = true;
-	}
+	if (!s->is_client)
+		say_ccs(s);
 	s->said_hello = true;
 }
 
@@ -173,6 +175,8 @@ static enum tls13_verdict settle(struct tls13_stream *s, enum tls13_verdict v)
 	if (description == TLS13_ALERT_NONE)
 		return v;
 	alert[1] = (uint8_t)description;
+	if (s->is_client && s->write_key.context != NULL)
+		say_ccs(s);
 	if (s->write_key.context == NULL)
 		record_write_plain(&s->out, RECORD_ALERT, VERSION_1_2, alert, sizeof(alert));
 	else if (!record_seal(&s->write_key, &s->out, RECORD_ALERT, alert, sizeof(alert), 0))
@@ -226,6 +230,7 @@ static enum tls13_verdict take_ccs(struct tls13_stream *s, const uint8_t *body, 
 // Early data that a refusal made worthless (RFC 8446 4.2.10).
 static enum tls13_verdict skip(struct tls13_stream *s, size_t length, enum tls13_verdict otherwise)
 {
+	length += RECORD_HEADER_BYTES;
 	if (!s->skipping || s->skipped + length > SKIP_BYTES_MAX)
 		return otherwise;
 	s->skipped += (uint32_t)length;

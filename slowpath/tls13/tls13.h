@@ -93,6 +93,8 @@ struct tls13_config {
 	// What this end takes, best first; empty lists are the defaults. A client offers what its
 	// browser's table says and takes what is offered and known.
 	struct tls13_list suites, groups, schemes;
+	// Schemes that a server takes from a client; empty: as schemes.
+	struct tls13_list accepted;
 	// Application protocols, best first; a client's NULL: the browser's own.
 	const char *const *alpn;
 	uint8_t alpn_count;

@@ -96,8 +96,7 @@ enum tls13_alert {
 	X(RECORD_EMPTY, UNEXPECTED_MESSAGE, "an empty record")                                     \
 	X(RECORD_INTERLEAVED, UNEXPECTED_MESSAGE, "another type inside a handshake message")       \
 	X(RECORD_FLOOD, UNEXPECTED_MESSAGE, "too many records that carry nothing")                 \
-	X(ALERT_BAD, DECODE_ERROR, "an alert of another length than 2")                            \
-	X(ALERT_WARNING, DECODE_ERROR, "a warning that TLS 1.3 does not have")
+	X(ALERT_BAD, DECODE_ERROR, "an alert of another length than 2")
 
 enum tls13_verdict {
 #define X(name, alert, text) TLS13_##name,

@@ -249,9 +249,8 @@ static void configure(void)
 		browser.schemes = list_of(&flags.verify_schemes);
 	config = (struct tls13_config){.library = library,
 		.groups = list_of(&flags.groups),
-		.schemes = list_of(flags.server && flags.verify_schemes.count != 0
-					   ? &flags.verify_schemes
-					   : &flags.own_schemes),
+		.schemes = list_of(&flags.own_schemes),
+		.accepted = list_of(&flags.verify_schemes),
 		.browser = &browser,
 		.insecure = true,
 		.alpn = flags.protocol_list,
