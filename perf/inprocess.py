@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Everything that is measured inside one process: the matrix, connections, memory and floods."""
+"""Everything that is measured inside one process: the matrix, connections, memory, floods, and connections that end here."""
 
 import json
 
 from common import bench, save, spread
 
 MEMORY_SESSIONS = 1_000_000
+# A quarter of the node's memory may hold terminated sessions: this is enough for a million.
+TERMINATE_MEMORY_MB = 6400
+TERMINATE_SESSIONS = (1, 64, 1000)
+OFFLOADS = ("none", "transmit", "all")
 
 
 def connections(arguments, family):
@@ -41,6 +45,56 @@ def floods(arguments):
     return results
 
 
+def streams(arguments, family, flows, offload):
+    runs = [bench(arguments.build, "terminate", "--family", family, "--flows", flows, "--offload", offload,
+                  "--packets", 100_000) for _ in range(arguments.repeats)]
+    return {"family": family, "flows": flows, "offload": offload, "payload_bytes": runs[0]["payload_bytes"],
+            **{key: spread([run[key] for run in runs])
+               for key in ("cycles_per_segment", "gbit_per_second", "packets_in_per_segment", "packets_out_per_segment",
+                           "retransmitted")}}
+
+
+def requests(arguments, family):
+    runs = [bench(arguments.build, "requests", "--family", family, "--packets", 50_000)
+            for _ in range(arguments.repeats)]
+    return {"family": family, **{key: spread([run[key] for run in runs])
+                                 for key in ("cycles_per_connection", "connections_per_second_per_core")}}
+
+
+def terminate(arguments):
+    """Streams over so many sessions; what the ports' offloads are worth is shown at 64 sessions."""
+    cells = [(family, flows, "transmit") for family in (4, 6) for flows in TERMINATE_SESSIONS]
+    cells += [(4, 64, offload) for offload in OFFLOADS if offload != "transmit"]
+    small = [bench(arguments.build, "small", "--family", family, may_fail=True) for family in (4, 6)]
+    for result in small:
+        result.pop("machine")
+    return {"streams": [streams(arguments, *cell) for cell in cells],
+            "requests": [requests(arguments, family) for family in (4, 6)],
+            "small": small}
+
+
+def terminate_memory(arguments):
+    results = []
+    for family in (4, 6):
+        results.append(bench(arguments.build, "memory", "--terminate", "--no-huge", "--memory", TERMINATE_MEMORY_MB,
+                             "--family", family, "--flows", MEMORY_SESSIONS))
+        results[-1].pop("machine")
+        print(f"perf: terminated over IPv{family}: {results[-1]['bytes_per_session']:.0f} bytes a session", flush=True)
+    return results
+
+
+def terminate_floods(arguments):
+    results = []
+    for where in ([], ["--on-link"]):
+        result = bench(arguments.build, "flood", "--terminate", "--protocol", "tcp", "--seconds",
+                       arguments.flood_seconds, *where, may_fail=True)
+        result.pop("machine")
+        results.append(result)
+        print(f"perf: flood of a terminating listener, {result['sources']}: slowest connect "
+              f"{result['slowest_connect_ms']:.1f} ms, {'passed' if result['passed'] else 'FAILED'}", flush=True)
+    return results
+
+
 def matrix(arguments):
     result = bench(arguments.build, "matrix", "--rounds", arguments.repeats, "--packets", 200_000)
     result.pop("machine")
@@ -59,6 +113,9 @@ PARTS = {
     "connections": lambda arguments: {family: connections(arguments, family) for family in ("4", "6")},
     "memory": memory,
     "floods": floods,
+    "terminate": terminate,
+    "terminate-memory": terminate_memory,
+    "terminate-floods": terminate_floods,
 }
 
 

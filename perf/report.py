@@ -127,6 +127,54 @@ def flood_table(result):
                     rows))
 
 
+OFFLOAD_NAMES = {"none": "none", "transmit": "sums and segmentation on transmit", "all": "those, and sums on receive"}
+
+
+def terminate_budgets(result):
+    rows = []
+    for s in result["terminate"]["streams"] if "terminate" in result else []:
+        rows.append(budget(f"a segment of {s['payload_bytes']:,} bytes, IPv{s['family']}, {s['flows']:,} "
+                           f"session{'s' if s['flows'] > 1 else ''}, offloads of ports: {OFFLOAD_NAMES[s['offload']]}",
+                           s["cycles_per_segment"], 1000, " cycles"))
+    for r in result["terminate"]["requests"] if "terminate" in result else []:
+        rows.append(budget(f"connection set-up, one request, close, IPv{r['family']}", r["cycles_per_connection"], 20000,
+                           " cycles"))
+    for m in result.get("terminate-memory", []):
+        rows.append((f"bytes an idle session, IPv{m['family']}, {m['sessions']:,} held", f"{m['bytes_per_session']:.0f}",
+                     "at most 1,536", verdict(m["bytes_per_session"] <= 1536)))
+    for s in result["terminate"]["small"] if "terminate" in result else []:
+        for key, what in (("in_order", "in order"), ("with_holes", "every other one missing")):
+            rows.append((f"KiB held by {s[key]['segments']:,} one-byte segments, IPv{s['family']}, {what}",
+                         number(s[key]["bytes"] / 1024), f"at most {s['allowed_bytes'] / 1024:,.0f}",
+                         verdict(s[key]["bytes"] <= s["allowed_bytes"])))
+    return rows
+
+
+def terminate_section(result):
+    parts = ["## Connections that end here\n",
+             "Mode terminate, in process over ring ports: streams from clients to targets whose packets, of up to 1,500 bytes "
+             "with timestamps, come in random order of sessions; clients and targets are scripted and acknowledge every second "
+             "full segment. A segment's cycles are all that the worker spends for it on both connections, acknowledgements and "
+             "timers included; a connection's are those from the SYN to the last acknowledgement. Memory is the growth of "
+             "resident memory, both connections and all table entries included.\n",
+             table(("path", "measured", "budget", ""), terminate_budgets(result))]
+    if "terminate-floods" in result:
+        parts.append(terminate_flood_table(result["terminate-floods"]))
+    return parts
+
+
+def terminate_flood_table(floods):
+    rows = [(f["sources"], f"{f['spoofed_per_second']:,}", f"{f['cookies_sent']:,}", f["old_sessions_lost"],
+             f"{f['connects_done']} of {f['connects']}", f"{f['slowest_connect_ms']:.1f}",
+             f"{f['resident_growth_bytes'] / 2**20:.0f} of {f['resident_growth_allowed_bytes'] / 2**20:.0f}",
+             verdict(f["passed"])) for f in floods]
+    return (f"Spoofed SYN segments in real time, {floods[0]['seconds']} s each: 128 streams that were open must lose nothing, a "
+            "new client every 100 ms must have the answer to its request within 1 s, resident memory may grow by half open "
+            "connections.\n\n"
+            + table(("sources", "a second", "cookies sent", "old bytes lost", "requests answered", "slowest, ms",
+                     "growth, MiB", ""), rows))
+
+
 SYSTEMS = (("direct-adaptive", "nexpathd, adaptive"), ("direct-poll", "nexpathd, poll"),
            ("haproxy", "HAProxy {haproxy}, tcp, 1 thread"), ("nginx", "nginx {nginx} stream, 1 worker"))
 COLUMNS = (("gbit_per_second", "bulk, Gbit/s"), ("requests_per_second", "requests a second"),
@@ -169,7 +217,8 @@ def instructions(record):
     rows = [(tools, name, f"{value:,.1f}") for tools, counts in sorted(record.items())
             for name, value in sorted(counts.items())]
     return ("Exact, and gated in CI within 2 %: the worker's turn under callgrind, 64-byte frames, 64 flows, virtual "
-            "time, fixed seeds. Of a connection all seven packets count.\n\n" + table(("compiler, DPDK", "", "instructions"), rows))
+            "time, fixed seeds. Of a connection all seven packets count. Terminated: a segment of a stream with "
+            "packets of 1,500 bytes, acknowledgements of both legs included, and a whole connection with one request.\n\n" + table(("compiler, DPDK", "", "instructions"), rows))
 
 
 def page(folder):
@@ -182,6 +231,8 @@ def page(folder):
                   "output packet checked.\n", matrix_table(inprocess),
                   *([full_tables(inprocess["full"])] if "full" in inprocess else []),
                   "## Under a flood of spoofed packets\n", flood_table(inprocess)]
+        if "terminate" in inprocess or "terminate-memory" in inprocess:
+            parts += terminate_section(inprocess)
     if record:
         parts += ["## Instructions\n", instructions(record)]
     if compare:
