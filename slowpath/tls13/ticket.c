@@ -214,7 +214,8 @@ enum tls13_verdict ticket_find(struct tls13 *t, const struct client_hello *h,
 	*index = -1;
 	for (uint32_t i = 0; i < IDENTITIES_MAX && cursor_take_vector(&list, 2, &ticket); i++) {
 		if (!cursor_skip(&list, 4) || !ticket_open(t, ticket, out) ||
-			suite_find(out->suite)->hash_bytes != t->hash.bytes)
+			suite_find(out->suite)->hash_bytes != t->hash.bytes ||
+			!list_has_u16(h->suites, out->suite))
 			continue;
 		v = check_binder(t, h, m, out, i);
 		if (v == TLS13_OK)
