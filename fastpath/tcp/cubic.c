@@ -30,8 +30,10 @@ struct cubic {
 	uint32_t last_min_us;  // of the round before
 	uint32_t css_baseline_us;
 	uint16_t round_samples;
-	uint8_t css_rounds; // 0: not in conservative slow start
-	uint32_t prior_max; // for undo
+	uint8_t css_rounds;   // 0: not in conservative slow start
+	uint32_t flight_end;  // sequence number that ends the flight that is looked at
+	uint32_t flight_most; // bytes of it that were on their way at once
+	uint32_t prior_max;   // for undo
 	uint32_t prior_epoch_ms;
 };
 static_assert(sizeof(struct cubic) <= TCP_CONGESTION_WORDS * 8);
@@ -67,7 +69,7 @@ static void cubic_init(struct tcp_engine *e, struct tcp_connection *c)
 {
 	struct cubic *cubic = cubic_of(c);
 
-	cubic->round_end = c->snd_nxt;
+	cubic->round_end = cubic->flight_end = c->snd_nxt;
 	cubic->round_min_us = cubic->last_min_us = UINT32_MAX;
 	pace(e, c);
 }
@@ -204,16 +206,23 @@ static void start_slowly(struct tcp_connection *c, struct cubic *cubic, const st
 
 // Whether the congestion window was what held the sender back, or would soon have been: pacing may
 // stop it a little earlier, and in slow start half the window is used while it doubles.
-static bool is_used(const struct tcp_connection *c, const struct tcp_ack *ack)
+static bool is_used(const struct tcp_connection *c, struct cubic *cubic, const struct tcp_ack *ack)
 {
-	uint32_t flight = ack->prior_in_flight;
-
+	// A flight that filled the window did so whatever is left of it when its last segments are
+	// acknowledged.
+	if (seq_before(cubic->flight_end, c->snd_una)) {
+		cubic->flight_end = c->snd_nxt;
+		cubic->flight_most = 0;
+	}
+	if (cubic->flight_most < ack->prior_in_flight)
+		cubic->flight_most = ack->prior_in_flight;
 	if (c->flags & TCP_CWND_LIMITED)
 		return true;
 	// The peer's window was what held it.
 	if (c->snd_wnd < c->cwnd)
 		return false;
-	return c->cwnd < c->ssthresh ? flight >= c->cwnd / 2 : flight >= c->cwnd - c->cwnd / 8;
+	return c->cwnd < c->ssthresh ? cubic->flight_most > c->cwnd / 2
+				     : cubic->flight_most >= c->cwnd - c->cwnd / 8;
 }
 
 static void cubic_acknowledged(
@@ -222,7 +231,7 @@ static void cubic_acknowledged(
 	struct cubic *cubic = cubic_of(c);
 
 	// RFC 9438 4.2 and 5.8: a window that was not used says nothing about the path.
-	if (!is_used(c, ack)) {
+	if (!is_used(c, cubic, ack)) {
 		pace(e, c);
 		return;
 	}
