@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "calls.h"
+#include "kernel.h"
 #include "packetdrill.h"
 
 enum {
@@ -40,6 +41,7 @@ static ssize_t of_kernel(ssize_t status)
 
 static void plugin_free(void *user)
 {
+	kernel_answers_for(NULL);
 	stack_destroy(user);
 }
 
@@ -339,8 +341,11 @@ static int plugin_splice(
 __attribute__((visibility("default"))) void packetdrill_interface_init(
 	const char *flags, struct packetdrill_interface *interface)
 {
+	struct stack *stack = stack_create(flags);
+
+	kernel_answers_for(stack);
 	*interface = (struct packetdrill_interface){
-		.userdata = stack_create(flags),
+		.userdata = stack,
 		.free = plugin_free,
 		.socket = plugin_socket,
 		.bind = plugin_bind,

@@ -2,9 +2,9 @@
 """A packetdrill script made ready for the plug-in: what acts on the kernel itself is taken out.
 
 Commands in backquotes set the kernel's sysctls and devices: the sysctls that mean something to the
-engine become flags of the plug-in, the others are dropped. Code blocks read the kernel's tcp_info of
-a descriptor, which is not one of the kernel's here. Both leave a command that does nothing, so that
-times relative to the event before stay what they are.
+engine become flags of the plug-in, the others are dropped. Code blocks keep what they say of the
+tcp_info that the plug-in answers for. What goes leaves a command that does nothing, so that times
+relative to the event before stay what they are.
 
 PSH: Linux sets it on whatever was one packet before the card cut it up. RFC 9293 3.9.1.2 wants it on
 the last segment that is queued, and so it is expected there, and nowhere else.
@@ -38,6 +38,9 @@ DROPPED = {
     "tcp_mtu_probing": "the path MTU is not probed upward",
     "tcp_base_mss": "the path MTU is not probed upward",
 }
+
+# What of tcp_info the plug-in answers.
+KNOWN = {"tcpi_snd_cwnd", "tcpi_snd_ssthresh", "tcpi_unacked", "tcpi_snd_mss", "tcpi_rtt", "tcpi_rto"}
 
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 COMMAND = re.compile(r"`[^`]*`", re.S)
@@ -76,6 +79,15 @@ def flags_of(command):
     return flags
 
 
+def code_that_is_known(block):
+    """The statements of a code block but for those on what the engine does not tell of itself."""
+    kept = [part for line in block.group().removeprefix("%{").removesuffix("}%").splitlines()
+            for part in re.split(r";", line.strip())
+            if part.strip() and set(re.findall(r"tcpi_\w+", part)) <= KNOWN]
+    kept = [part.strip() for part in kept if not part.strip().startswith(("#", "print"))]
+    return "%{\n" + "\n".join(kept) + "\n}%" if any("tcpi_" in part for part in kept) else NOTHING
+
+
 def expect_push(text):
     """PSH where the queue ends."""
     given = {1}
@@ -101,7 +113,7 @@ def expect_push(text):
     return "".join(kept) + text[position:]
 
 
-def prepare(text):
+def prepare(text, with_code=True):
     """The script to run and the plug-in's flags for it."""
     text = without_comments(text)
     first = re.search(r"^\s*[+\d*]", text, re.M)
@@ -110,7 +122,7 @@ def prepare(text):
     for command in COMMAND.findall(text):
         flags.update(flags_of(command.strip("`")))
     head = COMMAND.sub("", text[:begin])
-    events = CODE.sub(NOTHING, text[begin:])
+    events = CODE.sub(code_that_is_known if with_code else NOTHING, text[begin:])
     # Commands after the last event are for cleaning up; among events they stand behind a time.
     events = re.sub(r"(?m)^`[^`]*`\s*", "", events)
     events = COMMAND.sub(NOTHING, events)
