@@ -14,7 +14,7 @@ HEAD = """<!-- SPDX-License-Identifier: BSD-3-Clause -->
 <!-- Made by `scripts/perf report`; edit perf/report.py, not this page. -->
 # Performance
 
-How these figures are made, and how to make them again: `scripts/perf inprocess`, `scripts/perf compare` and `perf/instructions --record` measure, `scripts/perf report` writes this page. Figures are medians with (least to most); cycles are those of the time stamp counter, whose rate need not be the core's. Where a target is missed, the row says so.
+How these figures are made, and how to make them again: `scripts/perf inprocess`, `scripts/perf compare`, `scripts/perf wire` and `perf/instructions --record` measure, `scripts/perf report` writes this page. Figures are medians with (least to most); cycles are those of the time stamp counter, whose rate need not be the core's. Where a target is missed, the row says so.
 """
 
 
@@ -221,8 +221,44 @@ def instructions(record):
             "packets of 1,500 bytes, acknowledgements of both legs included, and a whole connection with one request.\n\n" + table(("compiler, DPDK", "", "instructions"), rows))
 
 
+SHARES = ("p50", "p90", "p99", "p99.9")
+
+
+def wire_limit(row, peer):
+    """The most of a peer's p50 that ours may take; None where nothing is wanted."""
+    if peer in ("tungstenite", "reqwest"):
+        return None if row.startswith("loopback") else 0.5
+    if peer != "nexus-web":
+        return None
+    return 1 if row.startswith(("mask", "encode", "json", "tls-json", "loopback")) else 0.7
+
+
+def wire_rows(result):
+    for row, by_peer in result["rows"].items():
+        for peer in sorted(by_peer, key=lambda name: (name != "nexpath", name)):
+            calls = result["system_calls"].get(row, {}).get(peer)
+            value, limit = by_peer["nexpath"]["p50"] / by_peer[peer]["p50"], wire_limit(row, peer)
+            yield (row if peer == "nexpath" else "", peer, *(number(by_peer[peer][share]) for share in SHARES),
+                   "" if calls is None else f"{calls:.2f}", "" if peer == "nexpath" else f"{value:.2f}",
+                   "" if limit is None else f"at most {limit:g}: {verdict(value <= limit)}")
+
+
+def wire(result):
+    m = result["machine"]
+    return (f"Measured on {result['date']}: {m['cpu']}, {m['cpus']} CPUs, Linux {m['kernel']}, compiler {m['compiler']}, "
+            f"{m['rust']}.\n\n"
+            f"Cycles an operation, each side pinned to the same core in turn, medians of {result['rounds']} rounds; the "
+            "server of the loopback rows has the other core. Parsing starts with bytes in the reader's buffer; "
+            "tungstenite and fastwebsockets receive by themselves, from memory, so that their rows hold that copy, as "
+            "the batch does for all. TLS rows are one record a message, TLS 1.3 with AES-256-GCM. reqwest's POST in "
+            "memory builds the request only. Heads: one of 703 bytes, judged whole by us, split only by picohttpparser. "
+            "JSON is decoded into a struct, by a decoder of the benchmark's own and by sonic-rs.\n\n"
+            + table(("row", "library", *SHARES, "system calls a message", "ours to theirs, p50", ""), wire_rows(result)))
+
+
 def page(folder):
     inprocess, compare = load(folder, "inprocess"), load(folder, "compare")
+    of_wire = load(folder, "wire")
     record = load(ROOT / "perf", "instructions")
     parts = [HEAD]
     if inprocess:
@@ -237,6 +273,8 @@ def page(folder):
         parts += ["## Instructions\n", instructions(record)]
     if compare:
         parts += ["## Beside HAProxy and nginx\n", comparison(compare)]
+    if of_wire:
+        parts += ["## libnexwire beside other libraries\n", wire(of_wire)]
     return "\n".join(parts)
 
 

@@ -4,7 +4,7 @@
 use crate::timing::measure;
 use nexus_web::ws::{FrameReader, Role};
 use std::hint::black_box;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 
 const ORDER: &str = r#"{"symbol":"BTCUSDT","side":"BUY","type":"LIMIT","quantity":"0.001"}"#;
@@ -56,7 +56,6 @@ fn tungstenite_messages(port: &str, rounds: usize) {
             black_box(s.read().unwrap());
         }
     });
-    let _ = socket.get_mut().read(&mut [0]);
 }
 
 fn reqwest_post(port: &str, rounds: usize) {
