@@ -183,28 +183,34 @@ static bool give_up(struct tcp_engine *e, struct tcp_connection *c, usec_t time)
 	return true;
 }
 
-// For how long nothing has come back from a peer whose window is shut, 0 where it answered what was
-// asked last: it may keep the window shut as long as it likes (RFC 9293 3.8.6.1).
-static usec_t unanswered(const struct tcp_engine *e, const struct tcp_connection *c)
+static usec_t stuck(const struct tcp_engine *e, const struct tcp_connection *c)
+{
+	return (usec_t)(engine_tick(e) - c->stuck_since) << TICK_SHIFT;
+}
+
+// For how long a shut window counts against its peer: not where it answered what was asked last,
+// for it may stay shut as long as it likes (RFC 9293 3.8.6.1). Once the user has let go nobody else
+// would end it, and it counts all (RFC 6429 3).
+static usec_t shut(const struct tcp_engine *e, const struct tcp_connection *c)
 {
 	uint32_t now = engine_tick(e);
 	uint32_t ticks = u32_min(now - c->last_heard, now - c->stuck_since);
 	usec_t silent = (usec_t)ticks << TICK_SHIFT;
 
+	if (!(c->flags & TCP_IS_OWNED))
+		return stuck(e, c);
 	return silent > rto_of(e, c) * 5 / 4 ? silent : 0;
 }
 
 // R2 of RFC 9293 3.8.3: how long without progress. What the window was shut over is its probe.
 static bool gave_up(struct tcp_engine *e, struct tcp_connection *c)
 {
-	usec_t stuck = (usec_t)(engine_tick(e) - c->stuck_since) << TICK_SHIFT;
-
-	return give_up(e, c, c->snd_wnd == 0 ? unanswered(e, c) : stuck);
+	return give_up(e, c, c->snd_wnd == 0 ? shut(e, c) : stuck(e, c));
 }
 
 static void persist_expired(struct tcp_engine *e, struct tcp_connection *c)
 {
-	if (give_up(e, c, unanswered(e, c)))
+	if (give_up(e, c, shut(e, c)))
 		return;
 	c->backoff += c->backoff < BACKOFF_MAX;
 	output_probe_window(e, c);

@@ -182,6 +182,8 @@ void tcp_close(struct tcp_engine *engine, uint32_t connection, usec_t now)
 	disown(engine, c);
 	receive_clear(engine, c);
 	c->flags |= TCP_NO_MORE_DATA;
+	// From here on a shut window has its time, however long it was shut before.
+	c->stuck_since = engine_tick(engine);
 	if (c->state == TCP_TIME_WAIT) {
 		list_add(engine, c, LIST_TIME_WAIT);
 		return;
