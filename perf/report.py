@@ -239,7 +239,7 @@ def wire_rows(result):
             calls = result["system_calls"].get(row, {}).get(peer)
             value, limit = by_peer["nexpath"]["p50"] / by_peer[peer]["p50"], wire_limit(row, peer)
             yield (row if peer == "nexpath" else "", peer, *(number(by_peer[peer][share]) for share in SHARES),
-                   "" if calls is None else f"{calls:.2f}", "" if peer == "nexpath" else f"{value:.2f}",
+                   "" if calls is None else number(calls), "" if peer == "nexpath" else f"{value:.2f}",
                    "" if limit is None else f"at most {limit:g}: {verdict(value <= limit)}")
 
 
@@ -254,6 +254,29 @@ def wire(result):
             "memory builds the request only. Heads: one of 703 bytes, judged whole by us, split only by picohttpparser. "
             "JSON is decoded into a struct, by a decoder of the benchmark's own and by sonic-rs.\n\n"
             + table(("row", "library", *SHARES, "system calls a message", "ours to theirs, p50", ""), wire_rows(result)))
+
+
+EMULATED = (("one BDP of queue", "one bdp"), ("a tenth of a BDP", "a tenth of a bdp"), ("0.001 % loss",) * 2,
+            ("0.1 % loss",) * 2, ("1 % loss",) * 2)
+
+
+def emulated(result):
+    """Linux's TCP and the engine's over the same emulated links."""
+    linux, engine = result["linux"], result["engine"]
+
+    def theirs(path, control):
+        row = linux.get(path, {}).get(control)
+        return cell(row["whole"]) if row else "not there"
+
+    def ours(control, path):
+        row = engine.get(f"{control}, {path}")
+        return cell(row) if row else "not measured"
+    rows = [(path, theirs(path, "cubic"), ours("cubic", name), theirs(path, "bbr"), ours("rate", name))
+            for path, name in EMULATED]
+    return (machine(result) + f"""
+1 Gbit/s, 25 ms each way, drop-tail, payload in Mbit/s from the first SYN to {result['seconds']} s; frames of 1,514 bytes carry {result['payload_mbit']:.0f} at most. Linux {result['kernel']} sends with iperf3 between two namespaces through a nexpathd in `mode = "direct"` whose ports emulate the link, buffers up to 64 MiB, segments as on a wire; the engine runs in virtual time over links of the same code (`tests/sim/test_long_paths.c`). Linux's figures include what the machine could not carry in time; made by `perf/tcp-emulated`.
+
+""" + table(("path", "Linux CUBIC", "CUBIC here", "Linux BBR", "rate controller here"), rows))
 
 
 def page(folder):
@@ -273,6 +296,9 @@ def page(folder):
         parts += ["## Instructions\n", instructions(record)]
     if compare:
         parts += ["## Beside HAProxy and nginx\n", comparison(compare)]
+    tcp = load(folder, "tcp-emulated")
+    if tcp:
+        parts += ["## TCP over a long path\n", emulated(tcp)]
     if of_wire:
         parts += ["## libnexwire beside other libraries\n", wire(of_wire)]
     return "\n".join(parts)
