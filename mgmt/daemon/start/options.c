@@ -4,6 +4,13 @@
 
 #include <getopt.h>
 
+#include <intel-ipsec-mb.h>
+#ifdef NEXPATH_NGTCP2
+#	include <ngtcp2/ngtcp2.h>
+#endif
+#include <openssl/crypto.h>
+#include <rte_version.h>
+
 static const char HELP[] =
 	"usage: nexpathd [-c FILE] [--no-huge] [--file-prefix NAME] [--state-dir DIR]\n"
 	"       nexpathd [-c FILE] --check[=text]\n"
@@ -18,7 +25,7 @@ static const char HELP[] =
 	"      --file-prefix NAME  tells several daemons on one machine apart (default nexpath)\n"
 	"      --state-dir DIR     accepted revisions (default /var/lib/nexpath/NAME)\n"
 	"  -h, --help          this text\n"
-	"  -V, --version       the version\n"
+	"  -V, --version       the version, and those of the libraries it runs with\n"
 	"\n"
 	"SIGHUP reloads FILE; SIGTERM lets sessions end for workers.drain_s, a second one exits at\n"
 	"once. Exit status: 0 in order, 1 refused or a pool leaked, 2 wrong usage, 75 to be started\n"
@@ -45,6 +52,17 @@ static const struct option OPTIONS[] = {
 	{"version", no_argument, NULL, 'V'},
 	{NULL, 0, NULL, 0},
 };
+
+static void print_versions(void)
+{
+	printf("nexpathd " NEXPATH_VERSION "\n%s\nipsec-mb %s\nOpenSSL %s\n", rte_version(),
+		imb_get_version_str(), OpenSSL_version(OPENSSL_VERSION_STRING));
+#ifdef NEXPATH_NGTCP2
+	printf("ngtcp2 %s\n", ngtcp2_version(0)->version_str);
+#else
+	puts("ngtcp2: built without");
+#endif
+}
 
 static enum options_action wrong(const char *what, const char *value)
 {
@@ -90,7 +108,7 @@ static enum options_action option_take(int option, struct options *out)
 		fputs(HELP, stdout);
 		return OPTIONS_DONE;
 	case 'V':
-		puts("nexpathd " NEXPATH_VERSION);
+		print_versions();
 		return OPTIONS_DONE;
 	default:
 		return wrong("unknown or incomplete option ", "");
