@@ -122,23 +122,32 @@ bool hkdf_extract(const struct hasher *h, const uint8_t *salt, size_t salt_lengt
 	return hasher_hmac(h, salt, salt_length, input, length, out);
 }
 
+uint8_t *hkdf_label_write(uint8_t *p, size_t length, const char *label)
+{
+	static const char prefix[] = "tls13 ";
+
+	be16_store(p, be16_from_host((uint16_t)length));
+	p += 2;
+	*p++ = (uint8_t)(strlen(prefix) + strlen(label));
+	for (const char *c = prefix; *c != 0; c++)
+		*p++ = (uint8_t)*c;
+	for (; *label != 0; label++)
+		*p++ = (uint8_t)*label;
+	return p;
+}
+
 bool hkdf_expand(const struct hasher *h, const uint8_t *secret, const char *label,
 	const uint8_t *context, size_t context_length, uint8_t *out, size_t length)
 {
 	// The last block's output, HkdfLabel, the block's number.
 	uint8_t data[SECRET_BYTES_MAX + 2 + 1 + 6 + LABEL_BYTES_MAX + 1 + SECRET_BYTES_MAX + 1];
-	uint8_t *info = data + h->bytes, *p = info, block[SECRET_BYTES_MAX];
-	size_t label_length = strlen(label), info_length;
+	uint8_t *info = data + h->bytes, *p, block[SECRET_BYTES_MAX];
+	size_t info_length;
 	bool ok = true;
 
-	nx_bug_on(label_length > LABEL_BYTES_MAX || context_length > SECRET_BYTES_MAX ||
+	nx_bug_on(strlen(label) > LABEL_BYTES_MAX || context_length > SECRET_BYTES_MAX ||
 		  length > (size_t)255 * h->bytes);
-	be16_store(p, be16_from_host((uint16_t)length));
-	p += 2;
-	*p++ = (uint8_t)(6 + label_length);
-	memcpy(p, "tls13 ", 6);
-	memcpy(p + 6, label, label_length);
-	p += 6 + label_length;
+	p = hkdf_label_write(info, length, label);
 	*p++ = (uint8_t)context_length;
 	if (context_length != 0)
 		memcpy(p, context, context_length);

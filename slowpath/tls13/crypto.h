@@ -46,6 +46,9 @@ struct hasher {
 	const uint8_t *data, size_t length, uint8_t *out);
 [[nodiscard]] bool hkdf_extract(const struct hasher *h, const uint8_t *salt, size_t salt_length,
 	const uint8_t *input, size_t length, uint8_t *out);
+// The head of HkdfLabel: output length and label, at most 249 characters; returns what is behind
+// it.
+uint8_t *hkdf_label_write(uint8_t *p, size_t length, const char *label);
 // label without "tls13 ", at most 18 characters; context at most one hash. out and secret may be
 // the same when length is at most one hash.
 [[nodiscard]] bool hkdf_expand(const struct hasher *h, const uint8_t *secret, const char *label,

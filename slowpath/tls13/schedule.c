@@ -69,16 +69,11 @@ bool schedule_update(const struct hasher *h, uint8_t *secret)
 static bool expand_long_label(const struct hasher *h, const uint8_t *secret, const char *label,
 	const uint8_t *context, uint8_t *out)
 {
-	size_t label_length = strlen(label);
-	uint8_t info[2 + 1 + 255 + 1 + SECRET_BYTES_MAX + 1], *p = info;
+	uint8_t info[2 + 1 + 255 + 1 + SECRET_BYTES_MAX + 1], *p;
 
-	if (label_length > 249)
+	if (strlen(label) > 249)
 		return false;
-	be16_store(p, be16_from_host((uint16_t)h->bytes));
-	p[2] = (uint8_t)(6 + label_length);
-	memcpy(p + 3, "tls13 ", 6);
-	memcpy(p + 9, label, label_length);
-	p += 9 + label_length;
+	p = hkdf_label_write(info, h->bytes, label);
 	*p++ = (uint8_t)h->bytes;
 	memcpy(p, context, h->bytes);
 	p += h->bytes;

@@ -68,7 +68,7 @@ static size_t numbers(struct cursor list, uint16_t *out)
 // Types of the extensions in the order they stand in.
 static size_t types(size_t n, uint16_t *out)
 {
-	struct cursor c = cursor_over(hello + 4, n - 4), list, body;
+	struct cursor c = cursor_over(hello + 4, n - 4), list = {0}, body;
 	size_t count = 0;
 
 	assert_true(cursor_skip(&c, 34) && cursor_take_vector(&c, 1, &body) &&
@@ -145,7 +145,7 @@ static void chrome_is_as_long_as_its_drawn_payload_says(void **state)
 static void chrome_has_one_grease_for_its_group_and_share(void **state)
 {
 	struct client_hello h;
-	uint16_t group, share;
+	uint16_t group = 0, share = 0;
 	struct cursor c;
 
 	for (int i = 0; i < 20; i++) {
