@@ -2,8 +2,7 @@
 #pragma once
 
 // SipHash-2-4 over whole 64-bit words: a keyed function of which nobody without the key can tell
-// anything. Initial sequence numbers (RFC 6528), SYN cookies, timestamp offsets and the connection
-// table's hash come from it.
+// anything. Initial sequence numbers (RFC 6528), SYN cookies and timestamp offsets come from it.
 
 #include "pkt/packet.h"
 

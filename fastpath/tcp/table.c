@@ -3,13 +3,35 @@
 // outside can make a chain long.
 #include "tcp/engine_impl.h"
 
-enum {
-	PURPOSE_TABLE = 1
-};
+// One 64 x 64 -> 128 bit multiplication, folded: every bit of a and b reaches the middle bits.
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+// Every segment asks, so this is no SipHash: its results never leave the engine, and whoever does
+// not know the key cannot choose what collides. Secrets are products, whose differences depend on
+// the key, so that no two operands can be swapped.
+static uint64_t key_hash(const struct siphash_key *key, const struct flow_key *flow)
+{
+	const uint64_t *source = flow->source.halves;
+	const uint64_t *destination = flow->destination.halves;
+	uint64_t secret = (key->word[0] | 1) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t rest; // ports and protocol
+	uint64_t h;
+
+	memcpy(&rest, &flow->source_port, sizeof(rest));
+	h = fold(fold(source[0] ^ secret, source[1] ^ (3 * secret + 1)) ^ rest,
+		fold(destination[0] ^ (5 * secret + 2), destination[1] ^ (7 * secret + 3)) ^
+			key->word[1]);
+	return h ^ (h >> 32);
+}
 
 static uint32_t *bucket_of(const struct tcp_engine *e, const struct flow_key *key)
 {
-	return &e->buckets[siphash_flow(&e->key, key, 0, PURPOSE_TABLE) & e->bucket_mask];
+	return &e->buckets[key_hash(&e->key, key) & e->bucket_mask];
 }
 
 struct tcp_connection *connection_find(const struct tcp_engine *e, const struct flow_key *key)
