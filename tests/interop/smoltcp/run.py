@@ -155,6 +155,11 @@ class World:
         check_equal(peer.received, up, "bytes that the kernel's side received")
         check_equal(said, peer.expects(), "what smoltcp sent and received")
 
+    def was_lossy(self, port):
+        """The emulated link of a port did lose frames."""
+        found = next(p for p in self.lab.query("port", "list")["ports"] if p["name"] == port)
+        check(found["emulate"]["lost"] > 0, f"port {port} lost nothing: the case shows nothing")
+
 
 @case
 def both_ways(world):
@@ -191,12 +196,14 @@ def bad_link(world):
     """2 MiB each way with 1 % loss, reordering, duplicates and flipped bits towards smoltcp"""
     world.transfer(2 * MEGABYTE, 2 * MEGABYTE,
                    lan='delay_us = 2000; loss = "1%"; reorder = "1%"; duplicate = "1%"; corrupt = "0.5%";')
+    world.was_lossy("lan")
 
 
 @case
 def bad_link_6(world):
     """2 MiB each way with 2 % loss and 5 ms of delay, IPv6"""
     world.transfer(2 * MEGABYTE, 2 * MEGABYTE, family=6, lan='delay_us = 5000; loss = "2%"; seed = 7;')
+    world.was_lossy("lan")
 
 
 @case
@@ -214,6 +221,7 @@ def smoltcp_behind(world):
     said = world.finished(child)
     check_equal(peer.error, None, "the kernel's side")
     check_equal(said, peer.expects(), "what smoltcp sent and received")
+    world.was_lossy("wan")
 
 
 @case
