@@ -79,12 +79,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input = cursor_over(data, size);
 	MUST(tls13_create(&w->server, false, &server_start, &server) == 0);
 	MUST(tls13_create(&w->client, true, &client_start, &client) == 0);
-	verdict = tls13_begin(client, WORLD_NOW_MS);
+	verdict = TLS13_OK;
+	MUST(tls13_begin(client, WORLD_NOW_MS) == TLS13_OK);
 	for (int turn = 0; turn < 4 && verdict == TLS13_OK; turn++)
 		deliver();
 	for (size_t i = 0; i < queued; i++)
 		writer_clear(&queue[i]);
 	queued = 0;
+	MUST(size != 0 || (tls13_is_complete(client) && tls13_is_complete(server)));
 	// What the input leaves over goes in behind the handshake.
 	if (verdict == TLS13_OK && tls13_is_complete(client))
 		(void)tls13_input(client, TLS13_APPLICATION, input.p, cursor_left(&input), 0);

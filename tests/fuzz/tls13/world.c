@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "world.h"
 
+#include "tls13/signature.h"
+
 static const char *const protocols[] = {"h2", "http/1.1"};
 static const uint16_t packings[] = {2, 1, 3};
 static const uint16_t groups[] = {GROUP_X25519, GROUP_P256};
 static const uint8_t ticket_keys[1][TLS13_TICKET_KEY_BYTES] = {{1}};
 static const uint16_t shares[] = {GROUP_X25519};
+static const uint16_t schemes[] = {SCHEME_ED25519};
 static const struct tls13_identity *identity;
-static struct tls13_browser browser; // Firefox with one share: an input costs little
+static struct tls13_browser browser; // Firefox with one share and one scheme: an input costs little
 static uint64_t seed;
 
 static bool fill(void *user, uint8_t *out, size_t length)
@@ -60,6 +63,7 @@ struct world *world(void)
 	MUST(tls13_library_create(&library) == 0);
 	browser = tls13_browser_firefox;
 	browser.shares = (struct tls13_list){.values = shares, .count = 1};
+	browser.schemes = (struct tls13_list){.values = schemes, .count = 1};
 	w.events.ticket = on_ticket;
 	w.client = (struct tls13_config){.library = library,
 		.random = {.fill = fill},
