@@ -185,8 +185,8 @@ static void world_free(struct world *w)
 	struct memory memory = w->memory;
 
 	for (unsigned int i = 0; i < 2; i++) {
-		free(w->upstreams[i].turns[0]);
-		free(w->upstreams[i].turns[1]);
+		for (unsigned int f = 0; f < TARGET_FAMILIES; f++)
+			free(w->upstreams[i].turns[f]);
 	}
 	free(w->snapshot.route_spans);
 	buffer_heap_put(&buffer_heap_source, w->buffer);

@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "rig.h"
+
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "core/chain.h"
+#include "pkt/parse.h"
+
+enum {
+	ETHERNET = 14,
+	CHUNK = 4000,
+	STEP_US = 250,
+};
+
+static struct rig *source_rig;
+
+static uint32_t draw(struct rig *rig)
+{
+	rig->random = rig->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)(rig->random >> 33);
+}
+
+static bool chance(struct rig *rig, uint32_t ppm)
+{
+	return ppm != 0 && draw(rig) % 1000000 < ppm;
+}
+
+static struct buffer *failing_get(struct buffer_source *source, uint32_t room)
+{
+	return chance(source_rig, source_rig->fail_ppm) ? NULL : buffer_heap_get(source, room);
+}
+
+static struct buffer *failing_share(struct buffer_source *source, struct buffer *from)
+{
+	return chance(source_rig, source_rig->fail_ppm) ? NULL : buffer_heap_share(source, from);
+}
+
+static struct buffer_source relay_source = {
+	.get = failing_get, .put = buffer_heap_put, .share = failing_share};
+
+static uint8_t stream_byte(enum rig_host host, uint32_t user, uint64_t position)
+{
+	return (uint8_t)((position * 7 + position / 251 + host * 91 + user * 13) & 0xff);
+}
+
+// The frame that a wire would carry: a copy, as whoever sent it may keep the payload.
+static struct buffer *frame_copy(const struct buffer *packet)
+{
+	struct buffer *b = buffer_heap_get(&buffer_heap_source, packet->total_length + ETHERNET);
+
+	assert_non_null(b);
+	b->length = (uint16_t)(packet->total_length + ETHERNET);
+	b->total_length = b->length;
+	memset(buffer_data(b), 0x02, 12);
+	chain_copy(packet, 0, packet->total_length, buffer_data(b) + ETHERNET);
+	be16_store(buffer_data(b) + 12,
+		be16_from_host(buffer_data(b)[ETHERNET] >> 4 == 6 ? 0x86dd : 0x0800));
+	return b;
+}
+
+static void launch(struct rig *rig, enum rig_host to, const struct buffer *packet)
+{
+	if (chance(rig, rig->loss_ppm) || (to == RIG_TARGET && rig->target_deaf))
+		return;
+	assert_true(rig->count < RIG_FLIGHT);
+	rig->flight[rig->count++] = (struct rig_packet){.due = rig->world->now + rig->delay,
+		.frame = frame_copy(packet),
+		.to = (uint8_t)to};
+}
+
+static void host_transmit(
+	void *context, struct buffer *packet, const struct flow_key *key, uint32_t *way)
+{
+	launch(context, RIG_RELAY, packet);
+	buffer_heap_put(&buffer_heap_source, packet);
+}
+
+// Clients are in 10.1.0.0/24 and fd00:1::/64, targets in the others.
+static bool is_client(const struct ip_address *a)
+{
+	return ip_address_is_v4(a) ? a->bytes[13] == 1 : a->bytes[3] == 1;
+}
+
+static void relay_transmit(
+	void *context, struct buffer *packet, const struct flow_key *key, uint32_t *way)
+{
+	launch(context, is_client(&key->destination) ? RIG_CLIENT : RIG_TARGET, packet);
+	buffer_heap_put(&buffer_heap_source, packet);
+}
+
+static void note_session(void *context, const struct session_record *record)
+{
+	struct rig *rig = context;
+
+	rig->world->records[rig->world->record_count++ % WORLD_RECORDS] = *record;
+}
+
+static void deliver(struct rig *rig, enum rig_host to, struct buffer *frame)
+{
+	struct packet packet = {.buffer = frame, .session = PACKET_NO_SESSION};
+	struct parse_context context = {.data = buffer_data(frame),
+		.contiguous = frame->length,
+		.frame = frame->total_length};
+	struct checksum_span span = {.data = buffer_data(frame), .length = frame->length};
+
+	assert_int_equal(packet_parse(&packet, &context), PARSE_OK);
+	assert_int_equal(packet_checksum_verify(&packet, &span, 1, false), PARSE_OK);
+	packet.netif = is_client(&packet.key.source) ? 0 : 1;
+	if (to != RIG_RELAY)
+		(void)tcp_segment_input(rig->host[to], &packet, rig->world->now);
+	else if (!relay_input(rig->relay, &rig->world->snapshot, &packet, rig->world->now))
+		buffer_heap_put(&buffer_heap_source, frame);
+}
+
+static void flight_land(struct rig *rig)
+{
+	uint32_t kept = 0;
+	uint32_t count = rig->count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct rig_packet p = rig->flight[i];
+
+		if (p.due > rig->world->now)
+			rig->flight[kept++] = p;
+		else
+			deliver(rig, p.to, p.frame);
+	}
+	// What was sent meanwhile lies behind.
+	memmove(rig->flight + kept, rig->flight + count,
+		(rig->count - count) * sizeof(rig->flight[0]));
+	rig->count -= count - kept;
+}
+
+static struct buffer *chunk_make(enum rig_host host, uint32_t user, uint64_t at, uint32_t length)
+{
+	struct buffer *b = buffer_heap_get(&buffer_heap_source, length);
+
+	assert_non_null(b);
+	for (uint32_t i = 0; i < length; i++)
+		buffer_data(b)[i] = stream_byte(host, user, at + i);
+	b->length = (uint16_t)length;
+	b->total_length = length;
+	return b;
+}
+
+static void user_send(struct rig *rig, enum rig_host host, uint32_t number)
+{
+	struct rig_user *u = &rig->user[host][number];
+	struct tcp_engine *e = rig->host[host];
+
+	while (u->sent < u->to_send && tcp_send_room(e, u->connection) >= CHUNK) {
+		uint32_t n = (uint32_t)u64_min(CHUNK, u->to_send - u->sent);
+
+		assert_int_equal(tcp_send(e, u->connection, chunk_make(host, number, u->sent, n), 0,
+					 rig->world->now),
+			0);
+		u->sent += n;
+	}
+	if (u->sent == u->to_send && !u->keeps_open && !u->is_shut &&
+		(u->to_send > 0 || u->ended)) {
+		u->is_shut = true;
+		tcp_shutdown(e, u->connection, rig->world->now);
+	}
+}
+
+static void check_stream(
+	struct rig *rig, enum rig_host host, uint32_t number, const struct buffer *chain)
+{
+	struct rig_user *u = &rig->user[host][number];
+	// What comes here is the other side's stream; or one's own, echoed.
+	enum rig_host from = rig->user[!host][number].echoes ? host : !host;
+
+	for (const struct buffer *b = chain; b; b = b->next) {
+		for (uint32_t i = 0; i < b->length; i++, u->received++) {
+			if (u->received < sizeof(u->first))
+				u->first[u->received] = buffer_data(b)[i];
+			if (rig->user[from][number].to_send > u->received &&
+				buffer_data(b)[i] != stream_byte(from, number, u->received))
+				fail_msg("host %u user %u: byte %llu differs", host, number,
+					(unsigned long long)u->received);
+		}
+	}
+}
+
+static void user_receive(struct rig *rig, enum rig_host host, uint32_t number)
+{
+	struct rig_user *u = &rig->user[host][number];
+	struct tcp_engine *e = rig->host[host];
+	struct buffer *chain;
+
+	while (!u->stops_reading &&
+		(chain = tcp_receive(e, u->connection, UINT32_MAX, rig->world->now))) {
+		check_stream(rig, host, number, chain);
+		if (u->echoes)
+			assert_int_equal(tcp_send(e, u->connection, chain, 0, rig->world->now), 0);
+		else
+			buffer_heap_put(&buffer_heap_source, chain);
+	}
+}
+
+static uint32_t user_of(struct rig *rig, enum rig_host host, const struct tcp_event *event)
+{
+	uint32_t number = (uint32_t)event->context;
+
+	if (host == RIG_CLIENT || !(event->events & TCP_EVENT_ACCEPTED))
+		return number;
+	assert_true(rig->users[RIG_TARGET] < RIG_USERS);
+	number = rig->users[RIG_TARGET]++;
+	rig->user[RIG_TARGET][number].connection = event->connection;
+	tcp_context_set(rig->host[RIG_TARGET], event->connection, number);
+	return number;
+}
+
+static void host_events(struct rig *rig, enum rig_host host)
+{
+	struct tcp_event event;
+
+	while (tcp_events_take(rig->host[host], &event, 1) == 1) {
+		uint32_t number = user_of(rig, host, &event);
+		struct rig_user *u = &rig->user[host][number];
+
+		u->is_open |= (event.events & (TCP_EVENT_ACCEPTED | TCP_EVENT_CONNECTED)) != 0;
+		u->ended |= (event.events & TCP_EVENT_END) != 0;
+		if (!(event.events & TCP_EVENT_FAILED))
+			continue;
+		u->error = event.error;
+		tcp_close(rig->host[host], u->connection, rig->world->now);
+		u->connection = TCP_NONE;
+	}
+}
+
+static void host_turn(struct rig *rig, enum rig_host host)
+{
+	tcp_timers_run(rig->host[host], rig->world->now, UINT32_MAX);
+	host_events(rig, host);
+	for (uint32_t i = 0; i < rig->users[host]; i++) {
+		struct rig_user *u = &rig->user[host][i];
+
+		if (u->connection == TCP_NONE || !u->is_open)
+			continue;
+		user_receive(rig, host, i);
+		user_send(rig, host, i);
+		if (u->is_shut && u->ended && !u->stops_reading) {
+			tcp_close(rig->host[host], u->connection, rig->world->now);
+			u->connection = TCP_NONE;
+		}
+	}
+	assert_true(tcp_flush(rig->host[host], rig->world->now));
+}
+
+static void turn(struct rig *rig)
+{
+	flight_land(rig);
+	host_turn(rig, RIG_CLIENT);
+	host_turn(rig, RIG_TARGET);
+	relay_tick(rig->relay, &rig->world->snapshot, rig->world->now, UINT32_MAX);
+	relay_run(rig->relay, &rig->world->snapshot, rig->world->now);
+}
+
+void rig_wait(struct rig *rig, usec_t time)
+{
+	usec_t end = rig->world->now + time;
+
+	while (rig->world->now < end) {
+		turn(rig);
+		rig->world->now += STEP_US;
+	}
+}
+
+static bool users_are_done(const struct rig *rig)
+{
+	for (unsigned host = 0; host < 2; host++)
+		for (uint32_t i = 0; i < rig->users[host]; i++)
+			if (rig->user[host][i].connection != TCP_NONE)
+				return false;
+	return true;
+}
+
+bool rig_settle(struct rig *rig, usec_t most)
+{
+	usec_t end = rig->world->now + most;
+
+	while (rig->world->now < end) {
+		rig_wait(rig, STEP_US);
+		if (users_are_done(rig) && rig->count == 0 && rig_sessions(rig) == 0)
+			return true;
+	}
+	return false;
+}
+
+static struct tcp_engine *engine_make(struct rig *rig, uint8_t secret)
+{
+	struct tcp_engine_config config = {.connections = 1024,
+		.buffers = &buffer_heap_source,
+		.context = rig,
+		.transmit = host_transmit,
+		.now = rig->world->now};
+	struct tcp_engine *e;
+
+	memset(config.secret, secret, sizeof(config.secret));
+	assert_int_equal(tcp_engine_create(&config, &e), 0);
+	return e;
+}
+
+void rig_open(struct rig *rig, uint32_t sessions)
+{
+	struct relay_config config = {.worker = 3,
+		.sessions = sessions,
+		.buffers = &relay_source,
+		.context = rig,
+		.transmit = relay_transmit,
+		.log = note_session};
+
+	*rig = (struct rig){.delay = 1000, .random = sessions};
+	source_rig = rig;
+	rig->world = world_create(&(struct world_options){0});
+	assert_non_null(rig->world);
+	rig->world->listeners[WORLD_TCP].mode = MODE_TERMINATE;
+	rig->world->snapshot.terminates = true;
+	config.stats = rig->world->stats;
+	config.flow = rig->world->engine;
+	config.now = rig->world->now;
+	assert_int_equal(relay_create(&config, &rig->relay), 0);
+	relay_log(rig->relay, 1);
+	rig->host[RIG_CLIENT] = engine_make(rig, 1);
+	rig->host[RIG_TARGET] = engine_make(rig, 2);
+}
+
+void rig_close(struct rig *rig)
+{
+	relay_end_all(rig->relay, &rig->world->snapshot, rig->world->now);
+	assert_int_equal(relay_destroy(rig->relay), 0);
+	for (uint32_t i = 0; i < rig->count; i++)
+		buffer_heap_put(&buffer_heap_source, rig->flight[i].frame);
+	tcp_engine_destroy(rig->host[RIG_CLIENT]);
+	tcp_engine_destroy(rig->host[RIG_TARGET]);
+	// Sessions, source ports and every gauge are back.
+	assert_int_equal(world_destroy(rig->world), 0);
+	assert_int_equal(buffer_heap_alive(), 0);
+}
+
+void rig_listen(struct rig *rig, const char *address)
+{
+	struct ip_address a;
+	uint32_t listener;
+
+	assert_true(ip_address_parse(address, &a));
+	assert_int_equal(
+		tcp_listen(rig->host[RIG_TARGET], &a, be16_from_host(80), 0, 0, &listener), 0);
+}
+
+uint32_t rig_connect(struct rig *rig, const char *listener)
+{
+	uint32_t number = rig->users[RIG_CLIENT]++;
+	struct rig_user *u = &rig->user[RIG_CLIENT][number];
+	bool v6 = strchr(listener, ':');
+	struct flow_key key = world_key(IPPROTO_TCP, v6 ? "fd00:1::1" : "10.1.0.1",
+		(uint16_t)(40000 + rig->ports++), listener, WORLD_TCP_PORT);
+
+	assert_true(number < RIG_USERS);
+	assert_int_equal(tcp_connect(rig->host[RIG_CLIENT], 0, &key, number, rig->world->now,
+				 &u->connection),
+		0);
+	return number;
+}
+
+void rig_send(struct rig *rig, enum rig_host host, uint32_t user, uint64_t bytes)
+{
+	rig->user[host][user].to_send += bytes;
+}
+
+void rig_say(struct rig *rig, uint32_t user, const void *bytes, uint32_t length)
+{
+	struct buffer *b = buffer_heap_get(&buffer_heap_source, length);
+
+	assert_non_null(b);
+	memcpy(buffer_data(b), bytes, length);
+	b->length = (uint16_t)length;
+	b->total_length = length;
+	assert_int_equal(tcp_send(rig->host[RIG_CLIENT], rig->user[RIG_CLIENT][user].connection, b,
+				 0, rig->world->now),
+		0);
+}
+
+void rig_reset(struct rig *rig, enum rig_host host, uint32_t user)
+{
+	tcp_abort(rig->host[host], rig->user[host][user].connection, rig->world->now);
+	rig->user[host][user].connection = TCP_NONE;
+}
+
+uint64_t rig_sessions(const struct rig *rig)
+{
+	return counter_read(&rig->world->stats->sessions);
+}
+
+uint64_t rig_drops(const struct rig *rig, enum drop_reason reason)
+{
+	return counter_read(&rig->world->stats->drops[reason]);
+}

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a client and a target see of the relay between them, in virtual time.
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "rig.h"
+
+#define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
+
+static struct rig rig;
+static const char *const own4 = "10.1.0.2";
+static const char *const own6 = "fd00:1::2";
+
+static int set_up(void **state)
+{
+	rig_open(&rig, 64);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	rig_close(&rig);
+	return 0;
+}
+
+static struct rig_user *client(uint32_t n)
+{
+	return &rig.user[RIG_CLIENT][n];
+}
+
+static struct rig_user *target(uint32_t n)
+{
+	return &rig.user[RIG_TARGET][n];
+}
+
+static enum session_end last_end(void)
+{
+	assert_true(rig.world->record_count > 0);
+	return rig.world->records[rig.world->record_count - 1].end;
+}
+
+static void one_target(const char *address)
+{
+	rig.world->upstreams[WORLD_TCP].target_count = 0;
+	world_target(rig.world, WORLD_TCP, 0, address, 80, 1);
+}
+
+static void both_directions_arrive_whole(void **state)
+{
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig_connect(&rig, own4);
+	rig_send(&rig, RIG_CLIENT, 0, 3000000);
+	rig_send(&rig, RIG_TARGET, 0, 2000000);
+	assert_true(rig_settle(&rig, SECONDS(60)));
+	assert_int_equal(target(0)->received, 3000000);
+	assert_int_equal(client(0)->received, 2000000);
+	assert_int_equal(last_end(), SESSION_END_CLOSED);
+	assert_int_equal(rig.world->records[0].bytes[0], 3000000);
+	assert_int_equal(rig.world->records[0].bytes[1], 2000000);
+}
+
+static void loss_costs_time_and_no_byte(void **state)
+{
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig.loss_ppm = 30000;
+	for (uint32_t i = 0; i < 4; i++) {
+		rig_connect(&rig, own4);
+		rig_send(&rig, RIG_CLIENT, i, 300000);
+		rig_wait(&rig, SECONDS(5)); // so that both sides number alike
+		target(i)->keeps_open = false;
+	}
+	assert_true(rig_settle(&rig, SECONDS(300)));
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(target(i)->received, 300000);
+}
+
+static void families_may_differ(void **state)
+{
+	rig_listen(&rig, "fd00:2::1");
+	one_target("fd00:2::1");
+	rig_connect(&rig, own4);
+	rig_send(&rig, RIG_CLIENT, 0, 100000);
+	assert_true(rig_settle(&rig, SECONDS(20)));
+	assert_int_equal(target(0)->received, 100000);
+
+	one_target("10.2.0.1");
+	rig_listen(&rig, "10.2.0.1");
+	rig_connect(&rig, own6);
+	rig_send(&rig, RIG_CLIENT, 1, 100000);
+	assert_true(rig_settle(&rig, SECONDS(20)));
+	assert_int_equal(target(1)->received, 100000);
+}
+
+static void half_close_leaves_the_other_way_open(void **state)
+{
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig_connect(&rig, own4);
+	rig_send(&rig, RIG_CLIENT, 0, 1000);
+	target(0)->keeps_open = true;
+	rig_wait(&rig, SECONDS(30));
+	assert_true(target(0)->ended);
+	assert_false(client(0)->ended);
+	rig_send(&rig, RIG_TARGET, 0, 500000);
+	target(0)->keeps_open = false;
+	assert_true(rig_settle(&rig, SECONDS(30)));
+	assert_int_equal(client(0)->received, 500000);
+}
+
+static void a_reset_is_carried_as_a_reset(void **state)
+{
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	for (uint32_t i = 0; i < 2; i++) {
+		rig_connect(&rig, own4);
+		client(i)->keeps_open = target(i)->keeps_open = true;
+		rig_wait(&rig, SECONDS(1));
+		assert_true(target(i)->is_open);
+	}
+	rig_reset(&rig, RIG_CLIENT, 0);
+	rig_reset(&rig, RIG_TARGET, 1);
+	assert_true(rig_settle(&rig, SECONDS(1)));
+	assert_int_equal(target(0)->error, ECONNRESET);
+	assert_int_equal(client(1)->error, ECONNRESET);
+	assert_int_equal(last_end(), SESSION_END_RESET);
+}
+
+static void the_next_target_stands_in_for_one_that_refuses(void **state)
+{
+	// Nothing listens at the first of three; the rule begins anywhere.
+	one_target("10.2.0.7");
+	world_target(rig.world, WORLD_TCP, 4, "10.2.0.1", 80, 1);
+	rig_listen(&rig, "10.2.0.1");
+	for (uint32_t i = 0; i < 4; i++) {
+		rig_connect(&rig, own4);
+		rig_send(&rig, RIG_CLIENT, i, 10);
+		assert_true(rig_settle(&rig, SECONDS(5)));
+		assert_int_equal(target(i)->received, 10);
+	}
+	assert_true(counter_read(&rig.world->stats->targets[0].connect_failed) > 0);
+	assert_true(rig.world->event_count > 0);
+}
+
+static void a_client_is_reset_when_all_targets_refuse(void **state)
+{
+	rig_connect(&rig, own4);
+	client(0)->keeps_open = true;
+	assert_true(rig_settle(&rig, SECONDS(10)));
+	assert_int_equal(client(0)->error, ECONNRESET);
+	assert_int_equal(last_end(), SESSION_END_REFUSED);
+}
+
+static void a_silent_target_times_out(void **state)
+{
+	one_target("10.2.0.1");
+	rig.target_deaf = true;
+	rig_connect(&rig, own4);
+	client(0)->keeps_open = true;
+	rig_wait(&rig, SECONDS(4));
+	assert_int_equal(rig_sessions(&rig), 1);
+	assert_true(rig_settle(&rig, SECONDS(3)));
+	assert_int_equal(client(0)->error, ECONNRESET);
+	assert_int_equal(last_end(), SESSION_END_UNANSWERED);
+}
+
+static void silence_ends_a_session_in_time(void **state)
+{
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig.world->listeners[WORLD_TCP].idle_timeout = SECONDS(10);
+	rig_connect(&rig, own4);
+	client(0)->keeps_open = target(0)->keeps_open = true;
+	rig_wait(&rig, SECONDS(8));
+	rig_say(&rig, 0, "still here", 10);
+	rig_wait(&rig, SECONDS(8));
+	assert_int_equal(rig_sessions(&rig), 1);
+	assert_true(rig_settle(&rig, SECONDS(3)));
+	assert_int_equal(last_end(), SESSION_END_IDLE);
+	assert_int_equal(client(0)->error, ECONNRESET);
+}
+
+static void who_does_not_read_stops_who_sends(void **state)
+{
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	relay_memory_limit(rig.relay, 128 << 10);
+	rig_connect(&rig, own4);
+	target(0)->stops_reading = true;
+	rig_send(&rig, RIG_CLIENT, 0, 40000000);
+	rig_wait(&rig, SECONDS(60));
+	size_t held = buffer_heap_alive();
+
+	rig_wait(&rig, SECONDS(60));
+	assert_true(buffer_heap_alive() <= held + 8);
+	// What is on its way: the client's queue, the relay's two bounds, the target's window.
+	assert_true(client(0)->sent < 16000000);
+	target(0)->stops_reading = false;
+	assert_true(rig_settle(&rig, SECONDS(120)));
+	assert_int_equal(target(0)->received, 40000000);
+}
+
+static void want_of_buffers_loses_nothing(void **state)
+{
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig.fail_ppm = 100000;
+	rig_connect(&rig, own4);
+	target(0)->echoes = true;
+	rig_send(&rig, RIG_CLIENT, 0, 400000);
+	assert_true(rig_settle(&rig, SECONDS(300)));
+	assert_int_equal(client(0)->received, 400000);
+}
+
+static void a_proxy_header_goes_out(void **state)
+{
+	static const char line[] = "PROXY TCP4 10.1.0.1 10.1.0.2 40000 9000\r\n";
+
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig.world->upstreams[WORLD_TCP].proxy_protocol = 1;
+	rig_connect(&rig, own4);
+	client(0)->keeps_open = target(0)->keeps_open = true;
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(target(0)->received, strlen(line));
+	rig_say(&rig, 0, "hello", 5);
+	rig_wait(&rig, SECONDS(1));
+	assert_memory_equal(target(0)->first, line, strlen(line));
+	assert_memory_equal(target(0)->first + strlen(line), "hello", 5);
+}
+
+static void a_proxy_header_is_taken_off(void **state)
+{
+	static const char line[] = "PROXY TCP4 192.0.2.7 192.0.2.8 1111 2222\r\nhello";
+
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig.world->listeners[WORLD_TCP].proxy_protocol = true;
+	rig_connect(&rig, own4);
+	client(0)->keeps_open = target(0)->keeps_open = true;
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(rig.users[RIG_TARGET], 0);
+	for (uint32_t i = 0; i < strlen(line); i++) {
+		rig_say(&rig, 0, line + i, 1);
+		rig_wait(&rig, 3000);
+	}
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(target(0)->received, 5);
+	assert_memory_equal(target(0)->first, "hello", 5);
+
+	// Passed on, it is the first proxy's word that counts.
+	rig.world->upstreams[WORLD_TCP].proxy_protocol = 1;
+	rig_connect(&rig, own4);
+	client(1)->keeps_open = target(1)->keeps_open = true;
+	rig_wait(&rig, SECONDS(1));
+	rig_say(&rig, 1, line, (uint32_t)strlen(line));
+	rig_wait(&rig, SECONDS(1));
+	assert_memory_equal(target(1)->first, line, strlen(line));
+}
+
+static void a_client_without_its_header_is_reset(void **state)
+{
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig.world->listeners[WORLD_TCP].proxy_protocol = true;
+	for (uint32_t i = 0; i < 3; i++) {
+		rig_connect(&rig, own4);
+		client(i)->keeps_open = true;
+	}
+	rig_wait(&rig, SECONDS(1));
+	rig_say(&rig, 0, "GET / HTTP/1.1\r\n", 16); // not a header
+	rig_say(&rig, 1, "PROXY TCP4 1", 12);       // the begin of one, and then silence
+	client(2)->keeps_open = false;              // the end instead
+	client(2)->ended = true;
+	assert_true(rig_settle(&rig, SECONDS(8)));
+	assert_int_equal(client(0)->error, ECONNRESET);
+	assert_int_equal(client(1)->error, ECONNRESET);
+	assert_int_equal(rig.users[RIG_TARGET], 0);
+	assert_int_equal(rig_drops(&rig, DROP_PROXY_HEADER), 3);
+}
+
+static void a_full_table_refuses_and_says_so(void **state)
+{
+	rig_close(&rig);
+	rig_open(&rig, 4);
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	for (uint32_t i = 0; i < 6; i++) {
+		rig_connect(&rig, own4);
+		client(i)->keeps_open = target(i)->keeps_open = true;
+	}
+	rig_wait(&rig, SECONDS(5));
+	assert_int_equal(rig_sessions(&rig), 4);
+	assert_true(rig_drops(&rig, DROP_SESSION_TABLE_FULL) +
+			    rig_drops(&rig, DROP_TCP_CONNECTIONS_FULL) >
+		    0);
+}
+
+static void a_listener_that_closes_takes_nobody_new(void **state)
+{
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig_connect(&rig, own4);
+	rig_wait(&rig, 1500); // the SYN has come, its answer is under way
+	rig.world->listeners[WORLD_TCP].closing = true;
+	client(0)->keeps_open = true;
+	rig_settle(&rig, SECONDS(3));
+	assert_int_equal(client(0)->error, ECONNRESET);
+	assert_int_equal(rig_sessions(&rig), 0);
+	assert_int_equal(rig_drops(&rig, DROP_LISTENER_CLOSING), 1);
+}
+
+static struct control_request ask(enum control_kind kind, struct session_record *records)
+{
+	struct control_request request = {.kind = kind,
+		.filter = {.listener = SLOT_NONE, .target = SLOT_NONE},
+		.why = SESSION_END_KILLED,
+		.limit = 2,
+		.records = records};
+
+	while (!relay_request(rig.relay, &rig.world->snapshot, &request, rig.world->now, 1))
+		;
+	return request;
+}
+
+static void operators_list_and_kill(void **state)
+{
+	struct session_record records[2];
+	struct control_request request;
+
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	for (uint32_t i = 0; i < 3; i++) {
+		rig_connect(&rig, own4);
+		client(i)->keeps_open = target(i)->keeps_open = true;
+	}
+	rig_wait(&rig, SECONDS(1));
+	request = ask(CONTROL_COUNT, NULL);
+	assert_int_equal(request.count, 3);
+	request = ask(CONTROL_LIST, records);
+	assert_int_equal(request.count, 2);
+	assert_true(request.more);
+	assert_int_equal(records[0].state, SESSION_ESTABLISHED);
+	assert_int_equal(records[0].client_port, 40000);
+	assert_int_equal(records[0].target_port, 80);
+	assert_true(records[0].round_trip_us >= 4000);
+
+	request = (struct control_request){.kind = CONTROL_KILL,
+		.why = SESSION_END_KILLED,
+		.filter = {.listener = SLOT_NONE, .target = SLOT_NONE, .id = records[1].id}};
+	assert_true(relay_request(rig.relay, &rig.world->snapshot, &request, rig.world->now, 8));
+	assert_int_equal(request.count, 1);
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(rig_sessions(&rig), 2);
+	assert_int_equal(client(1)->error, ECONNRESET);
+	assert_int_equal(target(1)->error, ECONNRESET);
+	assert_int_equal(last_end(), SESSION_END_KILLED);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(both_directions_arrive_whole),
+		T(loss_costs_time_and_no_byte),
+		T(families_may_differ),
+		T(half_close_leaves_the_other_way_open),
+		T(a_reset_is_carried_as_a_reset),
+		T(the_next_target_stands_in_for_one_that_refuses),
+		T(a_client_is_reset_when_all_targets_refuse),
+		T(a_silent_target_times_out),
+		T(silence_ends_a_session_in_time),
+		T(who_does_not_read_stops_who_sends),
+		T(want_of_buffers_loses_nothing),
+		T(a_proxy_header_goes_out),
+		T(a_proxy_header_is_taken_off),
+		T(a_client_without_its_header_is_reset),
+		T(a_full_table_refuses_and_says_so),
+		T(a_listener_that_closes_takes_nobody_new),
+		T(operators_list_and_kill),
+	};
+
+	return cmocka_run_group_tests_name("stream/relay", tests, NULL, NULL);
+}
