@@ -21,7 +21,8 @@ static bool host_set(struct nx_tls *tls, const char *host)
 	bool is_address =
 		inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
 
-	if (!is_address && !SSL_set_tlsext_host_name(tls->ssl, host))
+	if (!is_address && !SSL_ctrl(tls->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME,
+				   TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)host))
 		return false;
 	if (!tls->context->verifies)
 		return true;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <rte_mbuf_core.h>
 
 #include "nexwire/mbuf.h"
 #include "nexwire/ws.h"

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// Packet buffers of DPDK as nexwire sees them; header only, for programs that have DPDK. Segments
-// are borrowed: nothing here frees them.
+// Packet buffers of DPDK as nexwire sees them; header only, for programs that have DPDK, whose
+// rte_mbuf_core.h they include before. Segments are borrowed: nothing here frees them.
 
-#include <rte_mbuf_core.h>
+#ifndef _RTE_MBUF_CORE_H_
+#	error "include rte_mbuf_core.h before nexwire/mbuf.h"
+#endif
 
 #include "nexwire/buffer.h"
 
