@@ -31,6 +31,7 @@ static inline struct cursor writer_cursor(const struct writer *w)
 
 // n > 0 bytes more, not yet written; NULL (and failed) past the limit or without memory.
 uint8_t *writer_room(struct writer *w, size_t n);
+// bytes are not of this writer, whose memory may move.
 void writer_bytes(struct writer *w, const void *bytes, size_t n);
 void writer_zeros(struct writer *w, size_t n);
 void writer_u8(struct writer *w, uint8_t value);

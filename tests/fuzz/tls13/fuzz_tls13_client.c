@@ -33,6 +33,16 @@ static void on_secret(void *user, enum tls13_level level, enum tls13_direction d
 	MUST(secret->length == 32 || secret->length == 48);
 }
 
+// Puts the message's own first bytes behind it.
+static void repeat(struct writer *message, size_t n)
+{
+	uint8_t copy[64];
+
+	if (n != 0)
+		memcpy(copy, message->base, n);
+	writer_bytes(message, copy, n);
+}
+
 // Three bytes of input change one of the message: where, how, and with what.
 static void mutate(struct writer *message)
 {
@@ -48,7 +58,7 @@ static void mutate(struct writer *message)
 		else if (how % 4 == 2)
 			message->used = at;
 		else
-			writer_bytes(message, message->base, at < 64 ? at : 64);
+			repeat(message, at < 64 ? at : 64);
 	}
 }
 
