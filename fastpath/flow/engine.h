@@ -63,6 +63,12 @@ void flow_engine_lookup_bulk(struct flow_engine *engine, struct packet *packets,
 enum flow_verdict flow_engine_forward(struct flow_engine *engine, const struct snapshot *snapshot,
 	struct packet *packet, usec_t now);
 
+// The same for the packets from the first on, as long as each belongs to a live session and asks
+// for no more than being counted, rewritten and sent on (FLOW_FORWARD). Returns how many those
+// were; the next one, if there is one, is untouched.
+uint32_t flow_engine_forward_run(struct flow_engine *engine, const struct snapshot *snapshot,
+	struct packet *packets, uint32_t n, usec_t now);
+
 // Acts on an ICMP or ICMPv6 error: finds the session of the embedded packet, translates outer and
 // inner addresses, ports and checksums in place, honours packet too big. FLOW_LOCAL if it is no
 // error or of no session.

@@ -78,38 +78,65 @@ static void clamp_mss(const struct snapshot *snapshot, struct packet *p)
 }
 
 static inline void count_traffic(
-	struct worker_stats *stats, const struct session *s, unsigned int direction, uint32_t bytes)
+	struct slot_stats *stats, unsigned int direction, uint64_t bytes, uint64_t packets)
 {
-	struct slot_stats *listener = &stats->listeners[s->listener];
-	struct slot_stats *target = &stats->targets[s->target];
-
-	counter_add(&listener->bytes[direction], bytes);
-	counter_add(&listener->packets[direction], 1);
-	counter_add(&target->bytes[direction], bytes);
-	counter_add(&target->packets[direction], 1);
+	counter_add(&stats->bytes[direction], bytes);
+	counter_add(&stats->packets[direction], packets);
 }
 
-// Counts, rewrites and sends on.
-static inline __attribute__((always_inline)) enum flow_verdict pass(
-	struct flow_engine *engine, struct session *s, struct packet *p, usec_t now)
-{
-	unsigned int d = p->direction;
-	struct session_leg *leg = &s->leg[d];
-	const struct session_leg *other = &s->leg[!d];
-	uint32_t payload = packet_payload_length(p);
+// Packets in a row of the same listener and direction, not yet counted for the listener. Targets
+// change from packet to packet: they are counted at once.
+struct traffic {
+	struct slot_stats *listener;
+	unsigned int direction;
+	uint64_t bytes;
+	uint64_t packets;
+};
 
+static inline void traffic_add(struct worker_stats *stats, struct traffic *t,
+	const struct session *s, unsigned int direction, uint32_t bytes)
+{
+	struct slot_stats *listener = &stats->listeners[s->listener];
+
+	if (nx_unlikely(listener != t->listener || direction != t->direction)) {
+		if (t->packets > 0)
+			count_traffic(t->listener, t->direction, t->bytes, t->packets);
+		*t = (struct traffic){.listener = listener, .direction = direction};
+	}
+	t->bytes += bytes;
+	t->packets++;
+	count_traffic(&stats->targets[s->target], direction, bytes, 1);
+}
+
+// Counts in the leg on which the packet came, and makes it leave on the other.
+static inline __attribute__((always_inline)) void translate(
+	struct session_leg *leg, const struct session_leg *other, struct packet *p, bool is_counted)
+{
 	if (nx_unlikely(++leg->packets == 0))
 		leg->packets_high++;
-	if (nx_likely((s->flags & SESSION_IS_ANSWERED) || d == 0))
-		leg->bytes += payload;
-	if (nx_likely(!(s->flags & SESSION_IS_LINGERING))) {
-		if (s->flags & SESSION_IS_ANSWERED)
-			s->last = session_tick(now);
-		count_traffic(engine->config.stats, s, d, p->length - p->l4);
-	}
+	if (is_counted)
+		leg->bytes += packet_payload_length(p);
 	p->neighbour = other->neighbour;
 	packet_rewrite(p, &other->key,
 		(struct rewrite){.l3_delta = leg->l3_delta, .l4_delta = leg->l4_delta});
+}
+
+// Counts, rewrites and sends on.
+static enum flow_verdict pass(
+	struct flow_engine *engine, struct session *s, struct packet *p, usec_t now)
+{
+	unsigned int d = p->direction;
+
+	translate(&s->leg[d], &s->leg[!d], p, (s->flags & SESSION_IS_ANSWERED) || d == 0);
+	if (!(s->flags & SESSION_IS_LINGERING)) {
+		struct worker_stats *stats = engine->config.stats;
+		uint32_t bytes = p->length - p->l4;
+
+		if (s->flags & SESSION_IS_ANSWERED)
+			s->last = session_tick(now);
+		count_traffic(&stats->listeners[s->listener], d, bytes, 1);
+		count_traffic(&stats->targets[s->target], d, bytes, 1);
+	}
 	return FLOW_FORWARD;
 }
 
@@ -263,28 +290,22 @@ static nx_noinline enum flow_verdict forward_unanswered(struct flow_engine *engi
 }
 
 // A packet of the session p->session, which is live.
-static inline __attribute__((always_inline)) enum flow_verdict forward_known(
+static enum flow_verdict forward_known(
 	struct flow_engine *engine, const struct snapshot *snapshot, struct packet *p, usec_t now)
 {
 	struct session *s = engine_session(engine, p->session);
 	enum flow_verdict verdict = check_way(snapshot, p, s->leg[!p->direction].egress);
 
-	if (nx_unlikely(verdict != FLOW_FORWARD))
+	if (verdict != FLOW_FORWARD)
 		return verdict;
-	if (p->kind == PACKET_TCP) {
-		struct tracker_segment segment = segment_without_options(p);
-
-		if (nx_unlikely(!tracker_input_plain(&s->tracker, p->direction, &segment)))
-			return forward_tcp(engine, snapshot, s, p, now);
-		return pass(engine, s, p, now);
-	}
-	if (nx_unlikely(!(s->flags & SESSION_IS_ANSWERED)))
+	if (p->kind == PACKET_TCP)
+		return forward_tcp(engine, snapshot, s, p, now);
+	if (!(s->flags & SESSION_IS_ANSWERED))
 		return forward_unanswered(engine, snapshot, s, p, now);
 	return pass(engine, s, p, now);
 }
 
-// What must be looked up again, belongs to no session, or to one that follows other routes.
-static nx_noinline enum flow_verdict forward_slowly(
+enum flow_verdict flow_engine_forward(
 	struct flow_engine *engine, const struct snapshot *snapshot, struct packet *p, usec_t now)
 {
 	bool is_stale = p->session == PACKET_NO_SESSION || engine->ended != engine->looked_up;
@@ -295,11 +316,54 @@ static nx_noinline enum flow_verdict forward_slowly(
 	return forward_known(engine, snapshot, p, now);
 }
 
-enum flow_verdict flow_engine_forward(
-	struct flow_engine *engine, const struct snapshot *snapshot, struct packet *p, usec_t now)
+// Whether a packet of a session asks for no more than being counted and translated. Notes in the
+// tracker that a TCP segment passed if so, nothing else.
+static inline __attribute__((always_inline)) bool is_plain(struct session *s,
+	unsigned int direction, const struct session_leg *out, const struct snapshot *snapshot,
+	struct packet *p)
 {
-	if (nx_unlikely(p->session == PACKET_NO_SESSION || engine->ended != engine->looked_up ||
-			!session_follows(engine_session(engine, p->session), snapshot)))
-		return forward_slowly(engine, snapshot, p, now);
-	return forward_known(engine, snapshot, p, now);
+	struct tracker_segment segment;
+
+	if (nx_unlikely((s->flags & (SESSION_IS_ANSWERED | SESSION_IS_LINGERING)) !=
+				SESSION_IS_ANSWERED ||
+			!session_follows(s, snapshot) ||
+			check_way(snapshot, p, out->egress) != FLOW_FORWARD))
+		return false;
+	if (p->kind == PACKET_UDP)
+		return true;
+	segment = segment_without_options(p);
+	return tracker_input_plain(&s->tracker, direction, &segment);
+}
+
+uint32_t flow_engine_forward_run(struct flow_engine *engine, const struct snapshot *snapshot,
+	struct packet *packets, uint32_t n, usec_t now)
+{
+	struct worker_stats *stats = engine->config.stats;
+	struct traffic traffic = {0};
+	uint32_t tick = session_tick(now);
+	uint32_t i;
+
+	if (nx_unlikely(engine->ended != engine->looked_up))
+		return 0;
+	for (i = 0; i < n; i++) {
+		struct packet *p = &packets[i];
+		unsigned int direction = p->direction;
+		struct session_leg *leg;
+		const struct session_leg *other;
+		struct session *s;
+
+		if (nx_unlikely(p->session == PACKET_NO_SESSION))
+			break;
+		s = engine_session(engine, p->session);
+		leg = &s->leg[direction];
+		other = &s->leg[direction ^ 1];
+		if (nx_unlikely(!is_plain(s, direction, other, snapshot, p)))
+			break;
+		s->last = tick;
+		translate(leg, other, p, true);
+		traffic_add(stats, &traffic, s, direction, p->length - p->l4);
+	}
+	if (traffic.packets > 0)
+		count_traffic(traffic.listener, traffic.direction, traffic.bytes, traffic.packets);
+	return i;
 }

@@ -44,31 +44,43 @@ static enum flow_verdict forward_one(struct worker *w, struct packet *p)
 	}
 }
 
+// A packet on its own: what begins, ends or changes a session, belongs to none, or may not go on.
+static void forward_single(struct worker *w, struct packet *p)
+{
+	switch (forward_one(w, p)) {
+	case FLOW_FORWARD:
+		worker_send(w, p);
+		break;
+	case FLOW_DROP:
+		worker_drop(w, p, (enum drop_reason)p->reason);
+		break;
+	case FLOW_TOO_BIG:
+		local_refuse(w->local, p, LOCAL_TOO_BIG);
+		break;
+	case FLOW_HOP_LIMIT:
+		local_refuse(w->local, p, LOCAL_HOP_LIMIT);
+		break;
+	case FLOW_LOCAL:
+		break;
+	}
+}
+
+// Packets of live sessions go in runs, the others one by one between them: in the order in which
+// they came.
 void stage_forward(struct worker *w, struct packet *packets, uint32_t n)
 {
 	uint32_t seen = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		struct packet *p = &packets[i];
+		uint32_t run =
+			flow_engine_forward_run(w->flow, w->snapshot, packets + i, n - i, w->now);
 
-		if (!p->buffer)
-			continue;
-		seen++;
-		switch (forward_one(w, p)) {
-		case FLOW_FORWARD:
-			worker_send(w, p);
-			break;
-		case FLOW_DROP:
-			worker_drop(w, p, (enum drop_reason)p->reason);
-			break;
-		case FLOW_TOO_BIG:
-			local_refuse(w->local, p, LOCAL_TOO_BIG);
-			break;
-		case FLOW_HOP_LIMIT:
-			local_refuse(w->local, p, LOCAL_HOP_LIMIT);
-			break;
-		case FLOW_LOCAL:
-			break;
+		worker_send_run(w, packets + i, run);
+		seen += run;
+		i += run;
+		if (i < n && packets[i].buffer) {
+			forward_single(w, &packets[i]);
+			seen++;
 		}
 	}
 	worker_charge(w, STAGE_FORWARD, seen);

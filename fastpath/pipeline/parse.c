@@ -60,7 +60,7 @@ static inline struct parse_context context_of(const struct buffer *b)
 		.contiguous = b->length,
 		.frame = b->total_length,
 		.offload = b->offload ? offload_of(b) : 0,
-		.segment_size = buffer_segment_size(b),
+		.segment_size = b->offload ? buffer_segment_size(b) : 0,
 	};
 }
 
@@ -80,12 +80,6 @@ static bool is_checksum_right(const struct worker *w, struct packet *p)
 	return packet_checksum_verify(p, spans, n, may_be_partial) == PARSE_OK;
 }
 
-static bool is_for_us(const struct port *port, const struct packet *p)
-{
-	return (p->flags & PACKET_L2_MULTICAST) ||
-	       memcmp(p->data, port->mac.bytes, sizeof(port->mac.bytes)) == 0;
-}
-
 static void take_note(struct packet *p)
 {
 	if (handover_note(p->buffer)->largest == 0)
@@ -94,45 +88,96 @@ static void take_note(struct packet *p)
 	p->segment_size = handover_note(p->buffer)->largest;
 }
 
-static inline enum drop_reason judge(struct worker *w, struct packet *p)
+// What all packets from one port share.
+struct arrival {
+	const uint16_t *netifs; // by VLAN id; NULL: the port carries none
+	uint64_t mac;           // of the port, in the first six bytes in memory
+	uint16_t untagged;      // interface of frames without a tag, SLOT_NONE: dropped
+};
+
+static struct arrival arrival_of(const struct worker *w, uint16_t index)
 {
-	const struct port *port = w->ports->ports[p->buffer->port];
+	const struct port *port = w->ports->ports[index];
+	struct arrival a = {.netifs = w->snapshot->netif_of[port->index]};
+
+	a.untagged = a.netifs ? a.netifs[0] : SLOT_NONE;
+	memcpy(&a.mac, port->mac.bytes, sizeof(port->mac.bytes));
+	return a;
+}
+
+// Whether the frame's destination is the port's address. A frame has eight bytes at least.
+static inline bool is_to(const struct arrival *a, const uint8_t *frame)
+{
+	uint64_t to;
+
+	memcpy(&to, frame, sizeof(to));
+	return (to ^ a->mac) << 16 == 0;
+}
+
+// What is not plain.
+static nx_noinline enum drop_reason judge_any(
+	struct worker *w, const struct arrival *a, struct packet *p)
+{
 	struct parse_context context = context_of(p->buffer);
-	bool is_plain = packet_parse_plain(p, &context);
+	enum parse_verdict verdict = packet_parse(p, &context);
 
-	if (nx_unlikely(!is_plain)) {
-		enum parse_verdict verdict = packet_parse(p, &context);
-
-		if (verdict != PARSE_OK)
-			return (enum drop_reason)reason_of[verdict];
-	}
-	if (nx_unlikely(!is_for_us(port, p)))
+	if (verdict != PARSE_OK)
+		return (enum drop_reason)reason_of[verdict];
+	if (!(p->flags & PACKET_L2_MULTICAST) && !is_to(a, p->data))
 		return DROP_L2_NOT_OURS;
-	const uint16_t *netifs = w->snapshot->netif_of[port->index];
-
-	p->netif = netifs ? netifs[p->vlan & 0xfff] : SLOT_NONE;
-	if (nx_unlikely(p->netif == SLOT_NONE))
+	p->netif = a->netifs ? a->netifs[p->vlan & 0xfff] : SLOT_NONE;
+	if (p->netif == SLOT_NONE)
 		return DROP_VLAN_UNKNOWN;
-	if (nx_unlikely(!is_plain && !is_checksum_right(w, p)))
-		return DROP_L4_BAD_CHECKSUM;
-	if (nx_unlikely(w->origin != VECTOR_RECEIVED))
-		take_note(p);
-	return DROP_NONE;
+	return is_checksum_right(w, p) ? DROP_NONE : DROP_L4_BAD_CHECKSUM;
+}
+
+static inline __attribute__((always_inline)) enum drop_reason judge(
+	struct worker *w, const struct arrival *a, struct packet *p, const struct buffer *b)
+{
+	struct parse_context context = context_of(b);
+
+	if (nx_unlikely(!packet_parse_plain(p, &context)))
+		return judge_any(w, a, p);
+	if (nx_unlikely(!is_to(a, context.data)))
+		return DROP_L2_NOT_OURS;
+	p->netif = a->untagged;
+	return nx_unlikely(p->netif == SLOT_NONE) ? DROP_VLAN_UNKNOWN : DROP_NONE;
+}
+
+static nx_cold void drop_all(struct worker *w, struct packet *packets, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		worker_drop(w, &packets[i], DROP_IP_NOT_OURS);
+}
+
+static void parse_all(struct worker *w, struct packet *packets, uint32_t n)
+{
+	bool has_notes = w->origin != VECTOR_RECEIVED;
+	struct arrival arrival = {0};
+	uint32_t from = UINT32_MAX;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct packet *p = &packets[i];
+		struct buffer *b = p->buffer;
+		enum drop_reason reason;
+
+		if (nx_unlikely(b->port != from)) {
+			from = b->port;
+			arrival = arrival_of(w, b->port);
+		}
+		reason = judge(w, &arrival, p, b);
+		if (nx_unlikely(reason != DROP_NONE))
+			worker_drop(w, p, reason);
+		else if (nx_unlikely(has_notes))
+			take_note(p);
+	}
 }
 
 void stage_parse(struct worker *w, struct packet *packets, uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		struct packet *p = &packets[i];
-		enum drop_reason reason;
-
-		if (nx_unlikely(!w->snapshot)) {
-			worker_drop(w, p, DROP_IP_NOT_OURS);
-			continue;
-		}
-		reason = judge(w, p);
-		if (nx_unlikely(reason != DROP_NONE))
-			worker_drop(w, p, reason);
-	}
+	if (nx_likely(w->snapshot != NULL))
+		parse_all(w, packets, n);
+	else
+		drop_all(w, packets, n);
 	worker_charge(w, STAGE_PARSE, n);
 }

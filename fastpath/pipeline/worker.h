@@ -215,6 +215,8 @@ void worker_drop_buffer(struct worker *w, struct buffer *b, enum drop_reason rea
 
 // Queues a routed packet (egress, neighbour set) for its port: link header, offloads (transmit.c).
 void worker_send(struct worker *w, struct packet *p);
+// The same for n packets in a row.
+void worker_send_run(struct worker *w, struct packet *packets, uint32_t n);
 // Queues a finished frame on a port. Takes the frame.
 void worker_send_frame(struct worker *w, uint16_t port, struct buffer *frame);
 

@@ -72,31 +72,32 @@ enum {
 
 // Invariant: all headers up to `payload` are contiguous in the first buffer, at data. Offsets count
 // from data. l4 and payload are 0 where the kind has none. length is the frame from the first byte
-// of the Ethernet header to the end of the IP datagram: Ethernet padding is cut by the parser.
+// of the Ethernet header to the end of the IP datagram: Ethernet padding is cut by the parser. What
+// is the same for all packets of a kind lies together: the parser writes it in a few wide stores.
 struct packet {
 	struct flow_key key;   // addresses for every IP packet; ports for TCP and UDP
 	struct buffer *buffer; // owned by the stage that holds the packet
 	uint8_t *data;         // first byte of the Ethernet header
 	uint32_t length;       // bytes, at most 65,535 + 18
+	uint16_t netif;        // ingress interface (snapshot index)
+	uint16_t flags;        // PACKET_* bits above
 	uint32_t hash;         // flow hash of key (flow/key.h)
 	uint32_t session;      // session index, PACKET_NO_SESSION until looked up
 	uint32_t neighbour;    // egress: neighbour table index
 	uint16_t l3;           // offset of the IP header (14 or 18)
 	uint16_t l4;           // offset of the transport header
-	uint16_t payload;      // offset of the first byte after the transport header
-	uint16_t segment_size; // with PACKET_SEGMENTED: transport payload bytes a segment
-	uint16_t netif;        // ingress interface (snapshot index)
 	uint16_t egress;       // egress interface (snapshot index), set by who forwards
 	uint16_t vlan;         // VLAN id on the wire, 0 = untagged
-	uint16_t flags;        // PACKET_* bits above
 	uint8_t kind;          // enum packet_kind
 	uint8_t direction;     // 0: from the client, 1: from the target
 	uint8_t icmp_type;
 	uint8_t icmp_code;
-	uint8_t ip_protocol; // last header's protocol number
-	uint8_t reason;      // enum drop_reason once dropped
-	uint8_t hop_limit;   // TTL or hop limit as received
-	uint8_t tcp_flags;   // low eight flag bits
+	uint8_t ip_protocol;   // last header's protocol number
+	uint8_t reason;        // enum drop_reason once dropped
+	uint16_t payload;      // offset of the first byte after the transport header
+	uint8_t hop_limit;     // TTL or hop limit as received
+	uint8_t tcp_flags;     // low eight flag bits
+	uint16_t segment_size; // with PACKET_SEGMENTED: transport payload bytes a segment
 	be32 tcp_sequence;
 	be32 tcp_acknowledgement;
 	be16 tcp_window;

@@ -317,7 +317,7 @@ static always_inline void packet_reset(struct packet *p, const struct parse_cont
 	p->l3 = ETHER_HEADER;
 	p->l4 = 0;
 	p->payload = 0;
-	p->segment_size = c->segment_size;
+	p->segment_size = parse_segment_size(c);
 	p->egress = 0;
 	p->vlan = 0;
 	p->flags = c->offload ? parse_offload_flags(c->offload) : 0;

@@ -56,6 +56,11 @@ struct parse_context {
 	uint16_t segment_size; // with PARSE_SEGMENTED
 };
 
+static inline uint16_t parse_segment_size(const struct parse_context *c)
+{
+	return c->offload & PARSE_SEGMENTED ? c->segment_size : 0;
+}
+
 // Enough contiguous bytes for any header that is not hostile: a caller with a chain whose first
 // buffer is shorter than both this and the frame pulls that much together first.
 enum {

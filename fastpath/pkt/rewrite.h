@@ -12,8 +12,13 @@
 
 // Folded one's complement differences, as checksum_delta* give them.
 struct rewrite {
-	uint16_t l3_delta; // addresses
-	uint16_t l4_delta; // addresses and ports
+	uint16_t l3_delta; // an IPv4 header's: addresses, and one hop less
+	uint16_t l4_delta; // a transport header's: addresses and ports
+};
+
+// One less in the TTL byte, the first of its word, is a difference of -1 in memory order.
+enum {
+	REWRITE_HOP = 0xfffe
 };
 
 // The differences between a flow as it comes in and as it goes out; same family and protocol.
@@ -24,7 +29,7 @@ static inline struct rewrite rewrite_between(const struct flow_key *in, const st
 	uint64_t ports = checksum_delta16(in->source_port, out->source_port) +
 			 checksum_delta16(in->destination_port, out->destination_port);
 
-	return (struct rewrite){.l3_delta = checksum_fold(addresses),
+	return (struct rewrite){.l3_delta = checksum_fold(checksum_add(addresses, REWRITE_HOP)),
 		.l4_delta = checksum_fold(checksum_add(addresses, ports))};
 }
 
@@ -39,8 +44,9 @@ static inline void rewrite_checksum(uint8_t *at, struct rewrite delta, bool part
 	be16 field = be16_load(at);
 
 	if (__builtin_expect(partial, 0)) {
-		// Not complemented, and the ports are no part of the pseudo-header.
-		be16_store(at, checksum_fold((uint64_t)field + delta.l3_delta));
+		// Not complemented, and neither hops nor ports are part of the pseudo-header.
+		be16_store(at,
+			checksum_fold((uint64_t)field + delta.l3_delta + (uint16_t)~REWRITE_HOP));
 		return;
 	}
 	if (!tcp && field == 0)
@@ -56,24 +62,21 @@ static inline __attribute__((always_inline)) void rewrite_body(
 {
 	uint8_t *ip = p->data + p->l3;
 	uint8_t *l4 = p->data + p->l4;
+	uint32_t ports;
 
 	if (v6) {
 		ip[7]--;
 		memcpy(ip + 8, answer->destination.bytes, 16);
 		memcpy(ip + 24, answer->source.bytes, 16);
 	} else {
-		// One less in the TTL byte, the first of its word, is a delta of -1 in memory
-		// order.
-		uint32_t sum = delta.l3_delta + 0xfffeu;
-		uint16_t less = (uint16_t)((sum & 0xffff) + (sum >> 16));
-
-		be16_store(ip + 10, checksum_apply_folded(be16_load(ip + 10), less));
+		be16_store(ip + 10, checksum_apply_folded(be16_load(ip + 10), delta.l3_delta));
 		ip[8]--;
 		be32_store(ip + 12, answer->destination.words[3]);
 		be32_store(ip + 16, answer->source.words[3]);
 	}
-	be16_store(l4, answer->destination_port);
-	be16_store(l4 + 2, answer->source_port);
+	// Both ports, the other way round.
+	memcpy(&ports, &answer->source_port, sizeof(ports));
+	be32_store(l4, ports << 16 | ports >> 16);
 	rewrite_checksum(l4 + (tcp ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET), delta,
 		p->flags & PACKET_CHECKSUM_PARTIAL, tcp);
 }
@@ -109,6 +112,6 @@ static inline void packet_hop_decrement(struct packet *p)
 		ip[7]--;
 		return;
 	}
-	be16_store(ip + 10, checksum_apply(be16_load(ip + 10), 0xfffe));
+	be16_store(ip + 10, checksum_apply(be16_load(ip + 10), REWRITE_HOP));
 	ip[8]--;
 }

@@ -418,6 +418,9 @@ struct world_outcome world_send(struct world *w, const struct world_packet *pack
 		p.segment_size = packet->segment_size;
 	}
 	flow_engine_lookup_bulk(w->engine, &p, 1);
+	// As the pipeline does: most pass in runs, of one here, the rest on their own.
+	if (flow_engine_forward_run(w->engine, &w->snapshot, &p, 1, w->now) == 1)
+		return outcome_of(w, &p, FLOW_FORWARD);
 	return outcome_of(w, &p, flow_engine_forward(w->engine, &w->snapshot, &p, w->now));
 }
 

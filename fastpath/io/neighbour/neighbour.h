@@ -95,12 +95,13 @@ static inline bool neighbour_mac_word(
 	const struct neighbour_table *table, uint32_t index, uint64_t *mac)
 {
 	uint64_t answer = shared_word_load(&table->entries[neighbour_slot(index)].answer);
-	uint32_t state = (uint32_t)neighbour_state_of(answer);
+	// Generation and state in one: the index has the generation where the answer has it.
+	uint64_t beyond = (answer >> 48) - (index >> 16) - NEIGHBOUR_REACHABLE;
 
 	static_assert(NEIGHBOUR_STALE == NEIGHBOUR_REACHABLE + 1 &&
 		      NEIGHBOUR_PROBE == NEIGHBOUR_REACHABLE + 2);
-	if (nx_unlikely(answer >> 56 != index >> 24 ||
-			state - NEIGHBOUR_REACHABLE > NEIGHBOUR_PROBE - NEIGHBOUR_REACHABLE))
+	static_assert(NEIGHBOUR_MAX <= 1 << 16);
+	if (nx_unlikely(beyond > NEIGHBOUR_PROBE - NEIGHBOUR_REACHABLE))
 		return false;
 	*mac = htobe64(answer << 16);
 	return true;
@@ -118,10 +119,20 @@ static inline bool neighbour_mac(
 }
 
 // Notes that a packet was sent through the entry, so that a stale one is probed.
-static inline void neighbour_use(struct neighbour_table *table, uint32_t index, usec_t now)
+static inline void neighbour_use(const struct neighbour_table *table, uint32_t index, usec_t now)
 {
 	struct neighbour *n = &table->entries[neighbour_slot(index)];
 
 	if (nx_unlikely(now - shared_word_load(&n->used) > USEC_PER_SECOND))
 		shared_word_store(&n->used, now);
+}
+
+// Both at once: the MAC to send to now. False, and nothing noted, when there is none yet.
+static inline bool neighbour_reach(
+	const struct neighbour_table *table, uint32_t index, usec_t now, uint64_t *mac)
+{
+	if (nx_unlikely(!neighbour_mac_word(table, index, mac)))
+		return false;
+	neighbour_use(table, index, now);
+	return true;
 }
