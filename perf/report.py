@@ -274,7 +274,7 @@ def emulated(result):
     rows = [(path, theirs(path, "cubic"), ours("cubic", name), theirs(path, "bbr"), ours("rate", name))
             for path, name in EMULATED]
     return (machine(result) + f"""
-1 Gbit/s, 25 ms each way, drop-tail, payload in Mbit/s from the first SYN to {result['seconds']} s; frames of 1,514 bytes carry {result['payload_mbit']:.0f} at most. Linux {result['kernel']} sends with iperf3 between two namespaces through a nexpathd in `mode = "direct"` whose ports emulate the link, buffers up to 64 MiB, segments as on a wire; the engine runs in virtual time over links of the same code (`tests/sim/test_long_paths.c`). Linux's figures include what the machine could not carry in time; made by `perf/tcp-emulated`.
+1 Gbit/s, 25 ms each way, drop-tail, payload in Mbit/s from the first SYN to {result['seconds']} s; frames of 1,514 bytes carry {result['payload_mbit']:.0f} at most. Linux {result['kernel']} sends with iperf3 between two namespaces through a nexpathd in `mode = "direct"` whose ports emulate the link, buffers up to 64 MiB, segments as on a wire; the engine runs in virtual time over links of the same code (`tests/sim/test_long_paths.c`). Linux's figures include what the machine, with other work on its CPUs, could not carry in time; made by `perf/tcp-emulated`.
 
 """ + table(("path", "Linux CUBIC", "CUBIC here", "Linux BBR", "rate controller here"), rows))
 

@@ -34,7 +34,7 @@ struct path {
 	bool is_long; // only in long runs
 };
 
-// least_mbit: the goals. Where Linux is the measure, what Linux 6.1's CUBIC had over the same
+// least_mbit: the goals. Where Linux is the measure, what Linux 6.18's CUBIC had over the same
 // emulated link (perf/tcp-emulated).
 static const struct path paths[] = {
 	{"cubic, one bdp", TCP_CONGESTION_CUBIC, BDP, 0, 32 * MIB, 3000, 4000, 908},
