@@ -145,7 +145,8 @@ static enum drop_reason input_reset(
 		return DROP_TCP_UNPROVEN;
 	}
 	tcp_count(e, resets_received);
-	if (c->state == TCP_TIME_WAIT || c->state == TCP_LAST_ACK || c->state == TCP_CLOSING)
+	// In CLOSING and LAST-ACK too: our FIN, and maybe text before it, was not acknowledged.
+	if (c->state == TCP_TIME_WAIT)
 		connection_done(e, c);
 	else
 		connection_fail(e, c, error);

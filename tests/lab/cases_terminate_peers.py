@@ -260,3 +260,39 @@ def terminate_netcat(t):
         check_equal(server.wait(10), 0, "the server's netcat")
         check_equal(sha256(lab.scratch / "taken"), up, "the upload's checksum")
         check_equal(sha256(lab.scratch / "got"), down, "the download's checksum")
+
+
+@case
+def terminate_wrk(t):
+    """wrk: 64 kept connections, then a connection a request; no socket error, no wrong status"""
+    lab = t.lab()
+    nginx(lab)
+    lab.start(lab.configuration(*service(HTTP)))
+    with ending_clean(lab):
+        for way, more in (((4, 4), ()), ((6, 4), ("-H", "Connection: close"))):
+            done = lab.at("client", "wrk", "-t", "1", "-c", "64", "-d", "3", *more, f"http://{at(*WAYS[way])}/small",
+                          timeout=30)
+            check("Socket errors" not in done.stdout and "Non-2xx" not in done.stdout, f"wrk said {done.stdout}")
+            requests = int(re.search(r"(\d+) requests in", done.stdout)[1])
+            check(requests > 1000, f"{way}: only {requests} requests")
+
+
+@case
+def terminate_haproxy_behind(t):
+    """HAProxy in HTTP mode as the target, its nginx behind: requests and a download pass"""
+    lab = t.lab()
+    nginx(lab)
+    digest = random_file(lab.scratch / "data", 20_000_000)
+    haproxy(lab, "server", f"""
+listen web
+    mode http
+    bind :{TOOL}
+    bind :::{TOOL} v6only
+    server s 127.0.0.1:{HTTP}
+""", TOOL)
+    lab.start(lab.configuration(*service(TOOL)))
+    with ending_clean(lab):
+        for way in WAYS:
+            check_equal(download(lab, way), digest, f"{way}: checksum")
+        done = lab.at("client", "wrk", "-t", "1", "-c", "16", "-d", "2", f"http://{at(*WAYS[4, 4])}/small")
+        check("Socket errors" not in done.stdout and "Non-2xx" not in done.stdout, f"wrk said {done.stdout}")
