@@ -33,7 +33,7 @@ struct node_config {
 };
 
 struct node;
-struct tcp_stats; // tcp/tcp.h
+struct tcp_stats; // tcp/stats.h
 
 // Creates pools, tables and workers, not yet running. EAL is up (manual nodes need it for mbufs
 // only). Negative errno with a line in error on failure.

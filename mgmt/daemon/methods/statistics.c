@@ -6,7 +6,7 @@
 
 #include "daemon/methods/methods.h"
 #include "shape/link.h"
-#include "tcp/tcp.h"
+#include "tcp/stats.h"
 
 struct counters {
 	json_t *object;

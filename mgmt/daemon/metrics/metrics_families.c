@@ -7,7 +7,7 @@
 #include "daemon/methods/methods.h"
 #include "daemon/metrics/metrics.h"
 #include "shape/link.h"
-#include "tcp/tcp.h"
+#include "tcp/stats.h"
 
 #define WORKER_LABEL(text, worker)                                                                 \
 	char text[8];                                                                              \

@@ -84,8 +84,8 @@ static void bash_completes(void **state)
 	// Keys of a listener and their words come from the schema; only words that are served.
 	assert_string_equal(
 		complete_with("bash", AT("nexpath listener add idle", 3)), "idle_timeout_s=\n");
-	assert_string_equal(
-		complete_with("bash", AT("nexpath listener add name=x mode", 4)), "mode=direct mode=terminate\n");
+	assert_string_equal(complete_with("bash", AT("nexpath listener add name=x mode", 4)),
+		"mode=direct mode=terminate\n");
 	assert_string_equal(
 		complete_with("bash", AT("nexpath listener add protocol =", 4)), "tcp udp\n");
 	assert_string_equal(
