@@ -74,15 +74,13 @@ void session_route(struct flow_engine *engine, const struct snapshot *snapshot, 
 
 	s->tracker.routed = (uint16_t)snapshot->generation;
 	for (unsigned int d = 0; d < 2; d++) {
-		// Packets received on this leg go to where those of the other come from.
 		struct session_leg *leg = &s->leg[d];
-		struct flow_key key = session_key(s, !d);
-		const struct ip_address *hop = &key.source;
+		const struct ip_address *hop = &leg->key.source;
 		uint16_t netif = leg->egress;
 		uint32_t neighbour;
 
 		if (!ip_address_is_link_local6(hop) &&
-			!session_way_find(snapshot, &key.source, &netif, &hop))
+			!session_way_find(snapshot, &leg->key.source, &netif, &hop))
 			continue;
 		neighbour = config->neighbour(config->context, netif, hop);
 		if (neighbour == PACKET_NO_NEIGHBOUR)
@@ -157,48 +155,25 @@ static enum drop_reason take_port(struct opening *o)
 	return reason;
 }
 
-// in: as packets arrive on the leg; out: as they leave.
-static void fill_leg(struct session_leg *leg, const struct flow_key *in, const struct flow_key *out)
-{
-	struct rewrite delta = rewrite_between(in, out);
-
-	leg->l3_delta = delta.l3_delta;
-	leg->l4_delta = delta.l4_delta;
-	if (!ip_address_is_v4(&in->source)) {
-		leg->key = *in;
-		return;
-	}
-	leg->v4 = (struct session_leg4){
-		.out = {out->source.words[3], out->destination.words[3]},
-		.source = in->source.words[3],
-		.ports_out = rewrite_ports(out),
-		.destination = in->destination.words[3],
-		.source_port = in->source_port,
-		.destination_port = in->destination_port,
-		.protocol = in->protocol,
-		.is_v4 = true,
-	};
-}
-
 static void fill(struct opening *o)
 {
 	struct session *s = engine_session(o->engine, o->index);
 	uint32_t generation = s->generation + 1;
-	struct flow_key target_in = flow_key_reverse(&o->source.key);
-	struct flow_key client_out = flow_key_reverse(&o->packet->key);
+	struct flow_key client_out;
+	struct rewrite delta[2];
 
 	memset(s, 0, sizeof(*s));
 	s->generation = generation & 0xffffff;
-	fill_leg(&s->leg[0], &o->packet->key, &o->source.key);
-	fill_leg(&s->leg[1], &target_in, &client_out);
+	s->leg[0].key = o->packet->key;
+	s->leg[1].key = flow_key_reverse(&o->source.key);
+	client_out = flow_key_reverse(&s->leg[0].key);
+	delta[0] = rewrite_between(&s->leg[0].key, &o->source.key);
+	delta[1] = rewrite_between(&s->leg[1].key, &client_out);
 	for (unsigned int d = 0; d < 2; d++) {
-		s->leg[d].egress = o->egress[!d];
-		s->leg[d].neighbour = o->neighbour[!d];
-		if (session_is_v4(s)) {
-			s->leg[d].v4.last = session_tick(o->now);
-			s->leg[d].v4.listener = o->listener->slot;
-			s->leg[d].v4.target = o->target->slot;
-		}
+		s->leg[d].l3_delta = delta[d].l3_delta;
+		s->leg[d].l4_delta = delta[d].l4_delta;
+		s->leg[d].egress = o->egress[d];
+		s->leg[d].neighbour = o->neighbour[d];
 	}
 	if (o->syn)
 		tracker_open(&s->tracker, o->syn);
@@ -218,8 +193,7 @@ static enum drop_reason take_entries(struct opening *o)
 {
 	struct flow_engine *engine = o->engine;
 	const struct session *s = engine_session(engine, o->index);
-	struct flow_key target_in = session_key(s, 1);
-	uint32_t hash = flow_key_hash(&target_in, engine->config.seed);
+	uint32_t hash = flow_key_hash(&s->leg[1].key, engine->config.seed);
 
 	if (flow_table_insert(&engine->table, o->packet->hash, flow_reference(o->index, 0)))
 		return DROP_FLOW_TABLE_FULL;

@@ -3,8 +3,7 @@
 
 struct port_pool *session_port_pool(struct flow_engine *engine, const struct session *s)
 {
-	struct flow_key in = session_key(s, 1);
-	struct flow_key key = flow_key_reverse(&in);
+	struct flow_key key = flow_key_reverse(&s->leg[1].key);
 
 	key.source_port = 0;
 	return port_pools_find(&engine->ports, &key);
@@ -45,12 +44,9 @@ static void leave_lists(struct flow_engine *engine, struct session *s)
 	session_list_remove(engine, &engine->unanswered, index);
 	if (pool)
 		pool_list_remove(engine, &pool->unanswered, index);
-	if (s->flags & SESSION_COUNTED_SOURCE) {
-		struct flow_key client = session_key(s, 0);
-
+	if (s->flags & SESSION_COUNTED_SOURCE)
 		source_limit_put(
-			&engine->sources, &client.source, s->flags & SESSION_CLIENT_ON_LINK);
-	}
+			&engine->sources, &s->leg[0].key.source, s->flags & SESSION_CLIENT_ON_LINK);
 	s->flags &= ~SESSION_COUNTED_SOURCE;
 	counter_sub(&engine->config.stats->sessions_unanswered, 1);
 }
@@ -111,8 +107,7 @@ void session_replied(struct flow_engine *engine, const struct snapshot *snapshot
 
 void session_connect_failed(struct flow_engine *engine, struct session *s, usec_t now)
 {
-	struct flow_key client = session_key(s, 0);
-	struct flow_key target = session_key(s, 1);
+	const struct flow_key *key = &s->leg[1].key;
 
 	if (s->flags & SESSION_CONNECT_FAILED)
 		return;
@@ -125,9 +120,9 @@ void session_connect_failed(struct flow_engine *engine, struct session *s, usec_
 				.subject = s->target,
 				.count = 1,
 				.time = now,
-				.address = target.source,
-				.peer = client.source,
-				.port = be16_to_host(target.source_port),
+				.address = key->source,
+				.peer = s->leg[0].key.source,
+				.port = be16_to_host(key->source_port),
 			});
 }
 
@@ -135,28 +130,30 @@ void session_describe(const struct flow_engine *engine, uint32_t index, enum ses
 	usec_t now, struct session_record *out)
 {
 	const struct session *s = engine_session(engine, index);
-	struct flow_key client = session_key(s, 0);
-	struct flow_key target = session_key(s, 1);
+	const struct flow_key *client = &s->leg[0].key;
+	const struct flow_key *target = &s->leg[1].key;
+	bool is_live =
+		(s->flags & (SESSION_IS_ANSWERED | SESSION_IS_LINGERING)) == SESSION_IS_ANSWERED;
 
 	*out = (struct session_record){
 		.id = (uint64_t)engine->config.worker << 56 | (uint64_t)s->generation << 32 | index,
-		.protocol = client.protocol,
+		.protocol = client->protocol,
 		.state = s->tracker.state,
 		.end = (uint8_t)end,
 		.worker = engine->config.worker,
 		.listener = s->listener,
 		.upstream = s->upstream,
 		.target = s->target,
-		.client = client.source,
-		.local = client.destination,
-		.source = target.destination,
-		.target_address = target.source,
-		.client_port = be16_to_host(client.source_port),
-		.local_port = be16_to_host(client.destination_port),
-		.source_port = be16_to_host(target.destination_port),
-		.target_port = be16_to_host(target.source_port),
+		.client = client->source,
+		.local = client->destination,
+		.source = target->destination,
+		.target_address = target->source,
+		.client_port = be16_to_host(client->source_port),
+		.local_port = be16_to_host(client->destination_port),
+		.source_port = be16_to_host(target->destination_port),
+		.target_port = be16_to_host(target->source_port),
 		.opened = s->opened,
-		.last_packet = session_is_live(s) ? session_last_packet(s, now) : s->opened,
+		.last_packet = is_live ? session_last_packet(s, now) : s->opened,
 		.packets = {session_packets(&s->leg[0]), session_packets(&s->leg[1])},
 		.bytes = {s->leg[0].bytes, session_target_bytes(s)},
 		.retransmissions = {s->tracker.retransmissions[0], s->tracker.retransmissions[1]},
@@ -196,7 +193,6 @@ void session_linger(struct flow_engine *engine, uint32_t index, enum session_end
 
 	retire(engine, index, why, now);
 	s->flags |= SESSION_IS_LINGERING;
-	session_unmark(s);
 	session_list_append(engine, &engine->lingering, index);
 	wheel_arm(&engine->wheel, index, now + timeout);
 	if (s->flags & SESSION_HAS_PORT) {
@@ -212,20 +208,19 @@ void session_linger(struct flow_engine *engine, uint32_t index, enum session_end
 static void send_reset(struct flow_engine *engine, const struct session *s, unsigned int to)
 {
 	const struct tracker *t = &s->tracker;
-	const struct session_leg *from = &s->leg[!to];
-	struct flow_key in = session_key(s, to);
+	const struct session_leg *leg = &s->leg[to];
 	bool has_peer = t->state != SESSION_NEW;
 
 	engine->config.reset(
 		engine->config.context, &(struct flow_reset){
-						.key = flow_key_reverse(&in),
+						.key = flow_key_reverse(&leg->key),
 						.sequence = has_peer  ? t->side[to].acknowledged
 							    : to == 1 ? t->side[0].end
 								      : 0,
 						.acknowledgement = t->side[to].end,
 						.ack = has_peer || to == 0,
-						.netif = from->egress,
-						.neighbour = from->neighbour,
+						.netif = leg->egress,
+						.neighbour = leg->neighbour,
 					});
 }
 
@@ -254,12 +249,9 @@ void session_end(struct flow_engine *engine, uint32_t index, enum session_end wh
 	else
 		retire(engine, index, why, now);
 	wheel_cancel(&engine->wheel, index);
-	for (uint8_t d = 0; d < 2; d++) {
-		struct flow_key key = session_key(s, d);
-
-		flow_table_remove(
-			&engine->table, flow_key_hash(&key, seed), flow_reference(index, d));
-	}
+	for (uint8_t d = 0; d < 2; d++)
+		flow_table_remove(&engine->table, flow_key_hash(&s->leg[d].key, seed),
+			flow_reference(index, d));
 	if (s->flags & SESSION_HAS_PORT) {
 		port_pool_give(&engine->ports, session_port_pool(engine, s),
 			be16_to_host(s->leg[1].key.destination_port), s->tracker.side[0].end,

@@ -65,24 +65,13 @@ uint32_t flow_engine_destroy(struct flow_engine *engine)
 	return left;
 }
 
-struct lookup_burst {
-	struct flow_engine *engine;
-	struct packet *const *packets;
-};
-
-// The lines that a packet will touch (session.h).
-static inline void lookup_prefetch(void *context, uint32_t i, uint32_t reference)
+static inline void lookup_prefetch(void *context, uint32_t reference)
 {
-	const struct lookup_burst *burst = context;
-	const struct packet *p = burst->packets[i];
-	const struct session *s = engine_session(burst->engine, flow_reference_session(reference));
-	unsigned int direction = flow_reference_direction(reference);
+	const struct session *s = engine_session(context, flow_reference_session(reference));
 
-	__builtin_prefetch(&s->leg[direction], 1);
-	if (p->flags & PACKET_IS_V6)
-		__builtin_prefetch(&s->leg[direction ^ 1]);
-	if ((p->flags & PACKET_IS_V6) || p->kind == PACKET_TCP)
-		__builtin_prefetch(&s->tracker, 1);
+	__builtin_prefetch(&s->leg[0]);
+	__builtin_prefetch(&s->leg[1]);
+	__builtin_prefetch(&s->tracker);
 }
 
 static inline bool is_of(
@@ -90,7 +79,7 @@ static inline bool is_of(
 {
 	const struct session *s = engine_session(engine, flow_reference_session(reference));
 
-	return session_leg_is(&s->leg[flow_reference_direction(reference)], key);
+	return flow_key_equal(&s->leg[flow_reference_direction(reference)].key, key);
 }
 
 struct lookup {
@@ -116,9 +105,8 @@ static void lookup_burst(struct flow_engine *engine, struct packet *const *packe
 	const uint32_t *hashes, uint32_t n)
 {
 	uint32_t references[FLOW_LOOKUP_BURST];
-	struct lookup_burst burst = {engine, packets};
 
-	flow_table_candidates(&engine->table, hashes, n, references, lookup_prefetch, &burst);
+	flow_table_candidates(&engine->table, hashes, n, references, lookup_prefetch, engine);
 	for (uint32_t i = 0; i < n; i++) {
 		struct packet *p = packets[i];
 		uint32_t reference = references[i];

@@ -65,7 +65,7 @@ enum flow_verdict flow_engine_forward(struct flow_engine *engine, const struct s
 
 // The same for the packets from the first on, as long as each belongs to a live session and asks
 // for no more than being counted, rewritten and sent on (FLOW_FORWARD). Returns how many those
-// were; the next one, if there is one, is untouched. n is at least 1.
+// were; the next one, if there is one, is untouched.
 uint32_t flow_engine_forward_run(struct flow_engine *engine, const struct snapshot *snapshot,
 	struct packet *packets, uint32_t n, usec_t now);
 

@@ -119,23 +119,6 @@ static inline bool session_follows(const struct session *s, const struct snapsho
 	return s->tracker.routed == (uint16_t)snapshot->generation;
 }
 
-// What session_leg4.mark says under a snapshot; never 0.
-static inline uint16_t session_mark(const struct snapshot *snapshot)
-{
-	return (uint16_t)(snapshot->generation % UINT16_MAX + 1);
-}
-
-static inline void session_unmark(struct session *s)
-{
-	if (session_is_v4(s))
-		s->leg[0].v4.mark = s->leg[1].v4.mark = 0;
-}
-
-static inline bool session_is_live(const struct session *s)
-{
-	return (s->flags & (SESSION_IS_ANSWERED | SESSION_IS_LINGERING)) == SESSION_IS_ANSWERED;
-}
-
 static inline void session_follow_routes(
 	struct flow_engine *engine, const struct snapshot *snapshot, struct session *s)
 {

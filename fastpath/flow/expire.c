@@ -61,7 +61,7 @@ static void expire(
 		expire_unanswered(engine, snapshot, index, now);
 		return;
 	}
-	expire_silent(engine, snapshot, index, session_last_settle(s, now), now);
+	expire_silent(engine, snapshot, index, s->last, now);
 }
 
 uint32_t flow_engine_tick(

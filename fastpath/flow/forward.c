@@ -94,9 +94,9 @@ struct traffic {
 };
 
 static inline void traffic_add(struct worker_stats *stats, struct traffic *t,
-	unsigned int direction, uint16_t listener_slot, uint16_t target_slot, uint32_t bytes)
+	const struct session *s, unsigned int direction, uint32_t bytes)
 {
-	struct slot_stats *listener = &stats->listeners[listener_slot];
+	struct slot_stats *listener = &stats->listeners[s->listener];
 
 	if (nx_unlikely(listener != t->listener || direction != t->direction)) {
 		if (t->packets > 0)
@@ -105,18 +105,20 @@ static inline void traffic_add(struct worker_stats *stats, struct traffic *t,
 	}
 	t->bytes += bytes;
 	t->packets++;
-	count_traffic(&stats->targets[target_slot], direction, bytes, 1);
+	count_traffic(&stats->targets[s->target], direction, bytes, 1);
 }
 
-static inline void count_packet(struct session_leg *leg)
+// Counts in the leg on which the packet came, and makes it leave on the other.
+static inline __attribute__((always_inline)) void translate(
+	struct session_leg *leg, const struct session_leg *other, struct packet *p, bool is_counted)
 {
 	if (nx_unlikely(++leg->packets == 0))
 		leg->packets_high++;
-}
-
-static inline struct rewrite rewrite_of(const struct session_leg *leg)
-{
-	return (struct rewrite){.l3_delta = leg->l3_delta, .l4_delta = leg->l4_delta};
+	if (is_counted)
+		leg->bytes += packet_payload_length(p);
+	p->neighbour = other->neighbour;
+	packet_rewrite(p, &other->key,
+		(struct rewrite){.l3_delta = leg->l3_delta, .l4_delta = leg->l4_delta});
 }
 
 // Counts, rewrites and sends on.
@@ -124,12 +126,8 @@ static enum flow_verdict pass(
 	struct flow_engine *engine, struct session *s, struct packet *p, usec_t now)
 {
 	unsigned int d = p->direction;
-	struct session_leg *leg = &s->leg[d];
-	struct flow_key answer = session_key(s, !d);
 
-	count_packet(leg);
-	if ((s->flags & SESSION_IS_ANSWERED) || d == 0)
-		leg->bytes += packet_payload_length(p);
+	translate(&s->leg[d], &s->leg[!d], p, (s->flags & SESSION_IS_ANSWERED) || d == 0);
 	if (!(s->flags & SESSION_IS_LINGERING)) {
 		struct worker_stats *stats = engine->config.stats;
 		uint32_t bytes = p->length - p->l4;
@@ -139,8 +137,6 @@ static enum flow_verdict pass(
 		count_traffic(&stats->listeners[s->listener], d, bytes, 1);
 		count_traffic(&stats->targets[s->target], d, bytes, 1);
 	}
-	p->neighbour = leg->neighbour;
-	packet_rewrite(p, &answer, rewrite_of(leg));
 	return FLOW_FORWARD;
 }
 
@@ -153,7 +149,7 @@ static enum flow_verdict open_first(struct flow_engine *engine, const struct sna
 	if (verdict != FLOW_FORWARD)
 		return verdict;
 	s = engine_session(engine, p->session);
-	verdict = check_way(snapshot, p, s->leg[0].egress);
+	verdict = check_way(snapshot, p, s->leg[1].egress);
 	if (verdict != FLOW_FORWARD) {
 		// Nothing reached the target: no session began.
 		session_end(engine, p->session, SESSION_END_UNANSWERED, now);
@@ -298,7 +294,7 @@ static enum flow_verdict forward_known(
 	struct flow_engine *engine, const struct snapshot *snapshot, struct packet *p, usec_t now)
 {
 	struct session *s = engine_session(engine, p->session);
-	enum flow_verdict verdict = check_way(snapshot, p, s->leg[p->direction].egress);
+	enum flow_verdict verdict = check_way(snapshot, p, s->leg[!p->direction].egress);
 
 	if (verdict != FLOW_FORWARD)
 		return verdict;
@@ -309,113 +305,65 @@ static enum flow_verdict forward_known(
 	return pass(engine, s, p, now);
 }
 
-// From now on packets over IPv4 that change no state need not look at the session.
-static void mark_live(struct session *s, const struct snapshot *snapshot)
-{
-	if (session_is_v4(s) && session_is_live(s))
-		s->leg[0].v4.mark = s->leg[1].v4.mark = session_mark(snapshot);
-}
-
 enum flow_verdict flow_engine_forward(
 	struct flow_engine *engine, const struct snapshot *snapshot, struct packet *p, usec_t now)
 {
 	bool is_stale = p->session == PACKET_NO_SESSION || engine->ended != engine->looked_up;
-	struct session *s;
 
 	if (is_stale && !look_again(engine, p))
 		return forward_unknown(engine, snapshot, p, now);
-	s = engine_session(engine, p->session);
-	session_follow_routes(engine, snapshot, s);
-	mark_live(s, snapshot);
+	session_follow_routes(engine, snapshot, engine_session(engine, p->session));
 	return forward_known(engine, snapshot, p, now);
 }
 
-// What the packets of a run share.
-struct run {
-	struct flow_engine *engine;
-	const struct snapshot *snapshot;
-	struct traffic traffic;
-	uint32_t tick;
-	uint16_t mark;
-};
-
-// Notes in the tracker that the segment passed. False, and nothing noted, if there is more to it.
-static inline bool is_segment_plain(struct session *s, const struct packet *p)
+// Whether a packet of a session asks for no more than being counted and translated. Notes in the
+// tracker that a TCP segment passed if so, nothing else.
+static inline __attribute__((always_inline)) bool is_plain(struct session *s,
+	unsigned int direction, const struct session_leg *out, const struct snapshot *snapshot,
+	struct packet *p)
 {
-	struct tracker_segment segment = segment_without_options(p);
+	struct tracker_segment segment;
 
-	return tracker_input_plain(&s->tracker, p->direction, &segment);
-}
-
-// One packet of a run: counted and rewritten. False, and nothing changed, if that is not all.
-static inline __attribute__((always_inline)) bool pass_plain4(
-	struct run *run, struct session *s, struct packet *p, bool tcp)
-{
-	struct session_leg *leg = &s->leg[p->direction];
-
-	if (nx_unlikely(leg->v4.mark != run->mark ||
-			check_way(run->snapshot, p, leg->egress) != FLOW_FORWARD))
+	if (nx_unlikely((s->flags & (SESSION_IS_ANSWERED | SESSION_IS_LINGERING)) !=
+				SESSION_IS_ANSWERED ||
+			!session_follows(s, snapshot) ||
+			check_way(snapshot, p, out->egress) != FLOW_FORWARD))
 		return false;
-	if (tcp && nx_unlikely(!is_segment_plain(s, p)))
-		return false;
-	count_packet(leg);
-	leg->bytes += packet_payload_length(p);
-	leg->v4.last = run->tick;
-	p->neighbour = leg->neighbour;
-	packet_rewrite4(p, leg->v4.out, leg->v4.ports_out, rewrite_of(leg), tcp);
-	traffic_add(run->engine->config.stats, &run->traffic, p->direction, leg->v4.listener,
-		leg->v4.target, p->length - p->l4);
-	return true;
-}
-
-static inline __attribute__((always_inline)) bool pass_plain6(
-	struct run *run, struct session *s, struct packet *p, bool tcp)
-{
-	struct session_leg *leg = &s->leg[p->direction];
-
-	if (nx_unlikely(!session_is_live(s) || !session_follows(s, run->snapshot) ||
-			check_way(run->snapshot, p, leg->egress) != FLOW_FORWARD))
-		return false;
-	if (tcp && nx_unlikely(!is_segment_plain(s, p)))
-		return false;
-	count_packet(leg);
-	leg->bytes += packet_payload_length(p);
-	s->last = run->tick;
-	p->neighbour = leg->neighbour;
-	packet_rewrite6(p, &s->leg[p->direction ^ 1].key, rewrite_of(leg), tcp);
-	traffic_add(run->engine->config.stats, &run->traffic, p->direction, s->listener, s->target,
-		p->length - p->l4);
-	return true;
-}
-
-static inline bool pass_plain(struct run *run, struct packet *p)
-{
-	struct session *s = engine_session(run->engine, p->session);
-	bool tcp = p->kind == PACKET_TCP;
-
-	if (p->flags & PACKET_IS_V6)
-		return tcp ? pass_plain6(run, s, p, true) : pass_plain6(run, s, p, false);
-	return tcp ? pass_plain4(run, s, p, true) : pass_plain4(run, s, p, false);
+	if (p->kind == PACKET_UDP)
+		return true;
+	segment = segment_without_options(p);
+	return tracker_input_plain(&s->tracker, direction, &segment);
 }
 
 uint32_t flow_engine_forward_run(struct flow_engine *engine, const struct snapshot *snapshot,
 	struct packet *packets, uint32_t n, usec_t now)
 {
-	struct run run = {
-		.engine = engine,
-		.snapshot = snapshot,
-		.tick = session_tick(now),
-	};
-	uint32_t i = 0;
+	struct worker_stats *stats = engine->config.stats;
+	struct traffic traffic = {0};
+	uint32_t tick = session_tick(now);
+	uint32_t i;
 
-	if (nx_unlikely(
-		    engine->ended != engine->looked_up || packets[0].session == PACKET_NO_SESSION))
+	if (nx_unlikely(engine->ended != engine->looked_up))
 		return 0;
-	run.mark = session_mark(snapshot);
-	while (i < n && packets[i].session != PACKET_NO_SESSION && pass_plain(&run, &packets[i]))
-		i++;
-	if (run.traffic.packets > 0)
-		count_traffic(run.traffic.listener, run.traffic.direction, run.traffic.bytes,
-			run.traffic.packets);
+	for (i = 0; i < n; i++) {
+		struct packet *p = &packets[i];
+		unsigned int direction = p->direction;
+		struct session_leg *leg;
+		const struct session_leg *other;
+		struct session *s;
+
+		if (nx_unlikely(p->session == PACKET_NO_SESSION))
+			break;
+		s = engine_session(engine, p->session);
+		leg = &s->leg[direction];
+		other = &s->leg[direction ^ 1];
+		if (nx_unlikely(!is_plain(s, direction, other, snapshot, p)))
+			break;
+		s->last = tick;
+		translate(leg, other, p, true);
+		traffic_add(stats, &traffic, s, direction, p->length - p->l4);
+	}
+	if (traffic.packets > 0)
+		count_traffic(traffic.listener, traffic.direction, traffic.bytes, traffic.packets);
 	return i;
 }

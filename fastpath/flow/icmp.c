@@ -43,15 +43,14 @@ static enum flow_verdict translate(struct flow_engine *engine, const struct snap
 {
 	struct session *s = engine_session(engine, flow_reference_session(reference));
 	unsigned int from = flow_reference_direction(reference);
-	struct flow_key sender = session_key(s, !from);
-	const struct session_leg *way = &s->leg[from]; // the error goes where packets from here go
+	const struct session_leg *sender = &s->leg[!from];
 
 	if (session_is_tcp(s) && !tracker_is_outstanding(&s->tracker, !from, quote->tcp_sequence))
 		return drop(p, DROP_TCP_OUT_OF_WINDOW);
 	if (!is_mtu_possible(p, quote))
 		return drop(p, DROP_ICMP_MALFORMED);
 	session_follow_routes(engine, snapshot, s);
-	if (way->egress >= snapshot->netif_count)
+	if (sender->egress >= snapshot->netif_count)
 		return drop(p, DROP_PORT_DOWN);
 	if (p->hop_limit <= 1)
 		return drop(p, DROP_IP_HOP_LIMIT);
@@ -61,10 +60,10 @@ static enum flow_verdict translate(struct flow_engine *engine, const struct snap
 		session_connect_failed(engine, s, now);
 	// To the sender the error comes from the address that it talks to: the router behind is not
 	// its business, and may not be routable there.
-	icmp_error_translate(p, quote, &sender, &sender.destination, &sender.source);
+	icmp_error_translate(p, quote, &sender->key, &sender->key.destination, &sender->key.source);
 	packet_hop_decrement(p);
-	p->egress = way->egress;
-	p->neighbour = way->neighbour;
+	p->egress = sender->egress;
+	p->neighbour = sender->neighbour;
 	p->session = flow_reference_session(reference);
 	p->direction = (uint8_t)from;
 	return FLOW_FORWARD;

@@ -9,7 +9,6 @@ static bool matches(const struct flow_engine *engine, uint32_t index,
 	const struct session_filter *f = &request->filter;
 	const struct session *s = engine_session(engine, index);
 	uint64_t id = (uint64_t)engine->config.worker << 56 | (uint64_t)s->generation << 32 | index;
-	struct flow_key key;
 
 	if (s->tracker.state == SESSION_FREE)
 		return false;
@@ -25,10 +24,7 @@ static bool matches(const struct flow_engine *engine, uint32_t index,
 		return false;
 	if (f->older_than != 0 && now - s->opened < f->older_than)
 		return false;
-	if (!f->by_client)
-		return true;
-	key = session_key(s, 0);
-	return ip_prefix_contains(&f->client, &key.source);
+	return !f->by_client || ip_prefix_contains(&f->client, &s->leg[0].key.source);
 }
 
 static void act(struct flow_engine *engine, const struct snapshot *snapshot,

@@ -3,8 +3,7 @@
 
 // One relayed flow: three cache lines. Line 0 belongs to packets from the client, line 1 to packets
 // from the target, line 2 to both. Keys live here once; the flow table refers to (session,
-// direction) in 8 bytes. A datagram over IPv4 that changes no state touches its own line only, a
-// TCP segment over IPv4 line 2 as well, a packet over IPv6 all three. Private to flow/.
+// direction) in 8 bytes. Private to flow/.
 
 #include <netinet/in.h>
 
@@ -33,47 +32,17 @@ struct session_link {
 	uint32_t newer;
 };
 
-// The key of a leg over IPv4, and what its packets need, in the bytes that are the same in every
-// IPv4-mapped address. Ports and protocol lie where struct flow_key has them.
-struct session_leg4 {
-	be32 out[2];   // addresses with which packets of this leg leave: source, destination
-	uint32_t last; // time of the last packet, in ticks; the newest of both legs' and the
-		       // session's counts
-	be32 source;
-	uint32_t ports_out;
-	uint16_t listener; // slots, as in the session
-	uint16_t target;
-	// The session is answered and alive and follows the routes of the snapshot with this mark
-	// (session_mark); 0: look at the session.
-	uint16_t mark;
-	uint16_t unused;
-	be32 destination;
-	be16 source_port;
-	be16 destination_port;
-	uint8_t protocol;
-	uint8_t is_v4; // true, where struct flow_key has a zero
-	uint8_t zero[2];
-};
-static_assert(sizeof(struct session_leg4) == sizeof(struct flow_key));
-static_assert(offsetof(struct session_leg4, source_port) == offsetof(struct flow_key, source_port));
-static_assert(offsetof(struct session_leg4, protocol) == offsetof(struct flow_key, protocol));
-static_assert(offsetof(struct session_leg4, is_v4) == offsetof(struct flow_key, zero));
-
-// 64 bytes. key: as packets arrive on this leg; over IPv4 its ports and protocol only, read the
-// whole by session_key. They leave as the other leg's key reversed.
+// 64 bytes. key: as packets arrive on this leg. They leave as the other leg's key reversed.
 struct session_leg {
-	union {
-		struct flow_key key;
-		struct session_leg4 v4;
-	};
+	struct flow_key key;
 	union {
 		uint64_t bytes;           // transport payload received on this leg
 		struct session_link pool; // leg 1 of an unanswered session: the pool's list
 	};
 	uint32_t packets;
-	uint32_t neighbour;    // next hop of packets received on this leg
+	uint32_t neighbour;    // next hop of packets that leave on this leg
 	uint16_t packets_high; // upper bits of packets
-	uint16_t egress;       // interface on which packets received on this leg leave
+	uint16_t egress;       // interface on which packets leave on this leg
 	uint16_t l3_delta;     // what rewriting adds to checksums of packets received on this leg
 	uint16_t l4_delta;
 };
@@ -88,7 +57,7 @@ struct nx_aligned_line session {
 	union {
 		// Answered and alive.
 		struct {
-			uint32_t last;          // see session_last
+			uint32_t last;          // time of the last packet, in ticks
 			uint32_t round_trip_us; // client to target and back, of the handshake
 		};
 		struct session_link link; // unanswered or lingering, or free
@@ -113,70 +82,9 @@ static inline usec_t session_tick_time(uint32_t tick, usec_t now)
 	return now - ((usec_t)(session_tick(now) - tick) << 10);
 }
 
-static inline bool session_is_v4(const struct session *s)
-{
-	return s->leg[0].v4.is_v4;
-}
-
-static inline struct flow_key session_key(const struct session *s, unsigned int leg)
-{
-	const struct session_leg4 *v4 = &s->leg[leg].v4;
-
-	if (!session_is_v4(s))
-		return s->leg[leg].key;
-	return (struct flow_key){
-		.source = ip_address_from_v4(v4->source),
-		.destination = ip_address_from_v4(v4->destination),
-		.source_port = v4->source_port,
-		.destination_port = v4->destination_port,
-		.protocol = v4->protocol,
-	};
-}
-
-// Whether a packet with this key arrives on this leg.
-static inline bool session_leg_is(const struct session_leg *leg, const struct flow_key *key)
-{
-	uint64_t own; // ports, protocol and family
-	uint64_t wanted;
-
-	if (!ip_address_is_v4(&key->source))
-		return flow_key_equal(&leg->key, key);
-	memcpy(&own, &leg->v4.source_port, sizeof(own));
-	memcpy(&wanted, &key->source_port, sizeof(wanted));
-	static_assert(
-		offsetof(struct session_leg4, is_v4) - offsetof(struct session_leg4, source_port) ==
-		5);
-	return own == (wanted | htole64(UINT64_C(1) << 40)) &&
-	       leg->v4.source == key->source.words[3] &&
-	       leg->v4.destination == key->destination.words[3];
-}
-
-// When the last packet of an answered session came, in ticks.
-static inline uint32_t session_last(const struct session *s, usec_t now)
-{
-	uint32_t tick = session_tick(now);
-	uint32_t last = s->last;
-
-	if (!session_is_v4(s))
-		return last;
-	for (unsigned int d = 0; d < 2; d++)
-		if (tick - s->leg[d].v4.last < tick - last)
-			last = s->leg[d].v4.last;
-	return last;
-}
-
-// Brings the three notes of it in line. At least every 25 days, or an old one would pass for new.
-static inline uint32_t session_last_settle(struct session *s, usec_t now)
-{
-	s->last = session_last(s, now);
-	if (session_is_v4(s))
-		s->leg[0].v4.last = s->leg[1].v4.last = s->last;
-	return s->last;
-}
-
 static inline usec_t session_last_packet(const struct session *s, usec_t now)
 {
-	return session_tick_time(session_last(s, now), now);
+	return session_tick_time(s->last, now);
 }
 
 static inline uint64_t session_packets(const struct session_leg *leg)

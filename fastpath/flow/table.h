@@ -133,11 +133,11 @@ static inline __attribute__((always_inline)) uint32_t flow_table_resolve(
 // For n (at most FLOW_LOOKUP_BURST) hashes, whose first buckets the caller has prefetched, out[i]
 // is the first reference of the same hash, or FLOW_REFERENCE_NONE: most likely, but not for sure,
 // the one looked for. Two passes hide the memory: first buckets, then the second buckets of what
-// they do not have. prefetch is called for each reference found for hash i; give a static inline
-// function and it is inlined.
+// they do not have. prefetch is called for each reference found; give a static inline function and
+// it is inlined.
 static inline __attribute__((always_inline)) void flow_table_candidates(
 	const struct flow_table *table, const uint32_t *hashes, uint32_t n, uint32_t *out,
-	void (*prefetch)(void *context, uint32_t i, uint32_t reference), void *context)
+	void (*prefetch)(void *context, uint32_t reference), void *context)
 {
 	uint8_t missed[FLOW_LOOKUP_BURST];
 	uint32_t misses = 0;
@@ -149,7 +149,7 @@ static inline __attribute__((always_inline)) void flow_table_candidates(
 
 		if (nx_likely(matches != 0)) {
 			out[i] = first->references[__builtin_ctz(matches)];
-			prefetch(context, i, out[i]);
+			prefetch(context, out[i]);
 			continue;
 		}
 		__builtin_prefetch(&table->buckets[flow_bucket_second(table, hash)]);
@@ -164,7 +164,7 @@ static inline __attribute__((always_inline)) void flow_table_candidates(
 		if (matches == 0)
 			continue;
 		out[missed[k]] = second->references[__builtin_ctz(matches)];
-		prefetch(context, missed[k], out[missed[k]]);
+		prefetch(context, out[missed[k]]);
 	}
 }
 

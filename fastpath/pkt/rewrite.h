@@ -57,48 +57,28 @@ static inline void rewrite_checksum(uint8_t *at, struct rewrite delta, bool part
 	be16_store(at, field);
 }
 
-// Both ports as a header has them that leaves with this key.
-static inline uint32_t rewrite_ports(const struct flow_key *out)
+static inline __attribute__((always_inline)) void rewrite_body(
+	struct packet *p, const struct flow_key *answer, struct rewrite delta, bool tcp, bool v6)
 {
+	uint8_t *ip = p->data + p->l3;
+	uint8_t *l4 = p->data + p->l4;
 	uint32_t ports;
 
-	memcpy(&ports, &out->source_port, sizeof(ports));
-	return ports;
-}
-
-static inline void rewrite_transport(
-	struct packet *p, uint32_t ports, struct rewrite delta, bool tcp)
-{
-	uint8_t *l4 = p->data + p->l4;
-
-	be32_store(l4, ports);
+	if (v6) {
+		ip[7]--;
+		memcpy(ip + 8, answer->destination.bytes, 16);
+		memcpy(ip + 24, answer->source.bytes, 16);
+	} else {
+		be16_store(ip + 10, checksum_apply_folded(be16_load(ip + 10), delta.l3_delta));
+		ip[8]--;
+		be32_store(ip + 12, answer->destination.words[3]);
+		be32_store(ip + 16, answer->source.words[3]);
+	}
+	// Both ports, the other way round.
+	memcpy(&ports, &answer->source_port, sizeof(ports));
+	be32_store(l4, ports << 16 | ports >> 16);
 	rewrite_checksum(l4 + (tcp ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET), delta,
 		p->flags & PACKET_CHECKSUM_PARTIAL, tcp);
-}
-
-// packet_rewrite for IPv4: addresses and ports as they leave, source first.
-static inline void packet_rewrite4(
-	struct packet *p, const be32 addresses[2], uint32_t ports, struct rewrite delta, bool tcp)
-{
-	uint8_t *ip = p->data + p->l3;
-
-	be16_store(ip + 10, checksum_apply_folded(be16_load(ip + 10), delta.l3_delta));
-	ip[8]--;
-	memcpy(ip + 12, addresses, 8);
-	rewrite_transport(p, ports, delta, tcp);
-}
-
-// packet_rewrite for IPv6.
-static inline void packet_rewrite6(
-	struct packet *p, const struct flow_key *answer, struct rewrite delta, bool tcp)
-{
-	uint8_t *ip = p->data + p->l3;
-	uint32_t ports = rewrite_ports(answer);
-
-	ip[7]--;
-	memcpy(ip + 8, answer->destination.bytes, 16);
-	memcpy(ip + 24, answer->source.bytes, 16);
-	rewrite_transport(p, ports << 16 | ports >> 16, delta, tcp);
 }
 
 // Makes the packet leave so that what answers it comes as `answer` says, hop limit one less. delta
@@ -106,17 +86,21 @@ static inline void packet_rewrite6(
 // The caller made sure that the kind is PACKET_TCP or PACKET_UDP, the hop limit above 1 and the
 // headers writable. p->key and p->hop_limit keep what was received. A checksum that was right stays
 // right, a wrong one stays wrong, a missing UDP one stays missing.
-static inline void packet_rewrite(
+static inline __attribute__((always_inline)) void packet_rewrite(
 	struct packet *p, const struct flow_key *answer, struct rewrite delta)
 {
-	const be32 addresses[2] = {answer->destination.words[3], answer->source.words[3]};
-	uint32_t ports = rewrite_ports(answer);
 	bool tcp = p->kind == PACKET_TCP;
 
-	if (p->flags & PACKET_IS_V6)
-		packet_rewrite6(p, answer, delta, tcp);
-	else
-		packet_rewrite4(p, addresses, ports << 16 | ports >> 16, delta, tcp);
+	if (p->flags & PACKET_IS_V6) {
+		if (tcp)
+			rewrite_body(p, answer, delta, true, true);
+		else
+			rewrite_body(p, answer, delta, false, true);
+	} else if (tcp) {
+		rewrite_body(p, answer, delta, true, false);
+	} else {
+		rewrite_body(p, answer, delta, false, false);
+	}
 }
 
 // One less hop for a packet that is forwarded without NAT. IP kinds only.

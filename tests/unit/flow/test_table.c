@@ -36,7 +36,7 @@ static bool is_equal(void *context, uint32_t reference)
 	return flow_key_equal(&key, f->wanted);
 }
 
-static void prefetch(void *context, uint32_t i, uint32_t reference)
+static void prefetch(void *context, uint32_t reference)
 {
 	struct flows *f = context;
 
