@@ -200,7 +200,9 @@ struct nx_aligned_line tcp_connection {
 	uint16_t mtu_probe;   // tried by the segment that ends at mtu_probe_end; 0: none is out
 	uint16_t mtu_ceiling; // did not pass; 0: not known
 	uint32_t mtu_probe_end;
-	uint32_t mtu_probe_at; // wheel tick when the next may leave
+	uint32_t mtu_probe_at;  // wheel tick when the next may leave
+	uint32_t challenged_at; // wheel tick when the second began in which `challenges` left
+	uint8_t challenges;
 	uint8_t congestion_kind;
 	uint8_t list;       // which list it is in
 	bool window_scaled; // both sides sent the option

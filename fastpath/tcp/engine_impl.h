@@ -24,9 +24,9 @@ enum {
 	BACKOFF_MAX = 15,
 	DEFAULT_MSS4 = 536, // RFC 9293 3.7.1
 	DEFAULT_MSS6 = 1220,
-	COPY_MAX = 128,        // payload that is copied behind its header rather than chained
-	HEADER_ROOM = 60 + 40, // IP and TCP headers with options
-	CHALLENGE_PER_SECOND = 1000,
+	COPY_MAX = 128,             // payload that is copied behind its header rather than chained
+	HEADER_ROOM = 60 + 40,      // IP and TCP headers with options
+	CHALLENGES_PER_SECOND = 10, // of one connection
 	RESETS_PER_SECOND = 1000,
 	DUPLICATE_THRESHOLD = 3,
 };
@@ -84,7 +84,6 @@ struct tcp_engine {
 	struct tcp_queue flush;
 	struct tcp_queue events;
 	struct tcp_list lists[LIST_COUNT];
-	struct rate challenge;
 	struct rate resets;
 	uint64_t random;      // of the trees of runs; never 0
 	usec_t cookies_until; // until then acknowledgements may carry cookies

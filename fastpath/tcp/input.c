@@ -158,12 +158,12 @@ static void acknowledge_text(struct tcp_engine *e, struct tcp_connection *c, boo
 {
 	const struct tcp_profile *p = profile_of(e, c);
 
-	if (at_once) {
-		segment_send_ack(e, c);
-		return;
-	}
-	if (c->unacknowledged >= 4 * p->acknowledge_every) {
-		segment_send_ack(e, c);
+	if (at_once || c->unacknowledged >= 4 * p->acknowledge_every) {
+		// Without a buffer it leaves at a later flush.
+		if (segment_send_ack(e, c))
+			return;
+		c->flags |= TCP_ACK_NOW;
+		flush_add(e, c);
 		return;
 	}
 	if (c->quick > 0 || c->unacknowledged >= p->acknowledge_every) {

@@ -6,6 +6,7 @@
 enum {
 	PIECES_MAX = 32,       // buffers behind one header
 	SEGMENTED_MAX = 62000, // payload of a packet that the port cuts up
+	PACE_WAIT_MAX = 4 * 1000 * 1000,
 };
 
 enum output_result {
@@ -29,8 +30,11 @@ static uint32_t usable_window(const struct tcp_connection *c)
 // A silence before says nothing of how long the peer has owed an answer.
 static void wait_begins(struct tcp_engine *e, struct tcp_connection *c)
 {
-	if (c->snd_una == c->snd_nxt)
-		c->stuck_since = engine_tick(e);
+	if (c->snd_una != c->snd_nxt)
+		return;
+	c->stuck_since = engine_tick(e);
+	// Of a flight that is over: its send time would seem to come after half an hour's silence.
+	c->rack.has_sample = false;
 }
 
 static void fin_counted(struct tcp_engine *e, struct tcp_connection *c)
@@ -52,6 +56,11 @@ static bool pacing_holds(struct tcp_engine *e, struct tcp_connection *c)
 	wait = (int32_t)(c->pace_next - engine_time(e));
 	if (wait <= 0)
 		return false;
+	// A departure of more than half an hour ago looks like one to come.
+	if (wait > PACE_WAIT_MAX) {
+		c->pace_next = engine_time(e);
+		return false;
+	}
 	c->flags |= TCP_PACED;
 	timer_set(e, c, TCP_TIMER_PACE, (usec_t)wait);
 	return true;
@@ -109,6 +118,9 @@ static uint32_t new_data_allowed(struct tcp_engine *e, struct tcp_connection *c)
 	bool idle = c->snd_nxt == c->snd_una;
 
 	if (most == 0)
+		return 0;
+	// So much was cut so small that what is out has to be acknowledged first.
+	if (!idle && c->send_held / 2 > profile_of(e, c)->send_memory)
 		return 0;
 	if (allowance < most && allowance < c->mss) {
 		c->flags |= TCP_CWND_LIMITED;
@@ -239,6 +251,7 @@ static enum output_result send_fin(struct tcp_engine *e, struct tcp_connection *
 static enum output_result send_probe(struct tcp_engine *e, struct tcp_connection *c)
 {
 	uint32_t payload = path_mtu_probe(e, c);
+	uint32_t start = c->snd_nxt;
 	uint16_t mss = c->mss;
 	enum output_result result;
 
@@ -248,7 +261,8 @@ static enum output_result send_probe(struct tcp_engine *e, struct tcp_connection
 	c->mss = (uint16_t)payload;
 	result = send_new(e, c, payload);
 	c->mss = mss;
-	if (result == OUTPUT_SENT)
+	// Where buffers end may have made it shorter: then it has tried nothing.
+	if (result == OUTPUT_SENT && c->snd_nxt - start >= payload)
 		path_mtu_probe_sent(e, c);
 	return result;
 }

@@ -308,6 +308,9 @@ enum drop_reason receive_text(struct tcp_engine *e, struct tcp_connection *c, st
 		dsack_set(c, start, c->rcv_nxt);
 		chain = chain_skip(e, chain, c->rcv_nxt - start);
 		start = c->rcv_nxt;
+		// All of it was there: only a FIN behind it is new.
+		if (chain == NULL)
+			return DROP_NONE;
 	}
 	if (start != c->rcv_nxt)
 		return receive_ahead(e, c, chain, start);

@@ -124,6 +124,9 @@ static void recovery_leave(struct tcp_connection *c)
 // RFC 3168 6.1.2: once a round trip.
 static void ecn_reduce(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_ack *ack)
 {
+	// Kept close behind, lest it comes to lie ahead again after 2 GiB.
+	if (seq_before(c->ecn_end, c->snd_una))
+		c->ecn_end = c->snd_una;
 	if (!ack->ece || c->recovery != TCP_OPEN || seq_before(c->snd_una, c->ecn_end))
 		return;
 	tcp_count(e, ecn_reductions);

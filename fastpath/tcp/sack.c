@@ -19,13 +19,15 @@ static struct buffer *entry_at(struct walk *w, uint32_t sequence)
 	struct buffer *b = sent_index_find(w->e, c, sequence);
 
 	while (b && seq_before(sequence, tcp_entry(b)->sequence) && tcp_entry(b)->previous) {
-		if (w->steps-- == 0)
+		if (w->steps == 0)
 			return NULL;
+		w->steps--;
 		b = tcp_entry(b)->previous;
 	}
 	while (b && b != c->unsent && seq_before(tcp_entry(b)->sequence, sequence)) {
-		if (w->steps-- == 0)
+		if (w->steps == 0)
 			return NULL;
+		w->steps--;
 		b = tcp_entry(b)->next;
 	}
 	return b == c->unsent ? NULL : b;

@@ -285,12 +285,19 @@ bool segment_send_ack(struct tcp_engine *e, struct tcp_connection *c)
 		e, c, &(struct segment_out){.sequence = c->snd_nxt, .flags = TCP_FLAG_ACK});
 }
 
+// RFC 5961 7, each connection for itself: a common rate would tell others what draws a challenge
+// (CVE-2016-5696), and let one noisy peer take them from all.
 void segment_challenge(struct tcp_engine *e, struct tcp_connection *c)
 {
-	if (!rate_take(&e->challenge, e->now)) {
+	if (engine_tick(e) - c->challenged_at >= (uint32_t)(USEC_PER_SECOND >> TICK_SHIFT)) {
+		c->challenged_at = engine_tick(e);
+		c->challenges = 0;
+	}
+	if (c->challenges >= CHALLENGES_PER_SECOND) {
 		tcp_count(e, challenge_acks_limited);
 		return;
 	}
+	c->challenges++;
 	tcp_count(e, challenge_acks);
 	segment_send_ack(e, c);
 }

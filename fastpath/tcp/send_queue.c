@@ -5,7 +5,10 @@
 #include "tcp/engine_impl.h"
 
 enum {
-	SMALL_PAYLOAD = 512
+	SMALL_PAYLOAD = 512,
+	LOST_WALK_MAX = 64, // entries looked at for the place of one
+	PART_SMALL = 512,   // bytes
+	PART_COST = 2048 + BUFFER_HEADROOM + sizeof(struct buffer),
 };
 
 // Which list an entry is in through its second pair of links, NULL for none.
@@ -54,13 +57,20 @@ static void link_behind(struct tcp_entries *list, struct buffer *b, struct buffe
 		list->head = b;
 }
 
-// Segments are found lost nearly in the order of their numbers.
+// Segments are found lost nearly in the order of their numbers. The order is a preference: where a
+// peer makes it dear, what is left of the walk is saved.
 static void lost_link(struct tcp_connection *c, struct buffer *b)
 {
+	struct buffer *before = tcp_entry(b)->previous;
 	struct buffer *after = c->lost.tail;
 
-	while (after && seq_before(tcp_entry(b)->sequence, tcp_entry(after)->sequence))
+	if (before && (tcp_entry(before)->marks & TCP_MARK_LOST))
+		after = before;
+	for (uint32_t left = LOST_WALK_MAX; after && left > 0; left--) {
+		if (seq_before(tcp_entry(after)->sequence, tcp_entry(b)->sequence))
+			break;
 		after = tcp_entry(after)->other_previous;
+	}
 	link_behind(&c->lost, b, after);
 }
 
@@ -349,6 +359,11 @@ struct buffer *entry_divide(
 	tcp_entry(rest)->sequence = t->sequence + n;
 	tcp_entry(rest)->cost = t->cost / 2;
 	t->cost -= t->cost / 2;
+	// A small part holds a buffer of its own for little payload.
+	if (n < PART_SMALL || rest->length < PART_SMALL) {
+		tcp_entry(rest)->cost += PART_COST;
+		c->send_held += PART_COST;
+	}
 	t->marks &= (uint8_t) ~(TCP_MARK_OWN | TCP_MARK_PUSH);
 	tcp_entry(rest)->marks &= (uint8_t) ~(TCP_MARK_OWN | TCP_MARK_INDEXED);
 	link_after(c, first, rest);
