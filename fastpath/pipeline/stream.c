@@ -31,11 +31,13 @@ static uint32_t snapshot_mark(const struct worker *w)
 	return (uint32_t)(w->snapshot->generation % WAY_SNAPSHOTS + 1) << WAY_SNAPSHOT_SHIFT;
 }
 
-// The next hop to an address, and the interface. Link-local ones are reached where they came from.
-static uint32_t neighbour_find(struct worker *w, const struct ip_address *address)
+// The next hop of a packet. Link-local ones are reached on the interface of the source.
+static uint32_t neighbour_find(struct worker *w, const struct flow_key *key)
 {
+	const struct ip_address *address = &key->destination;
 	const struct ip_address *hop = address;
-	uint16_t netif = w->stream_netif;
+	const struct snapshot_address *own = snapshot_address_find(w->snapshot, &key->source);
+	uint16_t netif = own ? own->netif : w->stream_netif;
 
 	if (!ip_address_is_link_local6(address)) {
 		const struct snapshot_route *route = snapshot_route_find(w->snapshot, address);
@@ -49,16 +51,26 @@ static uint32_t neighbour_find(struct worker *w, const struct ip_address *addres
 	return neighbour_get(&w->node->neighbours, netif, hop);
 }
 
+// Whether the entry is still that of the next hop: its slot may have been given to another.
+static bool is_current(const struct worker *w, uint32_t way)
+{
+	uint64_t answer =
+		shared_word_load(&w->node->neighbours.entries[neighbour_slot(way)].answer);
+
+	return answer >> 56 == way >> 24;
+}
+
 // Remembered for as long as the snapshot is the same; a link-local peer's for ever.
-static uint32_t way_follow(struct worker *w, const struct ip_address *to, uint32_t *way)
+static uint32_t way_follow(struct worker *w, const struct flow_key *key, uint32_t *way)
 {
 	const uint32_t marks = (uint32_t)(NEIGHBOUR_MAX - 1) | 0xff000000u;
 	uint32_t neighbour;
 
-	if (nx_likely(*way != 0 &&
-		      ((*way & ~marks) == snapshot_mark(w) || ip_address_is_link_local6(to))))
+	if (nx_likely(*way != 0 && is_current(w, *way) &&
+		      ((*way & ~marks) == snapshot_mark(w) ||
+			      ip_address_is_link_local6(&key->destination))))
 		return *way & marks;
-	neighbour = neighbour_find(w, to);
+	neighbour = neighbour_find(w, key);
 	if (neighbour != PACKET_NO_NEIGHBOUR)
 		*way = neighbour | snapshot_mark(w);
 	return neighbour;
@@ -67,7 +79,7 @@ static uint32_t way_follow(struct worker *w, const struct ip_address *to, uint32
 static void transmit(void *context, struct buffer *b, const struct flow_key *key, uint32_t *way)
 {
 	struct worker *w = context;
-	uint32_t neighbour = way_follow(w, &key->destination, way);
+	uint32_t neighbour = way_follow(w, key, way);
 	bool is_v6 = !ip_address_is_v4(&key->destination);
 	bool is_segmented = b->offload & BUFFER_TX_SEGMENT_TCP;
 	struct packet p = {

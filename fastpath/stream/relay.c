@@ -13,6 +13,7 @@ enum {
 	// Buffer bytes that a connection holds at most, each way (docs/performance.md says what
 	// rates that allows).
 	MEMORY_DEFAULT = 4 << 20,
+	WINDOW_SCALE = 7, // for that, whatever the bound is when a connection begins
 };
 
 static struct tcp_profile profile_make(const struct relay *r, uint16_t mtu, uint8_t congestion)
@@ -21,6 +22,7 @@ static struct tcp_profile profile_make(const struct relay *r, uint16_t mtu, uint
 
 	return (struct tcp_profile){.mtu = mtu,
 		.congestion = congestion,
+		.window_scale = WINDOW_SCALE,
 		.receive_memory = memory,
 		.send_memory = memory};
 }
@@ -131,7 +133,7 @@ uint32_t relay_destroy(struct relay *relay)
 
 bool relay_is_active(const struct relay *relay, const struct snapshot *snapshot)
 {
-	return snapshot->terminates || tcp_connections(relay->tcp) > 0;
+	return snapshot->terminates || relay->is_behind || tcp_connections(relay->tcp) > 0;
 }
 
 bool relay_input(struct relay *relay, const struct snapshot *snapshot, const struct packet *packet,
@@ -161,7 +163,8 @@ uint32_t relay_tick(
 
 	relay->snapshot = snapshot;
 	relay->now = now;
-	ran = tcp_timers_run(relay->tcp, now, budget);
+	// Some are kept back: connections with something due each turn must not hold up the rest.
+	ran = tcp_timers_run(relay->tcp, now, budget - budget / 8);
 	left = budget - ran;
 	for (;;) {
 		uint32_t index = wheel_take_due(&relay->wheel, now, &left);

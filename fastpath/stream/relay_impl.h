@@ -31,7 +31,7 @@ static inline uint32_t leg_flag(uint32_t flag, unsigned int leg)
 
 // One session: two cache lines. Its first word is the pool's while it is free.
 struct nx_aligned_line relay_session {
-	uint32_t free_link;
+	uint32_t acknowledged;  // by both peers together, modulo 2^32, when last looked at
 	uint32_t connection[2]; // TCP_NONE: none
 	uint32_t flags;
 	uint64_t bytes[2];  // payload received on a leg and queued for the other
@@ -63,6 +63,10 @@ struct relay {
 	bool is_behind; // events or packets wait for the next turn
 	uint8_t log_level;
 	struct tcp_profile profiles[TCP_PROFILES_MAX];
+};
+
+enum {
+	RECHECK_S = 240, // a session is looked at so often, whatever its timeout
 };
 
 // The context of a connection: a session's leg, or what a listener offered.

@@ -6,7 +6,6 @@ enum {
 	// Ports that an old connection of ours still stands on, skipped for one session.
 	LEASE_TRIES = 8,
 	HALF_CLOSED_MAX_S = 7440,
-	RECHECK_S = 240,
 };
 
 static struct slot_stats *listener_stats(const struct relay *r, const struct relay_session *s)
@@ -195,6 +194,7 @@ static void session_init(struct relay *r, uint32_t index, uint32_t connection,
 	s->flags = RELAY_LIVE;
 	s->listener = listener->slot;
 	s->upstream = listener->upstream;
+	s->target = SLOT_NONE;
 	s->opened = s->heard = r->now;
 	wheel_entry_init(&r->wheel, index);
 	tcp_context_set(r->tcp, connection, leg_context(index, LEG_CLIENT));
@@ -211,9 +211,14 @@ static void refuse(struct relay *r, struct relay_session *s, enum drop_reason re
 // On to the target, with what it is to be told first. False: the session is over.
 static bool proceed(struct relay *r, struct relay_session *s, const struct flow_key *announced)
 {
-	const struct snapshot_upstream *upstream = upstream_of(r, s);
+	const struct snapshot_listener *listener = listener_of(r, s);
+	const struct snapshot_upstream *upstream;
 	enum drop_reason reason = DROP_NO_TARGET;
 
+	// The listener may have moved on while its client's header was awaited.
+	if (listener)
+		s->upstream = listener->upstream;
+	upstream = upstream_of(r, s);
 	if (upstream)
 		reason = relay_preface_write(r, s, upstream->proxy_protocol, announced)
 				 ? connect_once(r, s, announced, SLOT_NONE)
@@ -249,8 +254,9 @@ void relay_session_header(struct relay *r, struct relay_session *s)
 struct relay_session *relay_session_accept(struct relay *r, uint32_t connection, uint64_t offer)
 {
 	const struct snapshot_listener *listener = offered_listener(r, offer);
-	enum drop_reason reason =
-		listener ? flow_listener_check(r->config.flow, listener) : DROP_LISTENER_CLOSING;
+	enum drop_reason reason = listener && !r->draining
+					  ? flow_listener_check(r->config.flow, listener)
+					  : DROP_LISTENER_CLOSING;
 	uint32_t index = reason == DROP_NONE ? pool_get(&r->sessions) : POOL_NONE;
 
 	if (index == POOL_NONE) {
@@ -284,17 +290,37 @@ usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_s
 	return idle;
 }
 
+// A peer that takes what waits for it, however slowly, is not silent.
+static void note_progress(struct relay *r, struct relay_session *s)
+{
+	struct tcp_info info[2];
+	uint32_t acknowledged;
+
+	for (unsigned int leg = 0; leg < 2; leg++)
+		tcp_info_get(r->tcp, s->connection[leg], &info[leg]);
+	acknowledged = info[0].send_unacknowledged + info[1].send_unacknowledged;
+	if (info[0].send_queued + info[1].send_queued > 0 && acknowledged != s->acknowledged)
+		s->heard = r->now;
+	s->acknowledged = acknowledged;
+}
+
 void relay_session_timer(struct relay *r, uint32_t index)
 {
 	struct relay_session *s = session_at(r, index);
 	usec_t allowed = relay_session_silence_allowed(r, s);
-	usec_t silent = r->now - s->heard;
+	usec_t silent;
 
-	if (s->flags & RELAY_AWAITS_HEADER)
+	if (s->flags & RELAY_AWAITS_HEADER) {
 		refuse(r, s, DROP_PROXY_HEADER);
-	else if (!(s->flags & RELAY_IS_OPEN))
+		return;
+	}
+	if (!(s->flags & RELAY_IS_OPEN)) {
 		relay_session_connect_failed(r, s, SESSION_END_UNANSWERED);
-	else if (silent >= allowed)
+		return;
+	}
+	note_progress(r, s);
+	silent = r->now - s->heard;
+	if (silent >= allowed)
 		relay_session_end(r, s, SESSION_END_IDLE, true);
 	else
 		wheel_arm(&r->wheel, index,

@@ -7,6 +7,9 @@ enum {
 	PIECES_MAX = 32,       // buffers behind one header
 	SEGMENTED_MAX = 62000, // payload of a packet that the port cuts up
 	PACE_WAIT_MAX = 4 * 1000 * 1000,
+	// Memory held for a byte of payload, where a peer's MSS makes it dear.
+	CUT_SMALL_LEAST = 1 << 20,
+	CUT_SMALL_RATIO = 8,
 };
 
 enum output_result {
@@ -120,7 +123,8 @@ static uint32_t new_data_allowed(struct tcp_engine *e, struct tcp_connection *c)
 	if (most == 0)
 		return 0;
 	// So much was cut so small that what is out has to be acknowledged first.
-	if (!idle && c->send_held / 2 > profile_of(e, c)->send_memory)
+	if (!idle && c->send_held > CUT_SMALL_LEAST &&
+		c->send_held / CUT_SMALL_RATIO > c->snd_end - c->snd_una)
 		return 0;
 	if (allowance < most && allowance < c->mss) {
 		c->flags |= TCP_CWND_LIMITED;

@@ -464,14 +464,16 @@ int tcp_send(struct tcp_engine *engine, uint32_t connection, struct buffer *chai
 }
 
 // The queue's own ratio of payload to memory says what the rest of the bound will carry.
-uint32_t tcp_send_room(const struct tcp_engine *engine, uint32_t connection)
+uint32_t tcp_send_room(struct tcp_engine *engine, uint32_t connection)
 {
 	struct tcp_connection *c = engine_at(engine, connection);
 	uint32_t bound = profile_of(engine, c)->send_memory;
 
 	if (!can_send(c))
 		return 0;
-	if (c->send_held >= bound)
+	if (c->send_held >= bound) {
+		c->flags |= TCP_WAS_FULL;
 		return 0;
+	}
 	return (bound - c->send_held) / 2;
 }

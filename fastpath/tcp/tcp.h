@@ -95,6 +95,7 @@ struct tcp_profile {
 	uint8_t keepalive_probes;       // unanswered before the connection fails: 9
 	uint16_t mtu;                   // IP packet bytes of the way out: 1500
 	uint16_t mss_max;               // announced at most; 0: by mtu
+	uint8_t window_scale;           // announced, at most 14; 0: by receive_memory
 	uint32_t receive_memory;        // buffer bytes held for the user at most: 4 MiB
 	uint32_t send_memory;           // buffer bytes held for the peer at most: 4 MiB
 	uint32_t initial_window;        // receive window at first, bytes: 65535
@@ -199,7 +200,8 @@ enum {
 };
 
 // Payload bytes that tcp_send takes without going over send_memory, estimated from what is held.
-uint32_t tcp_send_room(const struct tcp_engine *engine, uint32_t connection);
+// After 0 comes TCP_EVENT_WRITABLE.
+uint32_t tcp_send_room(struct tcp_engine *engine, uint32_t connection);
 // Queues a chain of any size for the peer. Takes it in every case: its buffers' state is the
 // engine's until they are acknowledged, and only small pieces are copied. What is longer than a
 // segment is divided when it is sent, by the source's `share`, or by copying where it has none.

@@ -8,6 +8,8 @@ uint8_t window_scale_choose(const struct tcp_profile *profile)
 {
 	uint8_t scale = 0;
 
+	if (profile->window_scale != 0)
+		return profile->window_scale < 14 ? profile->window_scale : 14;
 	while (scale < 14 && (uint32_t)UINT16_MAX << scale < profile->receive_memory)
 		scale++;
 	return scale;
@@ -30,6 +32,9 @@ uint32_t window_offer(struct tcp_engine *e, struct tcp_connection *c)
 	uint32_t step =
 		u32_min(c->receive_mss ? c->receive_mss : DEFAULT_MSS4, c->receive_limit / 2);
 
+	// Half of what the memory bound can ever free is enough, too.
+	step = u32_min(step,
+		(uint32_t)((uint64_t)profile_of(e, c)->receive_memory * c->receive_ratio >> 9));
 	if (c->flags & TCP_NO_MORE_DATA)
 		edge = c->rcv_nxt + c->receive_limit;
 	if (seq_before(c->rcv_edge, edge) && edge - c->rcv_edge >= step)

@@ -208,6 +208,33 @@ static void who_does_not_read_stops_who_sends(void **state)
 	assert_int_equal(target(0)->received, 40000000);
 }
 
+static void a_bound_lowered_on_the_way_stalls_nobody(void **state)
+{
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig_connect(&rig, own4);
+	target(0)->stops_reading = true;
+	rig_send(&rig, RIG_CLIENT, 0, 3000000);
+	rig_wait(&rig, SECONDS(20));
+	relay_memory_limit(rig.relay, 64 << 10);
+	target(0)->stops_reading = false;
+	assert_true(rig_settle(&rig, SECONDS(60)));
+	assert_int_equal(target(0)->received, 3000000);
+}
+
+static void a_draining_relay_takes_nobody_new(void **state)
+{
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig_connect(&rig, own4);
+	rig_wait(&rig, 1500);
+	relay_drain(rig.relay);
+	client(0)->keeps_open = true;
+	rig_settle(&rig, SECONDS(3));
+	assert_int_equal(client(0)->error, ECONNRESET);
+	assert_int_equal(rig_sessions(&rig), 0);
+}
+
 static void want_of_buffers_loses_nothing(void **state)
 {
 	rig_listen(&rig, "10.2.0.1");
@@ -379,6 +406,8 @@ int main(void)
 		T(a_silent_target_times_out),
 		T(silence_ends_a_session_in_time),
 		T(who_does_not_read_stops_who_sends),
+		T(a_bound_lowered_on_the_way_stalls_nobody),
+		T(a_draining_relay_takes_nobody_new),
 		T(want_of_buffers_loses_nothing),
 		T(a_proxy_header_goes_out),
 		T(a_proxy_header_is_taken_off),

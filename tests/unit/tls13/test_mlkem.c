@@ -164,6 +164,18 @@ static void both_ends_agree_and_a_forgery_gives_another_secret(void **state)
 	}
 }
 
+// OpenSSL 3.4 and later give it no length of its own.
+static void shake256_of_libcrypto(const uint8_t *data, size_t length, uint8_t out[32])
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	assert_non_null(context);
+	assert_int_equal(EVP_DigestInit_ex(context, EVP_shake256(), NULL), 1);
+	assert_int_equal(EVP_DigestUpdate(context, data, length), 1);
+	assert_int_equal(EVP_DigestFinalXOF(context, out, 32), 1);
+	EVP_MD_CTX_free(context);
+}
+
 static void hashes_are_libcryptos(void **state)
 {
 	uint8_t data[500], own[64], theirs[64];
@@ -181,7 +193,7 @@ static void hashes_are_libcryptos(void **state)
 		EVP_Digest(data, n, theirs, NULL, EVP_sha3_512(), NULL);
 		assert_memory_equal(own, theirs, 64);
 		shake256(in, own, 32);
-		EVP_Digest(data, n, theirs, NULL, EVP_shake256(), NULL);
+		shake256_of_libcrypto(data, n, theirs);
 		assert_memory_equal(own, theirs, 32);
 	}
 }
