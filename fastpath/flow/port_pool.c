@@ -179,28 +179,29 @@ static bool may_be_given(const struct port_entry *e, const struct tracker_segmen
 		syn, e->sequence, e->flags & PORT_HAS_TIMESTAMP, e->timestamp);
 }
 
-// Takes the first suitable port out of the queue: index + 1, or 0.
+// Takes the first suitable port out of the queue: index + 1, or 0. One that does not suit goes to
+// the back: ports that refuse most SYNs must not gather at the head and stand before all others.
 static uint16_t queue_take(struct port_pool *pool, const struct tracker_segment *syn, usec_t now)
 {
-	uint16_t before = 0;
-	uint16_t at = pool->head;
+	uint32_t looks = u32_min(pool->free, PORT_SCAN);
 
-	for (uint32_t n = 0; at && n < PORT_SCAN; n++) {
+	for (uint32_t n = 0; n < looks; n++) {
+		uint16_t at = pool->head;
 		struct port_entry *e = &pool->entries[at - 1];
 
-		if (!may_be_given(e, syn, now)) {
-			before = at;
-			at = e->next;
-			continue;
+		pool->head = e->next;
+		if (pool->head == 0)
+			pool->tail = 0;
+		if (may_be_given(e, syn, now)) {
+			pool->free--;
+			return at;
 		}
-		if (before)
-			pool->entries[before - 1].next = e->next;
+		e->next = 0;
+		if (pool->tail)
+			pool->entries[pool->tail - 1].next = at;
 		else
-			pool->head = e->next;
-		if (pool->tail == at)
-			pool->tail = before;
-		pool->free--;
-		return at;
+			pool->head = at;
+		pool->tail = at;
 	}
 	return 0;
 }
