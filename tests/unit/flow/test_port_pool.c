@@ -172,6 +172,31 @@ static void refused_ports_keep_their_place(void **state)
 	port_pools_fini(&pools);
 }
 
+// However many wait at the head, a few SYNs later comes one that does not.
+static void refused_ports_do_not_stand_before_others(void **state)
+{
+	struct port_pools pools = pools_of(4, 0, 64);
+	struct port_pool *pool = pool_of(&pools, 0);
+	uint16_t waiting[2 * PORT_SCAN];
+	uint16_t good;
+
+	for (unsigned int i = 0; i < 2 * PORT_SCAN; i++)
+		waiting[i] = take(&pools, pool);
+	good = leave_one(&pools, pool, false, false);
+	assert_int_equal(take(&pools, pool), good);
+	for (unsigned int i = 0; i < 2 * PORT_SCAN; i++)
+		port_pool_give(&pools, pool, waiting[i], 7000, true, NOW);
+	port_pool_give(&pools, pool, good, 7000, false, NOW);
+	assert_int_equal(take_for(&pools, pool, 1, false, 0, NOW), 0);
+	assert_int_equal(take_for(&pools, pool, 1, false, 0, NOW), 0);
+	assert_int_equal(take_for(&pools, pool, 1, false, 0, NOW), good);
+	// Those that waited are all still there.
+	for (unsigned int i = 0; i < 2 * PORT_SCAN; i++)
+		assert_int_not_equal(take_for(&pools, pool, 7001, false, 0, NOW), 0);
+	assert_int_equal(take_for(&pools, pool, 7001, false, 0, NOW), 0);
+	port_pools_fini(&pools);
+}
+
 static void lingering_port_can_be_taken_and_says_so(void **state)
 {
 	struct port_pools pools = pools_of(4, 0, 64);
@@ -250,6 +275,7 @@ int main(void)
 		cmocka_unit_test(freed_ports_come_back_in_the_order_they_were_freed),
 		cmocka_unit_test(waiting_port_goes_only_to_a_syn_that_time_wait_accepts),
 		cmocka_unit_test(refused_ports_keep_their_place),
+		cmocka_unit_test(refused_ports_do_not_stand_before_others),
 		cmocka_unit_test(lingering_port_can_be_taken_and_says_so),
 		cmocka_unit_test(pools_without_sessions_are_used_again_oldest_first),
 		cmocka_unit_test(pool_made_again_begins_with_other_ports),
