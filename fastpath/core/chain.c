@@ -81,3 +81,27 @@ void chain_trim(struct buffer *chain, uint32_t length, struct buffer_source *sou
 	}
 	source->put(source, rest);
 }
+
+struct buffer *chain_skip(struct buffer *chain, uint32_t length, struct buffer_source *source)
+{
+	uint32_t total = chain->total_length - length;
+
+	while (chain && length >= chain->length) {
+		struct buffer *next = chain->next;
+		uint16_t segments = chain->segments;
+
+		length -= chain->length;
+		chain->next = NULL;
+		chain->segments = 1;
+		source->put(source, chain);
+		chain = next;
+		if (chain)
+			chain->segments = segments - 1;
+	}
+	if (!chain)
+		return NULL;
+	chain->offset = (uint16_t)(chain->offset + length);
+	chain->length = (uint16_t)(chain->length - length);
+	chain->total_length = total;
+	return chain;
+}

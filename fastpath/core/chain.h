@@ -13,3 +13,7 @@ bool chain_equal(const struct buffer *chain, uint32_t from, uint32_t length, con
 
 // Cuts a chain to length bytes; buffers that end up empty go back to source. length at least 1.
 void chain_trim(struct buffer *chain, uint32_t length, struct buffer_source *source);
+
+// Drops the first length bytes of a chain, at most all, and every buffer that is empty then. The
+// chain that is left, NULL when nothing is; buffers go back to source.
+struct buffer *chain_skip(struct buffer *chain, uint32_t length, struct buffer_source *source);

@@ -20,31 +20,6 @@ static struct buffer *chain_join(struct buffer *first, struct buffer *second)
 	return first;
 }
 
-// Cuts so many bytes off the front; NULL when nothing is left.
-static struct buffer *chain_skip(
-	struct buffer *chain, uint32_t length, struct buffer_source *source)
-{
-	while (chain && length >= chain->length) {
-		struct buffer *rest = chain->next;
-
-		length -= chain->length;
-		if (rest) {
-			rest->segments = (uint16_t)(chain->segments - 1);
-			rest->total_length = chain->total_length - chain->length;
-		}
-		chain->next = NULL;
-		chain->segments = 1;
-		source->put(source, chain);
-		chain = rest;
-	}
-	if (!chain)
-		return NULL;
-	chain->offset = (uint16_t)(chain->offset + length);
-	chain->length = (uint16_t)(chain->length - length);
-	chain->total_length -= length;
-	return chain;
-}
-
 void relay_preface_clear(struct relay *r, struct relay_session *s)
 {
 	if (s->preface)

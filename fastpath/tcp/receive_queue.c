@@ -26,32 +26,6 @@ static void chain_put(struct tcp_engine *e, struct tcp_connection *c, struct buf
 		e->config.buffers->put(e->config.buffers, chain);
 }
 
-// Drops the first n bytes, and every buffer that is empty then. NULL when nothing is left.
-static struct buffer *chain_skip(struct tcp_engine *e, struct buffer *chain, uint32_t n)
-{
-	struct buffer_source *source = e->config.buffers;
-	uint32_t total = chain->total_length - n;
-
-	while (chain && n >= chain->length) {
-		struct buffer *next = chain->next;
-		uint16_t segments = chain->segments;
-
-		n -= chain->length;
-		chain->next = NULL;
-		chain->segments = 1;
-		source->put(source, chain);
-		chain = next;
-		if (chain)
-			chain->segments = segments - 1;
-	}
-	if (!chain)
-		return NULL;
-	chain->offset = (uint16_t)(chain->offset + n);
-	chain->length = (uint16_t)(chain->length - n);
-	chain->total_length = total;
-	return chain;
-}
-
 static struct span span_of(struct tcp_connection *c, struct buffer *chain, uint32_t start)
 {
 	struct span s = {.head = chain, .tail = chain, .start = start};
@@ -181,7 +155,7 @@ static void runs_deliver(struct tcp_engine *e, struct tcp_connection *c)
 		if (s.start != c->rcv_nxt) {
 			for (struct buffer *b = head; b; b = b->next)
 				c->receive_held -= tcp_buffer_cost(b);
-			s.head = chain_skip(e, head, c->rcv_nxt - s.start);
+			s.head = chain_skip(head, c->rcv_nxt - s.start, e->config.buffers);
 			s = span_of(c, s.head, c->rcv_nxt);
 		}
 		deliver(e, c, &s);
@@ -266,7 +240,7 @@ static enum drop_reason receive_ahead(
 		return DROP_TCP_MEMORY;
 	}
 	if (previous && seq_before(start, tcp_run(previous)->end)) {
-		chain = chain_skip(e, chain, tcp_run(previous)->end - start);
+		chain = chain_skip(chain, tcp_run(previous)->end - start, e->config.buffers);
 		start = tcp_run(previous)->end;
 	}
 	// What the new text covers whole goes.
@@ -306,7 +280,7 @@ enum drop_reason receive_text(struct tcp_engine *e, struct tcp_connection *c, st
 	s->payload = NULL;
 	if (seq_before(start, c->rcv_nxt)) {
 		dsack_set(c, start, c->rcv_nxt);
-		chain = chain_skip(e, chain, c->rcv_nxt - start);
+		chain = chain_skip(chain, c->rcv_nxt - start, e->config.buffers);
 		start = c->rcv_nxt;
 		// All of it was there: only a FIN behind it is new.
 		if (chain == NULL)
