@@ -249,6 +249,11 @@ bool snapshot_is_target(const struct snapshot *s, const struct ip_address *addre
 const struct snapshot_route *snapshot_route_find(
 	const struct snapshot *s, const struct ip_address *address);
 
+// The interface and next hop toward an address; *hop points to it or into the snapshot. False, and
+// nothing written, without a route. Worker or control.
+bool snapshot_way_find(const struct snapshot *s, const struct ip_address *address, uint16_t *netif,
+	const struct ip_address **hop);
+
 // The address that the node uses as source on netif toward address: same family, same network if
 // there is one; for IPv6 link-local destinations a link-local. NULL when the netif has none.
 const struct ip_address *snapshot_source_for(

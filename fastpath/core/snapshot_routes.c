@@ -173,3 +173,15 @@ const struct snapshot_route *snapshot_route_find(
 	return s->route_spans[from].route == SLOT_NONE ? NULL
 						       : &s->routes[s->route_spans[from].route];
 }
+
+bool snapshot_way_find(const struct snapshot *snapshot, const struct ip_address *address,
+	uint16_t *netif, const struct ip_address **hop)
+{
+	const struct snapshot_route *route = snapshot_route_find(snapshot, address);
+
+	if (!route)
+		return false;
+	*netif = route->netif;
+	*hop = ip_address_is_unspecified(&route->via) ? address : &route->via;
+	return true;
+}

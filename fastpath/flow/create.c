@@ -56,18 +56,6 @@ static enum drop_reason choose(struct opening *o)
 	return o->target ? DROP_NONE : DROP_NO_TARGET;
 }
 
-bool session_way_find(const struct snapshot *snapshot, const struct ip_address *address,
-	uint16_t *netif, const struct ip_address **hop)
-{
-	const struct snapshot_route *route = snapshot_route_find(snapshot, address);
-
-	if (!route)
-		return false;
-	*netif = route->netif;
-	*hop = ip_address_is_unspecified(&route->via) ? address : &route->via;
-	return true;
-}
-
 void session_route(struct flow_engine *engine, const struct snapshot *snapshot, struct session *s)
 {
 	const struct flow_engine_config *config = &engine->config;
@@ -80,7 +68,7 @@ void session_route(struct flow_engine *engine, const struct snapshot *snapshot, 
 		uint32_t neighbour;
 
 		if (!ip_address_is_link_local6(hop) &&
-			!session_way_find(snapshot, &leg->key.source, &netif, &hop))
+			!snapshot_way_find(snapshot, &leg->key.source, &netif, &hop))
 			continue;
 		neighbour = config->neighbour(config->context, netif, hop);
 		if (neighbour == PACKET_NO_NEIGHBOUR)
@@ -99,7 +87,7 @@ static enum drop_reason find_ways(struct opening *o)
 
 	if (ip_address_is_link_local6(client))
 		o->egress[0] = o->packet->netif;
-	else if (!session_way_find(o->snapshot, client, &o->egress[0], &hop))
+	else if (!snapshot_way_find(o->snapshot, client, &o->egress[0], &hop))
 		return DROP_IP_NO_ROUTE;
 	o->client_on_link = hop == client;
 	o->egress[1] = o->target->netif;

@@ -105,9 +105,7 @@ const struct snapshot_target *target_choose(struct flow_engine *engine,
 	const struct snapshot *snapshot, const struct snapshot_upstream *upstream,
 	const struct flow_key *client, enum target_family family);
 
-// create.c: an address's interface and next hop under the snapshot. False without a route.
-bool session_way_find(const struct snapshot *snapshot, const struct ip_address *address,
-	uint16_t *netif, const struct ip_address **hop);
+// create.c
 // Under a new snapshot: both ends of a session by its routes. What has no route, or no place for
 // its next hop, stays as it was.
 void session_route(struct flow_engine *engine, const struct snapshot *snapshot, struct session *s);

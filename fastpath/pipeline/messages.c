@@ -85,8 +85,10 @@ void worker_event(struct worker *w, const struct worker_event *event)
 		counter_add(&w->events_lost, 1);
 }
 
-void worker_session_log(struct worker *w, const struct session_record *record)
+void worker_session_log(void *context, const struct session_record *record)
 {
+	struct worker *w = context;
+
 	if (rte_ring_sp_enqueue_elem(w->session_log, (void *)(uintptr_t)record, sizeof(*record)) !=
 		0)
 		counter_add(&w->session_log_lost, 1);

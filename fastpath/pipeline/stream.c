@@ -34,20 +34,13 @@ static uint32_t snapshot_mark(const struct worker *w)
 // The next hop of a packet. Link-local ones are reached on the interface of the source.
 static uint32_t neighbour_find(struct worker *w, const struct flow_key *key)
 {
-	const struct ip_address *address = &key->destination;
-	const struct ip_address *hop = address;
+	const struct ip_address *hop = &key->destination;
 	const struct snapshot_address *own = snapshot_address_find(w->snapshot, &key->source);
 	uint16_t netif = own ? own->netif : w->stream_netif;
 
-	if (!ip_address_is_link_local6(address)) {
-		const struct snapshot_route *route = snapshot_route_find(w->snapshot, address);
-
-		if (!route)
-			return PACKET_NO_NEIGHBOUR;
-		netif = route->netif;
-		if (!ip_address_is_unspecified(&route->via))
-			hop = &route->via;
-	}
+	if (!ip_address_is_link_local6(hop) &&
+		!snapshot_way_find(w->snapshot, &key->destination, &netif, &hop))
+		return PACKET_NO_NEIGHBOUR;
 	return neighbour_get(&w->node->neighbours, netif, hop);
 }
 
@@ -108,13 +101,6 @@ static void transmit(void *context, struct buffer *b, const struct flow_key *key
 	worker_send(w, &p);
 }
 
-static void log_session(void *context, const struct session_record *record)
-{
-	struct worker *w = context;
-
-	worker_session_log(w, record);
-}
-
 static void secret_make(const struct worker *w, uint8_t *secret)
 {
 	// A node with a seed of its own is to behave alike each time.
@@ -148,7 +134,7 @@ int stream_create(struct worker *w, struct relay **out)
 		.flow = w->flow,
 		.context = w,
 		.transmit = transmit,
-		.log = log_session,
+		.log = worker_session_log,
 		.now = w->node->config.manual ? 0 : node_now(w->node),
 	};
 

@@ -236,8 +236,9 @@ void worker_hand_over(struct worker *w, uint8_t to, struct buffer *b);
 // Puts a record on the event ring, counting it lost when full.
 void worker_event(struct worker *w, const struct worker_event *event);
 
-// Puts a record on the session log's ring, counting it lost when full.
-void worker_session_log(struct worker *w, const struct session_record *record);
+// Puts a record on the session log's ring, counting it lost when full. The engines' callback:
+// context is the worker.
+void worker_session_log(void *context, const struct session_record *record);
 
 // Lays out sources and transmit queues after the port map changed (layout.c).
 void worker_layout(struct worker *w);

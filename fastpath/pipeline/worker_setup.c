@@ -35,13 +35,6 @@ static void put_event(void *context, const struct worker_event *event)
 	worker_event(context, event);
 }
 
-static void put_record(void *context, const struct session_record *record)
-{
-	struct worker *w = context;
-
-	worker_session_log(w, record);
-}
-
 struct rte_ring *worker_ring_create(unsigned int entry_bytes, unsigned int entries)
 {
 	ssize_t bytes = rte_ring_get_memsize_elem(entry_bytes, entries);
@@ -103,7 +96,7 @@ static int create_engine(struct worker *w)
 		.neighbour = neighbour_of,
 		.reset = send_reset,
 		.event = put_event,
-		.log = put_record,
+		.log = worker_session_log,
 	};
 
 	return flow_engine_create(&engine, &w->flow);

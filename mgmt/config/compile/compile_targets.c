@@ -37,13 +37,12 @@ static void sources_of_netif(const struct snapshot *s, struct snapshot_target *t
 static void target_route(const struct snapshot *s, const struct config_upstream *upstream,
 	struct snapshot_target *target)
 {
-	const struct snapshot_route *route = snapshot_route_find(s, &target->address);
+	const struct ip_address *hop;
 
 	target->netif = SLOT_NONE;
-	if (!route)
+	if (!snapshot_way_find(s, &target->address, &target->netif, &hop))
 		return;
-	target->netif = route->netif;
-	target->next_hop = ip_address_is_unspecified(&route->via) ? target->address : route->via;
+	target->next_hop = *hop;
 	if (upstream->source.client)
 		return;
 	if (upstream->source.count > 0)
