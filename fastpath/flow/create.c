@@ -4,42 +4,23 @@
 
 // What a new session needs, gathered before anything is taken.
 struct opening {
-	struct flow_engine *engine;
-	const struct snapshot *snapshot;
+	struct source source; // who asks and when; then address and port toward the target
 	const struct packet *packet;
-	const struct tracker_segment *syn; // NULL for UDP
 	const struct snapshot_listener *listener;
 	const struct snapshot_upstream *upstream;
 	const struct snapshot_target *target;
-	usec_t now;
 	// Taken so far.
 	uint32_t index;
 	bool source_counted;
 	bool client_on_link;
-	struct source source; // address and port toward the target
 	uint32_t neighbour[2];
 	uint16_t egress[2];
 };
 
-static void notice(const struct opening *o, enum event_kind kind)
-{
-	const struct flow_key *key = &o->packet->key;
-
-	engine_notice(o->engine, &(struct worker_event){
-					 .kind = kind,
-					 .subject = o->target->slot,
-					 .count = 1,
-					 .time = o->now,
-					 .address = o->target->address,
-					 .peer = key->source,
-					 .port = be16_to_host(o->target->port),
-				 });
-}
-
 // Listener, upstream and target; nothing is taken yet.
 static enum drop_reason choose(struct opening *o)
 {
-	struct flow_engine *engine = o->engine;
+	struct flow_engine *engine = o->source.engine;
 	const struct snapshot_listener *l = o->listener;
 	const struct flow_key *key = &o->packet->key;
 	enum drop_reason reason = flow_listener_check(engine, l);
@@ -48,10 +29,11 @@ static enum drop_reason choose(struct opening *o)
 		return reason;
 	if (l->mode != MODE_DIRECT)
 		return DROP_MODE_UNAVAILABLE;
-	if (l->upstream >= o->snapshot->upstream_limit || !o->snapshot->upstreams[l->upstream])
+	if (l->upstream >= o->source.snapshot->upstream_limit ||
+		!o->source.snapshot->upstreams[l->upstream])
 		return DROP_NO_TARGET;
-	o->upstream = o->snapshot->upstreams[l->upstream];
-	o->target = target_choose(engine, o->snapshot, o->upstream, key,
+	o->upstream = o->source.snapshot->upstreams[l->upstream];
+	o->target = target_choose(engine, o->source.snapshot, o->upstream, key,
 		ip_address_is_v4(&key->source) ? TARGETS_V4 : TARGETS_V6);
 	return o->target ? DROP_NONE : DROP_NO_TARGET;
 }
@@ -81,13 +63,13 @@ void session_route(struct flow_engine *engine, const struct snapshot *snapshot, 
 // Next hops of both legs. Neighbour entries belong to the node: nothing to give back.
 static enum drop_reason find_ways(struct opening *o)
 {
-	const struct flow_engine_config *config = &o->engine->config;
+	const struct flow_engine_config *config = &o->source.engine->config;
 	const struct ip_address *client = &o->packet->key.source;
 	const struct ip_address *hop = client;
 
 	if (ip_address_is_link_local6(client))
 		o->egress[0] = o->packet->netif;
-	else if (!snapshot_way_find(o->snapshot, client, &o->egress[0], &hop))
+	else if (!snapshot_way_find(o->source.snapshot, client, &o->egress[0], &hop))
 		return DROP_IP_NO_ROUTE;
 	o->client_on_link = hop == client;
 	o->egress[1] = o->target->netif;
@@ -114,7 +96,7 @@ static bool make_place(struct flow_engine *engine, usec_t now)
 
 static enum drop_reason take_session(struct opening *o)
 {
-	struct flow_engine *engine = o->engine;
+	struct flow_engine *engine = o->source.engine;
 	enum source_verdict verdict =
 		source_limit_take(&engine->sources, &o->packet->key.source, o->client_on_link);
 
@@ -122,30 +104,33 @@ static enum drop_reason take_session(struct opening *o)
 		return DROP_SESSION_SOURCE_LIMIT;
 	o->source_counted = verdict == SOURCE_COUNTED;
 	if (engine->unanswered.count >= engine->unanswered_limit)
-		session_evict(engine, engine->unanswered.oldest, o->now);
+		session_evict(engine, engine->unanswered.oldest, o->source.now);
 	o->index = pool_get(&engine->sessions);
-	if (o->index == POOL_NONE && make_place(engine, o->now))
+	if (o->index == POOL_NONE && make_place(engine, o->source.now))
 		o->index = pool_get(&engine->sessions);
 	if (o->index != POOL_NONE)
 		return DROP_NONE;
-	notice(o, EVENT_KIND_SESSION_TABLE_FULL);
+	flow_engine_notice(engine, &(struct worker_event){
+					   .kind = EVENT_KIND_SESSION_TABLE_FULL,
+					   .subject = o->target->slot,
+					   .count = 1,
+					   .time = o->source.now,
+					   .address = o->target->address,
+					   .peer = o->packet->key.source,
+					   .port = be16_to_host(o->target->port),
+				   });
 	return DROP_SESSION_TABLE_FULL;
 }
 
 static enum drop_reason take_port(struct opening *o)
 {
-	const struct flow_key *key = &o->packet->key;
-	enum drop_reason reason = source_take(
-		&o->source, o->target, key, o->packet->hash, o->upstream->source_client);
-
-	if (reason == DROP_NAT_PORTS_EXHAUSTED)
-		notice(o, EVENT_KIND_NAT_PORTS_EXHAUSTED);
-	return reason;
+	return source_take(&o->source, o->target, &o->packet->key, o->packet->hash,
+		o->upstream->source_client);
 }
 
 static void fill(struct opening *o)
 {
-	struct session *s = engine_session(o->engine, o->index);
+	struct session *s = engine_session(o->source.engine, o->index);
 	uint32_t generation = s->generation + 1;
 	struct flow_key client_out;
 	struct rewrite delta[2];
@@ -163,12 +148,12 @@ static void fill(struct opening *o)
 		s->leg[d].egress = o->egress[d];
 		s->leg[d].neighbour = o->neighbour[d];
 	}
-	if (o->syn)
-		tracker_open(&s->tracker, o->syn);
+	if (o->source.syn)
+		tracker_open(&s->tracker, o->source.syn);
 	else
 		s->tracker.state = SESSION_NEW;
-	s->tracker.routed = (uint16_t)o->snapshot->generation;
-	s->opened = o->now & ((UINT64_C(1) << 48) - 1);
+	s->tracker.routed = (uint16_t)o->source.snapshot->generation;
+	s->opened = o->source.now & ((UINT64_C(1) << 48) - 1);
 	s->listener = o->listener->slot;
 	s->upstream = o->upstream->slot;
 	s->target = o->target->slot;
@@ -179,7 +164,7 @@ static void fill(struct opening *o)
 
 static enum drop_reason take_entries(struct opening *o)
 {
-	struct flow_engine *engine = o->engine;
+	struct flow_engine *engine = o->source.engine;
 	const struct session *s = engine_session(engine, o->index);
 	uint32_t hash = flow_key_hash(&s->leg[1].key, engine->config.seed);
 
@@ -193,11 +178,11 @@ static enum drop_reason take_entries(struct opening *o)
 
 static void give_back(struct opening *o)
 {
-	struct flow_engine *engine = o->engine;
+	struct flow_engine *engine = o->source.engine;
 
 	if (o->source.pool)
 		port_pool_give(&engine->ports, o->source.pool,
-			be16_to_host(o->source.key.source_port), 0, false, o->now);
+			be16_to_host(o->source.key.source_port), 0, false, o->source.now);
 	if (o->index != POOL_NONE) {
 		engine_session(engine, o->index)->tracker.state = SESSION_FREE;
 		pool_put(&engine->sessions, o->index);
@@ -226,14 +211,14 @@ static enum drop_reason take_all(struct opening *o)
 
 static void count_opened(const struct opening *o)
 {
-	struct worker_stats *stats = o->engine->config.stats;
+	struct worker_stats *stats = o->source.engine->config.stats;
 	struct slot_stats *listener = &stats->listeners[o->listener->slot];
 	struct slot_stats *target = &stats->targets[o->target->slot];
 
 	counter_add(&stats->sessions, 1);
 	counter_add(&stats->sessions_total, 1);
 	counter_add(&stats->sessions_unanswered, 1);
-	counter_set(&stats->nat_ports_in_use, o->engine->ports.ports_used);
+	counter_set(&stats->nat_ports_in_use, o->source.engine->ports.ports_used);
 	counter_add(&listener->sessions, 1);
 	counter_add(&listener->sessions_total, 1);
 	counter_add(&target->sessions, 1);
@@ -242,23 +227,23 @@ static void count_opened(const struct opening *o)
 
 static void start(struct opening *o)
 {
-	struct flow_engine *engine = o->engine;
+	struct flow_engine *engine = o->source.engine;
 	struct session_record record;
 	usec_t timeout = o->listener->connect_timeout;
 
 	session_list_append(engine, &engine->unanswered, o->index);
 	if (o->source.pool)
 		pool_list_append(engine, &o->source.pool->unanswered, o->index);
-	if (!o->syn)
+	if (!o->source.syn)
 		timeout = o->listener->idle_timeout == 0
 				  ? SESSION_UDP_UNANSWERED
 				  : u64_min(o->listener->idle_timeout, SESSION_UDP_UNANSWERED);
 	wheel_entry_init(&engine->wheel, o->index);
-	wheel_arm(&engine->wheel, o->index, o->now + timeout);
+	wheel_arm(&engine->wheel, o->index, o->source.now + timeout);
 	count_opened(o);
 	if (engine->log_level != FLOW_LOG_ALL)
 		return;
-	session_describe(engine, o->index, SESSION_END_NONE, o->now, &record);
+	session_describe(engine, o->index, SESSION_END_NONE, o->source.now, &record);
 	engine->config.log(engine->config.context, &record);
 }
 
@@ -283,14 +268,10 @@ enum flow_verdict session_open(struct flow_engine *engine, const struct snapshot
 {
 	const struct flow_key *key = &packet->key;
 	struct opening o = {
-		.engine = engine,
-		.snapshot = snapshot,
+		.source = {.engine = engine, .snapshot = snapshot, .syn = syn, .now = now},
 		.packet = packet,
-		.syn = syn,
 		.listener = snapshot_listener_find(snapshot, key->protocol, &key->destination,
 			be16_to_host(key->destination_port)),
-		.now = now,
-		.source = {.engine = engine, .snapshot = snapshot, .syn = syn, .now = now},
 		.index = POOL_NONE,
 	};
 	enum drop_reason reason;

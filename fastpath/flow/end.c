@@ -113,7 +113,7 @@ void session_connect_failed(struct flow_engine *engine, struct session *s, usec_
 		return;
 	s->flags |= SESSION_CONNECT_FAILED;
 	counter_add(&target_stats(engine, s)->connect_failed, 1);
-	engine_notice(
+	flow_engine_notice(
 		engine, &(struct worker_event){
 				.kind = session_is_tcp(s) ? EVENT_KIND_TCP_UPSTREAM_CONNECT_FAILED
 							  : EVENT_KIND_UDP_UPSTREAM_CONNECT_FAILED,

@@ -14,6 +14,12 @@
 
 struct flow_engine;
 
+// Of sessions that are forwarded and of those that are relayed (stream/).
+// One side has closed: how long the other may be silent at most.
+#define SESSION_HALF_CLOSED_MAX (7440 * USEC_PER_SECOND)
+// A live session's timer never sleeps longer, so a shorter timeout needs no re-arming.
+#define SESSION_RECHECK (240 * USEC_PER_SECOND)
+
 // A TCP reset to be built and sent: key as it leaves us. Sequence numbers in host order.
 struct flow_reset {
 	struct flow_key key;
@@ -65,7 +71,8 @@ enum flow_verdict flow_engine_forward(struct flow_engine *engine, const struct s
 
 // The same for the packets from the first on, as long as each belongs to a live session and asks
 // for no more than being counted, rewritten and sent on (FLOW_FORWARD). Returns how many those
-// were; the next one, if there is one, is untouched.
+// were; of the next one, if there is one, at most egress and reason have been set, which
+// flow_engine_forward sets again.
 uint32_t flow_engine_forward_run(struct flow_engine *engine, const struct snapshot *snapshot,
 	struct packet *packets, uint32_t n, usec_t now);
 
@@ -95,7 +102,7 @@ enum drop_reason flow_lease_take(struct flow_engine *engine, const struct snapsh
 	const struct flow_key *announced, uint16_t failed, usec_t now, struct flow_lease *out);
 // Gives the port of a lease with has_port back.
 void flow_lease_give(struct flow_engine *engine, const struct flow_key *key, usec_t now);
-// Tells at most one event a second of each kind and subject, with the count of all.
+// Tells at most one event a second of each kind and subject, with the counts of all added up.
 void flow_engine_notice(struct flow_engine *engine, const struct worker_event *event);
 
 // Runs due timers, at most `budget`; returns how many ran.

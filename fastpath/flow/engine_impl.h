@@ -26,10 +26,7 @@ enum {
 #define SESSION_RESET_TIMEOUT     (10 * USEC_PER_SECOND)
 // Both FINs seen, the last acknowledgement not: RFC 5382 REQ-5 asks for at least four minutes.
 #define SESSION_CLOSING_TIMEOUT (240 * USEC_PER_SECOND)
-#define SESSION_HALF_CLOSED_MAX (7440 * USEC_PER_SECOND)
 #define SESSION_UDP_UNANSWERED  (10 * USEC_PER_SECOND)
-// A live session's timer never sleeps longer, so a shorter timeout needs no re-arming.
-#define SESSION_RECHECK (240 * USEC_PER_SECOND)
 
 // Sessions by age.
 struct session_list {
@@ -154,8 +151,5 @@ void pool_list_remove(struct flow_engine *engine, struct port_list *list, uint32
 // expire.c: how long an answered, live session may be silent; UINT64_MAX for ever.
 usec_t session_silence_allowed(const struct session *s, const struct snapshot *snapshot);
 
-// notice.c: tells at most one event a second of each kind and subject, and EVENT_SLOTS in all;
-// event->count is added up.
-void engine_notice(struct flow_engine *engine, const struct worker_event *event);
-// Tells what was held back.
+// notice.c: tells what was held back.
 void engine_notices_flush(struct flow_engine *engine, usec_t now);

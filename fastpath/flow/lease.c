@@ -76,16 +76,6 @@ enum drop_reason flow_lease_take(struct flow_engine *engine, const struct snapsh
 		return DROP_NO_TARGET;
 	reason = source_take(&source, target, client, flow_key_hash(client, engine->config.seed),
 		upstream->source_client);
-	if (reason == DROP_NAT_PORTS_EXHAUSTED)
-		engine_notice(engine, &(struct worker_event){
-					      .kind = EVENT_KIND_NAT_PORTS_EXHAUSTED,
-					      .subject = target->slot,
-					      .count = 1,
-					      .time = now,
-					      .address = target->address,
-					      .peer = client->source,
-					      .port = be16_to_host(target->port),
-				      });
 	if (reason != DROP_NONE)
 		return reason;
 	counter_set(&engine->config.stats->nat_ports_in_use, engine->ports.ports_used);
@@ -104,9 +94,4 @@ void flow_lease_give(struct flow_engine *engine, const struct flow_key *key, use
 	nx_bug_on(!pool);
 	port_pool_give(&engine->ports, pool, be16_to_host(key->source_port), 0, false, now);
 	counter_set(&engine->config.stats->nat_ports_in_use, engine->ports.ports_used);
-}
-
-void flow_engine_notice(struct flow_engine *engine, const struct worker_event *event)
-{
-	engine_notice(engine, event);
 }

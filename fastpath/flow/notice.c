@@ -29,7 +29,7 @@ static struct event_slot *slot_find(struct flow_engine *engine, const struct wor
 	return idle;
 }
 
-void engine_notice(struct flow_engine *engine, const struct worker_event *event)
+void flow_engine_notice(struct flow_engine *engine, const struct worker_event *event)
 {
 	struct event_slot *slot = slot_find(engine, event);
 	uint32_t count;

@@ -100,5 +100,14 @@ enum drop_reason source_take(struct source *s, const struct snapshot_target *tar
 		if (take_from(s, &target->sources[at]))
 			return DROP_NONE;
 	}
+	flow_engine_notice(s->engine, &(struct worker_event){
+					      .kind = EVENT_KIND_NAT_PORTS_EXHAUSTED,
+					      .subject = target->slot,
+					      .count = 1,
+					      .time = s->now,
+					      .address = target->address,
+					      .peer = client->source,
+					      .port = be16_to_host(target->port),
+				      });
 	return DROP_NAT_PORTS_EXHAUSTED;
 }

@@ -60,8 +60,7 @@ static void connected(struct relay *r, struct relay_session *s)
 	s->heard = r->now;
 	counter_add(&r->config.stats->targets[s->target].answered, 1);
 	allowed = relay_session_silence_allowed(r, s);
-	wheel_arm(&r->wheel, session_index(r, s),
-		r->now + u64_min(allowed, RECHECK_S * USEC_PER_SECOND));
+	wheel_arm(&r->wheel, session_index(r, s), r->now + u64_min(allowed, SESSION_RECHECK));
 	if (s->preface) {
 		(void)tcp_send(r->tcp, s->connection[LEG_TARGET], s->preface, 0, r->now);
 		s->preface = NULL;

@@ -65,10 +65,6 @@ struct relay {
 	struct tcp_profile profiles[TCP_PROFILES_MAX];
 };
 
-enum {
-	RECHECK_S = 240, // a session is looked at so often, whatever its timeout
-};
-
 // The context of a connection: a session's leg, or what a listener offered.
 #define CONTEXT_IS_OFFER (UINT64_C(1) << 63)
 

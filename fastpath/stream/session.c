@@ -5,7 +5,6 @@
 enum {
 	// Ports that an old connection of ours still stands on, skipped for one session.
 	LEASE_TRIES = 8,
-	HALF_CLOSED_MAX_S = 7440,
 };
 
 static struct slot_stats *listener_stats(const struct relay *r, const struct relay_session *s)
@@ -286,7 +285,7 @@ usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_s
 	if ((s->flags & both) == both)
 		return RELAY_CLOSE_TIMEOUT;
 	if (s->flags & both)
-		return u64_min(idle, HALF_CLOSED_MAX_S * USEC_PER_SECOND);
+		return u64_min(idle, SESSION_HALF_CLOSED_MAX);
 	return idle;
 }
 
@@ -323,8 +322,7 @@ void relay_session_timer(struct relay *r, uint32_t index)
 	if (silent >= allowed)
 		relay_session_end(r, s, SESSION_END_IDLE, true);
 	else
-		wheel_arm(&r->wheel, index,
-			r->now + u64_min(allowed - silent, RECHECK_S * USEC_PER_SECOND));
+		wheel_arm(&r->wheel, index, r->now + u64_min(allowed - silent, SESSION_RECHECK));
 }
 
 uint32_t relay_end_all(struct relay *relay, const struct snapshot *snapshot, usec_t now)

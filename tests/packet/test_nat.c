@@ -210,21 +210,21 @@ static void alternating_events_are_held_back_too(void **state)
 
 	// Kinds and subjects that share a place: each is told once a second all the same.
 	for (uint32_t i = 0; i < 100; i++)
-		engine_notice(w->engine, &(struct worker_event){
-						 .kind = EVENT_KIND_NAT_PORTS_EXHAUSTED,
-						 .subject = (uint16_t)(i % 2 * 64),
-						 .count = 1,
-						 .time = w->now,
-					 });
+		flow_engine_notice(w->engine, &(struct worker_event){
+						      .kind = EVENT_KIND_NAT_PORTS_EXHAUSTED,
+						      .subject = (uint16_t)(i % 2 * 64),
+						      .count = 1,
+						      .time = w->now,
+					      });
 	assert_int_equal(w->event_count, 2);
 	// Many of them are told for no more than there are places.
 	for (uint16_t i = 0; i < 1000; i++)
-		engine_notice(w->engine, &(struct worker_event){
-						 .kind = EVENT_KIND_NAT_PORTS_EXHAUSTED,
-						 .subject = (uint16_t)(i * 64),
-						 .count = 1,
-						 .time = w->now,
-					 });
+		flow_engine_notice(w->engine, &(struct worker_event){
+						      .kind = EVENT_KIND_NAT_PORTS_EXHAUSTED,
+						      .subject = (uint16_t)(i * 64),
+						      .count = 1,
+						      .time = w->now,
+					      });
 	assert_true(w->event_count <= EVENT_WAYS);
 	assert_int_equal(world_destroy(w), 0);
 }
