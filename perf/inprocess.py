@@ -101,6 +101,13 @@ def matrix(arguments):
     return result
 
 
+def null_ports(arguments):
+    """What loop, port and parser cost without a flow; the frames are dropped."""
+    runs = [bench(arguments.build, "null", "--packets", 5_000_000) for _ in range(arguments.repeats)]
+    return {"frame_bytes": runs[0]["frame_bytes"], "burst": runs[0]["burst"],
+            "cycles_per_packet": spread([run["cycles_per_packet"] for run in runs])}
+
+
 def full(arguments):
     result = bench(arguments.build, "matrix", "--full", "--cell-ms", arguments.cell_ms, progress=True)
     result.pop("machine")
@@ -109,6 +116,7 @@ def full(arguments):
 
 PARTS = {
     "matrix": matrix,
+    "null": null_ports,
     "full": full,
     "connections": lambda arguments: {family: connections(arguments, family) for family in ("4", "6")},
     "memory": memory,

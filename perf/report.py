@@ -64,6 +64,12 @@ def ratio(what, measured, yardstick, limit):
     return (what + ", to macswap", f"{value:.1f}", f"at most {limit:g}", verdict(value <= limit))
 
 
+def null_ports(result):
+    measured = result["null"]
+    return (f"Over null ports a frame of {measured['frame_bytes']} bytes is received, parsed and dropped in "
+            f"{cell(measured['cycles_per_packet'])} cycles.")
+
+
 def budgets(result):
     matrix = result["matrix"]
     macswap = matrix["macswap_cycles_per_packet"]
@@ -83,7 +89,8 @@ def budgets(result):
         rows.append((f"bytes a session, {m['protocol'].upper()} over IPv{m['family']}, {m['sessions']:,} held",
                      f"{m['bytes_per_session']:.0f}", "at most 256", verdict(m["bytes_per_session"] <= 256)))
     return (f"testpmd macswap over null ports, in the same rounds: {cell(macswap)} cycles a packet. Receive, transmit "
-            "and the checking of checksums in software are part of every figure of ours.\n\n"
+            "and the checking of checksums in software are part of every figure of ours. "
+            f"{null_ports(result)}\n\n"
             + table(("path", "measured", "budget", ""), rows))
 
 

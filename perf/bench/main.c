@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// nexpath-bench: what the data plane costs, in process, over ring ports.
+// nexpath-bench: what the data plane costs, in process, over ring and null ports.
 
 #include "bench/command.h"
 #include "bench/peers.h"
@@ -21,6 +21,7 @@ static json_t *measure(const struct command *c)
 		{"terminate", bench_terminate},
 		{"requests", bench_requests},
 		{"small", bench_small_segments},
+		{"null", bench_null_ports},
 		{"drive", bench_drive},
 	};
 

@@ -187,7 +187,7 @@ int rig_create_with(struct rig *rig, const char *text, const struct rig_options 
 	rig->stash = calloc(MAX_PORTS, sizeof(*rig->stash));
 	if (!rig->stash)
 		return -ENOMEM;
-	if (!options->threads)
+	if (!options->threads && !options->never_dry)
 		rig_settle(rig);
 	return 0;
 }

@@ -53,6 +53,7 @@ struct rig_options {
 	bool threads;
 	uint64_t seed;            // 0 = random
 	uint16_t transmit_queues; // of each port; 0 = one a worker
+	bool never_dry;           // ports always have frames: do not wait until nothing moves
 	enum idle_mode idle;
 };
 [[nodiscard]] int rig_create_with(
