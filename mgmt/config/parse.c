@@ -295,23 +295,6 @@ static bool take_list(struct parser *p, const struct slot *slot, const struct te
 	return true;
 }
 
-// Runs `one` over the elements, each with its own path and place in the array at `items`.
-static void each_element(struct parser *p, const struct slot *slot, const struct text_node *node,
-	void *items, size_t size,
-	void (*one)(struct parser *, const struct slot *, const struct text_node *, void *))
-{
-	uint32_t index = 0;
-
-	for (const struct text_node *child = node->first; child; child = child->next, index++) {
-		char path[FAULT_PATH_BYTES + 16];
-		struct slot element = *slot;
-
-		snprintf(path, sizeof(path), "%s[%u]", slot->path, index);
-		element.path = path;
-		one(p, &element, child, (char *)items + index * size);
-	}
-}
-
 static void one_prefix(
 	struct parser *p, const struct slot *slot, const struct text_node *node, void *out)
 {
@@ -347,43 +330,47 @@ static void one_resolver(
 		server->port_first = server->port_last = 53;
 }
 
+// The elements of a list in an array of the parser's, each with its own path and place; NULL and a
+// count of 0 after a fault.
+static void *take_items(struct parser *p, const struct slot *slot, const struct text_node *node,
+	size_t size,
+	void (*one)(struct parser *, const struct slot *, const struct text_node *, void *),
+	uint32_t *count)
+{
+	char *items = take_list(p, slot, node) ? get(p, node->count, size) : NULL;
+	const struct text_node *child = node->first;
+
+	*count = items ? node->count : 0;
+	for (uint32_t i = 0; i < *count; i++, child = child->next) {
+		char path[FAULT_PATH_BYTES + 16];
+		struct slot element = *slot;
+
+		snprintf(path, sizeof(path), "%s[%u]", slot->path, i);
+		element.path = path;
+		one(p, &element, child, items + i * size);
+	}
+	return items;
+}
+
 static void parse_prefixes(struct parser *p, const struct slot *slot, const struct text_node *node)
 {
 	struct config_prefixes *out = slot->out;
 
-	if (!take_list(p, slot, node))
-		return;
-	out->items = get(p, node->count, sizeof(*out->items));
-	if (!out->items)
-		return;
-	out->count = node->count;
-	each_element(p, slot, node, out->items, sizeof(*out->items), one_prefix);
+	out->items = take_items(p, slot, node, sizeof(*out->items), one_prefix, &out->count);
 }
 
 static void parse_addresses(struct parser *p, const struct slot *slot, const struct text_node *node)
 {
 	struct config_addresses *out = slot->out;
 
-	if (!take_list(p, slot, node))
-		return;
-	out->items = get(p, node->count, sizeof(*out->items));
-	if (!out->items)
-		return;
-	out->count = node->count;
-	each_element(p, slot, node, out->items, sizeof(*out->items), one_address);
+	out->items = take_items(p, slot, node, sizeof(*out->items), one_address, &out->count);
 }
 
 static void parse_targets(struct parser *p, const struct slot *slot, const struct text_node *node)
 {
 	struct config_targets *out = slot->out;
 
-	if (!take_list(p, slot, node))
-		return;
-	out->items = get(p, node->count, sizeof(*out->items));
-	if (!out->items)
-		return;
-	out->count = node->count;
-	each_element(p, slot, node, out->items, sizeof(*out->items), one_target);
+	out->items = take_items(p, slot, node, sizeof(*out->items), one_target, &out->count);
 }
 
 static void parse_sources(struct parser *p, const struct slot *slot, const struct text_node *node)
@@ -391,13 +378,9 @@ static void parse_sources(struct parser *p, const struct slot *slot, const struc
 	struct config_sources *out = slot->out;
 
 	out->client = node->kind == TEXT_STRING && strcmp(node->string, "client") == 0;
-	if (out->client || !take_list(p, slot, node))
-		return;
-	out->items = get(p, node->count, sizeof(*out->items));
-	if (!out->items)
-		return;
-	out->count = node->count;
-	each_element(p, slot, node, out->items, sizeof(*out->items), one_address);
+	if (!out->client)
+		out->items =
+			take_items(p, slot, node, sizeof(*out->items), one_address, &out->count);
 }
 
 static void parse_resolvers(struct parser *p, const struct slot *slot, const struct text_node *node)
@@ -405,13 +388,9 @@ static void parse_resolvers(struct parser *p, const struct slot *slot, const str
 	struct config_resolvers *out = slot->out;
 
 	out->system = node->kind == TEXT_STRING && strcmp(node->string, "system") == 0;
-	if (out->system || !take_list(p, slot, node))
-		return;
-	out->items = get(p, node->count, sizeof(*out->items));
-	if (!out->items)
-		return;
-	out->count = node->count;
-	each_element(p, slot, node, out->items, sizeof(*out->items), one_resolver);
+	if (!out->system)
+		out->items =
+			take_items(p, slot, node, sizeof(*out->items), one_resolver, &out->count);
 }
 
 static void parse_unavailable(

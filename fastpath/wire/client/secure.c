@@ -40,21 +40,7 @@ static enum nx_client_verdict verdict_of(enum nx_tls_verdict verdict)
 // Sends the encrypted bytes that are there.
 static enum nx_client_verdict output_send(struct nx_stream *stream)
 {
-	struct nx_write_buffer *out = nx_tls_output(stream->tls);
-	enum nx_client_verdict verdict;
-	size_t n;
-
-	if (stream->config.drive == NX_DRIVE_CARRIED)
-		return nx_write_buffer_length(out) == 0 ? NX_CLIENT_DONE : NX_CLIENT_AGAIN;
-	while (nx_write_buffer_length(out) > 0) {
-		verdict = socket_send(
-			stream, nx_write_buffer_data(out), nx_write_buffer_length(out), &n);
-		if (verdict != NX_CLIENT_DONE)
-			return verdict;
-		if (nx_write_buffer_sent(out, n) != NX_BUFFER_OK)
-			return NX_CLIENT_IO_FAILED;
-	}
-	return NX_CLIENT_DONE;
+	return stream_send(stream, nx_tls_output(stream->tls));
 }
 
 // Receives encrypted bytes.

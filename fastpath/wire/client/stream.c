@@ -139,9 +139,8 @@ void nx_stream_begin(struct nx_stream *stream)
 	stream->deadline_ms = stream_now_ms() + stream->config.timeout_ms;
 }
 
-static enum nx_client_verdict plain_flush(struct nx_stream *stream)
+enum nx_client_verdict stream_send(struct nx_stream *stream, struct nx_write_buffer *out)
 {
-	struct nx_write_buffer *out = &stream->out;
 	enum nx_client_verdict verdict;
 	size_t n;
 
@@ -193,7 +192,8 @@ enum nx_client_verdict nx_stream_flush(struct nx_stream *stream)
 {
 	if (stream->over != NX_CLIENT_DONE)
 		return NX_CLIENT_POISONED;
-	return in_time(stream, stream->tls != NULL ? secure_flush(stream) : plain_flush(stream));
+	return in_time(stream,
+		stream->tls != NULL ? secure_flush(stream) : stream_send(stream, &stream->out));
 }
 
 enum nx_client_verdict nx_stream_fill(struct nx_stream *stream)

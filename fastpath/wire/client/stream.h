@@ -15,6 +15,8 @@ enum stream_phase {
 enum nx_client_verdict stream_over(struct nx_stream *stream, enum nx_client_verdict verdict);
 enum nx_client_verdict stream_check_time(struct nx_stream *stream);
 uint64_t stream_now_ms(void);
+// Sends what out holds; a carried stream has sent it when its caller has taken it all.
+enum nx_client_verdict stream_send(struct nx_stream *stream, struct nx_write_buffer *out);
 
 // The socket.
 enum nx_client_verdict socket_connect(struct nx_stream *stream, const struct nx_url *url);

@@ -8,30 +8,12 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-#include <jansson.h>
 
 #include "crypto/aead.h"
 #include "crypto/hkdf.h"
+#include "vectors.h"
 
 static struct crypto_manager *manager;
-
-static json_t *load(const char *name)
-{
-	const char *folder = getenv("NEXPATH_VECTORS");
-	json_error_t error;
-	char path[1024];
-	json_t *root;
-
-	if (folder == NULL) {
-		print_message("NEXPATH_VECTORS is not set: no vectors to test with\n");
-		skip();
-	}
-	snprintf(path, sizeof(path), "%s/wycheproof/%s", folder, name);
-	root = json_load_file(path, 0, &error);
-	if (root == NULL)
-		fail_msg("%s: %s", path, error.text);
-	return root;
-}
 
 // A hexadecimal member in memory of exactly its size.
 static uint8_t *bytes_of(const json_t *test, const char *member, uint32_t *length)
@@ -97,7 +79,7 @@ static void aead_test(enum aead aead, const json_t *test)
 
 static uint32_t aead_groups(const char *file, enum aead aead)
 {
-	json_t *root = load(file), *group, *test;
+	json_t *root = vectors_load(file), *group, *test;
 	uint32_t done = 0;
 	size_t i, k;
 
@@ -118,16 +100,19 @@ static uint32_t aead_groups(const char *file, enum aead aead)
 
 static void aeads_pass(void **state)
 {
-	assert_in_range(aead_groups("aes_gcm_test.json", AEAD_AES_128_GCM), 50, UINT32_MAX);
-	assert_in_range(aead_groups("aes_gcm_test.json", AEAD_AES_256_GCM), 50, UINT32_MAX);
-	assert_in_range(aead_groups("chacha20_poly1305_test.json", AEAD_CHACHA20_POLY1305), 250,
+	assert_in_range(
+		aead_groups("wycheproof/aes_gcm_test.json", AEAD_AES_128_GCM), 50, UINT32_MAX);
+	assert_in_range(
+		aead_groups("wycheproof/aes_gcm_test.json", AEAD_AES_256_GCM), 50, UINT32_MAX);
+	assert_in_range(
+		aead_groups("wycheproof/chacha20_poly1305_test.json", AEAD_CHACHA20_POLY1305), 250,
 		UINT32_MAX);
 }
 
 // Those within the bounds that the key schedule needs.
 static uint32_t hmac_groups(const char *file, enum hash hash, uint32_t block)
 {
-	json_t *root = load(file), *group, *test;
+	json_t *root = vectors_load(file), *group, *test;
 	uint32_t done = 0;
 	size_t i, k;
 
@@ -154,8 +139,10 @@ static uint32_t hmac_groups(const char *file, enum hash hash, uint32_t block)
 
 static void hmacs_pass(void **state)
 {
-	assert_in_range(hmac_groups("hmac_sha256_test.json", HASH_SHA_256, 64), 100, UINT32_MAX);
-	assert_in_range(hmac_groups("hmac_sha384_test.json", HASH_SHA_384, 128), 100, UINT32_MAX);
+	assert_in_range(
+		hmac_groups("wycheproof/hmac_sha256_test.json", HASH_SHA_256, 64), 100, UINT32_MAX);
+	assert_in_range(hmac_groups("wycheproof/hmac_sha384_test.json", HASH_SHA_384, 128), 100,
+		UINT32_MAX);
 }
 
 static int create(void **state)

@@ -3,28 +3,9 @@
 // $NEXPATH_VECTORS/wycheproof; skipped where the variable is not set.
 #include "rig.h"
 
-#include <jansson.h>
-
 #include "tls13/keccak.h"
 #include "tls13/mlkem.h"
-
-static json_t *load(const char *name)
-{
-	const char *folder = getenv("NEXPATH_VECTORS");
-	json_error_t error;
-	char path[1024];
-	json_t *root;
-
-	if (folder == NULL) {
-		print_message("NEXPATH_VECTORS is not set: no vectors to test with\n");
-		skip();
-	}
-	snprintf(path, sizeof(path), "%s/wycheproof/%s", folder, name);
-	root = json_load_file(path, 0, &error);
-	if (root == NULL)
-		fail_msg("%s: %s", path, error.text);
-	return root;
-}
+#include "vectors.h"
 
 // A member's bytes in *length; at most room of them.
 static void bytes_of(
@@ -52,7 +33,7 @@ static uint8_t seed[256], ek[2000], dk[3000], c[2000], secret[64], made_ek[1184]
 
 static uint32_t each(const char *file, void (*run)(const json_t *test))
 {
-	json_t *root = load(file), *group, *test;
+	json_t *root = vectors_load(file), *group, *test;
 	uint32_t done = 0;
 	size_t i, k;
 
@@ -133,19 +114,21 @@ static void decapsulate(const json_t *test)
 
 static void keys_are_made_as_the_vectors_say(void **state)
 {
-	assert_in_range(each("mlkem_768_keygen_seed_test.json", keygen), 50, UINT32_MAX);
+	assert_in_range(each("wycheproof/mlkem_768_keygen_seed_test.json", keygen), 50, UINT32_MAX);
 }
 
 static void encapsulation_is_as_the_vectors_say(void **state)
 {
-	assert_in_range(each("mlkem_768_encaps_test.json", encapsulate), 100, UINT32_MAX);
+	assert_in_range(
+		each("wycheproof/mlkem_768_encaps_test.json", encapsulate), 100, UINT32_MAX);
 }
 
 static void decapsulation_is_as_the_vectors_say(void **state)
 {
-	assert_in_range(each("mlkem_768_test.json", decapsulate_from_seed), 100, UINT32_MAX);
 	assert_in_range(
-		each("mlkem_768_semi_expanded_decaps_test.json", decapsulate), 5, UINT32_MAX);
+		each("wycheproof/mlkem_768_test.json", decapsulate_from_seed), 100, UINT32_MAX);
+	assert_in_range(each("wycheproof/mlkem_768_semi_expanded_decaps_test.json", decapsulate), 5,
+		UINT32_MAX);
 }
 
 static void both_ends_agree_and_a_forgery_gives_another_secret(void **state)
