@@ -69,6 +69,7 @@ bool relay_preface_write(struct relay *r, struct relay_session *s, unsigned int 
 		return false;
 	b->length = (uint16_t)proxy_protocol_write(version, announced, buffer_data(b));
 	b->total_length = b->length;
+	s->header = (uint8_t)b->length;
 	s->preface = chain_join(b, s->preface);
 	return true;
 }

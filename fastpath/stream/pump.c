@@ -2,19 +2,19 @@
 // What connections report, and the payload that moves because of it.
 #include "stream/relay_impl.h"
 
-static void count_moved(
-	struct relay *r, struct relay_session *s, unsigned int from, const struct buffer *chain)
+static void count_moved(struct relay *r, struct relay_session *s, unsigned int from, uint32_t bytes,
+	uint32_t buffers)
 {
 	struct slot_stats *listener = &r->config.stats->listeners[s->listener];
 	struct slot_stats *target = &r->config.stats->targets[s->target];
 
-	s->bytes[from] += chain->total_length;
-	s->buffers[from] += chain->segments;
+	s->bytes[from] += bytes;
+	s->buffers[from] += buffers;
 	s->heard = r->now;
-	counter_add(&listener->bytes[from], chain->total_length);
-	counter_add(&listener->packets[from], chain->segments);
-	counter_add(&target->bytes[from], chain->total_length);
-	counter_add(&target->packets[from], chain->segments);
+	counter_add(&listener->bytes[from], bytes);
+	counter_add(&listener->packets[from], buffers);
+	counter_add(&target->bytes[from], bytes);
+	counter_add(&target->packets[from], buffers);
 }
 
 // What the peer of `from` sent is all on its way: the other side hears that nothing follows.
@@ -44,7 +44,7 @@ void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int f
 
 		if (!chain)
 			break;
-		count_moved(r, s, from, chain);
+		count_moved(r, s, from, chain->total_length, chain->segments);
 		// Refused only when the connection has failed: its event is on its way.
 		(void)tcp_send(r->tcp, sink, chain,
 			tcp_receive_ready(r->tcp, source) > 0 ? TCP_SEND_MORE : 0, r->now);
@@ -62,6 +62,9 @@ static void connected(struct relay *r, struct relay_session *s)
 	allowed = relay_session_silence_allowed(r, s);
 	wheel_arm(&r->wheel, session_index(r, s), r->now + u64_min(allowed, SESSION_RECHECK));
 	if (s->preface) {
+		// The header that we put there ourselves, in a buffer of its own, is no payload.
+		count_moved(r, s, LEG_CLIENT, s->preface->total_length - s->header,
+			s->preface->segments - (s->header > 0));
 		(void)tcp_send(r->tcp, s->connection[LEG_TARGET], s->preface, 0, r->now);
 		s->preface = NULL;
 	}

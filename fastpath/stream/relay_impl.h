@@ -42,7 +42,7 @@ struct nx_aligned_line relay_session {
 	uint16_t upstream;
 	uint16_t target;
 	uint8_t tries;
-	uint8_t unused;
+	uint8_t header;      // bytes of a PROXY protocol header of ours at the front of `preface`
 	uint32_t generation; // counts uses of this index, 24 bits
 	usec_t opened;
 	uint32_t buffers[2];    // received on a leg, modulo 2^32

@@ -293,6 +293,32 @@ static void a_proxy_header_is_taken_off(void **state)
 	assert_memory_equal(target(1)->first, line, strlen(line));
 }
 
+// What comes behind the header is counted like all else, and neither header is.
+static void payload_behind_a_proxy_header_is_counted(void **state)
+{
+	static const char line[] = "PROXY TCP4 192.0.2.7 192.0.2.8 1111 2222\r\nhello";
+	const struct worker_stats *stats = rig.world->stats;
+
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig.world->listeners[WORLD_TCP].proxy_protocol = true;
+	rig.world->upstreams[WORLD_TCP].proxy_protocol = 1;
+	rig_connect(&rig, own4);
+	client(0)->keeps_open = target(0)->keeps_open = true;
+	rig_wait(&rig, SECONDS(1));
+	rig_say(&rig, 0, line, (uint32_t)strlen(line));
+	rig_wait(&rig, SECONDS(1));
+	rig_say(&rig, 0, " again", 6);
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(target(0)->received, strlen(line) + 6);
+	assert_int_equal(counter_read(&stats->listeners[WORLD_TCP].bytes[0]), 11);
+	assert_int_equal(counter_read(&stats->targets[0].bytes[0]), 11);
+	rig_reset(&rig, RIG_CLIENT, 0);
+	assert_true(rig_settle(&rig, SECONDS(1)));
+	assert_int_equal(rig.world->records[0].bytes[0], 11);
+	assert_int_equal(rig.world->records[0].packets[0], 2);
+}
+
 static void a_client_without_its_header_is_reset(void **state)
 {
 	rig_listen(&rig, "10.2.0.1");
@@ -411,6 +437,7 @@ int main(void)
 		T(want_of_buffers_loses_nothing),
 		T(a_proxy_header_goes_out),
 		T(a_proxy_header_is_taken_off),
+		T(payload_behind_a_proxy_header_is_counted),
 		T(a_client_without_its_header_is_reset),
 		T(a_full_table_refuses_and_says_so),
 		T(a_listener_that_closes_takes_nobody_new),
