@@ -47,8 +47,12 @@ enum preface_verdict relay_preface_read(
 	switch (proxy_protocol_read(head, length, &header)) {
 	case PROXY_PROTOCOL_DONE:
 		s->preface = chain_skip(s->preface, header.length, r->config.buffers);
-		if (header.proxied)
+		if (header.proxied) {
 			*announced = header.key;
+			s->flags |= RELAY_IS_NAMED;
+			r->names[session_index(r, s)] = (struct relay_name){
+				.address = header.key.source, .port = header.key.source_port};
+		}
 		return PREFACE_READY;
 	case PROXY_PROTOCOL_MORE:
 		return PREFACE_WAIT;

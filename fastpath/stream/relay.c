@@ -106,19 +106,27 @@ int relay_create(const struct relay_config *config, struct relay **out)
 	memcpy(tcp.secret, config->secret, sizeof(tcp.secret));
 	error = pool_init(
 		&r->sessions, config->sessions, sizeof(struct relay_session), config->huge);
-	if (error == 0) {
-		error = tcp_engine_create(&tcp, &r->tcp);
-		if (error)
-			pool_fini(&r->sessions);
-	}
-	if (error) {
-		free(r);
-		return error;
-	}
+	if (error)
+		goto no_sessions;
+	error = memory_map(config->sessions * sizeof(*r->names), false, &r->names_memory);
+	if (error)
+		goto no_names;
+	error = tcp_engine_create(&tcp, &r->tcp);
+	if (error)
+		goto no_engine;
+	r->names = r->names_memory.base;
 	wheel_init(&r->wheel, r->sessions.objects + offsetof(struct relay_session, timer),
 		sizeof(struct relay_session), TIMER_SHIFT, config->now);
 	*out = r;
 	return 0;
+
+no_engine:
+	memory_unmap(&r->names_memory);
+no_names:
+	pool_fini(&r->sessions);
+no_sessions:
+	free(r);
+	return error;
 }
 
 uint32_t relay_destroy(struct relay *relay)
@@ -127,6 +135,7 @@ uint32_t relay_destroy(struct relay *relay)
 
 	tcp_engine_destroy(relay->tcp);
 	left = pool_fini(&relay->sessions);
+	memory_unmap(&relay->names_memory);
 	free(relay);
 	return left;
 }

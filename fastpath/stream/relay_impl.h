@@ -19,6 +19,7 @@ enum {
 	RELAY_ON_TARGET = 1u << 2,      // counted among the target's sessions
 	RELAY_LIVE = 1u << 3,           // the slot is in use
 	RELAY_AWAITS_HEADER = 1u << 10, // of the PROXY protocol, from the client
+	RELAY_IS_NAMED = 1u << 11,      // such a header named the client: relay.names
 	RELAY_END = 1u << 4,            // two bits: this leg's peer sends no more
 	RELAY_SHUT = 1u << 6,           // two bits: we said the same to this leg's peer
 	RELAY_DONE = 1u << 8,           // two bits: and it has acknowledged all
@@ -50,10 +51,18 @@ struct nx_aligned_line relay_session {
 };
 static_assert(sizeof(struct relay_session) == 128);
 
+// Who a session's client is, where that is not the peer of its connection.
+struct relay_name {
+	struct ip_address address;
+	be16 port;
+};
+
 struct relay {
 	struct relay_config config;
 	struct tcp_engine *tcp;
 	struct pool sessions;
+	struct memory names_memory;
+	struct relay_name *names; // by session index; pages come with use
 	struct wheel wheel;
 	const struct snapshot *snapshot; // while a call lasts
 	usec_t now;

@@ -24,11 +24,25 @@ static enum session_state state_of(const struct relay_session *s)
 	return target ? SESSION_TARGET_CLOSED : SESSION_ESTABLISHED;
 }
 
+// Who the client is: what its PROXY protocol header says, else the peer of its connection.
+static struct relay_name name_of(const struct relay *r, const struct relay_session *s)
+{
+	struct tcp_info info = {0};
+
+	if (s->flags & RELAY_IS_NAMED)
+		return r->names[session_index(r, s)];
+	if (s->connection[LEG_CLIENT] != TCP_NONE)
+		tcp_info_get(r->tcp, s->connection[LEG_CLIENT], &info);
+	return (struct relay_name){
+		.address = info.key.destination, .port = info.key.destination_port};
+}
+
 void relay_session_describe(const struct relay *r, const struct relay_session *s,
 	enum session_end end, struct session_record *out)
 {
 	struct tcp_info client = {0};
 	struct tcp_info target = {.key = s->to};
+	struct relay_name name = name_of(r, s);
 	usec_t allowed = relay_session_silence_allowed(r, s);
 
 	if (s->connection[LEG_CLIENT] != TCP_NONE)
@@ -44,11 +58,11 @@ void relay_session_describe(const struct relay *r, const struct relay_session *s
 		.listener = s->listener,
 		.upstream = s->upstream,
 		.target = s->target,
-		.client = client.key.destination,
+		.client = name.address,
 		.local = client.key.source,
 		.source = target.key.source,
 		.target_address = target.key.destination,
-		.client_port = be16_to_host(client.key.destination_port),
+		.client_port = be16_to_host(name.port),
 		.local_port = be16_to_host(client.key.source_port),
 		.source_port = be16_to_host(target.key.source_port),
 		.target_port = be16_to_host(target.key.destination_port),
@@ -65,7 +79,7 @@ void relay_session_describe(const struct relay *r, const struct relay_session *s
 static bool matches(
 	const struct relay *r, const struct relay_session *s, const struct session_filter *f)
 {
-	struct tcp_info client;
+	struct relay_name name;
 
 	if (!(s->flags & RELAY_LIVE) || (f->listener != SLOT_NONE && f->listener != s->listener) ||
 		(f->target != SLOT_NONE && f->target != s->target) ||
@@ -76,8 +90,8 @@ static bool matches(
 		return false;
 	if (!f->by_client)
 		return true;
-	tcp_info_get(r->tcp, s->connection[LEG_CLIENT], &client);
-	return ip_prefix_contains(&f->client, &client.key.destination);
+	name = name_of(r, s);
+	return ip_prefix_contains(&f->client, &name.address);
 }
 
 static void act(struct relay *r, struct control_request *request, struct relay_session *s)

@@ -7,7 +7,7 @@ import time
 from cases_terminate_peers import haproxy
 from harness import (CLIENT4, CLIENT6, ECHO, GATEWAY_C4, LISTEN, case, check, check_equal, connect, echo, exchange,
                      payload, receive_exactly, wait_for)
-from terminating import WAYS, at, echo_lab, ending_clean, one, service
+from terminating import WAYS, at, echo_lab, ending_clean, one, service, sessions
 
 RECEIVES = 'proxy_protocol = "required";'
 SENDS = {1: 'proxy_protocol = "v1";', 2: 'proxy_protocol = "v2";'}
@@ -120,6 +120,23 @@ def proxy_protocol_sent_before_the_servers_word(t):
     with ending_clean(lab), connect(lab) as s:
         check_equal(receive_exactly(s, 11), b"220 hello\r\n", "greeting")
         check_equal(heads, [line(CLIENT4, s.getsockname()[1], GATEWAY_C4, LISTEN)], "what the server got first")
+
+
+@case
+def proxy_protocol_received_names_the_client(t):
+    """sessions are listed, and killed, under the address that the header names; LOCAL leaves the connection's own"""
+    lab = echo_lab(t, more=RECEIVES)
+    with ending_clean(lab), connect(lab) as named, connect(lab) as local:
+        named.sendall(line("192.0.2.7", 1234, "198.51.100.9", 443))
+        local.sendall(SIGNATURE + b"\x20\0\0\0")
+        for s in (named, local):
+            exchange(s)
+        clients = {x["client"] for x in sessions(lab)}
+        check_equal(clients, {"192.0.2.7:1234", f"{CLIENT4}:{local.getsockname()[1]}"}, "clients")
+        found = sessions(lab, "client=192.0.2.0/24")
+        check_equal([x["client"] for x in found], ["192.0.2.7:1234"], "those of the header's client")
+        lab.nexpath("session", "kill", "client=192.0.2.7")
+        check_equal([x["client"] for x in sessions(lab)], [f"{CLIENT4}:{local.getsockname()[1]}"], "left")
 
 
 @case

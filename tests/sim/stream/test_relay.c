@@ -418,6 +418,60 @@ static void operators_list_and_kill(void **state)
 	assert_int_equal(last_end(), SESSION_END_KILLED);
 }
 
+// The client that a PROXY header names is the session's, for lists, filters and the log; a header
+// that names none leaves the peer.
+static void operators_see_the_client_behind_a_proxy(void **state)
+{
+	static const char *const lines[] = {"PROXY TCP4 192.0.2.7 192.0.2.8 1111 2222\r\n",
+		"PROXY TCP6 2001:db8::7 2001:db8::8 3333 443\r\n", "PROXY UNKNOWN\r\n"};
+	struct session_record records[2];
+	struct control_request request = {.kind = CONTROL_LIST,
+		.filter = {.listener = SLOT_NONE, .target = SLOT_NONE, .by_client = true},
+		.limit = 2,
+		.records = records};
+	struct ip_prefix proxy;
+
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig.world->listeners[WORLD_TCP].proxy_protocol = true;
+	for (uint32_t i = 0; i < 3; i++) {
+		rig_connect(&rig, own4);
+		client(i)->keeps_open = target(i)->keeps_open = true;
+		rig_wait(&rig, SECONDS(1));
+		rig_say(&rig, i, lines[i], (uint32_t)strlen(lines[i]));
+		rig_wait(&rig, SECONDS(1));
+	}
+	assert_true(ip_prefix_parse("192.0.2.0/24", &request.filter.client));
+	assert_true(relay_request(rig.relay, &rig.world->snapshot, &request, rig.world->now, 8));
+	assert_int_equal(request.count, 1);
+	assert_int_equal(records[0].client_port, 1111);
+	assert_int_equal(records[0].local_port, WORLD_TCP_PORT);
+
+	assert_true(ip_prefix_parse("10.1.0.1/32", &proxy));
+	request.filter.client = proxy;
+	request.cursor = request.count = 0;
+	assert_true(relay_request(rig.relay, &rig.world->snapshot, &request, rig.world->now, 8));
+	assert_int_equal(request.count, 1);
+	assert_int_equal(records[0].client_port, 40002);
+
+	assert_true(ip_prefix_parse("2001:db8::/64", &request.filter.client));
+	request.kind = CONTROL_KILL;
+	request.why = SESSION_END_KILLED;
+	request.cursor = request.count = 0;
+	assert_true(relay_request(rig.relay, &rig.world->snapshot, &request, rig.world->now, 8));
+	assert_int_equal(request.count, 1);
+	assert_int_equal(rig.world->records[0].client_port, 3333);
+
+	// Its place in the table goes to another, who is not called that.
+	rig.world->listeners[WORLD_TCP].proxy_protocol = false;
+	rig_connect(&rig, own4);
+	client(3)->keeps_open = target(3)->keeps_open = true;
+	rig_wait(&rig, SECONDS(1));
+	request.cursor = request.count = 0;
+	assert_true(relay_request(rig.relay, &rig.world->snapshot, &request, rig.world->now, 8));
+	assert_int_equal(request.count, 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -442,6 +496,7 @@ int main(void)
 		T(a_full_table_refuses_and_says_so),
 		T(a_listener_that_closes_takes_nobody_new),
 		T(operators_list_and_kill),
+		T(operators_see_the_client_behind_a_proxy),
 	};
 
 	return cmocka_run_group_tests_name("stream/relay", tests, NULL, NULL);
