@@ -17,6 +17,10 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from outside import Unavailable, command  # noqa: E402
+
 VERSION = "25.10.1"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nexpath"
 ARCHIVE = Path(__file__).resolve().parents[3] / "scripts/archive.sh"
@@ -25,17 +29,6 @@ PLAIN = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*"]
 SAMPLE = ["12.1.1", "12.1.2", "12.1.3", "12.2.1", "12.5.1", "13.1.1", "13.2.1", "13.3.1", "13.4.1"]
 COMPRESSED = ["12.*", "13.*"]
 GOOD = ("OK", "NON-STRICT", "INFORMATIONAL", "UNIMPLEMENTED")
-
-
-class Unavailable(Exception):
-    """The suite cannot be had here; the message says why."""
-
-
-def command(*words):
-    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise Unavailable(f"{words[0]}: {last}")
 
 
 def debian():

@@ -16,21 +16,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from outside import Unavailable, command  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
 COMMIT = "a0689af29e8e"  # the one that not_applicable.txt was made with
 TESTS = "TLS13-*;*-TLS13*"
 SECONDS = 300
-
-
-class Unavailable(Exception):
-    """The runner cannot be had here; the message says why."""
-
-
-def command(*words, cwd=None):
-    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise Unavailable(f"{' '.join(map(str, words[:3]))}: {last}")
 
 
 def runner():

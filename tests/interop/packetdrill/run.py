@@ -17,6 +17,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from outside import Unavailable, command  # noqa: E402
+
 import script
 
 HERE = Path(__file__).resolve().parent
@@ -34,17 +38,6 @@ VARIANTS = {
     "ipv6": ["--ip_version=ipv6", "--mtu=1520", "--local_ip=fd3d:0a0b:17d6::1",
              "--gateway_ip=fd3d:0a0b:17d6:8888::1", "--remote_ip=fd3d:fa7b:d17d::1"],
 }
-
-
-class Unavailable(Exception):
-    """packetdrill cannot be had here; the message says why."""
-
-
-def command(*words, cwd=None):
-    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise Unavailable(f"{' '.join(map(str, words[:3]))}: {last}")
 
 
 def checkout():

@@ -19,11 +19,12 @@ import zlib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent.parent / "lab"))
+sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent / "lab")]
 
 from harness import (GATEWAY_C4, GATEWAY_C6, GATEWAY_S4, GATEWAY_S6, LISTEN, SERVER4,  # noqa: E402
-                     SERVER6, Bench, LabError, check, check_equal, close_hard, connect, listener, upstream,
+                     Bench, LabError, check, check_equal, close_hard, connect, listener, upstream,
                      wait_for)
+from outside import Unavailable  # noqa: E402
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nexpath"
 BUILD_SECONDS = 240
@@ -33,10 +34,6 @@ FOREIGN = {"client": {4: "10.1.0.9/24", 6: "fd00:1::9/64"},
            "server": {4: "10.2.0.9/24", 6: "fd00:2::9/64"}}
 GATEWAY = {4: GATEWAY_C4, 6: GATEWAY_C6}
 cases = []
-
-
-class Unavailable(Exception):
-    """smoltcp cannot be had here; the message says why."""
 
 
 def case(function):
