@@ -60,7 +60,8 @@ int tcp_engine_create(const struct tcp_engine_config *config, struct tcp_engine 
 	e->events = e->flush;
 	for (unsigned i = 0; i < LIST_COUNT; i++)
 		e->lists[i] = (struct tcp_list){.oldest = TCP_NONE, .newest = TCP_NONE};
-	rate_init(&e->resets, RESETS_PER_SECOND, RESETS_PER_SECOND / 10);
+	for (unsigned i = 0; i < RESET_SOURCES; i++)
+		rate_init(&e->resets[i], RESETS_PER_SECOND, RESETS_PER_SECOND);
 	memset(e->listener_buckets, 0xff, sizeof(e->listener_buckets));
 	for (unsigned i = 0; i < TCP_PROFILES_MAX; i++)
 		profile_defaults(&e->profiles[i]);

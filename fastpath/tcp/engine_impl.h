@@ -27,7 +27,8 @@ enum {
 	COPY_MAX = 128,             // payload that is copied behind its header rather than chained
 	HEADER_ROOM = 60 + 40,      // IP and TCP headers with options
 	CHALLENGES_PER_SECOND = 10, // of one connection
-	RESETS_PER_SECOND = 1000,
+	RESET_SOURCES = 256,        // rates of resets, each for the sources that hash to it
+	RESETS_PER_SECOND = 100,    // of one of them
 	DUPLICATE_THRESHOLD = 3,
 };
 
@@ -84,7 +85,7 @@ struct tcp_engine {
 	struct tcp_queue flush;
 	struct tcp_queue events;
 	struct tcp_list lists[LIST_COUNT];
-	struct rate resets;
+	struct rate resets[RESET_SOURCES];
 	uint64_t random;      // of the trees of runs; never 0
 	usec_t cookies_until; // until then acknowledgements may carry cookies
 	uint32_t owned;       // by the user

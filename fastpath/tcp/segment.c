@@ -369,12 +369,28 @@ void segment_send_reset(struct tcp_engine *e, struct tcp_connection *c)
 	draft_finish(e, &d, &c->way);
 }
 
+// Who sends segments of no connection without end uses up the resets of few others: each address,
+// of IPv6 each /64, has one rate of many. The sum of them bounds what a flood with made-up sources
+// can have sent, one short segment for each of its own.
+static bool may_refuse(struct tcp_engine *e, const struct ip_address *source)
+{
+	bool v6 = !ip_address_is_v4(source);
+	uint64_t words[] = {source->halves[0], v6 ? 0 : source->halves[1]};
+	uint64_t hash = siphash_words(&e->key, words, nx_array_size(words));
+
+	return rate_take(&e->resets[hash % RESET_SOURCES], e->now);
+}
+
 void segment_refuse(struct tcp_engine *e, const struct tcp_segment *s)
 {
 	struct draft d = {.key = key_reverse(&s->packet->key), .hop_limit = 64};
 
-	if (s->flags & TCP_FLAG_RST || !rate_take(&e->resets, e->now))
+	if (s->flags & TCP_FLAG_RST)
 		return;
+	if (!may_refuse(e, &s->packet->key.source)) {
+		tcp_count(e, resets_limited);
+		return;
+	}
 	if (s->flags & TCP_FLAG_ACK) {
 		d.sequence = s->acknowledgement;
 		d.flags = TCP_FLAG_RST;

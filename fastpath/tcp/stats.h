@@ -32,6 +32,7 @@ const char *tcp_state_name(enum tcp_state state);
 	X(connections_accepted, "connections that a listener's handshake completed")               \
 	X(connections_failed, "connections that ended otherwise than by FIN")                      \
 	X(resets_sent, "RST segments sent")                                                        \
+	X(resets_limited, "RST segments withheld by their rate")                                   \
 	X(resets_received, "RST segments that ended a connection")                                 \
 	X(challenge_acks, "challenge acknowledgements sent (RFC 5961)")                            \
 	X(challenge_acks_limited, "challenge acknowledgements withheld by their rate")             \

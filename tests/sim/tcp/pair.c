@@ -560,6 +560,8 @@ enum drop_reason pair_inject(struct pair *pair, unsigned side, const struct pair
 	packet->total_length = packet->length;
 	memset(buffer_data(packet), 0, packet->length);
 	ip_write(pair, side, buffer_data(packet), bytes);
+	if (pair->v6 && s->network)
+		buffer_data(packet)[8 + 7] = from.bytes[7] = s->network;
 	tcp = buffer_data(packet) + ip_length;
 	be16_store(tcp, be16_from_host(s->port ? s->port : side ? PAIR_PORT : CLIENT_PORT));
 	be16_store(tcp + 2, be16_from_host(side ? CLIENT_PORT : PAIR_PORT));

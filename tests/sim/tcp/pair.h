@@ -112,6 +112,7 @@ struct pair_segment {
 	uint32_t length; // of payload, all 'x'
 	uint8_t options[40];
 	uint32_t option_length;
-	uint16_t port; // of the source, 0: the connection's
+	uint16_t port;   // of the source, 0: the connection's
+	uint8_t network; // of the source, IPv6 only; 0: the connection's
 };
 enum drop_reason pair_inject(struct pair *pair, unsigned side, const struct pair_segment *segment);

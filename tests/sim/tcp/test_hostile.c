@@ -180,6 +180,31 @@ static void blind_resets_are_answered_at_a_rate(void **state)
 	finish(10 * SECONDS);
 }
 
+// Segments of no connection, without end: their networks' share of resets, and no other's.
+static void strangers_use_up_their_own_resets(void **state)
+{
+	struct pair_segment s = {.flags = TCP_FLAG_ACK, .port = 1, .network = 1};
+	uint64_t before;
+
+	(void)state;
+	open_quiet(&(struct pair_options){.seed = 35, .v6 = true});
+	for (uint32_t i = 0; i < 10000; i++)
+		pair_inject(&pair, 0, &s);
+	assert_in_range(STAT(0, resets_sent), 50, 200);
+	assert_int_equal(STAT(0, resets_sent) + STAT(0, resets_limited), 10000);
+	// Two of eight others may be so unlucky as to share its bucket.
+	before = STAT(0, resets_sent);
+	for (s.network = 2; s.network < 10; s.network++)
+		pair_inject(&pair, 0, &s);
+	assert_in_range(STAT(0, resets_sent), before + 6, before + 8);
+	pair.now += USEC_PER_SECOND;
+	before = STAT(0, resets_sent);
+	s.network = 1;
+	pair_inject(&pair, 0, &s);
+	assert_int_equal(STAT(0, resets_sent), before + 1);
+	abort_both();
+}
+
 static void write_timestamps(struct pair_segment *s, uint32_t value, uint32_t echo)
 {
 	s->options[0] = s->options[1] = 1;
@@ -275,6 +300,7 @@ int main(void)
 		cmocka_unit_test(sack_storms_are_looked_up_not_walked),
 		cmocka_unit_test(windows_that_shrink_send_nothing_small),
 		cmocka_unit_test(blind_resets_are_answered_at_a_rate),
+		cmocka_unit_test(strangers_use_up_their_own_resets),
 		cmocka_unit_test(overtaken_acknowledgements_count),
 		cmocka_unit_test(a_wider_path_is_found_again),
 		cmocka_unit_test(crossing_syns_need_no_challenge),
