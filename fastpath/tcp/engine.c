@@ -31,6 +31,23 @@ static int tables_create(struct tcp_engine *e)
 	return 0;
 }
 
+// A key for each use: what one of them might give away is no word of another's. The table's hash is
+// no SipHash, and a run's place in its tree shows in how long its search takes.
+static void secrets_derive(struct tcp_engine *e)
+{
+	struct siphash_key secret;
+	uint64_t words[5];
+
+	static_assert(sizeof(secret) == TCP_SECRET_BYTES);
+	memcpy(&secret, e->config.secret, sizeof(secret));
+	for (uint64_t i = 0; i < nx_array_size(words); i++)
+		words[i] = siphash_words(&secret, &i, 1);
+	e->key = (struct siphash_key){{words[0], words[1]}};
+	e->table_key = (struct siphash_key){{words[2], words[3]}};
+	e->random = words[4] | 1;
+	memset(e->config.secret, 0, sizeof(e->config.secret));
+}
+
 int tcp_engine_create(const struct tcp_engine_config *config, struct tcp_engine **out)
 {
 	struct tcp_engine *e;
@@ -46,9 +63,7 @@ int tcp_engine_create(const struct tcp_engine_config *config, struct tcp_engine 
 	e->now = config->now;
 	if (e->config.half_open == 0)
 		e->config.half_open = config->connections / 8 + 1;
-	memcpy(&e->key, config->secret, sizeof(e->key));
-	memcpy(&e->random, config->secret, sizeof(e->random));
-	e->random |= 1;
+	secrets_derive(e);
 	error = tables_create(e);
 	if (error) {
 		free(e);

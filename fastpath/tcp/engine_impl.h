@@ -76,7 +76,8 @@ struct tcp_index_slot {
 struct tcp_engine {
 	struct tcp_engine_config config;
 	usec_t now;
-	struct siphash_key key;
+	struct siphash_key key;       // of numbers that leave, of cookies, of the shares of resets
+	struct siphash_key table_key; // of the connections' hash
 	struct pool connections;
 	struct memory buckets_memory;
 	uint32_t *buckets; // first connection, POOL_NONE = none

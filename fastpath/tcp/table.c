@@ -31,7 +31,7 @@ static uint64_t key_hash(const struct siphash_key *key, const struct flow_key *f
 
 static uint32_t *bucket_of(const struct tcp_engine *e, const struct flow_key *key)
 {
-	return &e->buckets[key_hash(&e->key, key) & e->bucket_mask];
+	return &e->buckets[key_hash(&e->table_key, key) & e->bucket_mask];
 }
 
 struct tcp_connection *connection_find(const struct tcp_engine *e, const struct flow_key *key)

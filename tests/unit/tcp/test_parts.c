@@ -28,6 +28,33 @@ static void siphash_matches_its_vectors(void **state)
 	assert_int_equal(siphash_words(&key, words, 2), UINT64_C(0x3f2acc7f57c29bdb));
 }
 
+static void transmit_nothing(
+	void *context, struct buffer *packet, const struct flow_key *key, uint32_t *way)
+{
+}
+
+// Hash, random numbers and SipHash have a key each, and none is a word of the secret.
+static void every_use_has_a_key_of_its_own(void **state)
+{
+	struct tcp_engine_config config = {.connections = 1,
+		.buffers = &buffer_heap_source,
+		.transmit = transmit_nothing,
+		.secret = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
+	uint64_t words[7];
+	struct tcp_engine *e;
+
+	(void)state;
+	assert_int_equal(tcp_engine_create(&config, &e), 0);
+	memcpy(words, config.secret, 16);
+	memcpy(words + 2, &e->key, 16);
+	memcpy(words + 4, &e->table_key, 16);
+	words[6] = e->random;
+	for (unsigned i = 0; i < nx_array_size(words); i++)
+		for (unsigned j = 0; j < i; j++)
+			assert_true((words[i] | 1) != (words[j] | 1));
+	assert_int_equal(tcp_engine_destroy(e), 0);
+}
+
 static void sequence_arithmetic_wraps(void **state)
 {
 	(void)state;
@@ -124,6 +151,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(siphash_matches_its_vectors),
+		cmocka_unit_test(every_use_has_a_key_of_its_own),
 		cmocka_unit_test(sequence_arithmetic_wraps),
 		cmocka_unit_test(initial_numbers_differ_by_connection),
 		cmocka_unit_test(syn_options_read_as_written),
