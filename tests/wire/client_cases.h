@@ -19,6 +19,7 @@ struct servers {
 	const char *old;    // https: TLS 1.2 at most
 	const char *closed; // http: a port where nobody listens
 	const char *root;   // PEM file
+	const char *httpbin;
 };
 extern struct servers servers;
 
@@ -42,5 +43,6 @@ const char *url_of(const char *base, const char *path);
 enum nx_client_verdict open_rest(struct nx_rest *rest, const struct nx_rest_config *config);
 int socket_to(const char *url);
 
-extern const struct CMUnitTest rest_cases[], tls_cases[], pool_cases[], ws_cases[];
-extern const size_t rest_case_count, tls_case_count, pool_case_count, ws_case_count;
+extern const struct CMUnitTest rest_cases[], tls_cases[], pool_cases[], ws_cases[], httpbin_cases[];
+extern const size_t rest_case_count, tls_case_count, pool_case_count, ws_case_count,
+	httpbin_case_count;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// The clients against real servers, which test_client.py starts.
+// The clients against real servers, which test_client.py and test_httpbin.py start.
 
 #include <netdb.h>
 #include <poll.h>
@@ -136,9 +136,19 @@ const char *url_of(const char *base, const char *path)
 
 int main(int argc, char **argv)
 {
+	if (argc == 3 && strcmp(argv[1], "httpbin") == 0) {
+		servers.httpbin = argv[2];
+		return _cmocka_run_group_tests(
+			"httpbin", httpbin_cases, httpbin_case_count, NULL, NULL);
+	}
 	if (argc != 7)
 		return 2;
-	servers = (struct servers){argv[1], argv[2], argv[3], argv[4], argv[5], argv[6]};
+	servers = (struct servers){.http = argv[1],
+		.https = argv[2],
+		.odd = argv[3],
+		.old = argv[4],
+		.closed = argv[5],
+		.root = argv[6]};
 	return _cmocka_run_group_tests("rest", rest_cases, rest_case_count, NULL, NULL) +
 	       _cmocka_run_group_tests("tls", tls_cases, tls_case_count, NULL, NULL) +
 	       _cmocka_run_group_tests("pool", pool_cases, pool_case_count, NULL, NULL) +
