@@ -258,7 +258,7 @@ def wire(result):
             "server of the loopback rows has the other core. Parsing starts with bytes in the reader's buffer; "
             "tungstenite and fastwebsockets receive by themselves, from memory, so that their rows hold that copy, as "
             "the batch does for all. TLS rows are one record a message, TLS 1.3 with AES-256-GCM. reqwest's POST in "
-            "memory builds the request only. Heads: one of 703 bytes, judged whole by us, split only by picohttpparser. "
+            "memory builds the request only. Heads: one of 703 bytes, judged whole by us and by llhttp, split only by picohttpparser. "
             "JSON is decoded into a struct, by a decoder of the benchmark's own and by sonic-rs.\n\n"
             + table(("row", "library", *SHARES, "system calls a message", "ours to theirs, p50", ""), wire_rows(result)))
 

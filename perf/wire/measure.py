@@ -57,6 +57,10 @@ def add(rounds, peer, row, figures):
 def in_memory(rounds, core, program, peers, folder):
     for row, *figures in run(core, program, "memory", folder / "leaf.pem", folder / "leaf.key"):
         add(rounds, "nexpath", row, figures)
+    llhttp = program.parent / "wire-llhttp"
+    if llhttp.exists():
+        for peer, row, *figures in run(core, llhttp):
+            add(rounds, peer, row, figures)
     if peers:
         for peer, row, *figures in run(core, peers, "memory"):
             add(rounds, peer, row, figures)
