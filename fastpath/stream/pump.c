@@ -33,6 +33,15 @@ static void carry_end(struct relay *r, struct relay_session *s, unsigned int fro
 		wheel_arm(&r->wheel, session_index(r, s), r->now + RELAY_CLOSE_TIMEOUT);
 }
 
+// What the peer of `from` calls urgent is so for the other side, too: a mark at the same byte.
+static void carry_urgent(struct relay *r, struct relay_session *s, unsigned int from)
+{
+	uint32_t left = tcp_urgent_left(r->tcp, s->connection[from]);
+
+	if (left > 0)
+		tcp_urgent_mark(r->tcp, s->connection[!from], left);
+}
+
 void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int from)
 {
 	uint32_t source = s->connection[from];
@@ -68,6 +77,7 @@ static void connected(struct relay *r, struct relay_session *s)
 		(void)tcp_send(r->tcp, s->connection[LEG_TARGET], s->preface, 0, r->now);
 		s->preface = NULL;
 	}
+	carry_urgent(r, s, LEG_CLIENT);
 	relay_session_pump(r, s, LEG_CLIENT);
 }
 
@@ -105,6 +115,8 @@ static bool is_over(const struct relay_session *s)
 // What happened to one leg of an open session.
 static void carry_on(struct relay *r, struct relay_session *s, unsigned int leg, uint16_t events)
 {
+	if (events & TCP_EVENT_URGENT)
+		carry_urgent(r, s, leg);
 	if (events & (TCP_EVENT_READABLE | TCP_EVENT_END))
 		relay_session_pump(r, s, leg);
 	if (events & TCP_EVENT_WRITABLE)

@@ -40,8 +40,10 @@ enum {
 	TCP_PROBE_REXMIT = 1u << 25, // the tail loss probe was a retransmission
 	TCP_FIN_LOST = 1u << 26,     // FIN must be sent again
 	TCP_SYN_SENT_AGAIN = 1u << 27,
-	TCP_PACED = 1u << 29,     // output waits for the pacing timer
-	TCP_FIN_KNOWN = 1u << 30, // fin_sequence is where the peer's FIN stands
+	TCP_URGENT_IN = 1u << 28,  // rcv_up lies ahead of what the user has taken
+	TCP_PACED = 1u << 29,      // output waits for the pacing timer
+	TCP_FIN_KNOWN = 1u << 30,  // fin_sequence is where the peer's FIN stands
+	TCP_URGENT_OUT = 1u << 31, // snd_up is not acknowledged
 };
 
 enum tcp_timer {
@@ -193,6 +195,8 @@ struct nx_aligned_line tcp_connection {
 	uint32_t list_previous;
 	uint32_t retransmissions;
 	uint32_t snd_wnd_max; // largest window the peer ever offered
+	uint32_t rcv_up;      // behind the last urgent byte, with TCP_URGENT_IN
+	uint32_t snd_up;      // likewise, with TCP_URGENT_OUT
 	uint16_t events;
 	uint16_t error;
 	uint16_t peer_mss;
@@ -205,6 +209,7 @@ struct nx_aligned_line tcp_connection {
 	uint8_t challenges;
 	uint8_t congestion_kind;
 	uint8_t list;       // which list it is in
+	uint8_t dscp;       // of what leaves
 	bool window_scaled; // both sides sent the option
 };
 static_assert(offsetof(struct tcp_connection, ts_recent_time) == 64);

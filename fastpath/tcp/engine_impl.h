@@ -30,6 +30,7 @@ enum {
 	RESET_SOURCES = 256,        // rates of resets, each for the sources that hash to it
 	RESETS_PER_SECOND = 100,    // of one of them
 	DUPLICATE_THRESHOLD = 3,
+	DSCP_MAX = 63,
 };
 
 #define RTO_INITIAL      (1 * USEC_PER_SECOND)
@@ -340,6 +341,14 @@ struct buffer *run_last(const struct tcp_connection *c);
 struct buffer *run_next(struct buffer *run);
 // The last run that begins at or before start.
 struct buffer *run_before(const struct tcp_connection *c, uint32_t start);
+
+// urgent.c
+// s has URG and is acceptable.
+void urgent_input(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s);
+// The user took something, with TCP_URGENT_IN.
+void urgent_settle(struct tcp_connection *c);
+// For a segment that begins at `sequence`, with TCP_URGENT_OUT; 0: without URG.
+uint16_t urgent_pointer(struct tcp_connection *c, uint32_t sequence);
 
 // window.c
 uint32_t window_offer(struct tcp_engine *e, struct tcp_connection *c); // bytes, and moves the edge

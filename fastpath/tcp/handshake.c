@@ -20,6 +20,7 @@ void handshake_init(struct tcp_engine *e, struct tcp_connection *c, const uint32
 	c->snd_nxt = c->snd_end = c->iss + 1;
 	c->rto_us = RTO_INITIAL;
 	c->mtu = p->mtu;
+	c->dscp = p->dscp;
 	c->peer_mss = is_v4(c) ? DEFAULT_MSS4 : DEFAULT_MSS6;
 	c->mss = c->peer_mss;
 	c->receive_scale = p->flags & TCP_NO_WINDOW_SCALE ? 0 : window_scale_choose(p);

@@ -73,6 +73,14 @@ static bool sequence_is_acceptable(const struct tcp_connection *c, const struct 
 				      (seq_before(s->sequence, c->rcv_nxt) && (int32_t)last >= 0));
 }
 
+// RFC 9293 3.10.7.4, first (MUST-66): a shut window keeps text and FIN out, and nothing else that a
+// segment says.
+static bool is_at_shut_window(const struct tcp_connection *c, const struct tcp_segment *s)
+{
+	return s->sequence == c->rcv_nxt && !seq_before(c->rcv_nxt, c->rcv_edge) &&
+	       c->state != TCP_TIME_WAIT;
+}
+
 // RFC 7323 5.3 R1.
 static bool timestamp_is_old(
 	const struct tcp_engine *e, const struct tcp_connection *c, const struct tcp_segment *s)
@@ -290,6 +298,8 @@ static enum drop_reason input_rest(
 		return DROP_TCP_AFTER_CLOSE;
 	}
 	input_ecn(e, c, s);
+	if (s->flags & TCP_FLAG_URG)
+		urgent_input(e, c, s);
 	if (s->length > 0 && can_receive(c) && !(c->flags & TCP_FIN_RECEIVED))
 		reason = input_text(e, c, s);
 	else if (s->length > 0)
@@ -300,9 +310,22 @@ static enum drop_reason input_rest(
 	return reason;
 }
 
+// Our window, again, is the answer to what it kept out.
+static enum drop_reason input_shut(
+	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
+{
+	input_ecn(e, c, s);
+	if (s->flags & TCP_FLAG_URG)
+		urgent_input(e, c, s);
+	segment_challenge(e, c);
+	return DROP_TCP_OUT_OF_WINDOW;
+}
+
 static enum drop_reason input_known(
 	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
 {
+	bool is_shut = false;
+
 	if (handshake_crossed(e, c, s))
 		return DROP_NONE;
 	if (timestamp_is_old(e, c, s)) {
@@ -312,8 +335,13 @@ static enum drop_reason input_known(
 			return DROP_TCP_OLD_TIMESTAMP;
 		}
 	}
-	if (!sequence_is_acceptable(c, s))
-		return refuse_sequence(e, c, s);
+	if (!sequence_is_acceptable(c, s)) {
+		if (!is_at_shut_window(c, s))
+			return refuse_sequence(e, c, s);
+		is_shut = true;
+		s->length = 0;
+		s->flags &= (uint8_t)~TCP_FLAG_FIN;
+	}
 	c->last_heard = engine_tick(e);
 	c->probes = 0;
 	if (s->flags & TCP_FLAG_RST)
@@ -330,7 +358,7 @@ static enum drop_reason input_known(
 		return DROP_NONE;
 	if (!acknowledgement_input(e, c, s))
 		return s->reason;
-	return input_rest(e, c, s);
+	return is_shut ? input_shut(e, c, s) : input_rest(e, c, s);
 }
 
 // RFC 9293 3.10.7.4 with RFC 6191: a SYN that cannot be an old one ends TIME-WAIT.

@@ -132,7 +132,8 @@ static uint32_t new_data_allowed(struct tcp_engine *e, struct tcp_connection *c)
 	}
 	most = u32_min(most, allowance);
 	if (most >= c->mss)
-		return e->config.offload & TCP_OFFLOAD_SEGMENT
+		// Ports that cut a packet up do not move its urgent pointer.
+		return (e->config.offload & TCP_OFFLOAD_SEGMENT) && !(c->flags & TCP_URGENT_OUT)
 			       ? u32_min(most, SEGMENTED_MAX) / c->mss * c->mss
 			       : c->mss;
 	// RFC 9293 3.8.6.2.1: a short segment only if it is all there is, or half the largest

@@ -21,6 +21,7 @@ enum {
 void profile_defaults(struct tcp_profile *p)
 {
 	default_u8(&p->hop_limit, 64);
+	p->dscp &= DSCP_MAX;
 	default_u8(&p->acknowledge_every, 2);
 	if (p->acknowledge_every > 8)
 		p->acknowledge_every = 8;

@@ -346,5 +346,7 @@ struct buffer *tcp_receive(struct tcp_engine *engine, uint32_t connection, uint3
 	for (struct buffer *b = head; b; b = b->next)
 		c->receive_held -= tcp_buffer_cost(b);
 	window_tune(engine, c, head->total_length);
+	if (c->flags & TCP_URGENT_IN)
+		urgent_settle(c);
 	return head;
 }

@@ -19,10 +19,11 @@ struct draft {
 	uint32_t acknowledgement;
 	uint32_t payload; // bytes
 	uint16_t window;
+	uint16_t urgent;       // with TCP_FLAG_URG
 	uint16_t segment_size; // 0: one segment
 	uint8_t flags;
 	uint8_t hop_limit;
-	uint8_t ecn;
+	uint8_t traffic_class; // codepoint and ECN
 	uint8_t option_length;
 	uint8_t options[OPTIONS_MAX];
 };
@@ -30,7 +31,7 @@ struct draft {
 static void write_ipv4(const struct draft *d, uint8_t *ip, uint32_t total)
 {
 	ip[0] = 0x45;
-	ip[1] = d->ecn;
+	ip[1] = d->traffic_class;
 	be16_store(ip + 2, be16_from_host((uint16_t)total));
 	be16_store(ip + 4, 0); // never fragmented: RFC 6864 4.1
 	be16_store(ip + 6, be16_from_host(0x4000));
@@ -44,7 +45,7 @@ static void write_ipv4(const struct draft *d, uint8_t *ip, uint32_t total)
 
 static void write_ipv6(const struct draft *d, uint8_t *ip, uint32_t total)
 {
-	be32_store(ip, be32_from_host(UINT32_C(6) << 28 | (uint32_t)d->ecn << 20));
+	be32_store(ip, be32_from_host(UINT32_C(6) << 28 | (uint32_t)d->traffic_class << 20));
 	be16_store(ip + 4, be16_from_host((uint16_t)(total - 40)));
 	ip[6] = IPPROTO_TCP;
 	ip[7] = d->hop_limit;
@@ -61,7 +62,8 @@ static void write_tcp(const struct draft *d, uint8_t *tcp, uint32_t header)
 	tcp[12] = (uint8_t)(header / 4 << 4);
 	tcp[13] = d->flags;
 	be16_store(tcp + 14, be16_from_host(d->window));
-	be32_store(tcp + 16, 0);
+	be16_store(tcp + 16, 0);
+	be16_store(tcp + 18, be16_from_host(d->urgent));
 	memcpy(tcp + 20, d->options, d->option_length);
 }
 
@@ -241,6 +243,11 @@ static uint8_t ecn_flags(struct tcp_connection *c, uint8_t flags, bool new_data)
 	return bits;
 }
 
+static uint8_t dscp_class(const struct tcp_connection *c)
+{
+	return (uint8_t)(c->dscp << 2);
+}
+
 static uint16_t window_field(struct tcp_engine *e, struct tcp_connection *c)
 {
 	return (uint16_t)u32_min(window_offer(e, c) >> c->receive_scale, UINT16_MAX);
@@ -259,6 +266,7 @@ bool segment_send(struct tcp_engine *e, struct tcp_connection *c, const struct s
 	struct draft d = {.key = key_reverse(&c->key),
 		.sequence = s->sequence,
 		.flags = s->flags,
+		.traffic_class = dscp_class(c),
 		.hop_limit = profile_of(e, c)->hop_limit};
 	bool new_data = s->length > 0 && !s->is_retransmission;
 
@@ -270,7 +278,11 @@ bool segment_send(struct tcp_engine *e, struct tcp_connection *c, const struct s
 	d.flags |= ecn_flags(c, s->flags, new_data);
 	// RFC 3168 6.1.5, 6.1.4: not on retransmissions or pure acknowledgements.
 	if (new_data && (c->flags & TCP_HAS_ECN))
-		d.ecn = ECN_ECT0;
+		d.traffic_class |= ECN_ECT0;
+	if (c->flags & TCP_URGENT_OUT) {
+		d.urgent = urgent_pointer(c, s->sequence);
+		d.flags |= d.urgent ? TCP_FLAG_URG : 0;
+	}
 	if (s->length > c->mss)
 		d.segment_size = c->mss;
 	tcp_count_by(e, bytes_sent, s->length);
@@ -309,6 +321,7 @@ bool segment_send_syn(struct tcp_engine *e, struct tcp_connection *c)
 	struct draft d = {.key = key_reverse(&c->key),
 		.sequence = c->iss,
 		.acknowledgement = answer ? c->rcv_nxt : 0,
+		.traffic_class = dscp_class(c),
 		.hop_limit = p->hop_limit,
 		.flags = TCP_FLAG_SYN | (answer ? TCP_FLAG_ACK : 0)};
 	struct syn_options o = {.mss = mss_of_mtu(c, p->mtu),
@@ -343,6 +356,7 @@ void segment_send_cookie(struct tcp_engine *e, const struct flow_key *key,
 	struct draft d = {.key = key_reverse(key),
 		.sequence = sequence,
 		.acknowledgement = s->sequence + 1,
+		.traffic_class = (uint8_t)(profile->dscp << 2),
 		.hop_limit = profile->hop_limit,
 		.window = (uint16_t)u32_min(profile->initial_window, UINT16_MAX),
 		.flags = TCP_FLAG_SYN | TCP_FLAG_ACK};
@@ -358,6 +372,7 @@ void segment_send_reset(struct tcp_engine *e, struct tcp_connection *c)
 	struct draft d = {.key = key_reverse(&c->key),
 		.sequence = c->snd_nxt,
 		.acknowledgement = c->rcv_nxt,
+		.traffic_class = dscp_class(c),
 		.hop_limit = profile_of(e, c)->hop_limit,
 		.flags = TCP_FLAG_RST | TCP_FLAG_ACK};
 

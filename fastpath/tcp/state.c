@@ -147,6 +147,12 @@ void tcp_shutdown(struct tcp_engine *engine, uint32_t connection, usec_t now)
 	flush_add(engine, c);
 }
 
+void tcp_dscp_set(struct tcp_engine *engine, uint32_t connection, uint8_t dscp)
+{
+	nx_bug_on(dscp > DSCP_MAX);
+	engine_at(engine, connection)->dscp = dscp;
+}
+
 static void disown(struct tcp_engine *e, struct tcp_connection *c)
 {
 	event_remove(e, c);
@@ -203,6 +209,7 @@ void tcp_info_get(const struct tcp_engine *engine, uint32_t connection, struct t
 	*out = (struct tcp_info){.key = key_reverse(&c->key),
 		.state = c->state,
 		.congestion = c->congestion_kind,
+		.dscp = c->dscp,
 		.timestamps = c->flags & TCP_HAS_TIMESTAMPS,
 		.sack = c->flags & TCP_HAS_SACK,
 		.ecn = c->flags & TCP_HAS_ECN,

@@ -90,6 +90,7 @@ struct tcp_profile {
 	uint32_t flags;                 // TCP_* bits above
 	uint8_t congestion;             // enum tcp_congestion
 	uint8_t hop_limit;              // 64
+	uint8_t dscp;                   // of packets sent, below 64 (RFC 2474): 0
 	uint8_t acknowledge_every;      // full segments, at most 8: 2 (RFC 9293 3.8.6.3)
 	uint8_t retries_syn;            // retransmissions of a SYN or SYN-ACK: 7 and 6
 	uint8_t keepalive_probes;       // unanswered before the connection fails: 9
@@ -120,6 +121,7 @@ enum {
 	TCP_EVENT_FAILED =
 		1u << 5, // the connection is over, see error; only tcp_close is left to do
 	TCP_EVENT_SENT_ALL = 1u << 6, // all that was sent, and the FIN, is acknowledged
+	TCP_EVENT_URGENT = 1u << 7,   // the peer's urgent mark moved ahead, see tcp_urgent_left
 };
 
 struct tcp_event {
@@ -213,6 +215,16 @@ int tcp_send(struct tcp_engine *engine, uint32_t connection, struct buffer *chai
 struct buffer *tcp_receive(
 	struct tcp_engine *engine, uint32_t connection, uint32_t max, usec_t now);
 uint32_t tcp_receive_ready(const struct tcp_engine *engine, uint32_t connection);
+// The urgent mechanism (RFC 9293 3.8.5): a mark in the stream, whose bytes come in line with all
+// others. Bytes from the next that tcp_receive gives to the end of what the peer calls urgent,
+// received or not; 0 when nothing is.
+uint32_t tcp_urgent_left(const struct tcp_engine *engine, uint32_t connection);
+// All that is queued, and the next `ahead` bytes given to tcp_send (at most 1 GiB), is urgent:
+// segments say so until that is acknowledged. A mark that lies further stays.
+void tcp_urgent_mark(struct tcp_engine *engine, uint32_t connection, uint32_t ahead);
+// The differentiated services codepoint, below 64, of what leaves from now on, where the profile's
+// is not right.
+void tcp_dscp_set(struct tcp_engine *engine, uint32_t connection, uint8_t dscp);
 // Sends FIN after what is queued. Receiving goes on.
 void tcp_shutdown(struct tcp_engine *engine, uint32_t connection, usec_t now);
 // Lets go: FIN after what is queued, and what the peer still sends is refused with RST (RFC 2525
@@ -228,6 +240,7 @@ struct tcp_info {
 	struct flow_key key; // as our packets leave
 	uint8_t state;       // enum tcp_state
 	uint8_t congestion;
+	uint8_t dscp;
 	bool timestamps;
 	bool sack;
 	bool ecn;

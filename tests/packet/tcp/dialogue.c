@@ -127,6 +127,8 @@ struct stated {
 	bool has_echo;
 	bool has_ecn;
 	bool has_hops;
+	bool has_urgent;
+	bool has_dscp;
 	uint32_t late; // how much older than the last the timestamp is that is echoed
 	bool has_after;
 	usec_t earliest;
@@ -205,7 +207,9 @@ static void read_segment(struct dialogue *d, struct stated *out, uint32_t own, u
 		else if (strcmp(text, "ecn") == 0)
 			out->has_ecn = true, s->ecn = (uint8_t)number(d);
 		else if (strcmp(text, "urgent") == 0)
-			s->urgent = (uint16_t)number(d);
+			out->has_urgent = true, s->urgent = (uint16_t)number(d);
+		else if (strcmp(text, "dscp") == 0)
+			out->has_dscp = true, s->dscp = number(d) & 0x3f;
 		else if (strcmp(text, "reserved") == 0)
 			s->reserved = number(d) & 0xf;
 		else if (strcmp(text, "hops") == 0)
@@ -288,6 +292,10 @@ static const char *difference(const struct stated *stated, const struct segment 
 		return "another ECN field was expected";
 	if (stated->has_hops && got->hop_limit != s->hop_limit)
 		return "another hop limit was expected";
+	if (stated->has_urgent && got->urgent != s->urgent)
+		return "another urgent pointer was expected";
+	if (stated->has_dscp && got->dscp != s->dscp)
+		return "another codepoint was expected";
 	return is_same_sack(got, s) ? NULL : "other SACK blocks were expected";
 }
 
@@ -344,6 +352,7 @@ static void step_event(struct dialogue *d)
 		{"end", TCP_EVENT_END},
 		{"failed", TCP_EVENT_FAILED},
 		{"sent-all", TCP_EVENT_SENT_ALL},
+		{"urgent", TCP_EVENT_URGENT},
 	};
 	const char *wanted = need_word(d);
 
@@ -416,6 +425,24 @@ static void step_take(struct dialogue *d)
 	uint32_t wanted = number(d);
 
 	taken(d, endpoint_take(d->end, wanted), wanted);
+}
+
+static void step_urgent(struct dialogue *d)
+{
+	tcp_urgent_mark(d->end->engine, d->end->connection, number(d));
+}
+
+static void step_urgent_left(struct dialogue *d)
+{
+	uint32_t left = tcp_urgent_left(d->end->engine, d->end->connection);
+
+	if (left != number(d))
+		fail_number(d, "another number of urgent bytes was expected", left);
+}
+
+static void step_dscp(struct dialogue *d)
+{
+	tcp_dscp_set(d->end->engine, d->end->connection, number(d) & 0x3f);
 }
 
 static void step_shutdown(struct dialogue *d)
@@ -505,6 +532,7 @@ static void step_profile(struct dialogue *d)
 		MEMBER(retries_syn),
 		MEMBER(keepalive_probes),
 		MEMBER(hop_limit),
+		MEMBER(dscp),
 		MEMBER(mtu),
 		MEMBER(mss_max),
 		MEMBER(receive_memory),
@@ -588,6 +616,9 @@ static void run_line(struct dialogue *d)
 		{"send", step_send},
 		{"receive", step_receive},
 		{"take", step_take},
+		{"urgent", step_urgent},
+		{"urgent-left", step_urgent_left},
+		{"dscp", step_dscp},
 		{"shutdown", step_shutdown},
 		{"close", step_close},
 		{"abort", step_abort},

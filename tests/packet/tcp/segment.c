@@ -57,7 +57,7 @@ static uint32_t options_write(const struct segment *s, uint8_t *out)
 static uint32_t ip_write(const struct segment *s, uint8_t *ip, uint32_t l4_bytes)
 {
 	if (!ip_address_is_v4(&s->key.source)) {
-		put32(ip, 0x60000000 | (uint32_t)s->ecn << 20);
+		put32(ip, 0x60000000 | (uint32_t)s->dscp << 22 | (uint32_t)s->ecn << 20);
 		be16_store(ip + 4, be16_from_host((uint16_t)l4_bytes));
 		ip[6] = IPPROTO_TCP;
 		ip[7] = s->hop_limit ? s->hop_limit : 64;
@@ -65,7 +65,8 @@ static uint32_t ip_write(const struct segment *s, uint8_t *ip, uint32_t l4_bytes
 		memcpy(ip + 24, s->key.destination.bytes, 16);
 		return IPV6_BYTES;
 	}
-	put32(ip, 0x45000000 | (uint32_t)s->ecn << 16 | (IPV4_BYTES + l4_bytes));
+	put32(ip, 0x45000000 | (uint32_t)s->dscp << 18 | (uint32_t)s->ecn << 16 |
+			  (IPV4_BYTES + l4_bytes));
 	put32(ip + 4, 0x00004000);
 	put32(ip + 8, (s->hop_limit ? s->hop_limit : 64u) << 24 | IPPROTO_TCP << 16);
 	be32_store(ip + 12, s->key.source.words[3]);
@@ -185,6 +186,7 @@ void segment_read(const struct packet *p, struct segment *out)
 		.hop_limit = ip[p->flags & PACKET_IS_V6 ? 7 : 8],
 		.reserved = p->data[p->l4 + 12] & 0xf,
 		.ecn = p->flags & PACKET_IS_V6 ? ip[1] >> 4 & 3 : ip[1] & 3,
+		.dscp = p->flags & PACKET_IS_V6 ? (ip[0] & 0xf) << 2 | ip[1] >> 6 : ip[1] >> 2,
 	};
 	if (tcp_options_parse(p, &options) == TCP_OPTIONS_OK) {
 		out->has_mss = options.has_mss;
@@ -225,6 +227,8 @@ const char *segment_fault(const struct packet *p, const struct segment *s)
 		return "options were padded with something else than zeros";
 	if (!(s->flags & TCP_FLAG_SYN) && (s->has_mss || s->has_scale || s->sack_permitted))
 		return "an option of SYN segments was sent on another";
+	if (((s->flags & TCP_FLAG_URG) != 0) != (s->urgent != 0))
+		return "an urgent pointer was sent without URG, or URG without one";
 	if (s->length == 0 && s->ecn != 0)
 		return "a segment without data was sent as ECN-capable";
 	return NULL;
@@ -258,6 +262,8 @@ const char *segment_print(const struct segment *s, uint32_t sequence_base,
 		(int)(s->sequence - sequence_base), s->length,
 		s->flags & TCP_FLAG_ACK ? (int)(s->acknowledgement - acknowledgement_base) : 0,
 		s->window);
+	if (s->flags & TCP_FLAG_URG && used < size)
+		used += (size_t)snprintf(out + used, size - used, " urgent %u", s->urgent);
 	if (s->has_mss && used < size)
 		used += (size_t)snprintf(out + used, size - used, " mss %u", s->mss);
 	if (s->has_scale && used < size)

@@ -28,6 +28,7 @@ struct segment {
 	uint16_t urgent;
 	uint8_t flags;
 	uint8_t ecn;       // of the IP header
+	uint8_t dscp;      // likewise
 	uint8_t hop_limit; // written as 64 when 0
 	uint8_t reserved;  // the bits that are to be 0
 	uint8_t raw_bytes; // of raw

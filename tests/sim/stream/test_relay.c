@@ -116,6 +116,32 @@ static void half_close_leaves_the_other_way_open(void **state)
 	assert_int_equal(client(0)->received, 500000);
 }
 
+// At the same byte of the stream; in the second session the mark is there before the target is.
+static void urgent_marks_are_carried(void **state)
+{
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	for (uint32_t i = 0; i < 2; i++) {
+		rig_connect(&rig, own4);
+		client(i)->keeps_open = target(i)->keeps_open = true;
+		client(i)->stops_reading = target(i)->stops_reading = true;
+		if (i == 0)
+			rig_wait(&rig, SECONDS(1));
+		tcp_urgent_mark(rig.host[RIG_CLIENT], client(i)->connection, 700);
+		rig_send(&rig, RIG_CLIENT, i, 3000);
+		rig_wait(&rig, SECONDS(1));
+		assert_int_equal(tcp_urgent_left(rig.host[RIG_TARGET], target(i)->connection), 700);
+		assert_int_equal(tcp_urgent_left(rig.host[RIG_CLIENT], client(i)->connection), 0);
+	}
+	tcp_urgent_mark(rig.host[RIG_TARGET], target(0)->connection, 5);
+	rig_send(&rig, RIG_TARGET, 0, 10);
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(tcp_urgent_left(rig.host[RIG_CLIENT], client(0)->connection), 5);
+	for (uint32_t i = 0; i < 2; i++)
+		rig_reset(&rig, RIG_CLIENT, i);
+	assert_true(rig_settle(&rig, SECONDS(1)));
+}
+
 static void a_reset_is_carried_as_a_reset(void **state)
 {
 	rig_listen(&rig, "10.2.0.1");
@@ -480,6 +506,7 @@ int main(void)
 		T(loss_costs_time_and_no_byte),
 		T(families_may_differ),
 		T(half_close_leaves_the_other_way_open),
+		T(urgent_marks_are_carried),
 		T(a_reset_is_carried_as_a_reset),
 		T(the_next_target_stands_in_for_one_that_refuses),
 		T(a_client_is_reset_when_all_targets_refuse),
