@@ -95,6 +95,15 @@ static void failed(
 		r, s, event->error == ETIMEDOUT ? SESSION_END_IDLE : SESSION_END_RESET, true);
 }
 
+// An error on the way to a target that has not answered: the next one may be nearer (RFC 5461 4).
+static bool is_out_of_reach(
+	const struct relay_session *s, unsigned int leg, const struct tcp_event *event)
+{
+	return leg == LEG_TARGET && !(s->flags & RELAY_IS_OPEN) &&
+	       (event->events & (TCP_EVENT_TROUBLE | TCP_EVENT_CONNECTED)) == TCP_EVENT_TROUBLE &&
+	       event->error == EHOSTUNREACH;
+}
+
 // Our FIN on a leg has been acknowledged, with all before it.
 static void note_sent(struct relay *r, struct relay_session *s, unsigned int leg)
 {
@@ -155,7 +164,7 @@ void relay_session_event(struct relay *r, const struct tcp_event *event)
 		return;
 	}
 	s = session_at(r, (uint32_t)(event->context >> 1));
-	if (event->events & TCP_EVENT_FAILED) {
+	if ((event->events & TCP_EVENT_FAILED) || is_out_of_reach(s, leg, event)) {
 		failed(r, s, leg, event);
 		return;
 	}

@@ -29,6 +29,7 @@ enum {
 	CHALLENGES_PER_SECOND = 10, // of one connection
 	RESET_SOURCES = 256,        // rates of resets, each for the sources that hash to it
 	RESETS_PER_SECOND = 100,    // of one of them
+	RETRANSMISSIONS_R1 = 3,     // RFC 9293 3.8.3
 	DUPLICATE_THRESHOLD = 3,
 	DSCP_MAX = 63,
 };
@@ -224,6 +225,8 @@ void connection_done(struct tcp_engine *e, struct tcp_connection *c);
 void time_wait_enter(struct tcp_engine *e, struct tcp_connection *c);
 // The connection is over for the user: told by an event, or freed if it is the engine's own.
 void connection_fail(struct tcp_engine *e, struct tcp_connection *c, int error);
+// The connection stays, and the user hears of what is in its way (RFC 9293 3.9.1.8).
+void connection_trouble(struct tcp_engine *e, struct tcp_connection *c, int error);
 // FIN has been acknowledged or received: the end of a connection that is the engine's own.
 void life_update(struct tcp_engine *e, struct tcp_connection *c);
 void life_expired(struct tcp_engine *e, struct tcp_connection *c);

@@ -153,6 +153,30 @@ static enum drop_reason too_big(struct tcp_engine *e, struct tcp_connection *c, 
 	return DROP_NONE;
 }
 
+// What no repetition changes: RFC 1122 4.2.3.9, RFC 1812 5.2.7.1, RFC 5461 2.
+static bool is_hard(const struct tcp_connection *c, const struct icmp_quote *quote)
+{
+	static const uint32_t hard4 =
+		1u << 2 | 1u << ICMP4_CODE_PORT | 1u << 9 | 1u << 10 | 1u << ICMP4_CODE_ADMIN;
+	static const uint32_t hard6 = 1u << ICMP6_CODE_ADMIN | 1u << ICMP6_CODE_PORT;
+
+	if (quote->code > 31)
+		return false;
+	if (is_v4(c))
+		return quote->type == ICMP4_UNREACHABLE && hard4 >> quote->code & 1;
+	return (quote->type == ICMP6_UNREACHABLE && hard6 >> quote->code & 1) ||
+	       (quote->type == ICMP6_PARAMETER_PROBLEM && quote->code == 1);
+}
+
+static bool is_known(const struct tcp_connection *c, const struct icmp_quote *quote)
+{
+	if (is_v4(c))
+		return quote->type == ICMP4_UNREACHABLE || quote->type == ICMP4_TIME_EXCEEDED ||
+		       quote->type == ICMP4_PARAMETER_PROBLEM;
+	return quote->type == ICMP6_UNREACHABLE || quote->type == ICMP6_TIME_EXCEEDED ||
+	       quote->type == ICMP6_PARAMETER_PROBLEM;
+}
+
 // RFC 5927 5: hard errors end no synchronized connection; before that the SYN has failed.
 enum drop_reason tcp_icmp_error(
 	struct tcp_engine *engine, const struct icmp_quote *quote, usec_t now)
@@ -169,9 +193,11 @@ enum drop_reason tcp_icmp_error(
 		return DROP_ICMP_IGNORED;
 	if (quote->is_too_big)
 		return too_big(engine, c, quote->next_hop_mtu);
-	if (c->state != TCP_SYN_SENT ||
-		quote->type != (is_v4(c) ? ICMP4_UNREACHABLE : ICMP6_UNREACHABLE))
+	if (!is_known(c, quote))
 		return DROP_ICMP_IGNORED;
-	connection_fail(engine, c, EHOSTUNREACH);
+	if (c->state == TCP_SYN_SENT && is_hard(c, quote))
+		connection_fail(engine, c, EHOSTUNREACH);
+	else
+		connection_trouble(engine, c, EHOSTUNREACH);
 	return DROP_NONE;
 }

@@ -208,6 +208,16 @@ static bool gave_up(struct tcp_engine *e, struct tcp_connection *c)
 	return give_up(e, c, c->snd_wnd == 0 ? shut(e, c) : stuck(e, c));
 }
 
+// R1 of RFC 9293 3.8.3: the way that was found is forgotten, whoever transmits looks for one anew,
+// and the user hears of it.
+static void advise(struct tcp_engine *e, struct tcp_connection *c)
+{
+	if (c->backoff != RETRANSMISSIONS_R1)
+		return;
+	c->way = 0;
+	connection_trouble(e, c, ETIMEDOUT);
+}
+
 static void persist_expired(struct tcp_engine *e, struct tcp_connection *c)
 {
 	if (give_up(e, c, shut(e, c)))
@@ -230,6 +240,7 @@ static void handshake_expired(struct tcp_engine *e, struct tcp_connection *c)
 	}
 	c->backoff++;
 	c->flags |= TCP_SYN_SENT_AGAIN;
+	advise(e, c);
 	tcp_count(e, retransmission_timeouts);
 	segment_send_syn(e, c);
 	arm(e, c, TCP_LOSS_RTO, rto_of(e, c));
@@ -270,6 +281,7 @@ void loss_timer_expired(struct tcp_engine *e, struct tcp_connection *c)
 		return;
 	tcp_count(e, retransmission_timeouts);
 	c->backoff += c->backoff < BACKOFF_MAX;
+	advise(e, c);
 	path_mtu_timeout(e, c);
 	recovery_timeout(e, c);
 	arm(e, c, TCP_LOSS_RTO, rto_of(e, c));

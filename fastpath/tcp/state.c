@@ -56,6 +56,14 @@ void connection_fail(struct tcp_engine *e, struct tcp_connection *c, int error)
 	connection_over(e, c, TCP_EVENT_FAILED);
 }
 
+void connection_trouble(struct tcp_engine *e, struct tcp_connection *c, int error)
+{
+	if (c->flags & TCP_IS_FAILED)
+		return;
+	c->error = (uint16_t)error;
+	event_raise(e, c, TCP_EVENT_TROUBLE);
+}
+
 void connection_done(struct tcp_engine *e, struct tcp_connection *c)
 {
 	connection_over(e, c, 0);

@@ -122,12 +122,15 @@ enum {
 		1u << 5, // the connection is over, see error; only tcp_close is left to do
 	TCP_EVENT_SENT_ALL = 1u << 6, // all that was sent, and the FIN, is acknowledged
 	TCP_EVENT_URGENT = 1u << 7,   // the peer's urgent mark moved ahead, see tcp_urgent_left
+	// What may pass, see error: ETIMEDOUT when something was sent again three times in vain,
+	// EHOSTUNREACH for an ICMP error. The connection tries on.
+	TCP_EVENT_TROUBLE = 1u << 8,
 };
 
 struct tcp_event {
 	uint32_t connection;
 	uint16_t events; // TCP_EVENT_* bits
-	uint16_t error;  // with FAILED: ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH
+	uint16_t error;  // with FAILED, TROUBLE: ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH
 	uint64_t context;
 };
 

@@ -169,7 +169,10 @@ static void event_seen(struct stack *s, const struct tcp_event *event)
 		socket->writable_edges++;
 	if (event->events & TCP_EVENT_END)
 		socket->has_ended = true;
-	if (event->events & TCP_EVENT_FAILED) {
+	// connect() gives up at what the engine would wait out.
+	if ((event->events & TCP_EVENT_FAILED) ||
+		((event->events & TCP_EVENT_TROUBLE) && socket->is_connecting &&
+			event->error == EHOSTUNREACH)) {
 		socket->has_failed = true;
 		socket->is_connecting = false;
 		socket->error = event->error;

@@ -353,6 +353,7 @@ static void step_event(struct dialogue *d)
 		{"failed", TCP_EVENT_FAILED},
 		{"sent-all", TCP_EVENT_SENT_ALL},
 		{"urgent", TCP_EVENT_URGENT},
+		{"trouble", TCP_EVENT_TROUBLE},
 	};
 	const char *wanted = need_word(d);
 
@@ -373,6 +374,7 @@ static void step_error(struct dialogue *d)
 		const char *name;
 		uint16_t error;
 	} names[] = {
+		{"none", 0},
 		{"refused", ECONNREFUSED},
 		{"reset", ECONNRESET},
 		{"timeout", ETIMEDOUT},
@@ -508,6 +510,12 @@ static void step_connections(struct dialogue *d)
 		fail_number(d, "another number of connections was expected", used);
 }
 
+static void step_ways(struct dialogue *d)
+{
+	if (d->end->ways != number(d))
+		fail_number(d, "another number of ways looked for was expected", d->end->ways);
+}
+
 static void step_profile(struct dialogue *d)
 {
 	static const struct {
@@ -624,6 +632,7 @@ static void run_line(struct dialogue *d)
 		{"abort", step_abort},
 		{"count", step_count},
 		{"connections", step_connections},
+		{"ways", step_ways},
 		{"icmp", step_icmp},
 		{"only", step_only},
 		{"profile", step_profile},

@@ -17,7 +17,8 @@ static void keep_sent(
 	struct segment s;
 	uint32_t position;
 
-	(void)way;
+	e->ways += *way == 0;
+	*way = 1;
 	segment_wrap(packet, !ip_address_is_v4(&key->source));
 	if (!segment_parse(packet, &parsed)) {
 		e->fault = "a packet that does not parse, or with a wrong checksum, was sent";
@@ -99,7 +100,7 @@ void endpoint_turn(struct endpoint *e)
 		for (uint32_t i = 0; i < n; i++) {
 			e->connection = events[i].connection;
 			e->events |= events[i].events;
-			if (events[i].events & TCP_EVENT_FAILED)
+			if (events[i].events & (TCP_EVENT_FAILED | TCP_EVENT_TROUBLE))
 				e->error = events[i].error;
 		}
 	if (!tcp_flush(e->engine, e->now))

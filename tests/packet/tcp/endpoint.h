@@ -29,6 +29,7 @@ struct endpoint {
 	uint64_t given;   // bytes given to tcp_send
 	uint64_t taken;   // bytes that tcp_receive gave
 	uint32_t last_ts; // of our last segment with timestamps
+	uint32_t ways;    // packets whose way was to be found first
 	const char *fault;
 	uint32_t sent_first; // sent[first .. first + count)
 	uint32_t sent_count;

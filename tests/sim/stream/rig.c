@@ -91,7 +91,15 @@ static bool is_client(const struct ip_address *a)
 static void relay_transmit(
 	void *context, struct buffer *packet, const struct flow_key *key, uint32_t *way)
 {
-	launch(context, is_client(&key->destination) ? RIG_CLIENT : RIG_TARGET, packet);
+	struct rig *rig = context;
+	bool is_to_client = is_client(&key->destination);
+
+	if (!is_to_client) {
+		rig->to_target = *key;
+		rig->to_target_sequence =
+			be32_to_host(be32_load(buffer_data(packet) + buffer_l3_length(packet) + 4));
+	}
+	launch(rig, is_to_client ? RIG_CLIENT : RIG_TARGET, packet);
 	buffer_heap_put(&buffer_heap_source, packet);
 }
 

@@ -50,8 +50,10 @@ struct rig {
 	uint32_t users[2];
 	usec_t delay;
 	uint32_t loss_ppm;
-	uint32_t fail_ppm; // of the relay's buffers
-	bool target_deaf;  // what is sent to targets vanishes
+	uint32_t fail_ppm;         // of the relay's buffers
+	bool target_deaf;          // what is sent to targets vanishes
+	struct flow_key to_target; // of the last packet to one, and its sequence number
+	uint32_t to_target_sequence;
 	uint64_t random;
 	uint32_t count;
 	struct rig_packet flight[RIG_FLIGHT];

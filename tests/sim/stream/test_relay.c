@@ -176,6 +176,35 @@ static void the_next_target_stands_in_for_one_that_refuses(void **state)
 	assert_true(rig.world->event_count > 0);
 }
 
+// A router says so of the first: the relay need not wait for its time to run out.
+static void the_next_target_stands_in_for_one_out_of_reach(void **state)
+{
+	struct icmp_quote quote = {.type = ICMP4_UNREACHABLE, .code = ICMP4_CODE_HOST};
+
+	one_target("10.2.0.7");
+	world_target(rig.world, WORLD_TCP, 4, "10.2.0.1", 80, 1);
+	rig.target_deaf = true;
+	rig_connect(&rig, own4);
+	client(0)->keeps_open = true;
+	rig_wait(&rig, SECONDS(1) / 10);
+	quote.key = rig.to_target;
+	quote.tcp_sequence = rig.to_target_sequence;
+	rig_listen(&rig, rig.to_target.destination.bytes[15] == 7 ? "10.2.0.1" : "10.2.0.7");
+	rig.target_deaf = false;
+	assert_true(relay_icmp_error(rig.relay, &quote, rig.world->now));
+	rig_send(&rig, RIG_CLIENT, 0, 10);
+	rig_wait(&rig, SECONDS(1) / 10);
+	assert_int_equal(target(0)->received, 10);
+	// Once it is open the same is only trouble.
+	quote.key = rig.to_target;
+	quote.tcp_sequence = rig.to_target_sequence;
+	rig_send(&rig, RIG_CLIENT, 0, 10);
+	(void)relay_icmp_error(rig.relay, &quote, rig.world->now);
+	client(0)->keeps_open = false;
+	assert_true(rig_settle(&rig, SECONDS(5)));
+	assert_int_equal(target(0)->received, 20);
+}
+
 static void a_client_is_reset_when_all_targets_refuse(void **state)
 {
 	rig_connect(&rig, own4);
@@ -509,6 +538,7 @@ int main(void)
 		T(urgent_marks_are_carried),
 		T(a_reset_is_carried_as_a_reset),
 		T(the_next_target_stands_in_for_one_that_refuses),
+		T(the_next_target_stands_in_for_one_out_of_reach),
 		T(a_client_is_reset_when_all_targets_refuse),
 		T(a_silent_target_times_out),
 		T(silence_ends_a_session_in_time),
