@@ -335,16 +335,23 @@ static inline __attribute__((always_inline)) bool is_plain(struct session *s,
 	return tracker_input_plain(&s->tracker, direction, &segment);
 }
 
+// Whether a lookup still holds though sessions have ended since: their places may be free, or
+// others'.
+static nx_noinline bool is_still(const struct session *s, const struct packet *p)
+{
+	return s->tracker.state != SESSION_FREE &&
+	       flow_key_equal(&s->leg[p->direction].key, &p->key);
+}
+
 uint32_t flow_engine_forward_run(struct flow_engine *engine, const struct snapshot *snapshot,
 	struct packet *packets, uint32_t n, usec_t now)
 {
 	struct worker_stats *stats = engine->config.stats;
 	struct traffic traffic = {0};
 	uint32_t tick = session_tick(now);
+	bool is_stale = engine->ended != engine->looked_up;
 	uint32_t i;
 
-	if (nx_unlikely(engine->ended != engine->looked_up))
-		return 0;
 	for (i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
 		unsigned int direction = p->direction;
@@ -357,6 +364,8 @@ uint32_t flow_engine_forward_run(struct flow_engine *engine, const struct snapsh
 		s = engine_session(engine, p->session);
 		leg = &s->leg[direction];
 		other = &s->leg[direction ^ 1];
+		if (nx_unlikely(is_stale) && !is_still(s, p))
+			break;
 		if (nx_unlikely(!is_plain(s, direction, other, snapshot, p)))
 			break;
 		s->last = tick;

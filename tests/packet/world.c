@@ -389,7 +389,7 @@ static struct world_outcome outcome_of(struct world *w, struct packet *p, enum f
 	return out;
 }
 
-struct world_outcome world_send(struct world *w, const struct world_packet *packet)
+struct packet world_frame(struct world *w, const struct world_packet *packet)
 {
 	uint8_t *data = buffer_data(w->buffer);
 	uint32_t l4 = ETHER_HEADER + ip_header(&packet->key);
@@ -417,6 +417,13 @@ struct world_outcome world_send(struct world *w, const struct world_packet *pack
 		p.flags |= PACKET_SEGMENTED;
 		p.segment_size = packet->segment_size;
 	}
+	return p;
+}
+
+struct world_outcome world_send(struct world *w, const struct world_packet *packet)
+{
+	struct packet p = world_frame(w, packet);
+
 	flow_engine_lookup_bulk(w->engine, &p, 1);
 	// As the pipeline does: most pass in runs, of one here, the rest on their own.
 	if (flow_engine_forward_run(w->engine, &w->snapshot, &p, 1, w->now) == 1)

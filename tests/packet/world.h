@@ -93,6 +93,8 @@ struct world *world_create(const struct world_options *options);
 // Ends all sessions; returns what was left behind, 0 if nothing leaked.
 uint32_t world_destroy(struct world *world);
 
+// The packet's frame in world->buffer, parsed and not yet looked up.
+struct packet world_frame(struct world *world, const struct world_packet *packet);
 struct world_outcome world_send(struct world *world, const struct world_packet *packet);
 // An ICMP or ICMPv6 error from `source` to `destination` that quotes a packet.
 struct world_outcome world_icmp(struct world *world, const struct world_packet *quoted,
