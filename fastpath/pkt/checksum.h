@@ -46,8 +46,7 @@ static inline be16 checksum_finish_udp(uint64_t sum)
 	return field == 0 ? (be16)0xffff : field;
 }
 
-// Adds length bytes to a running sum; a last odd byte counts as if a zero followed. Uses AVX2 where
-// the CPU has it, never AVX-512.
+// Adds length bytes to a running sum; a last odd byte counts as if a zero followed.
 uint64_t checksum_bytes(const uint8_t *data, size_t length, uint64_t sum);
 
 // Adds the bytes [from, from + length) of n pieces that lie one after the other; what the pieces do

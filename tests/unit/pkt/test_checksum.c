@@ -50,6 +50,27 @@ static void largest_datagram_of_ones_does_not_overflow(void **state)
 	free(block);
 }
 
+// The least and the most that words can be, in more of them than a vector's lanes could hold.
+static void megabytes_of_equal_words_do_not_overflow(void **state)
+{
+	static const uint8_t words[][2] = {
+		{0xff, 0xff}, {0x00, 0x80}, {0xff, 0x7f}, {0x80, 0x00}, {0, 0}};
+	size_t length = (3 << 20) + 46;
+	uint8_t *block = malloc(length);
+
+	for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++) {
+		uint64_t sum = 0;
+
+		for (size_t i = 0; i < length; i++)
+			block[i] = words[k][i & 1];
+		for (size_t i = 0; i < length; i += 2)
+			sum += words[k][0] | (uint64_t)words[k][1] << 8;
+		assert_int_equal(
+			checksum_finish(checksum_bytes(block, length, 0)), checksum_finish(sum));
+	}
+	free(block);
+}
+
 static void pieces_of_odd_lengths_add_up(void **state)
 {
 	uint8_t block[1500];
@@ -151,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_length_and_offset_matches_the_definition),
 		cmocka_unit_test(largest_datagram_of_ones_does_not_overflow),
+		cmocka_unit_test(megabytes_of_equal_words_do_not_overflow),
 		cmocka_unit_test(pieces_of_odd_lengths_add_up),
 		cmocka_unit_test(range_beyond_the_pieces_is_not_read),
 		cmocka_unit_test(incremental_updates_equal_a_full_sum),
