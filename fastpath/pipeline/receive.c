@@ -23,6 +23,8 @@ void worker_run_vector(
 	stage_parse(w, packets, n);
 	if (w->count > 1)
 		stage_steer(w, packets, n);
+	if (nx_unlikely(w->relay_is_active) && stage_stream_open(w, packets, n) == n)
+		return;
 	flow_engine_lookup_bulk(w->flow, packets, n);
 	worker_charge(w, STAGE_LOOKUP, n);
 	if (nx_unlikely(w->relay_is_active))

@@ -151,6 +151,22 @@ static bool take_icmp(struct worker *w, struct packet *p)
 	       quote.key.protocol == IPPROTO_TCP && relay_icmp_error(w->relay, &quote, w->now);
 }
 
+uint32_t stage_stream_open(struct worker *w, struct packet *packets, uint32_t n)
+{
+	uint32_t taken = 0;
+	uint32_t end;
+
+	// What is sent at once may have to leave by the interface that its cause came from.
+	for (uint32_t i = 0; i < n; i = end) {
+		w->stream_netif = packets[i].netif;
+		for (end = i + 1; end < n && packets[end].netif == w->stream_netif;)
+			end++;
+		taken += relay_input_burst(w->relay, w->snapshot, packets + i, end - i, w->now);
+	}
+	worker_charge(w, STAGE_STREAM, taken);
+	return taken;
+}
+
 void stage_stream(struct worker *w, struct packet *packets, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {

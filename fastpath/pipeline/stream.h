@@ -14,6 +14,10 @@ struct worker;
 // (docs/architecture.md). -ENOMEM. Control thread.
 [[nodiscard]] int stream_create(struct worker *w, struct relay **out);
 
+// Before sessions are looked up: segments of relayed connections that are open leave the vector.
+// Returns how many.
+uint32_t stage_stream_open(struct worker *w, struct packet *packets, uint32_t n);
+
 // The stage: TCP packets without a session that are for a relayed connection or a listener in mode
 // terminate, and ICMP errors about them, leave the vector.
 void stage_stream(struct worker *w, struct packet *packets, uint32_t n);

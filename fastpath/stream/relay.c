@@ -13,7 +13,8 @@ enum {
 	// Buffer bytes that a connection holds at most, each way (docs/performance.md says what
 	// rates that allows).
 	MEMORY_DEFAULT = 4 << 20,
-	WINDOW_SCALE = 7, // for that, whatever the bound is when a connection begins
+	PREFETCH_AHEAD = 3, // packets
+	WINDOW_SCALE = 7,   // for that, whatever the bound is when a connection begins
 };
 
 static struct tcp_profile profile_make(const struct relay *r, uint16_t mtu, uint8_t congestion)
@@ -157,6 +158,61 @@ bool relay_input(struct relay *relay, const struct snapshot *snapshot, const str
 	if (reason != DROP_NONE)
 		stats_drop(relay->config.stats, reason);
 	return true;
+}
+
+// The session's other connection will be next to have work.
+static void prefetch_session(const struct relay *r, uint32_t connection)
+{
+	uint64_t context = tcp_context(r->tcp, connection);
+	const uint8_t *s = r->sessions.objects + (context >> 1) * sizeof(struct relay_session);
+
+	if (context >> 1 >= r->sessions.touched)
+		return;
+	__builtin_prefetch(s);
+	__builtin_prefetch(s + CACHE_LINE);
+}
+
+static void prefetch_other(const struct relay *r, uint32_t connection)
+{
+	uint64_t context = tcp_context(r->tcp, connection);
+
+	if (context >> 1 < r->sessions.touched)
+		tcp_prefetch(r->tcp,
+			session_at(r, (uint32_t)(context >> 1))->connection[!(context & 1)]);
+}
+
+uint32_t relay_input_burst(struct relay *relay, const struct snapshot *snapshot,
+	struct packet *packets, uint32_t n, usec_t now)
+{
+	uint32_t buckets[MAX_BURST];
+	uint32_t last = TCP_NONE;
+	uint32_t count = 0;
+
+	relay->snapshot = snapshot;
+	relay->now = now;
+	for (uint32_t i = 0; i < n; i++)
+		buckets[i] = tcp_bucket_prefetch(relay->tcp, &packets[i].key);
+	for (uint32_t i = 0; i < n; i++) {
+		struct packet *p = &packets[i];
+		enum drop_reason reason;
+		uint32_t connection;
+
+		if (i + PREFETCH_AHEAD < n)
+			tcp_prefetch_in(relay->tcp, buckets[i + PREFETCH_AHEAD]);
+		if (p->kind != PACKET_TCP ||
+			!tcp_segment_known(relay->tcp, p, buckets[i], now, &reason, &connection))
+			continue;
+		if (reason != DROP_NONE)
+			stats_drop(relay->config.stats, reason);
+		p->buffer = NULL;
+		p->kind = PACKET_NONE;
+		count++;
+		prefetch_session(relay, connection);
+		if (last != TCP_NONE)
+			prefetch_other(relay, last);
+		last = connection;
+	}
+	return count;
 }
 
 bool relay_icmp_error(struct relay *relay, const struct icmp_quote *quote, usec_t now)

@@ -200,6 +200,9 @@ void profile_defaults(struct tcp_profile *profile);
 
 // table.c
 struct tcp_connection *connection_find(const struct tcp_engine *e, const struct flow_key *key);
+// bucket: what tcp_bucket_prefetch told of the key.
+struct tcp_connection *connection_find_in(
+	const struct tcp_engine *e, uint32_t bucket, const struct flow_key *key);
 // A zeroed connection in the table, in state CLOSED; NULL when none is free.
 struct tcp_connection *connection_new(
 	struct tcp_engine *e, const struct flow_key *key, uint8_t profile);

@@ -467,6 +467,22 @@ enum drop_reason tcp_segment_input(
 	return input_end(engine, &s, l ? input_listen(engine, l, &s) : input_closed(engine, &s));
 }
 
+bool tcp_segment_known(struct tcp_engine *engine, const struct packet *packet, uint32_t bucket,
+	usec_t now, enum drop_reason *reason, uint32_t *connection)
+{
+	struct tcp_connection *c = connection_find_in(engine, bucket, &packet->key);
+	struct tcp_listener offered;
+	struct tcp_segment s;
+
+	if (!c)
+		return false;
+	*connection = engine_index(engine, c);
+	s = input_begin(engine, packet, now);
+	*reason = input_end(engine, &s,
+		input_connection(engine, c, &s, engine->config.offer ? &offered : NULL));
+	return true;
+}
+
 bool tcp_segment_try(struct tcp_engine *engine, const struct packet *packet, usec_t now,
 	enum drop_reason *reason)
 {

@@ -29,14 +29,49 @@ static uint64_t key_hash(const struct siphash_key *key, const struct flow_key *f
 	return h ^ (h >> 32);
 }
 
+static uint32_t bucket_number(const struct tcp_engine *e, const struct flow_key *key)
+{
+	return (uint32_t)key_hash(&e->table_key, key) & e->bucket_mask;
+}
+
 static uint32_t *bucket_of(const struct tcp_engine *e, const struct flow_key *key)
 {
-	return &e->buckets[key_hash(&e->table_key, key) & e->bucket_mask];
+	return &e->buckets[bucket_number(e, key)];
 }
 
 struct tcp_connection *connection_find(const struct tcp_engine *e, const struct flow_key *key)
 {
-	uint32_t index = *bucket_of(e, key);
+	return connection_find_in(e, bucket_number(e, key), key);
+}
+
+uint32_t tcp_bucket_prefetch(const struct tcp_engine *engine, const struct flow_key *key)
+{
+	uint32_t bucket = bucket_number(engine, key);
+
+	__builtin_prefetch(&engine->buckets[bucket]);
+	return bucket;
+}
+
+void tcp_prefetch_in(const struct tcp_engine *engine, uint32_t bucket)
+{
+	tcp_prefetch(engine, engine->buckets[bucket]);
+}
+
+void tcp_prefetch(const struct tcp_engine *engine, uint32_t connection)
+{
+	const uint8_t *c =
+		engine->connections.objects + (size_t)connection * sizeof(struct tcp_connection);
+
+	if (connection >= engine->connections.touched)
+		return;
+	for (size_t line = 0; line < sizeof(struct tcp_connection); line += CACHE_LINE)
+		__builtin_prefetch(c + line);
+}
+
+struct tcp_connection *connection_find_in(
+	const struct tcp_engine *e, uint32_t bucket, const struct flow_key *key)
+{
+	uint32_t index = e->buckets[bucket];
 
 	while (index != POOL_NONE) {
 		struct tcp_connection *c = engine_at(e, index);

@@ -177,6 +177,18 @@ enum drop_reason tcp_segment_input(
 bool tcp_segment_try(struct tcp_engine *engine, const struct packet *packet, usec_t now,
 	enum drop_reason *reason);
 
+// For a worker that has many packets at hand: asks ahead for the memory that their input will
+// touch. First the place in the table, whose number tcp_segment_known wants; then the connection
+// found there, or one by its number, which may be any.
+uint32_t tcp_bucket_prefetch(const struct tcp_engine *engine, const struct flow_key *key);
+void tcp_prefetch_in(const struct tcp_engine *engine, uint32_t bucket);
+void tcp_prefetch(const struct tcp_engine *engine, uint32_t connection);
+
+// As tcp_segment_try for a segment of a connection that is there; false for any other. The
+// connection's number is in *connection, and may name none any more.
+bool tcp_segment_known(struct tcp_engine *engine, const struct packet *packet, uint32_t bucket,
+	usec_t now, enum drop_reason *reason, uint32_t *connection);
+
 // An ICMP error that quotes a segment of ours (icmp_error_parse). Its sequence number must be
 // outstanding (RFC 5927). DROP_NONE when it was of use.
 enum drop_reason tcp_icmp_error(

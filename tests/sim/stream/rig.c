@@ -123,7 +123,9 @@ static void deliver(struct rig *rig, enum rig_host to, struct buffer *frame)
 	packet.netif = is_client(&packet.key.source) ? 0 : 1;
 	if (to != RIG_RELAY)
 		(void)tcp_segment_input(rig->host[to], &packet, rig->world->now);
-	else if (!relay_input(rig->relay, &rig->world->snapshot, &packet, rig->world->now))
+	else if (relay_input_burst(
+			 rig->relay, &rig->world->snapshot, &packet, 1, rig->world->now) == 0 &&
+		 !relay_input(rig->relay, &rig->world->snapshot, &packet, rig->world->now))
 		buffer_heap_put(&buffer_heap_source, frame);
 }
 
