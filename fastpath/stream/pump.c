@@ -46,17 +46,16 @@ void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int f
 {
 	uint32_t source = s->connection[from];
 	uint32_t sink = s->connection[!from];
+	uint32_t ready = tcp_receive_ready(r->tcp, source);
 	uint32_t room;
 
-	while ((room = tcp_send_room(r->tcp, sink)) > 0) {
+	while (ready > 0 && (room = tcp_send_room(r->tcp, sink)) > 0) {
 		struct buffer *chain = tcp_receive(r->tcp, source, room, r->now);
 
-		if (!chain)
-			break;
+		ready -= chain->total_length;
 		count_moved(r, s, from, chain->total_length, chain->segments);
 		// Refused only when the connection has failed: its event is on its way.
-		(void)tcp_send(r->tcp, sink, chain,
-			tcp_receive_ready(r->tcp, source) > 0 ? TCP_SEND_MORE : 0, r->now);
+		(void)tcp_send(r->tcp, sink, chain, ready > 0 ? TCP_SEND_MORE : 0, r->now);
 	}
 	carry_end(r, s, from);
 }

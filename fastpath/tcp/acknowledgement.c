@@ -160,9 +160,30 @@ static void writable_check(struct tcp_engine *e, struct tcp_connection *c)
 	event_raise(e, c, TCP_EVENT_WRITABLE);
 }
 
+// Nothing is out and all is well: such an acknowledgement, which rides on text from a peer that is
+// sent nothing, can tell of the window alone.
+static bool tells_window_only(const struct tcp_connection *c, const struct tcp_segment *s)
+{
+	uint32_t header = s->has_timestamps ? 32 : 20;
+
+	return c->snd_una == c->snd_nxt && s->acknowledgement == c->snd_una &&
+	       c->recovery == TCP_OPEN && c->loss_mode != TCP_LOSS_REORDER &&
+	       !(c->flags & (TCP_FIN_SENT | TCP_PROBE_SENT)) && !(s->flags & TCP_FLAG_ECE) &&
+	       s->packet->tcp_header_length <= header;
+}
+
+// What an acknowledgement lets happen next.
+static void carry_on(struct tcp_engine *e, struct tcp_connection *c)
+{
+	loss_timer_arm(e, c);
+	if (c->unsent || c->lost_bytes > c->retransmitted_bytes || (c->flags & TCP_FIN_QUEUED))
+		flush_add(e, c);
+}
+
 bool acknowledgement_input(struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
 {
-	struct tcp_ack ack = {.prior_in_flight = tcp_in_flight(c)};
+	uint32_t in_flight = tcp_in_flight(c);
+	struct tcp_ack ack;
 
 	if (c->state == TCP_SYN_RECEIVED && !syn_received_acknowledged(e, c, s))
 		return false;
@@ -172,6 +193,13 @@ bool acknowledgement_input(struct tcp_engine *e, struct tcp_connection *c, struc
 		segment_challenge(e, c);
 		return refuse(s, DROP_TCP_BAD_ACKNOWLEDGEMENT);
 	}
+	if (tells_window_only(c, s)) {
+		window_update(c, s);
+		writable_check(e, c);
+		carry_on(e, c);
+		return true;
+	}
+	ack = (struct tcp_ack){.prior_in_flight = in_flight};
 	ack.ece = (s->flags & TCP_FLAG_ECE) && (c->flags & TCP_HAS_ECN);
 	advance(e, c, s, &ack);
 	if (c->flags & TCP_HAS_SACK)
@@ -195,8 +223,6 @@ bool acknowledgement_input(struct tcp_engine *e, struct tcp_connection *c, struc
 	} else if (c->snd_una == c->snd_end && ack.acked > 0) {
 		event_raise(e, c, TCP_EVENT_SENT_ALL);
 	}
-	loss_timer_arm(e, c);
-	if (c->unsent || c->lost_bytes > c->retransmitted_bytes || (c->flags & TCP_FIN_QUEUED))
-		flush_add(e, c);
+	carry_on(e, c);
 	return true;
 }

@@ -44,9 +44,10 @@ static bool text_extract(struct tcp_engine *e, struct tcp_segment *s)
 	return true;
 }
 
-static struct tcp_segment segment_read(struct tcp_engine *e, const struct packet *p)
+static void segment_read(const struct packet *p, struct tcp_segment *s)
 {
-	struct tcp_segment s = {.packet = p,
+	*s = (struct tcp_segment){.packet = p,
+		.payload = p->buffer,
 		.sequence = be32_to_host(p->tcp_sequence),
 		.acknowledgement = be32_to_host(p->tcp_acknowledgement),
 		.window = be16_to_host(p->tcp_window),
@@ -54,8 +55,7 @@ static struct tcp_segment segment_read(struct tcp_engine *e, const struct packet
 		.length = packet_payload_length(p),
 		.ecn = traffic_class_ecn(p)};
 
-	s.has_timestamps = tcp_timestamps_read(p, &s.timestamp, &s.echo);
-	return s;
+	s->has_timestamps = tcp_timestamps_read(p, &s->timestamp, &s->echo);
 }
 
 // RFC 9293 table 6: some of it lies in the window, or it stands at the edge of none.
@@ -434,14 +434,12 @@ static enum drop_reason input_connection(struct tcp_engine *e, struct tcp_connec
 	return handshake_listen(e, l, s, &after);
 }
 
-static struct tcp_segment input_begin(struct tcp_engine *e, const struct packet *packet, usec_t now)
+static void input_begin(
+	struct tcp_engine *e, const struct packet *packet, usec_t now, struct tcp_segment *s)
 {
-	struct tcp_segment s = segment_read(e, packet);
-
 	e->now = now;
 	tcp_count(e, segments_received);
-	s.payload = packet->buffer;
-	return s;
+	segment_read(packet, s);
 }
 
 static enum drop_reason input_end(
@@ -458,9 +456,10 @@ enum drop_reason tcp_segment_input(
 	struct tcp_engine *engine, const struct packet *packet, usec_t now)
 {
 	struct tcp_connection *c = connection_find(engine, &packet->key);
-	struct tcp_segment s = input_begin(engine, packet, now);
 	const struct tcp_listener *l;
+	struct tcp_segment s;
 
+	input_begin(engine, packet, now, &s);
 	if (c)
 		return input_end(engine, &s, input_connection(engine, c, &s, NULL));
 	l = listener_find(engine, &packet->key);
@@ -477,7 +476,7 @@ bool tcp_segment_known(struct tcp_engine *engine, const struct packet *packet, u
 	if (!c)
 		return false;
 	*connection = engine_index(engine, c);
-	s = input_begin(engine, packet, now);
+	input_begin(engine, packet, now, &s);
 	*reason = input_end(engine, &s,
 		input_connection(engine, c, &s, engine->config.offer ? &offered : NULL));
 	return true;
@@ -496,7 +495,7 @@ bool tcp_segment_try(struct tcp_engine *engine, const struct packet *packet, use
 		if (!l)
 			return false;
 	}
-	s = input_begin(engine, packet, now);
+	input_begin(engine, packet, now, &s);
 	*reason = input_end(engine, &s,
 		c ? input_connection(engine, c, &s, engine->config.offer ? &offered : NULL)
 		  : input_listen(engine, l, &s));

@@ -85,7 +85,6 @@ static void sent(struct tcp_engine *e, struct tcp_connection *c, uint32_t bytes)
 {
 	pacing_sent(e, c, bytes);
 	c->loss.prr_out += bytes;
-	loss_timer_arm(e, c);
 }
 
 // Gathers entries from the first unsent one, at most `most` bytes; divides what is longer than a
@@ -183,7 +182,10 @@ bool output_send_one_new(struct tcp_engine *e, struct tcp_connection *c)
 {
 	uint32_t most = u32_min(u32_min(unsent_bytes(c), usable_window(c)), c->mss);
 
-	return most > 0 && send_new(e, c, most) == OUTPUT_SENT;
+	if (most == 0 || send_new(e, c, most) != OUTPUT_SENT)
+		return false;
+	loss_timer_arm(e, c);
+	return true;
 }
 
 bool output_retransmit(struct tcp_engine *e, struct tcp_connection *c, struct buffer *b)
@@ -318,6 +320,8 @@ bool output_run(struct tcp_engine *e, struct tcp_connection *c)
 		do {
 			result = send_data(e, c);
 		} while (result == OUTPUT_SENT);
+		// By the data: a FIN that leaves behind it does not change what they wait for.
+		loss_timer_arm(e, c);
 		if (result == OUTPUT_NOTHING)
 			result = send_fin(e, c);
 		// The user had less to send than the path took, or the peer's window was shut: what
@@ -327,7 +331,6 @@ bool output_run(struct tcp_engine *e, struct tcp_connection *c)
 			c->flags |= TCP_APP_LIMITED;
 		else
 			c->flags &= ~(uint32_t)TCP_APP_LIMITED;
-		loss_timer_arm(e, c);
 	}
 	if ((c->flags & TCP_ACK_NOW) && !segment_send_ack(e, c))
 		return false;
