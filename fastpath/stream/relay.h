@@ -63,9 +63,9 @@ bool relay_is_active(const struct relay *relay, const struct snapshot *snapshot)
 // listener in mode terminate: its buffer is taken, and a refusal counted. False: left alone.
 bool relay_input(struct relay *relay, const struct snapshot *snapshot, const struct packet *packet,
 	usec_t now);
-// The same for the segments of open connections among n packets of any kind, in their order: what it
-// takes has no buffer and is PACKET_NONE after. Returns how many it took. It is faster than one by
-// one, for the memory that they touch is asked for ahead.
+// The same for the segments of open connections among n packets of any kind, at most MAX_BURST, in
+// their order: what it takes has no buffer and is PACKET_NONE after. Returns how many it took. It
+// is faster than one by one, for the memory that they touch is asked for ahead.
 uint32_t relay_input_burst(struct relay *relay, const struct snapshot *snapshot,
 	struct packet *packets, uint32_t n, usec_t now);
 // An ICMP error that quotes one of our segments. True when it was of use; takes nothing.

@@ -16,6 +16,7 @@
 enum {
 	ETHERNET = 14,
 	CHUNK = 4000,
+	BURST = 16,
 	STEP_US = 250,
 };
 
@@ -110,7 +111,7 @@ static void note_session(void *context, const struct session_record *record)
 	rig->world->records[rig->world->record_count++ % WORLD_RECORDS] = *record;
 }
 
-static void deliver(struct rig *rig, enum rig_host to, struct buffer *frame)
+static struct packet packet_of(struct buffer *frame)
 {
 	struct packet packet = {.buffer = frame, .session = PACKET_NO_SESSION};
 	struct parse_context context = {.data = buffer_data(frame),
@@ -121,27 +122,48 @@ static void deliver(struct rig *rig, enum rig_host to, struct buffer *frame)
 	assert_int_equal(packet_parse(&packet, &context), PARSE_OK);
 	assert_int_equal(packet_checksum_verify(&packet, &span, 1, false), PARSE_OK);
 	packet.netif = is_client(&packet.key.source) ? 0 : 1;
-	if (to != RIG_RELAY)
-		(void)tcp_segment_input(rig->host[to], &packet, rig->world->now);
-	else if (relay_input_burst(
-			 rig->relay, &rig->world->snapshot, &packet, 1, rig->world->now) == 0 &&
-		 !relay_input(rig->relay, &rig->world->snapshot, &packet, rig->world->now))
-		buffer_heap_put(&buffer_heap_source, frame);
+	return packet;
 }
 
+static void relay_take(struct rig *rig, struct packet *packets, uint32_t n)
+{
+	const struct snapshot *snapshot = &rig->world->snapshot;
+
+	relay_input_burst(rig->relay, snapshot, packets, n, rig->world->now);
+	for (uint32_t i = 0; i < n; i++)
+		if (packets[i].buffer &&
+			!relay_input(rig->relay, snapshot, &packets[i], rig->world->now))
+			buffer_heap_put(&buffer_heap_source, packets[i].buffer);
+}
+
+// What comes to the relay at one time comes in bursts.
 static void flight_land(struct rig *rig)
 {
+	struct packet burst[BURST];
+	uint32_t in_burst = 0;
 	uint32_t kept = 0;
 	uint32_t count = rig->count;
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct rig_packet p = rig->flight[i];
+		struct packet packet;
 
-		if (p.due > rig->world->now)
+		if (p.due > rig->world->now) {
 			rig->flight[kept++] = p;
-		else
-			deliver(rig, p.to, p.frame);
+			continue;
+		}
+		packet = packet_of(p.frame);
+		if (p.to != RIG_RELAY) {
+			(void)tcp_segment_input(rig->host[p.to], &packet, rig->world->now);
+			continue;
+		}
+		burst[in_burst++] = packet;
+		if (in_burst == BURST) {
+			relay_take(rig, burst, in_burst);
+			in_burst = 0;
+		}
 	}
+	relay_take(rig, burst, in_burst);
 	// What was sent meanwhile lies behind.
 	memmove(rig->flight + kept, rig->flight + count,
 		(rig->count - count) * sizeof(rig->flight[0]));
