@@ -208,9 +208,10 @@ struct nx_aligned_line tcp_connection {
 	uint32_t challenged_at; // wheel tick when the second began in which `challenges` left
 	uint8_t challenges;
 	uint8_t congestion_kind;
-	uint8_t list;       // which list it is in
-	uint8_t dscp;       // of what leaves
-	bool window_scaled; // both sides sent the option
+	uint8_t list;        // which list it is in
+	uint8_t dscp;        // of what leaves
+	uint8_t mtu_lowered; // times that routers were believed since the MTU rose last
+	bool window_scaled;  // both sides sent the option
 };
 static_assert(offsetof(struct tcp_connection, ts_recent_time) == 64);
 static_assert(offsetof(struct tcp_connection, snd_una) == 128);
@@ -247,6 +248,7 @@ enum {
 	TCP_MARK_PUSH = 1u << 4,
 	TCP_MARK_OWN = 1u << 5, // the engine's own buffer: more may be copied behind what it holds
 	TCP_MARK_INDEXED = 1u << 6, // sent_index.c has it
+	TCP_MARK_JOINED = 1u << 7,  // left first in one packet with the entry before it
 };
 
 // In the state area of the first buffer of a run: contiguous bytes ahead of a hole.

@@ -165,8 +165,11 @@ static enum output_result send_new(struct tcp_engine *e, struct tcp_connection *
 	}
 	if (!segment_send(e, c, &s))
 		return OUTPUT_NO_BUFFER;
-	for (b = c->unsent; b && seq_before(tcp_entry(b)->sequence, end); b = tcp_entry(b)->next)
+	for (b = c->unsent; b && seq_before(tcp_entry(b)->sequence, end); b = tcp_entry(b)->next) {
 		entry_sent(e, c, b);
+		if (b != s.first)
+			tcp_entry(b)->marks |= TCP_MARK_JOINED;
+	}
 	c->unsent = b;
 	wait_begins(e, c);
 	c->snd_nxt = end;

@@ -11,6 +11,8 @@ enum {
 	TIMEOUTS_MAX = 3,
 	TIMESTAMPS_BYTES = 12,
 	SEARCH_STEP = 16, // no nearer than this
+	// More narrow places than a path has: each has all that is too big sent again.
+	LOWERED_MAX = 8,
 };
 
 #define RAISE_WAIT (600 * USEC_PER_SECOND) // RFC 8899 5.1.1, PMTU_RAISE_TIMER
@@ -83,6 +85,7 @@ void path_mtu_acknowledged(struct tcp_engine *e, struct tcp_connection *c)
 	if (c->mtu_probe == 0 || seq_before(c->snd_una, c->mtu_probe_end))
 		return;
 	tcp_count(e, path_mtu_raised);
+	c->mtu_lowered = 0;
 	path_mtu_set(e, c, c->mtu_probe);
 	is_over = c->mtu_ceiling == 0 || c->mtu_ceiling - c->mtu < 2 * SEARCH_STEP;
 	if (is_over)
@@ -106,26 +109,44 @@ static uint16_t mtu_floor(const struct tcp_connection *c)
 	return is_v4(c) ? MTU_MIN4 : MTU_MIN6;
 }
 
-// Sends again at the new size what the router dropped.
+// The entries from b to `end` left in one packet: they are lost if it was too big. What was sent
+// again since had a packet of its own.
+static void packet_judge(struct tcp_connection *c, struct buffer *b, struct buffer *end)
+{
+	uint32_t bytes = (end ? tcp_entry(end)->sequence : c->snd_end) - tcp_entry(b)->sequence;
+
+	for (; b != end; b = tcp_entry(b)->next)
+		if (b->length > c->mss || (bytes > c->mss && tcp_entry(b)->transmissions == 1))
+			entry_mark_lost(c, b);
+}
+
+// Sends again at the new size what the router dropped. That is no sign of congestion.
 static void lowered(struct tcp_engine *e, struct tcp_connection *c, uint16_t mtu)
 {
+	struct buffer *first = c->send_head;
+
 	path_mtu_set(e, c, mtu);
 	c->mtu_ceiling = 0;
 	probe_wait(e, c, RAISE_WAIT);
-	for (struct buffer *b = c->sent.head; b;) {
-		struct buffer *next = tcp_entry(b)->other_next;
+	// What duplicates stood for is not told apart from what is lost now.
+	if (!(c->flags & TCP_HAS_SACK))
+		c->sacked_bytes = 0;
+	while (first && first != c->unsent) {
+		struct buffer *end = tcp_entry(first)->next;
 
-		if (b->length > c->mss)
-			entry_mark_lost(c, b);
-		b = next;
+		while (end && end != c->unsent && (tcp_entry(end)->marks & TCP_MARK_JOINED))
+			end = tcp_entry(end)->next;
+		packet_judge(c, first, end);
+		first = end;
 	}
 	flush_add(e, c);
 }
 
-// The third timeout of a full segment in a row while small ones may pass.
+// The third timeout in a row of a segment that MTU_SAFE would divide, while smaller ones may pass.
 void path_mtu_timeout(struct tcp_engine *e, struct tcp_connection *c)
 {
-	if (c->send_head == NULL || c->send_head->length < c->mss || c->mtu <= MTU_SAFE)
+	if (c->mtu <= MTU_SAFE || c->send_head == NULL ||
+		tcp_entry_end(c->send_head) - c->snd_una <= payload_of_mtu(c, MTU_SAFE))
 		return;
 	if (++c->large_lost < TIMEOUTS_MAX)
 		return;
@@ -146,8 +167,9 @@ static enum drop_reason too_big(struct tcp_engine *e, struct tcp_connection *c, 
 		lowered(e, c, (uint16_t)believed);
 		return DROP_NONE;
 	}
-	if (believed >= c->mtu)
+	if (believed >= c->mtu || c->mtu_lowered == LOWERED_MAX)
 		return DROP_ICMP_IGNORED;
+	c->mtu_lowered++;
 	tcp_count(e, path_mtu_lowered);
 	lowered(e, c, (uint16_t)believed);
 	return DROP_NONE;

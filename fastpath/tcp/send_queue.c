@@ -356,6 +356,8 @@ struct buffer *entry_divide(
 	}
 	t = tcp_entry(first);
 	*tcp_entry(rest) = *t;
+	if (t->transmissions > 0)
+		tcp_entry(rest)->marks |= TCP_MARK_JOINED;
 	tcp_entry(rest)->sequence = t->sequence + n;
 	tcp_entry(rest)->cost = t->cost / 2;
 	t->cost -= t->cost / 2;

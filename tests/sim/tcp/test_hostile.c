@@ -278,6 +278,48 @@ static void a_wider_path_is_found_again(void **state)
 	finish(60 * SECONDS);
 }
 
+// Pieces that fill no segment to the last byte: what leaves is below the largest size, and
+// vanishes.
+static void black_holes_take_what_is_nearly_full(void **state)
+{
+	(void)state;
+	open_quiet(&(struct pair_options){.seed = 38});
+	pair.link[0].mtu = 1400;
+	pair.user[1].chunk = 1400;
+	pair.user[1].to_send = 140000;
+	finish(60 * SECONDS);
+	assert_int_equal(STAT(1, path_black_holes), 1);
+}
+
+// Who receives can quote what it was sent: a byte less each time must not have all of it repeated
+// each time.
+static void packets_too_big_by_a_byte_repeat_a_few_windows(void **state)
+{
+	struct icmp_quote quote = {
+		.type = ICMP4_UNREACHABLE, .code = ICMP4_CODE_TOO_BIG, .is_too_big = true};
+	uint32_t window;
+
+	(void)state;
+	open_quiet(&(struct pair_options){.seed = 39});
+	pair.user[1].to_send = 1000000;
+	pair_run(&pair, pair_never, 5 * SECONDS);
+	pair.link[0].loss_ppm = 1000000;
+	pair.user[1].to_send += 1000000;
+	pair_run(&pair, pair_never, 1000);
+	window = pair_info(&pair, 1).in_flight;
+	assert_true(window > 10000);
+	quote.key = pair_key(&pair, 1);
+	quote.tcp_sequence = pair_info(&pair, 1).send_unacknowledged;
+	for (quote.next_hop_mtu = 1499; quote.next_hop_mtu >= 576; quote.next_hop_mtu--) {
+		(void)tcp_icmp_error(pair.engine[1], &quote, pair.now);
+		pair_run(&pair, pair_never, 10);
+	}
+	assert_true(STAT(1, retransmitted_bytes) < (uint64_t)window * 10);
+	assert_true(STAT(1, path_mtu_lowered) < 10);
+	pair.link[0].loss_ppm = 0;
+	finish(120 * SECONDS);
+}
+
 static void crossing_syns_need_no_challenge(void **state)
 {
 	(void)state;
@@ -303,6 +345,8 @@ int main(void)
 		cmocka_unit_test(strangers_use_up_their_own_resets),
 		cmocka_unit_test(overtaken_acknowledgements_count),
 		cmocka_unit_test(a_wider_path_is_found_again),
+		cmocka_unit_test(black_holes_take_what_is_nearly_full),
+		cmocka_unit_test(packets_too_big_by_a_byte_repeat_a_few_windows),
 		cmocka_unit_test(crossing_syns_need_no_challenge),
 	};
 
