@@ -42,6 +42,15 @@ static uint32_t mss_class_of(uint16_t mss)
 	return class;
 }
 
+// The latest timestamp up to now that ends in the code: the clock must not seem to go back after it
+// (RFC 7323 5.3).
+static uint32_t timestamp_with(uint32_t now, uint32_t code)
+{
+	uint32_t value = (now & ~((1u << CODE_BITS) - 1)) | code;
+
+	return seq_before(now, value) ? value - (1u << CODE_BITS) : value;
+}
+
 void cookie_answer(struct tcp_engine *e, const struct tcp_listener *l, struct tcp_segment *s,
 	const struct tcp_options *o)
 {
@@ -67,8 +76,8 @@ void cookie_answer(struct tcp_engine *e, const struct tcp_listener *l, struct tc
 			code = o->window_scale;
 		}
 		code |= (uint32_t)answer.sack << 4;
-		answer.timestamp = (uint32_t)(e->now >> 10) + timestamp_offset(e, &out);
-		answer.timestamp = (answer.timestamp & ~((1u << CODE_BITS) - 1)) | code;
+		answer.timestamp =
+			timestamp_with((uint32_t)(e->now >> 10) + timestamp_offset(e, &out), code);
 		answer.echo = o->timestamp;
 	}
 	e->cookies_until = e->now + 2 * (usec_t)PERIOD_US;
@@ -115,11 +124,14 @@ struct tcp_connection *cookie_accept(
 	class = cookie_verify(e, s);
 	if (class < 0) {
 		tcp_count(e, cookies_refused);
+		s->reason = DROP_TCP_BAD_COOKIE;
 		return NULL;
 	}
 	c = connection_new(e, &s->packet->key, l->profile);
-	if (c == NULL)
+	if (c == NULL) {
+		s->reason = DROP_TCP_CONNECTIONS_FULL;
 		return NULL;
+	}
 	o = options_recovered(s, (uint32_t) class);
 	c->flags = TCP_IS_PASSIVE | TCP_FROM_COOKIE;
 	c->listener = l->number;

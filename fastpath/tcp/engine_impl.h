@@ -114,7 +114,7 @@ struct tcp_segment {
 	uint8_t ecn; // low two bits of the traffic class
 	bool has_timestamps;
 	bool is_overtaken;       // a bare acknowledgement older than what came before it
-	enum drop_reason reason; // why acknowledgement_input went no further
+	enum drop_reason reason; // why acknowledgement_input or cookie_accept went no further
 };
 
 struct tcp_sack_block {
@@ -381,7 +381,8 @@ void handshake_adopt(struct tcp_engine *e, struct tcp_connection *c, const struc
 // cookie.c
 void cookie_answer(struct tcp_engine *e, const struct tcp_listener *l, struct tcp_segment *s,
 	const struct tcp_options *o);
-// The connection that an acknowledgement with a valid cookie completes, NULL for any other.
+// The connection that an acknowledgement with a valid cookie completes, NULL for any other and
+// where none is free; s->reason says why if it was looked at.
 struct tcp_connection *cookie_accept(
 	struct tcp_engine *e, const struct tcp_listener *l, struct tcp_segment *s);
 

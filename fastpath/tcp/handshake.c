@@ -171,8 +171,14 @@ void handshake_complete(struct tcp_engine *e, struct tcp_connection *c)
 void handshake_round_trip(
 	struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
 {
-	if ((c->flags & TCP_HAS_TIMESTAMPS) && s->has_timestamps && s->echo != 0)
-		rtt_sample(e, c, (timestamp_now(e, c) - s->echo) << 10);
+	uint32_t steps = timestamp_now(e, c) - s->echo;
+
+	// Nobody remembers when a cookie left: its timestamp is of that time by and large only.
+	if (c->flags & TCP_FROM_COOKIE)
+		return;
+	if ((c->flags & TCP_HAS_TIMESTAMPS) && s->has_timestamps && s->echo != 0 &&
+		steps < RTT_MAX >> 10)
+		rtt_sample(e, c, steps << 10);
 	else if (!(c->flags & TCP_SYN_SENT_AGAIN))
 		rtt_sample(e, c, (engine_tick(e) - c->stuck_since) << TICK_SHIFT);
 	// RFC 6298 5.7: a SYN that timed out says that a second was too short.

@@ -393,7 +393,10 @@ static enum drop_reason input_listen(
 	if (s->flags & TCP_FLAG_SYN)
 		return input_closed(e, s);
 	c = cookie_accept(e, l, s);
-	return c ? input_known(e, c, s) : input_closed(e, s);
+	if (c)
+		return input_known(e, c, s);
+	segment_refuse(e, s);
+	return s->reason != DROP_NONE ? s->reason : DROP_TCP_NO_SESSION;
 }
 
 // Who would take a segment of no connection: a listener, or *offered where the user has one.
