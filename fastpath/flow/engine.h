@@ -43,6 +43,9 @@ struct flow_engine_config {
 	// Sends a reset; bounded and rate limited by the callee.
 	void (*reset)(void *context, const struct flow_reset *reset);
 	void (*event)(void *context, const struct worker_event *event);
+	// Whether a TCP connection that ends here (stream/) stands on a key, as packets leave, and
+	// does not give way: then no session may. NULL: none does.
+	bool (*is_used)(void *context, const struct flow_key *key);
 	// A session opened (record->end NONE) or ended; called only while wanted (flow_engine_log).
 	void (*log)(void *context, const struct session_record *record);
 };

@@ -3,7 +3,8 @@
 #include "flow/engine_impl.h"
 
 enum {
-	// Ports given up because a listener has them, for one session at most.
+	// Ports given up because a listener or a connection that ends here has them, for one
+	// session at most.
 	PORT_TRIES = 32
 };
 
@@ -14,11 +15,21 @@ static uint32_t find_arriving(const struct source *s)
 	return engine_find(s->engine, &arriving, flow_key_hash(&arriving, s->engine->config.seed));
 }
 
+static bool is_used_here(const struct source *s)
+{
+	const struct flow_engine_config *config = &s->engine->config;
+
+	return s->key.protocol == IPPROTO_TCP && config->is_used &&
+	       config->is_used(config->context, &s->key);
+}
+
 // With several workers a port that a listener has (or had, and sessions remain) is steered as the
 // listener's: unusable as a source. With one, the target itself may be a client of that listener,
 // from the same address and port.
 static bool is_port_usable(const struct source *s, uint16_t port)
 {
+	if (is_used_here(s))
+		return false;
 	if (!snapshot_listener_find_any(s->snapshot, s->key.protocol, &s->key.source, port))
 		return true;
 	return s->engine->config.worker_count == 1 && find_arriving(s) == FLOW_REFERENCE_NONE;
@@ -68,12 +79,15 @@ static bool take_from(struct source *s, const struct ip_address *address)
 	return false;
 }
 
-// The client's own address and port, unless another session of its stands there.
+// The client's own address and port, unless another session of its stands there, or a connection
+// that ends here.
 static enum drop_reason take_clients(const struct source *s)
 {
 	uint32_t reference = find_arriving(s);
 	uint32_t index = flow_reference_session(reference);
 
+	if (is_used_here(s))
+		return DROP_NAT_CONFLICT;
 	if (reference == FLOW_REFERENCE_NONE)
 		return DROP_NONE;
 	if (!(engine_session(s->engine, index)->flags & SESSION_IS_LINGERING))

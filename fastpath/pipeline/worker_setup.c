@@ -82,6 +82,13 @@ static uint32_t session_capacity(const struct node_config *config)
 	return (uint32_t)(each < 64 ? 64 : each);
 }
 
+static bool is_used(void *context, const struct flow_key *key)
+{
+	struct worker *w = context;
+
+	return relay_uses(w->relay, key, w->now);
+}
+
 static int create_engine(struct worker *w)
 {
 	const struct node_config *config = &w->node->config;
@@ -96,6 +103,7 @@ static int create_engine(struct worker *w)
 		.neighbour = neighbour_of,
 		.reset = send_reset,
 		.event = put_event,
+		.is_used = is_used,
 		.log = worker_session_log,
 	};
 

@@ -220,6 +220,11 @@ bool relay_icmp_error(struct relay *relay, const struct icmp_quote *quote, usec_
 	return tcp_icmp_error(relay->tcp, quote, now) == DROP_NONE;
 }
 
+bool relay_uses(struct relay *relay, const struct flow_key *key, usec_t now)
+{
+	return tcp_key_is_used(relay->tcp, key, now);
+}
+
 uint32_t relay_tick(
 	struct relay *relay, const struct snapshot *snapshot, usec_t now, uint32_t budget)
 {

@@ -71,6 +71,9 @@ uint32_t relay_input_burst(struct relay *relay, const struct snapshot *snapshot,
 // An ICMP error that quotes one of our segments. True when it was of use; takes nothing.
 bool relay_icmp_error(struct relay *relay, const struct icmp_quote *quote, usec_t now);
 
+// Whether a connection of the relay stands on a key, as its packets leave, and does not give way.
+bool relay_uses(struct relay *relay, const struct flow_key *key, usec_t now);
+
 // Runs due timers, at most budget; how many ran.
 uint32_t relay_tick(
 	struct relay *relay, const struct snapshot *snapshot, usec_t now, uint32_t budget);

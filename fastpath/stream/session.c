@@ -2,11 +2,6 @@
 // A relayed session's life: accepted from a client, connected to a target, ended.
 #include "stream/relay_impl.h"
 
-enum {
-	// Ports that an old connection of ours still stands on, skipped for one session.
-	LEASE_TRIES = 8,
-};
-
 static struct slot_stats *listener_stats(const struct relay *r, const struct relay_session *s)
 {
 	return &r->config.stats->listeners[s->listener];
@@ -106,25 +101,22 @@ static enum drop_reason connect_once(
 	const struct snapshot_listener *listener = listener_of(r, s);
 	struct flow_lease lease;
 	struct flow_key client = client_key(r, s);
-	int error = -EADDRINUSE;
+	enum drop_reason reason;
+	int error;
 
 	if (!upstream || !listener)
 		return DROP_NO_TARGET;
-
-	for (unsigned int i = 0; error == -EADDRINUSE && i < LEASE_TRIES; i++) {
-		enum drop_reason reason = flow_lease_take(r->config.flow, r->snapshot, upstream,
-			&client, announced, failed, r->now, &lease);
-
-		if (reason != DROP_NONE)
-			return reason;
-		error = tcp_connect(r->tcp,
-			relay_profile(r, r->snapshot->netifs[lease.target->netif].mtu,
-				upstream->congestion),
-			&lease.key, leg_context(session_index(r, s), LEG_TARGET), r->now,
-			&s->connection[LEG_TARGET]);
-		if (error && lease.has_port)
-			flow_lease_give(r->config.flow, &lease.key, r->now);
-	}
+	reason = flow_lease_take(
+		r->config.flow, r->snapshot, upstream, &client, announced, failed, r->now, &lease);
+	if (reason != DROP_NONE)
+		return reason;
+	error = tcp_connect(r->tcp,
+		relay_profile(
+			r, r->snapshot->netifs[lease.target->netif].mtu, upstream->congestion),
+		&lease.key, leg_context(session_index(r, s), LEG_TARGET), r->now,
+		&s->connection[LEG_TARGET]);
+	if (error && lease.has_port)
+		flow_lease_give(r->config.flow, &lease.key, r->now);
 	if (error)
 		return error == -ENOBUFS ? DROP_TCP_CONNECTIONS_FULL : DROP_NAT_CONFLICT;
 	target_join(r, s, &lease);

@@ -67,6 +67,15 @@ static bool time_wait_is_over(const struct tcp_engine *e, const struct tcp_conne
 	       engine_tick(e) - c->last_heard > (uint32_t)(TIME_WAIT_REUSED >> TICK_SHIFT);
 }
 
+bool tcp_key_is_used(struct tcp_engine *engine, const struct flow_key *key, usec_t now)
+{
+	struct flow_key in = key_reverse(key);
+	const struct tcp_connection *c = connection_find(engine, &in);
+
+	engine->now = now;
+	return c && !time_wait_is_over(engine, c);
+}
+
 int tcp_connect(struct tcp_engine *engine, uint16_t profile, const struct flow_key *key,
 	uint64_t context, usec_t now, uint32_t *out)
 {

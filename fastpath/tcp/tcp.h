@@ -166,6 +166,9 @@ void tcp_unlisten(struct tcp_engine *engine, uint32_t listener, usec_t now);
 [[nodiscard]] int tcp_connect(struct tcp_engine *engine, uint16_t profile,
 	const struct flow_key *key, uint64_t context, usec_t now, uint32_t *out);
 
+// Whether tcp_connect would find the key in use.
+bool tcp_key_is_used(struct tcp_engine *engine, const struct flow_key *key, usec_t now);
+
 // One segment: packet of kind PACKET_TCP with its checksum verified, packet->buffer the frame.
 // Takes the buffer in every case. DROP_NONE, or why the segment was let go: counted in stats.drops
 // here. RFC 9293 3.10.7.

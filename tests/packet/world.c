@@ -66,6 +66,13 @@ static void on_event(void *context, const struct worker_event *event)
 	w->events[w->event_count++ % WORLD_RECORDS] = *event;
 }
 
+static bool is_used(void *context, const struct flow_key *key)
+{
+	const struct world *w = context;
+
+	return w->is_used && w->is_used(w->is_used_context, key);
+}
+
 static void on_log(void *context, const struct session_record *record)
 {
 	struct world *w = context;
@@ -225,6 +232,7 @@ struct world *world_create(const struct world_options *options)
 		.neighbour = on_neighbour,
 		.reset = on_reset,
 		.event = on_event,
+		.is_used = is_used,
 		.log = on_log,
 	};
 

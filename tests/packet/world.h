@@ -47,6 +47,9 @@ struct world {
 	uint16_t address_hash[16];
 	struct buffer *buffer; // the frame under way
 	bool neighbours_full;
+	// As flow_engine_config.is_used; NULL: no key is.
+	bool (*is_used)(void *context, const struct flow_key *key);
+	void *is_used_context;
 	uint32_t reset_count;
 	struct flow_reset resets[WORLD_RECORDS];
 	uint32_t event_count;

@@ -341,6 +341,13 @@ static struct tcp_engine *engine_make(struct rig *rig, uint8_t secret)
 	return e;
 }
 
+static bool is_used(void *context, const struct flow_key *key)
+{
+	struct rig *rig = context;
+
+	return relay_uses(rig->relay, key, rig->world->now);
+}
+
 void rig_open(struct rig *rig, uint32_t sessions)
 {
 	struct relay_config config = {.worker = 3,
@@ -361,6 +368,8 @@ void rig_open(struct rig *rig, uint32_t sessions)
 	config.now = rig->world->now;
 	assert_int_equal(relay_create(&config, &rig->relay), 0);
 	relay_log(rig->relay, 1);
+	rig->world->is_used = is_used;
+	rig->world->is_used_context = rig;
 	rig->host[RIG_CLIENT] = engine_make(rig, 1);
 	rig->host[RIG_TARGET] = engine_make(rig, 2);
 }

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Connections that end here beside those that are forwarded, on a node as nexpathd runs it.
+#include <netinet/in.h>
+
+#include "bed.h"
+#include "pkt/parse.h"
+
+enum {
+	DIRECT = 9000,
+	TERMINATE = 9001
+};
+
+static const char *const configuration =
+	"workers = { cpus = \"%s\"; memory_mb = 64; sessions = 4096; };\n"
+	"ports = ( { name = \"lan\"; device = \"ring\"; address = [\"10.1.0.2/24\"]; },\n"
+	"          { name = \"wan\"; device = \"ring\"; address = [\"10.2.0.2/24\"]; } );\n"
+	"upstreams = ( { name = \"web\"; targets = [\"10.2.0.1:80\"]; source = \"client\"; } );\n"
+	"listeners = ( { name = \"direct\"; protocol = \"tcp\"; listen = \"*:9000\";\n"
+	"                upstream = \"web\"; },\n"
+	"              { name = \"ending\"; protocol = \"tcp\"; listen = \"*:9001\";\n"
+	"                upstream = \"web\"; mode = \"terminate\"; } );\n";
+
+// The next frame out of a port. Ring ports complete no checksums.
+static void expect(struct rig *rig, uint16_t port, struct packet *out)
+{
+	static uint8_t bytes[FRAME_BYTES_MAX];
+	uint32_t length = rig_receive(rig, port, bytes);
+	struct parse_context context = {.data = bytes, .contiguous = length, .frame = length};
+
+	assert_int_not_equal(length, 0);
+	*out = (struct packet){.session = PACKET_NO_SESSION};
+	assert_int_equal(packet_parse(out, &context), PARSE_OK);
+}
+
+static struct frame from_client(uint16_t port, uint16_t listener, uint8_t flags)
+{
+	struct frame f = bed_datagram("10.1.0.1", port, "10.1.0.2", listener);
+
+	f.key.protocol = IPPROTO_TCP;
+	f.tcp_flags = flags;
+	f.sequence = 1000;
+	f.window = 65535;
+	f.payload = 0;
+	return f;
+}
+
+static void send_syn(struct rig *rig, uint16_t port, uint16_t listener)
+{
+	struct frame f = from_client(port, listener, TCP_FLAG_SYN);
+
+	assert_true(rig_send(rig, LAN, &f));
+	rig_settle(rig);
+}
+
+// The client's side of a handshake with the listener that ends connections.
+static void shake_hands(struct rig *rig, uint16_t port)
+{
+	struct frame f = from_client(port, TERMINATE, TCP_FLAG_ACK);
+	struct packet seen;
+
+	send_syn(rig, port, TERMINATE);
+	expect(rig, LAN, &seen);
+	assert_int_equal(seen.tcp_flags, TCP_FLAG_SYN | TCP_FLAG_ACK);
+	f.sequence = 1001;
+	f.acknowledgement = be32_to_host(seen.tcp_sequence) + 1;
+	assert_true(rig_send(rig, LAN, &f));
+	rig_settle(rig);
+}
+
+static void expect_syn(struct rig *rig, uint16_t port)
+{
+	struct packet seen;
+
+	expect(rig, WAN, &seen);
+	assert_int_equal(seen.tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_ACK), TCP_FLAG_SYN);
+	assert_int_equal(be16_to_host(seen.key.source_port), port);
+}
+
+// One listener of each mode, one target, and the client's own address and port toward it.
+static void modes_do_not_share_a_clients_port(void **state)
+{
+	static const char *const cpus[] = {"0", "0,0,0"};
+
+	for (size_t i = 0; i < nx_array_size(cpus); i++) {
+		char text[1024];
+		struct packet seen;
+		struct rig rig;
+
+		snprintf(text, sizeof(text), configuration, cpus[i]);
+		if (rig_create(&rig, text, false) != 0)
+			fail_msg("%s", rig.error);
+		shake_hands(&rig, 5000);
+		expect_syn(&rig, 5000);
+		send_syn(&rig, 5000, DIRECT);
+		assert_int_equal(rig_drops(&rig, DROP_NAT_CONFLICT), 1);
+		bed_expect_nothing(&rig, WAN);
+
+		send_syn(&rig, 5001, DIRECT);
+		expect_syn(&rig, 5001);
+		shake_hands(&rig, 5001);
+		assert_int_equal(rig_drops(&rig, DROP_NAT_CONFLICT), 2);
+		bed_expect_nothing(&rig, WAN);
+		expect(&rig, LAN, &seen);
+		assert_true(seen.tcp_flags & TCP_FLAG_RST);
+		bed_assert_no_drops_but(&rig, DROP_NAT_CONFLICT);
+		bed_destroy(&rig);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(modes_do_not_share_a_clients_port),
+	};
+
+	if (rig_eal_init(false, 1024) != 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
