@@ -65,6 +65,25 @@ int tls13_identity_create(EVP_PKEY *key, X509 *const *chain, size_t count, const
 	return 0;
 }
 
+int tls13_identity_create_raw(
+	EVP_PKEY *key, const uint8_t *der, size_t length, struct tls13_identity **out)
+{
+	struct tls13_identity *identity = calloc(1, sizeof(*identity));
+
+	if (identity == NULL)
+		return -ENOMEM;
+	identity->count = 1;
+	identity->entries[0] = writer_with(TLS13_MESSAGE_MAX);
+	writer_bytes(&identity->entries[0], der, length);
+	if (identity->entries[0].failed || EVP_PKEY_up_ref(key) != 1) {
+		tls13_identity_destroy(identity);
+		return -ENOMEM;
+	}
+	identity->key = key;
+	*out = identity;
+	return 0;
+}
+
 void tls13_identity_destroy(struct tls13_identity *identity)
 {
 	if (identity == NULL)

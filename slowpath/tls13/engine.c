@@ -70,7 +70,8 @@ int tls13_create(const struct tls13_config *config, bool is_client, const struct
 
 	if ((start->name != NULL && (strlen(start->name) > TLS13_NAME_MAX || !*start->name)) ||
 		start->transport_parameters_length > UINT16_MAX || !is_alpn_right(config) ||
-		(!is_client && config->identity_count == 0 && config->choose == NULL))
+		(!is_client && config->identity_count == 0 && config->choose == NULL &&
+			start->mirror == NULL))
 		return -EINVAL;
 	t = OPENSSL_zalloc(sizeof(*t));
 	if (t == NULL)
@@ -79,6 +80,7 @@ int tls13_create(const struct tls13_config *config, bool is_client, const struct
 	t->events = start->events;
 	t->browser = config->browser != NULL ? config->browser : &tls13_browser_plain;
 	t->is_client = is_client;
+	t->mirror = is_client ? NULL : start->mirror;
 	t->state = is_client ? STATE_BEGIN : STATE_CLIENT_HELLO;
 	t->in = writer_with(MESSAGE_HEADER_BYTES + TLS13_MESSAGE_MAX);
 	t->out = writer_with(MESSAGE_HEADER_BYTES + TLS13_MESSAGE_MAX);

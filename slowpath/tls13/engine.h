@@ -51,6 +51,7 @@ struct tls13 {
 	const struct tls13_config *config;
 	const struct tls13_events *events;
 	const struct tls13_browser *browser;
+	const struct tls13_mirror *mirror; // server; NULL: none
 	bool is_client;
 	enum state state;
 	enum tls13_verdict ended; // TLS13_OK while going on
@@ -140,6 +141,13 @@ uint16_t engine_pick_scheme(
 [[nodiscard]] enum tls13_verdict client_take(struct tls13 *t, const struct message *m);
 [[nodiscard]] enum tls13_verdict client_send_hello(struct tls13 *t);
 [[nodiscard]] enum tls13_verdict server_take(struct tls13 *t, const struct message *m);
+
+// mirror.c: a server in another's likeness. What a hello is answered with, and the ServerHello,
+// which fixes the certificate.
+[[nodiscard]] enum tls13_verdict mirror_pick(const struct tls13 *t, const struct client_hello *h,
+	uint16_t *suite, uint16_t *group, struct cursor *share);
+[[nodiscard]] enum tls13_verdict mirror_send_hello(
+	struct tls13 *t, uint16_t group, struct cursor share, struct group_secret *shared);
 
 // ticket.c: sessions.
 // A client's session from what it was given; false when it is none or too old.

@@ -273,7 +273,8 @@ static enum tls13_verdict send_authentication(struct tls13 *t)
 static enum tls13_verdict send_flight(struct tls13 *t, const struct answer *a)
 {
 	struct group_secret shared;
-	enum tls13_verdict v = send_hello(t, a, &shared);
+	enum tls13_verdict v = t->mirror != NULL ? mirror_send_hello(t, a->group, a->share, &shared)
+						 : send_hello(t, a, &shared);
 
 	if (v == TLS13_OK)
 		v = engine_handshake_keys(t, &shared);
@@ -312,6 +313,18 @@ static enum tls13_verdict check_second(
 	return TLS13_OK;
 }
 
+static enum tls13_verdict pick_own(
+	const struct tls13 *t, const struct client_hello *h, struct answer *a)
+{
+	enum tls13_verdict v;
+
+	a->suite = pick_suite(t, h);
+	if (a->suite == 0)
+		return TLS13_SUITE_NONE;
+	v = pick_group(t, h, a);
+	return v == TLS13_OK && t->state == STATE_SECOND_HELLO ? check_second(t, h, a) : v;
+}
+
 // Suite, group and protocol of a parsed hello, in *a and in t.
 static enum tls13_verdict pick(struct tls13 *t, const struct client_hello *h, struct answer *a)
 {
@@ -319,12 +332,8 @@ static enum tls13_verdict pick(struct tls13 *t, const struct client_hello *h, st
 
 	if (v != TLS13_OK)
 		return v;
-	a->suite = pick_suite(t, h);
-	if (a->suite == 0)
-		return TLS13_SUITE_NONE;
-	v = pick_group(t, h, a);
-	if (v == TLS13_OK && t->state == STATE_SECOND_HELLO)
-		v = check_second(t, h, a);
+	v = t->mirror != NULL ? mirror_pick(t, h, &a->suite, &a->group, &a->share)
+			      : pick_own(t, h, a);
 	if (v != TLS13_OK)
 		return v;
 	memcpy(t->name, h->name.p != NULL ? h->name.p : (const uint8_t *)"", cursor_left(&h->name));
@@ -332,7 +341,7 @@ static enum tls13_verdict pick(struct tls13 *t, const struct client_hello *h, st
 	memcpy(t->session_id, h->session_id.p, cursor_left(&h->session_id));
 	t->session_id_length = (uint8_t)cursor_left(&h->session_id);
 	memcpy(t->client_random, h->random, RANDOM_BYTES);
-	return pick_alpn(t, h);
+	return t->mirror != NULL ? TLS13_OK : pick_alpn(t, h);
 }
 
 // The session or the certificate that this end shows.
@@ -342,6 +351,8 @@ static enum tls13_verdict pick_proof(
 	enum tls13_verdict v;
 
 	a->psk = -1;
+	if (t->mirror != NULL)
+		return TLS13_OK;
 	note_wishes(t, h);
 	// A resumed session would have no certificate where one is wanted.
 	if (t->takes_tickets && t->config->client_certificate == TLS13_CLIENT_CERTIFICATE_NONE) {

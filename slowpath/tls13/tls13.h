@@ -128,6 +128,23 @@ struct tls13_config {
 	uint32_t ticket_lifetime_s; // 0: 7200
 };
 
+// A certificate of one key, already encoded, for which nothing is parsed or checked: for a
+// certificate that is made for one connection. Borrows der. -ENOMEM; *out untouched then.
+[[nodiscard]] int tls13_identity_create_raw(
+	EVP_PKEY *key, const uint8_t *der, size_t length, struct tls13_identity **out);
+
+// A server that answers with the bytes of another server's ServerHello, in which only the key share
+// is its own; with empty EncryptedExtensions, and with an Ed25519 certificate whatever schemes the
+// client names. Borrowed for the engine's life.
+struct tls13_mirror {
+	const uint8_t *hello; // the whole message
+	size_t length;
+	// The identity, given the ServerHello as it is sent; NULL ends the handshake. It stays
+	// until the engine is destroyed.
+	const struct tls13_identity *(*certify)(void *user, const uint8_t *hello, size_t length);
+	void *user;
+};
+
 // What one handshake has of its own. Borrowed for tls13_create, events for the engine's life.
 struct tls13_start {
 	const struct tls13_events *events;
@@ -136,11 +153,13 @@ struct tls13_start {
 	size_t session_length;
 	const uint8_t *transport_parameters; // QUIC
 	size_t transport_parameters_length;
+	const struct tls13_mirror *mirror; // server; NULL: its own ServerHello
 };
 
 struct tls13;
 
-// -ENOMEM; -EINVAL for a name or parameters over their bounds, or a server without an identity.
+// -ENOMEM; -EINVAL for a name or parameters over their bounds, or a server without an identity
+// or a mirror.
 // *out untouched then.
 [[nodiscard]] int tls13_create(const struct tls13_config *config, bool is_client,
 	const struct tls13_start *start, struct tls13 **out);
