@@ -135,7 +135,7 @@ struct tls13_config {
 
 // A server that answers with the bytes of another server's ServerHello, in which only the key share
 // is its own; with empty EncryptedExtensions, and with an Ed25519 certificate whatever schemes the
-// client names. Borrowed for the engine's life.
+// client names. Borrowed for the engine's life, `hello` until a hello is answered.
 struct tls13_mirror {
 	const uint8_t *hello; // the whole message
 	size_t length;

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "reality/probe.h"
+
+#include "reality/flight.h"
+#include "reality/proof.h"
+
+enum {
+	ALERT_LENGTH = 2 + FLIGHT_LENGTH_MIN, // a record that holds an alert is no data
+	// Our messages with SHA-384, without the certificate itself.
+	MESSAGES_BYTES = 6 + 13 + 72 + 52,
+};
+
+// The record whose header or body comes next.
+struct walk {
+	uint8_t header[RECORD_HEADER_BYTES];
+	uint32_t have; // of the header
+	uint32_t left; // of the body
+};
+
+struct reality_probe {
+	struct tls13_config tls;
+	struct tls13_events events;
+	struct tls13_stream *stream;
+	struct walk walk;
+	struct reality_shape shape;
+	bool complete, finished, crowded;
+};
+
+static const char *const texts[] = {
+	[REALITY_FIT] = "fit",
+	[REALITY_UNFIT_INCOMPLETE] = "it completes no TLS 1.3 handshake",
+	[REALITY_UNFIT_RETRY] = "it asks for another key share than browsers send",
+	[REALITY_UNFIT_SHORT] = "its certificate is too short to stand in the place of ours",
+	[REALITY_UNFIT_RECORDS] = "it sends more records than can be imitated",
+};
+
+const char *reality_fitness_text(enum reality_fitness fitness)
+{
+	return texts[fitness];
+}
+
+int reality_probe_create(const struct reality_probe_config *config, struct reality_probe **out)
+{
+	static const char *const http1[] = {"http/1.1"};
+	struct tls13_start start = {.name = config->name};
+	struct reality_probe *p = calloc(1, sizeof(*p));
+	int rc;
+
+	if (p == NULL)
+		return -ENOMEM;
+	p->tls = (struct tls13_config){.library = config->library,
+		.random = config->random,
+		.browser = config->browser,
+		// Whose certificate it is does not change its length.
+		.insecure = true};
+	if (config->alpn != REALITY_ALPN_H2) {
+		p->tls.alpn = http1;
+		p->tls.alpn_count = config->alpn == REALITY_ALPN_OTHER ? 1 : 0;
+	}
+	start.events = &p->events;
+	rc = tls13_stream_create(&p->tls, true, &start, &p->stream);
+	if (rc != 0) {
+		free(p);
+		return rc;
+	}
+	*out = p;
+	return 0;
+}
+
+void reality_probe_destroy(struct reality_probe *p)
+{
+	if (p == NULL)
+		return;
+	tls13_stream_destroy(p->stream);
+	free(p);
+}
+
+enum tls13_verdict reality_probe_begin(struct reality_probe *p, int64_t now_ms)
+{
+	return tls13_stream_begin(p->stream, now_ms);
+}
+
+static void note(struct reality_probe *p, uint16_t length)
+{
+	struct reality_shape *s = &p->shape;
+	uint16_t *list = p->complete ? s->after : s->flight;
+	uint8_t *count = p->complete ? &s->after_count : &s->flight_count;
+
+	if (p->finished && length == ALERT_LENGTH)
+		return;
+	if (*count == REALITY_SHAPE_RECORDS_MAX) {
+		p->crowded = true;
+		return;
+	}
+	list[(*count)++] = length;
+	s->early += p->complete && !p->finished;
+}
+
+static void walk(struct reality_probe *p, struct cursor c)
+{
+	struct walk *w = &p->walk;
+	size_t n;
+
+	while (cursor_left(&c) != 0) {
+		if (w->left != 0) {
+			n = w->left < cursor_left(&c) ? w->left : cursor_left(&c);
+			c.p += n;
+			w->left -= (uint32_t)n;
+			continue;
+		}
+		w->header[w->have++] = *c.p++;
+		if (w->have < RECORD_HEADER_BYTES)
+			continue;
+		w->have = 0;
+		w->left = be16_to_host(be16_load(w->header + 3));
+		if (w->header[0] == RECORD_APPLICATION_DATA)
+			note(p, (uint16_t)w->left);
+	}
+}
+
+enum tls13_verdict reality_probe_input(
+	struct reality_probe *p, const uint8_t *bytes, size_t length, int64_t now_ms)
+{
+	enum tls13_verdict v;
+	size_t taken;
+
+	if (p->complete) {
+		walk(p, cursor_over(bytes, length));
+		return TLS13_OK;
+	}
+	v = tls13_stream_input(p->stream, bytes, length, now_ms, &taken);
+	walk(p, cursor_over(bytes, taken));
+	p->complete = tls13_stream_is_complete(p->stream);
+	walk(p, cursor_over(bytes + taken, length - taken));
+	return v;
+}
+
+bool reality_probe_is_complete(const struct reality_probe *p)
+{
+	return p->complete;
+}
+
+void reality_probe_finish(struct reality_probe *p)
+{
+	p->finished = true;
+}
+
+size_t reality_probe_output(const struct reality_probe *p, const uint8_t **bytes)
+{
+	return p->complete && !p->finished ? 0 : tls13_stream_output(p->stream, bytes);
+}
+
+void reality_probe_sent(struct reality_probe *p, size_t n)
+{
+	tls13_stream_sent(p->stream, n);
+}
+
+enum reality_fitness reality_probe_judge(const struct reality_probe *p, bool with_mldsa)
+{
+	size_t need = MESSAGES_BYTES, room = 0;
+	struct tls13_summary summary;
+
+	need += with_mldsa ? REALITY_CERTIFICATE_MLDSA_BYTES : REALITY_CERTIFICATE_BYTES;
+	tls13_summary(tls13_stream_engine(p->stream), &summary);
+	if (summary.retried)
+		return REALITY_UNFIT_RETRY;
+	if (!p->complete)
+		return REALITY_UNFIT_INCOMPLETE;
+	if (p->crowded)
+		return REALITY_UNFIT_RECORDS;
+	for (uint32_t i = 0; i < p->shape.flight_count; i++)
+		room += (size_t)p->shape.flight[i] - FLIGHT_LENGTH_MIN;
+	return room < need ? REALITY_UNFIT_SHORT : REALITY_FIT;
+}
+
+void reality_probe_shape(const struct reality_probe *p, struct reality_shape *out)
+{
+	*out = p->shape;
+}

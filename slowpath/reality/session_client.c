@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The client's stream: its hello, which the target gets as it comes, and what follows, which the
+// target gets only where it is no proof.
+#include "reality/session.h"
+
+#include "tls13/wire.h"
+
+enum {
+	HELLO_MESSAGE_MAX = 65536,
+	CCS_BYTES = RECORD_HEADER_BYTES + 1,
+};
+
+static uint16_t length_of(const uint8_t *header)
+{
+	return be16_to_host(be16_load(header + 3));
+}
+
+enum frame {
+	FRAME_PART = 0, // more is to come
+	FRAME_WHOLE,    // the hello is whole
+	FRAME_BAD,
+};
+
+// The message under construction: whether it is one, and whole.
+static enum frame check_message(const struct reality_server *s)
+{
+	const uint8_t *m = s->hello.base;
+	size_t length;
+
+	if (m[0] != HANDSHAKE_CLIENT_HELLO)
+		return FRAME_BAD;
+	if (s->hello.used < MESSAGE_HEADER_BYTES)
+		return FRAME_PART;
+	length = (size_t)m[1] << 16 | (size_t)m[2] << 8 | m[3];
+	if (length > HELLO_MESSAGE_MAX || s->hello.used > MESSAGE_HEADER_BYTES + length)
+		return FRAME_BAD;
+	return s->hello.used == MESSAGE_HEADER_BYTES + length ? FRAME_WHOLE : FRAME_PART;
+}
+
+// The next record of the hello, which may be cut over several (RFC 8446 5.1).
+static enum frame frame_hello(struct reality_server *s)
+{
+	const uint8_t *header = s->in.base + s->framed;
+	size_t have = s->in.used - s->framed, length;
+
+	if (have == 0)
+		return FRAME_PART;
+	if (header[0] != RECORD_HANDSHAKE || (have > 1 && header[1] != 3))
+		return FRAME_BAD;
+	if (have < RECORD_HEADER_BYTES)
+		return FRAME_PART;
+	length = length_of(header);
+	if (length == 0 || length > RECORD_PLAIN_MAX)
+		return FRAME_BAD;
+	if (have < RECORD_HEADER_BYTES + length)
+		return FRAME_PART;
+	writer_bytes(&s->hello, header + RECORD_HEADER_BYTES, length);
+	s->framed += RECORD_HEADER_BYTES + length;
+	return s->hello.failed ? FRAME_BAD : check_message(s);
+}
+
+// Forgets n bytes of what is held, which are judged.
+static void consume(struct reality_server *s, size_t n)
+{
+	memmove(s->in.base, s->in.base + n, s->in.used - n);
+	s->in.used -= n;
+	s->judged += n;
+}
+
+static enum reality_result admit(struct reality_server *s)
+{
+	const struct reality_server_config *c = s->config;
+	enum reality_result result =
+		reality_admit(c->credential, writer_cursor(&s->hello), s->now_ms, &s->admission);
+
+	if (result != REALITY_AUTHENTICATED || c->replay == NULL)
+		return result;
+	s->claimed = reality_replay_print(c->replay, s->hello.base, s->hello.used, &s->print) &&
+		     reality_replay_claim(c->replay, &s->print, s->now_ms / 1000);
+	return s->claimed ? result : REALITY_REPLAY;
+}
+
+void session_take_hello(struct reality_server *s)
+{
+	enum reality_result result;
+	enum frame frame;
+	size_t before;
+
+	do {
+		before = s->framed;
+		frame = frame_hello(s);
+	} while (frame == FRAME_PART && s->framed != before);
+	// Not a byte waits for the verdict.
+	s->forward = frame == FRAME_WHOLE ? s->framed : s->in.used;
+	if (frame == FRAME_PART)
+		return;
+	result = frame == FRAME_WHOLE ? admit(s) : REALITY_VERSION;
+	if (result != REALITY_AUTHENTICATED) {
+		session_splice(s, result);
+		return;
+	}
+	s->state = SESSION_ANSWER;
+	consume(s, s->framed);
+}
+
+// One change_cipher_spec, which the target gets too: its patience with them is what shows.
+static bool take_ccs(struct reality_server *s, size_t length)
+{
+	if (length != 1 || s->in.base[RECORD_HEADER_BYTES] != 1 ||
+		tls13_is_inside_message(s->engine))
+		return false;
+	consume(s, CCS_BYTES);
+	s->forward = s->judged;
+	return true;
+}
+
+static bool take_sealed(struct reality_server *s, size_t length)
+{
+	uint8_t *header = s->in.base, type;
+	size_t n = length;
+
+	if (record_open(&s->open, header, header + RECORD_HEADER_BYTES, &n, &type) != TLS13_OK ||
+		type != RECORD_HANDSHAKE || n == 0 ||
+		tls13_input(s->engine, TLS13_HANDSHAKE, header + RECORD_HEADER_BYTES, n,
+			s->now_ms) != TLS13_OK)
+		return false;
+	consume(s, RECORD_HEADER_BYTES + length);
+	return true;
+}
+
+// A header is judged as soon as it is whole, as the target would.
+static bool is_header_fit(const uint8_t *header)
+{
+	uint16_t length = length_of(header);
+
+	if (header[1] != VERSION_1_2 >> 8 || header[2] != (VERSION_1_2 & 0xff))
+		return false;
+	if (header[0] == RECORD_CHANGE_CIPHER_SPEC)
+		return length == 1;
+	return header[0] == RECORD_APPLICATION_DATA && length >= FLIGHT_LENGTH_MIN &&
+	       length <= RECORD_CIPHER_MAX;
+}
+
+// False for what is no proof.
+static bool take_record(struct reality_server *s, bool *more)
+{
+	size_t length;
+
+	*more = false;
+	if (s->in.used == 0)
+		return true;
+	if (s->in.base[0] != RECORD_CHANGE_CIPHER_SPEC && s->in.base[0] != RECORD_APPLICATION_DATA)
+		return false;
+	if (s->in.used < RECORD_HEADER_BYTES)
+		return true;
+	if (!is_header_fit(s->in.base))
+		return false;
+	length = length_of(s->in.base);
+	if (s->in.used < RECORD_HEADER_BYTES + length)
+		return true;
+	*more = true;
+	return s->in.base[0] == RECORD_CHANGE_CIPHER_SPEC ? take_ccs(s, length)
+							  : take_sealed(s, length);
+}
+
+void session_take_finished(struct reality_server *s)
+{
+	bool more = true;
+
+	while (more && !tls13_is_complete(s->engine)) {
+		if (!take_record(s, &more)) {
+			session_splice(s, REALITY_BAD_FINISHED);
+			return;
+		}
+	}
+	if (!tls13_is_complete(s->engine))
+		return;
+	if (!session_imitate(s)) {
+		session_splice(s, REALITY_BAD_FINISHED);
+		return;
+	}
+	s->state = SESSION_DONE;
+	s->result = REALITY_AUTHENTICATED;
+}

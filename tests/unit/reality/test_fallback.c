@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A peer whose hello is authenticated and who then does something else, as one with a stolen hello
+// must: what it sees agrees, record by record, with what the target shows to the same bytes.
+#include "world.h"
+
+enum {
+	HELLO_BYTES_MAX = 4000,
+	SEEN_MAX = 64,
+};
+
+static uint8_t hello[HELLO_BYTES_MAX];
+static size_t hello_length;
+static uint8_t payload[40000];
+
+static size_t repeat(const char *bytes, size_t length, size_t times)
+{
+	for (size_t i = 0; i < times; i++)
+		memcpy(payload + i * length, bytes, length);
+	return length * times;
+}
+
+// The attack table: what is sent behind the server's flight.
+static size_t attack(int which)
+{
+	static const char ccs[] = {20, 3, 3, 0, 1, 1};
+	size_t n = 0;
+
+	memset(payload, 0x5a, sizeof(payload));
+	switch (which) {
+	case 0: // a Finished of nobody's
+		n = repeat(ccs, 6, 1);
+		memcpy(payload + n, "\x17\x03\x03\x00\x35", 5);
+		return n + 58;
+	case 1:
+		return repeat(ccs, 6, 16) + 10;
+	case 2:
+		return repeat(ccs, 6, 32);
+	case 3:
+		return repeat(ccs, 6, 33);
+	case 4:
+		return repeat(ccs, 6, 100);
+	case 5:
+		return repeat("\x15\x03\x03\x00\x02\x02\x28", 7, 1);
+	case 6:
+		return repeat("\x15\x03\x03\x00\x02\x01\x00", 7, 1);
+	case 7:
+		return repeat("\x17\x03\x03\x00\x00", 5, 1);
+	case 8:
+		return repeat("\x17\x03\x03\x00\x10", 5, 1) + 16;
+	case 9: // 16641 bytes
+		return repeat("\x17\x03\x03\x41\x01", 5, 1) + 16641;
+	case 10:
+		return repeat("\x17\x03\x03\x41\x00", 5, 1) + 16640;
+	case 11:
+		return repeat("\x17\x02\x03\x00\x35", 5, 1) + 53;
+	case 12:
+		return repeat("\x63\x03\x03\x00\x35", 5, 1) + 53;
+	case 13:
+		return repeat("\x14\x03\x03\x00\x02\x01\x01", 7, 1);
+	case 14:
+		return repeat("\x14\x03\x03\x00\x01\x02", 6, 1);
+	case 15:
+		return repeat("\x16\x03\x03\x00\x04\x14\x00\x00\x00", 9, 1);
+	case 16:
+		return repeat("GET / HTTP/1.1\r\n\r\n", 18, 1);
+	case 17:
+		return 20;
+	case 18: // a part of a record
+		return repeat("\x17\x03\x03\x00\x35", 5, 1) + 10;
+	default:
+		return 0;
+	}
+}
+
+static size_t see(struct seen *out)
+{
+	return world_records(w.to_client.bytes, w.to_client.length, out, SEEN_MAX);
+}
+
+// The same bytes to the target: through a server that knows nobody of this key.
+static size_t directly(size_t n, struct seen *out)
+{
+	size_t count;
+
+	w.settings.private_key[0] ^= 0x10;
+	world_credential();
+	world_open();
+	tape_put(&w.from_client, hello, hello_length);
+	world_pump();
+	tape_put(&w.from_client, payload, n);
+	world_pump();
+	assert_true(w.spliced);
+	assert_int_equal(reality_server_result(w.server), REALITY_KEY_SHARE);
+	count = see(out);
+	world_close();
+	w.settings.private_key[0] ^= 0x10;
+	world_credential();
+	return count;
+}
+
+static void compare(int which)
+{
+	struct seen target[SEEN_MAX], ours[SEEN_MAX];
+	size_t n, count, got;
+
+	world_open();
+	world_client(&tls13_browser_chrome);
+	hello_length = w.from_client.length;
+	memcpy(hello, w.from_client.bytes, hello_length);
+	world_close();
+	n = attack(which);
+	count = directly(n, target);
+
+	world_open();
+	tape_put(&w.from_client, hello, hello_length);
+	world_pump();
+	assert_int_equal(reality_server_result(w.server), REALITY_UNDECIDED);
+	assert_int_equal(w.to_target.length, hello_length);
+	tape_put(&w.from_client, payload, n);
+	world_pump();
+	// The target has all that is not waited for more of, as it was sent.
+	assert_memory_equal(w.to_target.bytes, w.from_client.bytes, w.to_target.length);
+	got = see(ours);
+	if (got != count)
+		fail_msg("attack %d: %zu records, the target has %zu", which, got, count);
+	for (size_t i = 0; i < got; i++) {
+		assert_int_equal(ours[i].type, target[i].type);
+		assert_int_equal(ours[i].length, target[i].length);
+	}
+	assert_int_not_equal(reality_server_result(w.server), REALITY_AUTHENTICATED);
+	// Its end brings all that is held.
+	reality_server_end(w.server);
+	world_pump();
+	assert_int_equal(w.to_target.length, w.from_client.length);
+	assert_int_equal(w.to_client.length, w.from_target.length);
+	world_close();
+}
+
+static void attacks_show_the_target(void **state)
+{
+	static const enum rig_kind kinds[] = {RIG_RSA};
+
+	for (size_t k = 0; k < nx_array_size(kinds); k++) {
+		world_target(kinds[k], NULL, NULL);
+		for (int which = 0; which <= 19; which++) {
+			compare(which);
+			w.step = 7;
+			compare(which);
+			w.step = 0;
+		}
+		SSL_CTX_free(w.target_context);
+	}
+	world_own_target(RIG_RSA, GROUP_X25519);
+	for (int which = 0; which <= 19; which++)
+		compare(which);
+}
+
+// One that holds the keys: our client, which does not like what it sees and sends an alert under
+// them, of which the target makes what it makes of a stranger's.
+static void aborting_clients_get_the_targets_answer(void **state)
+{
+	struct tls13_stream_key in, out;
+	struct record_key key = {0};
+	struct writer record = writer_with(1000);
+	struct seen ours[SEEN_MAX];
+	size_t before;
+
+	world_target(RIG_RSA, NULL, NULL);
+	world_open();
+	world_client(&tls13_browser_chrome);
+	world_pump();
+	before = see(ours);
+	tls13_stream_keys(reality_client_stream(w.client), &in, &out);
+	record_key_clear(&key);
+	record_write_plain(&record, 20, 0x0303, (uint8_t[]){1}, 1);
+	record_write_plain(&record, 23, 0x0303, payload, 19);
+	tape_put(&w.from_client, record.base, record.used);
+	world_pump();
+	assert_int_equal(reality_server_result(w.server), REALITY_BAD_FINISHED);
+	assert_int_equal(see(ours), before + 1);
+	assert_int_equal(ours[before].length, 19);
+	writer_clear(&record);
+	world_close();
+	SSL_CTX_free(w.target_context);
+}
+
+// A target that goes on with what nothing of ours can answer to: its own bytes follow.
+static void targets_that_turn_strange_are_followed(void **state)
+{
+	static const uint8_t strange[][7] = {{21, 3, 3, 0, 2, 2, 40}, {23, 3, 3, 0, 16, 0, 0},
+		{23, 3, 3, 0x41, 1, 0, 0}, {23, 3, 3, 0, 17, 0, 0}, {20, 3, 3, 0, 2, 1, 1},
+		{22, 3, 3, 0, 2, 1, 1}};
+	struct reality_action a;
+	size_t first, n;
+
+	world_target(RIG_RSA, NULL, NULL);
+	for (size_t i = 0; i < nx_array_size(strange); i++) {
+		world_open();
+		world_client(&tls13_browser_plain);
+		n = w.from_client.length;
+		world_pump();
+		first = RECORD_HEADER_BYTES +
+			(size_t)be16_to_host(be16_load(w.from_target.bytes + 3));
+		reality_server_destroy(w.server);
+		assert_int_equal(reality_server_create(&w.config, &w.server), 0);
+		reality_server_input(w.server, REALITY_CLIENT, w.from_client.bytes, n, w.now_ms);
+		reality_server_input(
+			w.server, REALITY_TARGET, w.from_target.bytes, first, w.now_ms);
+		reality_server_input(w.server, REALITY_TARGET, strange[i], 7, w.now_ms);
+		assert_int_equal(reality_server_result(w.server), REALITY_TARGET_SHAPE);
+		assert_true(reality_server_next(w.server, &a));
+		assert_int_equal(a.kind, REALITY_FORWARD);
+		assert_true(reality_server_next(w.server, &a));
+		assert_int_equal(a.kind, REALITY_SEND);
+		assert_int_equal(cursor_left(&a.bytes), first);
+		assert_true(reality_server_next(w.server, &a));
+		assert_int_equal(a.kind, REALITY_SPLICE);
+		assert_int_equal(a.client, n);
+		assert_int_equal(a.target, first);
+		assert_false(reality_server_next(w.server, &a));
+		world_close();
+	}
+	SSL_CTX_free(w.target_context);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(attacks_show_the_target),
+		cmocka_unit_test(aborting_clients_get_the_targets_answer),
+		cmocka_unit_test(targets_that_turn_strange_are_followed),
+	};
+
+	return cmocka_run_group_tests(tests, world_create, world_destroy);
+}
