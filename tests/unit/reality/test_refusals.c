@@ -130,6 +130,7 @@ static void key_shares_by_the_newer_rule(void **state)
 	}
 	browser.shares =
 		(struct tls13_list){.values = (const uint16_t[]){GROUP_X25519MLKEM768}, .count = 1};
+	SSL_CTX_free(w.target_context);
 	world_own_target(RIG_P256, GROUP_X25519MLKEM768);
 	open_again();
 	world_client(&browser);

@@ -7,7 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "../tls13/rig.h"
+#include "tls13/rig.h"
 
 #include "reality/client.h"
 #include "reality/server.h"
