@@ -107,13 +107,11 @@ static inline be16 checksum_apply(be16 field, uint64_t delta)
 	return checksum_finish(checksum_add((uint16_t)~field, delta));
 }
 
-// The same for a folded delta, in fewer steps: one fold takes the sum of two 16-bit numbers to 16
-// bits. Of three it would not: 0x1ffff becomes 0x10000.
+// The same for a folded delta, in fewer steps: ~(~a + b) is a - b, and a carry that comes round is a
+// borrow.
 static inline be16 checksum_apply_folded(be16 field, uint16_t delta)
 {
-	uint32_t sum = (uint32_t)(uint16_t)~field + delta;
-
-	return (be16) ~((sum & 0xffff) + (sum >> 16));
+	return (be16)(field - delta - (field < delta));
 }
 
 static inline be16 checksum_update16(be16 field, be16 old, be16 new)
