@@ -17,6 +17,7 @@ enum {
 	MAX_SOURCES = 64,    // source addresses of one upstream
 	MAX_BURST = 256,
 	MAX_FRAME = 65535 + 18, // bytes of one frame on a kernel port
+	LEAST_MTU = 1280,       // of any interface, as IPv6 wants it (RFC 8200 5)
 	NAME_BYTES = 64,        // object names, NUL included
 };
 

@@ -33,7 +33,8 @@ static inline enum flow_verdict check_way(
 		return drop(p, DROP_PORT_DOWN);
 	if (nx_unlikely(p->hop_limit <= 1))
 		return FLOW_HOP_LIMIT;
-	if (nx_unlikely(wire_size(p) > snapshot->netifs[egress].mtu &&
+	// What is short is so for every interface.
+	if (nx_unlikely(p->length > LEAST_MTU && wire_size(p) > snapshot->netifs[egress].mtu &&
 			(p->flags & PACKET_DONT_FRAGMENT)))
 		return FLOW_TOO_BIG;
 	return FLOW_FORWARD;
@@ -87,21 +88,25 @@ static inline void count_traffic(
 // Packets in a row of the same listener and direction, not yet counted for the listener. Targets
 // change from packet to packet: they are counted at once.
 struct traffic {
-	struct slot_stats *listener;
-	unsigned int direction;
+	uint32_t of; // listener << 1 | direction
 	uint64_t bytes;
 	uint64_t packets;
 };
 
+static inline void traffic_end(struct worker_stats *stats, const struct traffic *t)
+{
+	if (t->packets > 0)
+		count_traffic(&stats->listeners[t->of >> 1], t->of & 1, t->bytes, t->packets);
+}
+
 static inline void traffic_add(struct worker_stats *stats, struct traffic *t,
 	const struct session *s, unsigned int direction, uint32_t bytes)
 {
-	struct slot_stats *listener = &stats->listeners[s->listener];
+	uint32_t of = (uint32_t)s->listener << 1 | direction;
 
-	if (nx_unlikely(listener != t->listener || direction != t->direction)) {
-		if (t->packets > 0)
-			count_traffic(t->listener, t->direction, t->bytes, t->packets);
-		*t = (struct traffic){.listener = listener, .direction = direction};
+	if (nx_unlikely(of != t->of)) {
+		traffic_end(stats, t);
+		*t = (struct traffic){.of = of};
 	}
 	t->bytes += bytes;
 	t->packets++;
@@ -319,7 +324,7 @@ enum flow_verdict flow_engine_forward(
 // Whether a packet of a session asks for no more than being counted and translated. Notes in the
 // tracker that a TCP segment passed if so, nothing else.
 static inline __attribute__((always_inline)) bool is_plain(struct session *s,
-	unsigned int direction, const struct session_leg *out, const struct snapshot *snapshot,
+	size_t direction, const struct session_leg *out, const struct snapshot *snapshot,
 	struct packet *p)
 {
 	struct tracker_segment segment;
@@ -354,7 +359,7 @@ uint32_t flow_engine_forward_run(struct flow_engine *engine, const struct snapsh
 
 	for (i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
-		unsigned int direction = p->direction;
+		size_t direction = p->direction;
 		struct session_leg *leg;
 		const struct session_leg *other;
 		struct session *s;
@@ -370,9 +375,8 @@ uint32_t flow_engine_forward_run(struct flow_engine *engine, const struct snapsh
 			break;
 		s->last = tick;
 		translate(leg, other, p, true);
-		traffic_add(stats, &traffic, s, direction, p->length - p->l4);
+		traffic_add(stats, &traffic, s, (unsigned int)direction, p->length - p->l4);
 	}
-	if (traffic.packets > 0)
-		count_traffic(traffic.listener, traffic.direction, traffic.bytes, traffic.packets);
+	traffic_end(stats, &traffic);
 	return i;
 }

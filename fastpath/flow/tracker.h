@@ -137,10 +137,10 @@ enum tracker_verdict tracker_input(
 // state. True: it passes, and *t is as tracker_input would leave it. False: *t is untouched, and
 // tracker_input judges.
 static inline bool tracker_input_plain(
-	struct tracker *t, unsigned int direction, const struct tracker_segment *segment)
+	struct tracker *t, size_t direction, const struct tracker_segment *segment)
 {
 	struct tracker_side *from = &t->side[direction];
-	struct tracker_side *to = &t->side[!direction];
+	struct tracker_side *to = &t->side[direction ^ 1];
 	uint32_t end = segment->sequence + segment->payload;
 
 	if (t->state != SESSION_ESTABLISHED ||
