@@ -49,7 +49,7 @@ struct port;
 struct port_ops {
 	const char *kind; // "af_packet", "tap", "ring", "ethdev"
 	// Receives at most n frames; each buffer's reference becomes the caller's. Fills offload
-	// and transmit words (io/mbuf.h). Returns the number received.
+	// and transmit words (io/mbuf.h), not `port`. Returns the number received.
 	uint16_t (*receive)(struct port *port, uint16_t queue, struct buffer **out, uint16_t n);
 	// Takes up to n frames: those taken are the port's, the rest stay the caller's. Returns how
 	// many.

@@ -114,33 +114,12 @@ static uint16_t ring_receive(struct port *port, uint16_t queue, struct buffer **
 {
 	struct ring_queue *q = &end_of(port)->queues[queue];
 	uint64_t wake = shared_word_load(&q->wake);
-	uint16_t count;
 
 	if (wake == WAKE_ARMED || wake == WAKE_SIGNALLED)
 		queue_disarm(q);
 	if (!shared_word_load(&end_of(port)->pair->joined))
 		return 0;
-	count = queue_receive(q, out, n);
-	for (uint16_t i = 0; i < count; i++)
-		out[i]->port = port->index;
-	return count;
-}
-
-// What the sender asked of the device becomes what the receiver is told.
-static void marks_turn(struct buffer *b)
-{
-	uint64_t asked = b->offload;
-	uint64_t told = 0;
-
-	if (asked & BUFFER_TX_CHECKSUM_UDP)
-		told |= BUFFER_RX_CHECKSUM_PARTIAL;
-	if (asked & (BUFFER_TX_SEGMENT_TCP | BUFFER_TX_SEGMENT_UDP))
-		told |= BUFFER_RX_LRO;
-	if (asked & BUFFER_TX_IP_CHECKSUM)
-		told |= BUFFER_RX_IP_GOOD;
-	if (!(told & BUFFER_RX_LRO))
-		b->transmit = 0;
-	b->offload = told;
+	return queue_receive(q, out, n);
 }
 
 // The one header sum that a link must complete itself: nobody down the line sums an IPv4 header.
@@ -156,6 +135,35 @@ static void ip_checksum_fill(struct buffer *b)
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	be16_store(ip + 10, be16_from_host((uint16_t)~sum));
+}
+
+// What the sender asked of the device becomes what the receiver is told.
+static void marks_turn(struct buffer *b)
+{
+	uint64_t asked = b->offload;
+	uint64_t told = 0;
+
+	if (asked & BUFFER_TX_CHECKSUM_UDP)
+		told |= BUFFER_RX_CHECKSUM_PARTIAL;
+	if (asked & (BUFFER_TX_SEGMENT_TCP | BUFFER_TX_SEGMENT_UDP))
+		told |= BUFFER_RX_LRO;
+	if (asked & BUFFER_TX_IP_CHECKSUM) {
+		ip_checksum_fill(b);
+		told |= BUFFER_RX_IP_GOOD;
+	}
+	if (!(told & BUFFER_RX_LRO))
+		b->transmit = 0;
+	b->offload = told;
+}
+
+static void marks_turn_all(struct buffer **frames, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		if (nx_likely(frames[i]->offload == 0))
+			frames[i]->transmit = 0;
+		else
+			marks_turn(frames[i]);
+	}
 }
 
 // A flow's queue, the same for both directions. Frames without ports go to queue 0.
@@ -198,16 +206,6 @@ static uint16_t queue_of(const struct buffer *b, uint16_t queues)
 	return (uint16_t)(((uint64_t)hash * queues) >> 32);
 }
 
-static uint16_t marks_turn_all(struct buffer **frames, uint16_t n)
-{
-	for (uint16_t i = 0; i < n; i++) {
-		if (frames[i]->offload & BUFFER_TX_IP_CHECKSUM)
-			ip_checksum_fill(frames[i]);
-		marks_turn(frames[i]);
-	}
-	return n;
-}
-
 // Each frame to the queue of its flow. A full queue loses its own frames only; returns how many.
 static uint16_t frames_spread(
 	struct ring_end *peer, uint16_t writer, struct buffer **frames, uint16_t n, bool *touched)
@@ -217,7 +215,7 @@ static uint16_t frames_spread(
 	for (uint16_t i = 0; i < n; i++) {
 		uint16_t to = queue_of(frames[i], peer->receive_queues);
 
-		marks_turn_all(&frames[i], 1);
+		marks_turn(frames[i]);
 		if (rte_ring_sp_enqueue(peer->queues[to].from[writer], frames[i]) == 0) {
 			touched[to] = true;
 		} else {

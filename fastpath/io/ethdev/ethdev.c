@@ -28,16 +28,9 @@ static struct ethdev *ethdev_of(const struct port *port)
 
 static uint16_t ethdev_receive(struct port *port, uint16_t queue, struct buffer **out, uint16_t n)
 {
-	uint16_t got;
-
 	if (nx_unlikely(shared_word_load(&port->gone)))
 		return 0;
-	got = rte_eth_rx_burst(port->dpdk_port, queue, (struct rte_mbuf **)(void *)out, n);
-
-	// A device numbers its frames by ethdev, a node by port.
-	for (uint16_t i = 0; i < got; i++)
-		out[i]->port = port->index;
-	return got;
+	return rte_eth_rx_burst(port->dpdk_port, queue, (struct rte_mbuf **)(void *)out, n);
 }
 
 static bool has_offloads(struct buffer *const *frames, uint16_t n)

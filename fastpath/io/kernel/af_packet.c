@@ -178,12 +178,9 @@ static uint16_t af_packet_receive(
 	struct af_packet *driver = port->driver;
 	struct packet_queue *q = driver->queues[queue];
 	uint16_t read;
-	uint16_t count = shared_word_load(&q->has_ring) ? ring_receive(q, out, n)
-							: queue_receive(q, out, n, &read);
 
-	for (uint16_t i = 0; i < count; i++)
-		out[i]->port = port->index;
-	return count;
+	return shared_word_load(&q->has_ring) ? ring_receive(q, out, n)
+					      : queue_receive(q, out, n, &read);
 }
 
 // Lays out up to n frames for sendmmsg; stops before one that cannot be laid out.

@@ -73,7 +73,6 @@ static uint16_t tap_receive(struct port *port, uint16_t queue, struct buffer **o
 		b = frame_read(q);
 		if (!b)
 			break;
-		b->port = port->index;
 		out[count++] = b;
 	}
 	return count;
