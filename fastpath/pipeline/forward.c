@@ -45,7 +45,8 @@ static enum flow_verdict forward_one(struct worker *w, struct packet *p)
 }
 
 // A packet on its own: what begins, ends or changes a session, belongs to none, or may not go on.
-static void forward_single(struct worker *w, struct packet *p)
+// True: it is left for the local stage.
+static bool forward_single(struct worker *w, struct packet *p)
 {
 	switch (forward_one(w, p)) {
 	case FLOW_FORWARD:
@@ -61,15 +62,17 @@ static void forward_single(struct worker *w, struct packet *p)
 		local_refuse(w->local, p, LOCAL_HOP_LIMIT);
 		break;
 	case FLOW_LOCAL:
-		break;
+		return true;
 	}
+	return false;
 }
 
 // Packets of live sessions go in runs, the others one by one between them: in the order in which
-// they came.
-void stage_forward(struct worker *w, struct packet *packets, uint32_t n)
+// they came. Returns how many are left for the local stage.
+uint32_t stage_forward(struct worker *w, struct packet *packets, uint32_t n)
 {
 	uint32_t seen = 0;
+	uint32_t left = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t run =
@@ -79,9 +82,10 @@ void stage_forward(struct worker *w, struct packet *packets, uint32_t n)
 		seen += run;
 		i += run;
 		if (i < n && packets[i].buffer) {
-			forward_single(w, &packets[i]);
+			left += forward_single(w, &packets[i]);
 			seen++;
 		}
 	}
 	worker_charge(w, STAGE_FORWARD, seen);
+	return left;
 }

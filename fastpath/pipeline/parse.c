@@ -144,40 +144,45 @@ static inline __attribute__((always_inline)) enum drop_reason judge(
 	return nx_unlikely(p->netif == SLOT_NONE) ? DROP_VLAN_UNKNOWN : DROP_NONE;
 }
 
-static nx_cold void drop_all(struct worker *w, struct packet *packets, uint32_t n)
+static nx_cold void drop_all(
+	struct worker *w, struct buffer *const *buffers, struct packet *packets, uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
+		packets[i].buffer = buffers[i];
 		worker_drop(w, &packets[i], DROP_IP_NOT_OURS);
+	}
 }
 
-static void parse_all(struct worker *w, struct packet *packets, uint32_t n)
+// A received vector comes from one port; any other may come from several, and has notes.
+static inline __attribute__((always_inline)) void parse_all(struct worker *w,
+	struct buffer *const *buffers, struct packet *packets, uint32_t n, bool is_received)
 {
-	bool has_notes = w->origin != VECTOR_RECEIVED;
-	struct arrival arrival = {0};
-	uint32_t from = UINT32_MAX;
+	struct arrival arrival = arrival_of(w, buffers[0]->port);
 
 	for (uint32_t i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
-		struct buffer *b = p->buffer;
+		struct buffer *b = buffers[i];
 		enum drop_reason reason;
 
-		if (nx_unlikely(b->port != from)) {
-			from = b->port;
+		if (!is_received)
 			arrival = arrival_of(w, b->port);
-		}
+		p->buffer = b;
 		reason = judge(w, &arrival, p, b);
 		if (nx_unlikely(reason != DROP_NONE))
 			worker_drop(w, p, reason);
-		else if (nx_unlikely(has_notes))
+		else if (!is_received)
 			take_note(p);
 	}
 }
 
-void stage_parse(struct worker *w, struct packet *packets, uint32_t n)
+void stage_parse(
+	struct worker *w, struct buffer *const *buffers, struct packet *packets, uint32_t n)
 {
-	if (nx_likely(w->snapshot != NULL))
-		parse_all(w, packets, n);
+	if (nx_unlikely(!w->snapshot))
+		drop_all(w, buffers, packets, n);
+	else if (nx_likely(w->origin == VECTOR_RECEIVED))
+		parse_all(w, buffers, packets, n, true);
 	else
-		drop_all(w, packets, n);
+		parse_all(w, buffers, packets, n, false);
 	worker_charge(w, STAGE_PARSE, n);
 }

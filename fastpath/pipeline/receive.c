@@ -18,9 +18,7 @@ void worker_run_vector(
 
 	w->origin = origin;
 	w->vector++;
-	for (uint32_t i = 0; i < n; i++)
-		packets[i].buffer = buffers[i];
-	stage_parse(w, packets, n);
+	stage_parse(w, buffers, packets, n);
 	if (w->count > 1)
 		stage_steer(w, packets, n);
 	if (nx_unlikely(w->relay_is_active) && stage_stream_open(w, packets, n) == n)
@@ -29,19 +27,20 @@ void worker_run_vector(
 	worker_charge(w, STAGE_LOOKUP, n);
 	if (nx_unlikely(w->relay_is_active))
 		stage_stream(w, packets, n);
-	stage_forward(w, packets, n);
-	stage_local(w, packets, n);
+	if (stage_forward(w, packets, n) > 0)
+		stage_local(w, packets, n);
 }
 
 static void count_received(struct worker *w, const struct port *port, uint16_t n)
 {
-	struct port_stats *stats = &w->stats->ports[port->index];
+	uint16_t index = port->index;
+	struct port_stats *stats = &w->stats->ports[index];
 	uint64_t bytes = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		struct buffer *b = w->received[i];
 
-		b->port = port->index;
+		b->port = index;
 		bytes += b->total_length;
 		__builtin_prefetch(buffer_data(b));
 	}

@@ -198,9 +198,10 @@ struct nx_aligned_line worker {
 // The stages. Each takes the worker's current vector; a packet that leaves the vector has its
 // buffer cleared to NULL.
 void stage_receive(struct worker *w);
-void stage_parse(struct worker *w, struct packet *packets, uint32_t n);
+void stage_parse(
+	struct worker *w, struct buffer *const *buffers, struct packet *packets, uint32_t n);
 void stage_steer(struct worker *w, struct packet *packets, uint32_t n);
-void stage_forward(struct worker *w, struct packet *packets, uint32_t n);
+uint32_t stage_forward(struct worker *w, struct packet *packets, uint32_t n);
 void stage_local(struct worker *w, struct packet *packets, uint32_t n);
 void stage_transmit(struct worker *w);
 void stage_messages(struct worker *w);
