@@ -94,6 +94,7 @@ bool emulation_send(struct worker *w, struct transmit_queue *t)
 	for (uint16_t i = 0; i < t->count; i++)
 		enter(w, e, t->frames[i]);
 	t->count = 0;
+	t->bytes = 0;
 	leave(w, e);
 	return true;
 }

@@ -22,11 +22,11 @@ enum {
 	MAX_EXPANDED = 256, // segments that one frame may become: 64 KiB in 256 bytes each
 };
 
-static uint64_t bytes_of(struct buffer *const *frames, uint16_t n)
+static uint64_t bytes_of(struct buffer *const *frames, uint32_t n)
 {
 	uint64_t bytes = 0;
 
-	for (uint16_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++)
 		bytes += frames[i]->total_length;
 	return bytes;
 }
@@ -35,7 +35,7 @@ static void flush(struct worker *w, struct transmit_queue *t)
 {
 	struct port_stats *stats = &w->stats->ports[t->port->index];
 	struct port *port = t->port;
-	uint64_t bytes = bytes_of(t->frames, t->count);
+	uint64_t bytes = t->bytes;
 	uint16_t sent;
 
 	if (nx_unlikely(t->emulation != NULL) && emulation_send(w, t))
@@ -48,9 +48,11 @@ static void flush(struct worker *w, struct transmit_queue *t)
 		sent = port_transmit(port, t->queue, t->frames, t->count);
 	}
 	t->count = (uint16_t)(t->count - sent);
+	t->bytes = 0;
 	if (nx_unlikely(t->count > 0)) {
 		memmove(t->frames, t->frames + sent, t->count * sizeof(t->frames[0]));
-		bytes -= bytes_of(t->frames, t->count);
+		t->bytes = bytes_of(t->frames, t->count);
+		bytes -= t->bytes;
 	}
 	if (t->ring)
 		return; // counted by the owner of the queue
@@ -79,6 +81,7 @@ static inline void queue_frame(struct worker *w, struct transmit_queue *t, struc
 	if (nx_unlikely(w->capture_count > 0))
 		capture_burst(w, t->port->index, CAPTURE_SENT, &frame, 1);
 	t->frames[t->count++] = frame;
+	t->bytes += frame->total_length;
 }
 
 void worker_send_frame(struct worker *w, uint16_t port, struct buffer *frame)
@@ -122,16 +125,21 @@ static void move_front(struct packet *p, uint16_t header_bytes)
 	p->data += moved;
 }
 
-// Writes the link header over the way->header_bytes before the IP header. to: the neighbour's MAC
-// in its first six bytes.
+// The first twelve bytes of a frame. to: the neighbour's MAC in its first six bytes.
+static inline void write_stations(uint8_t *frame, const struct egress_way *way, uint64_t to)
+{
+	to |= way->source_first;
+	memcpy(frame, &to, sizeof(to));
+	be32_store(frame + 8, way->source_rest);
+}
+
+// Writes the link header over the way->header_bytes before the IP header.
 static inline void write_link_header(struct packet *p, const struct egress_way *way, uint64_t to)
 {
 	be16 type = (p->flags & PACKET_IS_V6) ? htobe16(0x86dd) : htobe16(0x0800);
 	uint8_t *frame = p->data;
 
-	// Eight bytes each, of which the next store writes over the last two.
-	memcpy(frame, &to, sizeof(to));
-	memcpy(frame + 6, &way->source, sizeof(way->source));
+	write_stations(frame, way, to);
 	if (nx_unlikely(way->vlan)) {
 		be16_store(frame + 12, htobe16(0x8100));
 		be16_store(frame + 14, way->vlan);
@@ -170,7 +178,7 @@ static nx_cold void resolve(struct worker *w, struct packet *p, uint8_t owner)
 static inline bool is_plain(const struct packet *p, const struct egress_way *way)
 {
 	return !(p->flags & (PACKET_CHECKSUM_PARTIAL | PACKET_SEGMENTED | PACKET_REASSEMBLED)) &&
-	       p->length - p->l3 <= way->mtu && (!p->buffer->next || way->chains);
+	       p->length <= way->largest && (!p->buffer->next || way->chains);
 }
 
 // Largest IP packet that may leave: a reassembled datagram goes on in fragments no larger than the
@@ -257,16 +265,20 @@ static bool way_find(struct worker *w, struct packet *p, struct egress_way *way)
 		return false;
 	}
 	const struct port *port = w->ports->ports[netif->port];
+	uint16_t header = netif->vlan ? ETHERNET_BYTES + VLAN_TAG_BYTES : ETHERNET_BYTES;
+	uint64_t source = 0;
 
+	memcpy(&source, port->mac.bytes, sizeof(port->mac.bytes));
 	*way = (struct egress_way){
 		.tag = way_tag(w, p),
 		.queue = &w->transmit[netif->port],
-		.mtu = netif->mtu,
-		.header_bytes = netif->vlan ? ETHERNET_BYTES + VLAN_TAG_BYTES : ETHERNET_BYTES,
+		.source_first = source << 48,
+		.source_rest = (be32)(source >> 16),
+		.largest = (uint32_t)header + netif->mtu,
+		.header_bytes = header,
 		.vlan = be16_from_host(netif->vlan),
 		.chains = port->capabilities & PORT_TX_CHAINS,
 	};
-	memcpy(&way->source, port->mac.bytes, sizeof(port->mac.bytes));
 	return true;
 }
 
@@ -303,7 +315,7 @@ void worker_send(struct worker *w, struct packet *p)
 static inline bool is_ready(const struct packet *p, const struct egress_way *way)
 {
 	return p->l3 == way->header_bytes && p->buffer->total_length == p->length &&
-	       is_plain(p, way) && way->queue->count < nx_array_size(way->queue->frames);
+	       is_plain(p, way);
 }
 
 static inline void send_ready(struct packet *p, const struct egress_way *way, uint64_t to)
@@ -312,34 +324,36 @@ static inline void send_ready(struct packet *p, const struct egress_way *way, ui
 	struct buffer *b = p->buffer;
 	uint8_t *frame = p->data;
 
+	t->frames[t->count++] = b;
+	t->bytes += p->length;
 	p->buffer = NULL;
 	b->offload = 0;
-	t->frames[t->count++] = b;
 	if (nx_unlikely(way->vlan)) {
 		be16_store(frame + 12, htobe16(0x8100));
 		be16_store(frame + 14, way->vlan);
 	}
-	// Twelve bytes in two stores.
-	to |= way->source << 48;
-	memcpy(frame, &to, sizeof(to));
-	be32_store(frame + 8, (be32)(way->source >> 16));
+	write_stations(frame, way, to);
 }
 
 void worker_send_run(struct worker *w, struct packet *packets, uint32_t n)
 {
 	const struct neighbour_table neighbours = w->node->neighbours;
-	struct egress_way way = {.header_bytes = 0}; // the last one: no packet is ready for none
+	struct egress_way way = {0};   // the last one
+	uint32_t egress = UINT32_MAX; // its interface
 	usec_t now = w->now;
 
 	for (uint32_t i = 0; i < n; i++) {
 		struct packet *p = &packets[i];
 		uint64_t to;
 
-		if (nx_unlikely((uint16_t)way.tag != p->egress || way.header_bytes == 0) &&
-			w->capture_count == 0 && way_is_known(w, way_of(w, p), p))
+		if (nx_unlikely(p->egress != egress) && w->capture_count == 0 &&
+			way_is_known(w, way_of(w, p), p)) {
 			way = *way_of(w, p);
-		if (nx_likely((uint16_t)way.tag == p->egress && is_ready(p, &way) &&
-			      neighbour_reach(&neighbours, p->neighbour, now, &to)))
+			egress = p->egress;
+		}
+		if (nx_likely(p->egress == egress && is_ready(p, &way) &&
+			      neighbour_reach(&neighbours, p->neighbour, now, &to) &&
+			      way.queue->count < nx_array_size(way.queue->frames)))
 			send_ready(p, &way, to);
 		else
 			worker_send(w, p);
@@ -354,6 +368,7 @@ static uint32_t take_inlet(struct worker *w, const struct transmit_inlet *inlet)
 	unsigned int n =
 		rte_ring_sc_dequeue_burst(inlet->ring, (void **)(t->frames + t->count), room, NULL);
 
+	t->bytes += bytes_of(t->frames + t->count, n);
 	t->count = (uint16_t)(t->count + n);
 	return n;
 }

@@ -58,6 +58,7 @@ struct transmit_queue {
 	uint8_t owner;               // worker that drains ring
 	uint16_t queue;
 	uint16_t count;
+	uint64_t bytes; // of the frames
 	struct buffer *frames[2 * MAX_BURST];
 };
 
@@ -84,8 +85,10 @@ struct port_map {
 struct egress_way {
 	uint64_t tag; // vector << 16 | interface
 	struct transmit_queue *queue;
-	uint64_t source; // MAC of the port, in the first six bytes in memory
-	uint16_t mtu;
+	// MAC of the port, as it lies in memory: behind six bytes for the neighbour's, and the rest.
+	uint64_t source_first;
+	be32 source_rest;
+	uint32_t largest;      // bytes of a frame
 	uint16_t header_bytes; // 14 or 18
 	be16 vlan;
 	bool chains; // the port takes chains

@@ -122,8 +122,9 @@ static inline bool neighbour_mac(
 static inline void neighbour_use(const struct neighbour_table *table, uint32_t index, usec_t now)
 {
 	struct neighbour *n = &table->entries[neighbour_slot(index)];
+	usec_t recent = now > USEC_PER_SECOND ? now - USEC_PER_SECOND : 0;
 
-	if (nx_unlikely(now - shared_word_load(&n->used) > USEC_PER_SECOND))
+	if (nx_unlikely(shared_word_load(&n->used) < recent))
 		shared_word_store(&n->used, now);
 }
 
