@@ -101,17 +101,38 @@ uint32_t engine_find(const struct flow_engine *engine, const struct flow_key *ke
 	return flow_table_lookup(&engine->table, hash, lookup_is_equal, &lookup);
 }
 
-static void lookup_burst(struct flow_engine *engine, struct packet *const *packets,
-	const uint32_t *hashes, uint32_t n)
+static inline bool has_flow(const struct packet *p)
 {
-	uint32_t references[FLOW_LOOKUP_BURST];
+	return p->kind == PACKET_TCP || p->kind == PACKET_UDP;
+}
 
-	flow_table_candidates(&engine->table, hashes, n, references, lookup_prefetch, engine);
+static void lookup_burst(struct flow_engine *engine, struct packet *packets, uint32_t n)
+{
+	uint32_t hashes[FLOW_LOOKUP_BURST];
+	uint32_t references[FLOW_LOOKUP_BURST];
+	uint64_t seed = engine->config.seed;
+	bool has_others = false;
+
 	for (uint32_t i = 0; i < n; i++) {
-		struct packet *p = packets[i];
+		struct packet *p = &packets[i];
+
+		if (nx_unlikely(!has_flow(p))) {
+			hashes[i] = 0;
+			has_others = true;
+			continue;
+		}
+		hashes[i] = p->hash = flow_key_hash(&p->key, seed);
+		flow_table_prefetch(&engine->table, hashes[i]);
+	}
+	flow_table_candidates(&engine->table, hashes, n, references, lookup_prefetch, engine);
+	for (uint32_t i = 0; has_others && i < n; i++) {
+		if (hashes[i] == 0)
+			references[i] = FLOW_REFERENCE_NONE;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		struct packet *p = &packets[i];
 		uint32_t reference = references[i];
 
-		p->hash = hashes[i];
 		if (reference == FLOW_REFERENCE_NONE)
 			continue;
 		if (nx_unlikely(!is_of(engine, reference, &p->key))) {
@@ -126,28 +147,9 @@ static void lookup_burst(struct flow_engine *engine, struct packet *const *packe
 
 void flow_engine_lookup_bulk(struct flow_engine *engine, struct packet *packets, uint32_t n)
 {
-	struct packet *wanted[FLOW_LOOKUP_BURST];
-	uint32_t hashes[FLOW_LOOKUP_BURST];
-	uint64_t seed = engine->config.seed;
-	uint32_t count = 0;
-
 	engine->looked_up = engine->ended;
-	for (uint32_t i = 0; i < n; i++) {
-		struct packet *p = &packets[i];
-
-		p->session = PACKET_NO_SESSION;
-		if (p->kind != PACKET_TCP && p->kind != PACKET_UDP)
-			continue;
-		hashes[count] = flow_key_hash(&p->key, seed);
-		flow_table_prefetch(&engine->table, hashes[count]);
-		wanted[count++] = p;
-		if (count == FLOW_LOOKUP_BURST) {
-			lookup_burst(engine, wanted, hashes, count);
-			count = 0;
-		}
-	}
-	if (count > 0)
-		lookup_burst(engine, wanted, hashes, count);
+	for (uint32_t i = 0; i < n; i += FLOW_LOOKUP_BURST)
+		lookup_burst(engine, packets + i, u32_min(n - i, FLOW_LOOKUP_BURST));
 }
 
 void flow_engine_drain(struct flow_engine *engine)

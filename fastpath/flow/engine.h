@@ -64,8 +64,8 @@ enum flow_verdict {
 // All sessions must have ended (flow_engine_end_all). Returns how many were left.
 uint32_t flow_engine_destroy(struct flow_engine *engine);
 
-// Looks up n TCP, UDP packets (others are skipped): sets hash, session and direction. Prefetches
-// what flow_engine_forward will touch.
+// Looks up those of n parsed packets that are TCP or UDP: sets hash and, where there is one,
+// session and direction. Prefetches what flow_engine_forward will touch.
 void flow_engine_lookup_bulk(struct flow_engine *engine, struct packet *packets, uint32_t n);
 
 // Acts on one looked-up TCP or UDP packet: state, rewriting, new sessions.

@@ -323,9 +323,8 @@ enum flow_verdict flow_engine_forward(
 
 // Whether a packet of a session asks for no more than being counted and translated. Notes in the
 // tracker that a TCP segment passed if so, nothing else.
-static inline __attribute__((always_inline)) bool is_plain(struct session *s,
-	size_t direction, const struct session_leg *out, const struct snapshot *snapshot,
-	struct packet *p)
+static inline __attribute__((always_inline)) bool is_plain(struct session *s, size_t direction,
+	const struct session_leg *out, const struct snapshot *snapshot, struct packet *p)
 {
 	struct tracker_segment segment;
 

@@ -132,9 +132,9 @@ static inline __attribute__((always_inline)) uint32_t flow_table_resolve(
 
 // For n (at most FLOW_LOOKUP_BURST) hashes, whose first buckets the caller has prefetched, out[i]
 // is the first reference of the same hash, or FLOW_REFERENCE_NONE: most likely, but not for sure,
-// the one looked for. Two passes hide the memory: first buckets, then the second buckets of what
-// they do not have. prefetch is called for each reference found; give a static inline function and
-// it is inlined.
+// the one looked for. A hash of 0 finds anything. Two passes hide the memory: first buckets, then
+// the second buckets of what they do not have. prefetch is called for each reference found; give a
+// static inline function and it is inlined.
 static inline __attribute__((always_inline)) void flow_table_candidates(
 	const struct flow_table *table, const uint32_t *hashes, uint32_t n, uint32_t *out,
 	void (*prefetch)(void *context, uint32_t reference), void *context)
@@ -148,7 +148,7 @@ static inline __attribute__((always_inline)) void flow_table_candidates(
 		uint32_t matches = flow_bucket_match(first, hash);
 
 		if (nx_likely(matches != 0)) {
-			out[i] = first->references[__builtin_ctz(matches)];
+			out[i] = first->references[(unsigned)__builtin_ctz(matches)];
 			prefetch(context, out[i]);
 			continue;
 		}

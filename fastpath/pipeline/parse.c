@@ -148,7 +148,10 @@ static nx_cold void drop_all(
 	struct worker *w, struct buffer *const *buffers, struct packet *packets, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		packets[i].buffer = buffers[i];
+		packets[i] = (struct packet){
+			.buffer = buffers[i],
+			.session = PACKET_NO_SESSION,
+		};
 		worker_drop(w, &packets[i], DROP_IP_NOT_OURS);
 	}
 }

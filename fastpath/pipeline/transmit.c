@@ -338,7 +338,7 @@ static inline void send_ready(struct packet *p, const struct egress_way *way, ui
 void worker_send_run(struct worker *w, struct packet *packets, uint32_t n)
 {
 	const struct neighbour_table neighbours = w->node->neighbours;
-	struct egress_way way = {0};   // the last one
+	struct egress_way way = {0};  // the last one
 	uint32_t egress = UINT32_MAX; // its interface
 	usec_t now = w->now;
 

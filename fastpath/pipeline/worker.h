@@ -85,7 +85,8 @@ struct port_map {
 struct egress_way {
 	uint64_t tag; // vector << 16 | interface
 	struct transmit_queue *queue;
-	// MAC of the port, as it lies in memory: behind six bytes for the neighbour's, and the rest.
+	// MAC of the port, as it lies in memory: behind six bytes for the neighbour's, and the
+	// rest.
 	uint64_t source_first;
 	be32 source_rest;
 	uint32_t largest;      // bytes of a frame

@@ -107,8 +107,8 @@ static inline be16 checksum_apply(be16 field, uint64_t delta)
 	return checksum_finish(checksum_add((uint16_t)~field, delta));
 }
 
-// The same for a folded delta, in fewer steps: ~(~a + b) is a - b, and a carry that comes round is a
-// borrow.
+// The same for a folded delta, in fewer steps: ~(~a + b) is a - b, and a carry that comes round is
+// a borrow.
 static inline be16 checksum_apply_folded(be16 field, uint16_t delta)
 {
 	return (be16)(field - delta - (field < delta));
