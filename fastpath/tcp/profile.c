@@ -37,6 +37,8 @@ void profile_defaults(struct tcp_profile *p)
 	default_u32(&p->receive_memory, 4u << 20);
 	default_u32(&p->send_memory, 4u << 20);
 	default_u32(&p->initial_window, 65535);
+	// Less than a step of its scale would be shown as shut for ever.
+	p->initial_window = u32_max(p->initial_window, 1u << window_scale_choose(p));
 	default_u32(&p->delayed_ack_us, 40 * USEC_PER_MILLISECOND);
 	default_u32(&p->rto_min_us, 200 * USEC_PER_MILLISECOND);
 	default_u32(&p->time_wait_us, 60 * USEC_PER_SECOND);

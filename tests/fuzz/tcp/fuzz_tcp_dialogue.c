@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Whole dialogues of two engines: the input is what the network between them and their users do.
+// In an honest network packets are lost, repeated, held back and overtaken, routers complain, and
+// buffers run out: every byte must arrive once and in order, and every checksum must be right. In a
+// hostile one headers change on the way, too: then nothing but the engines' own order is asked for.
+#include <netinet/in.h>
+
+#include "core/chain.h"
+#include "pkt/checksum.h"
+#include "pkt/parse.h"
+#include "tcp/tcp.h"
+
+enum {
+	ETHERNET = 14,
+	PORT = 80,
+	FLIGHT = 64,
+	ENDING_TURNS = 4000,
+};
+
+struct side {
+	struct buffer_source source; // first: the engine's, fails where the input says so
+	struct fuzz *fuzz;
+	struct tcp_engine *engine;
+	uint32_t connection; // TCP_NONE: none, or let go
+	uint64_t sent;
+	uint64_t received;
+	bool is_open;
+	bool is_shut;
+	bool ended;
+	bool is_broken; // reset, timed out, or let go by its user
+	uint8_t number;
+};
+
+struct flying {
+	struct buffer *frame;
+	uint8_t to;
+};
+
+struct fuzz {
+	struct cursor input;
+	struct side side[2];
+	struct flying flight[FLIGHT];
+	uint32_t count;
+	uint32_t failing; // requests for buffers to come
+	usec_t now;
+	bool hostile;
+	bool v6;
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static uint8_t take(struct fuzz *f)
+{
+	uint8_t value;
+
+	return cursor_take_u8(&f->input, &value) ? value : 0;
+}
+
+static uint8_t pattern(const struct side *s, uint64_t position)
+{
+	return (uint8_t)(position * 7 + position / 251 + s->number * 91u);
+}
+
+static bool fails(struct buffer_source *source)
+{
+	struct fuzz *f = ((struct side *)(void *)source)->fuzz;
+
+	if (f->failing == 0)
+		return false;
+	f->failing--;
+	return true;
+}
+
+static struct buffer *source_get(struct buffer_source *source, uint32_t room)
+{
+	return fails(source) ? NULL : buffer_heap_get(&buffer_heap_source, room);
+}
+
+static void source_put(struct buffer_source *source, struct buffer *chain)
+{
+	(void)source;
+	buffer_heap_put(&buffer_heap_source, chain);
+}
+
+static struct buffer *source_share(struct buffer_source *source, struct buffer *from)
+{
+	return fails(source) ? NULL : buffer_heap_share(&buffer_heap_source, from);
+}
+
+static void launch(struct fuzz *f, uint8_t to, struct buffer *frame)
+{
+	if (f->count == FLIGHT)
+		buffer_heap_put(&buffer_heap_source, frame);
+	else
+		f->flight[f->count++] = (struct flying){frame, to};
+}
+
+static struct buffer *copy_of(const struct buffer *packet, uint32_t ahead)
+{
+	struct buffer *b = buffer_heap_get(&buffer_heap_source, ahead + packet->total_length);
+
+	memset(buffer_data(b), 2, ahead);
+	chain_copy(packet, 0, packet->total_length, buffer_data(b) + ahead);
+	b->length = (uint16_t)(ahead + packet->total_length);
+	b->total_length = b->length;
+	return b;
+}
+
+static void transmit(
+	void *context, struct buffer *packet, const struct flow_key *key, uint32_t *way)
+{
+	struct side *s = context;
+	struct buffer *frame = copy_of(packet, ETHERNET);
+
+	(void)key;
+	(void)way;
+	be16_store(buffer_data(frame) + 12, be16_from_host(s->fuzz->v6 ? 0x86dd : 0x0800));
+	buffer_heap_put(&buffer_heap_source, packet);
+	launch(s->fuzz, !s->number, frame);
+}
+
+static struct flying flight_take(struct fuzz *f, uint32_t index)
+{
+	struct flying taken = f->flight[index];
+
+	f->count--;
+	memmove(&f->flight[index], &f->flight[index + 1],
+		(f->count - index) * sizeof(f->flight[0]));
+	return taken;
+}
+
+static bool parse(const struct fuzz *f, struct packet *p)
+{
+	struct checksum_span span = {buffer_data(p->buffer), p->buffer->length};
+	struct parse_context context = {.data = buffer_data(p->buffer),
+		.contiguous = p->buffer->length,
+		.frame = p->buffer->total_length,
+		.offload = f->hostile ? PARSE_L4_GOOD : 0};
+	bool good = packet_parse(p, &context) == PARSE_OK && p->kind == PACKET_TCP;
+
+	if (!f->hostile)
+		nx_bug_on(!good || packet_checksum_verify(p, &span, 1, false) != PARSE_OK);
+	return good;
+}
+
+static void deliver(struct fuzz *f, struct flying packet)
+{
+	struct packet p = {.buffer = packet.frame};
+
+	if (parse(f, &p))
+		(void)tcp_segment_input(f->side[packet.to].engine, &p, f->now);
+	else
+		buffer_heap_put(&buffer_heap_source, packet.frame);
+}
+
+// A header field, or an option, is something else from here on.
+static void bend(struct fuzz *f, const struct flying *packet)
+{
+	uint32_t tcp = ETHERNET + (f->v6 ? 40 : 20);
+	uint32_t at = tcp + 4 + take(f) % 56;
+	uint8_t *data = buffer_data(packet->frame);
+
+	if (!f->hostile || at >= packet->frame->length)
+		return;
+	data[at] = (uint8_t)(data[at] + take(f));
+}
+
+// A router's complaint about a packet under way; the packet is gone.
+static void complain(struct fuzz *f, struct flying packet)
+{
+	struct packet p = {.buffer = packet.frame};
+	struct icmp_quote quote = {.type = f->v6 ? ICMP6_TOO_BIG : ICMP4_UNREACHABLE,
+		.code = f->v6 ? 0 : ICMP4_CODE_TOO_BIG,
+		.next_hop_mtu = 500u + take(f) * 4u};
+
+	quote.is_too_big = take(f) & 1;
+	if (parse(f, &p)) {
+		quote.key = p.key;
+		quote.tcp_sequence = be32_to_host(p.tcp_sequence);
+		(void)tcp_icmp_error(f->side[!packet.to].engine, &quote, f->now);
+	}
+	buffer_heap_put(&buffer_heap_source, packet.frame);
+}
+
+static void network(struct fuzz *f, uint8_t op)
+{
+	struct flying packet;
+
+	if (f->count == 0)
+		return;
+	packet = flight_take(f, op % 4 == 0 ? take(f) % f->count : 0);
+	if (op < 100) {
+		deliver(f, packet);
+	} else if (op < 120) {
+		buffer_heap_put(&buffer_heap_source, packet.frame);
+	} else if (op < 130) {
+		launch(f, packet.to, copy_of(packet.frame, 0));
+		deliver(f, packet);
+	} else if (op < 150) {
+		bend(f, &packet);
+		deliver(f, packet);
+	} else {
+		complain(f, packet);
+	}
+}
+
+static void user_send(struct fuzz *f, struct side *s, uint32_t bytes)
+{
+	struct buffer *b;
+
+	if (s->connection == TCP_NONE || s->is_shut || s->is_broken || bytes == 0 ||
+		tcp_send_room(s->engine, s->connection) < bytes)
+		return;
+	b = buffer_heap_get(&buffer_heap_source, bytes);
+	for (uint32_t i = 0; i < bytes; i++)
+		buffer_data(b)[i] = pattern(s, s->sent + i);
+	b->length = (uint16_t)bytes;
+	b->total_length = bytes;
+	if (tcp_send(s->engine, s->connection, b, take(f) & 1, f->now) == 0)
+		s->sent += bytes;
+}
+
+static void user_receive(struct fuzz *f, struct side *s, uint32_t most)
+{
+	const struct side *other = &f->side[!s->number];
+	struct buffer *chain;
+
+	if (s->connection == TCP_NONE)
+		return;
+	chain = tcp_receive(s->engine, s->connection, most, f->now);
+	for (const struct buffer *b = chain; b; b = b->next) {
+		for (uint32_t i = 0; i < b->length && !f->hostile; i++)
+			nx_bug_on(buffer_data(b)[i] != pattern(other, s->received + i));
+		s->received += b->length;
+	}
+	if (chain)
+		buffer_heap_put(&buffer_heap_source, chain);
+}
+
+static void user_shut(struct fuzz *f, struct side *s)
+{
+	if (s->connection != TCP_NONE && s->is_open)
+		tcp_shutdown(s->engine, s->connection, f->now);
+	s->is_shut = s->is_open;
+}
+
+static void user(struct fuzz *f, uint8_t op)
+{
+	struct side *s = &f->side[op & 1];
+	uint8_t what = take(f) % 16;
+
+	if (what < 6)
+		user_send(f, s, (1u + take(f)) * (what < 2 ? 1 : 40));
+	else if (what < 12)
+		user_receive(f, s, what < 8 ? 1 : 20000);
+	else if (what == 12 && s->connection != TCP_NONE)
+		tcp_urgent_mark(s->engine, s->connection, take(f));
+	else if (what == 13)
+		user_shut(f, s);
+	else if (what > 13 && take(f) < 32 && s->connection != TCP_NONE) {
+		if (what == 14)
+			tcp_close(s->engine, s->connection, f->now);
+		else
+			tcp_abort(s->engine, s->connection, f->now);
+		s->connection = TCP_NONE;
+		s->is_broken = true;
+	}
+}
+
+static void turn(struct fuzz *f)
+{
+	struct tcp_event event;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct side *s = &f->side[i];
+
+		tcp_timers_run(s->engine, f->now, 100);
+		while (tcp_events_take(s->engine, &event, 1) == 1) {
+			if (event.events & TCP_EVENT_ACCEPTED) {
+				if (s->connection != TCP_NONE || s->is_broken) {
+					tcp_close(s->engine, event.connection, f->now);
+					continue;
+				}
+				s->connection = event.connection;
+			}
+			s->is_open |=
+				(event.events & (TCP_EVENT_ACCEPTED | TCP_EVENT_CONNECTED)) != 0;
+			s->ended |= (event.events & TCP_EVENT_END) != 0;
+			s->is_broken |= (event.events & TCP_EVENT_FAILED) != 0;
+		}
+		(void)tcp_flush(s->engine, f->now);
+	}
+}
+
+static void step(struct fuzz *f)
+{
+	uint8_t op = take(f);
+
+	if (op < 160)
+		network(f, op);
+	else if (op < 220)
+		user(f, op);
+	else if (op < 226)
+		f->failing = take(f) % 8;
+	else
+		f->now += (usec_t)1 << op % 26;
+	turn(f);
+}
+
+static void end_pass(struct fuzz *f)
+{
+	usec_t next = UINT64_MAX;
+	bool quiet = f->count == 0;
+
+	while (f->count > 0)
+		deliver(f, flight_take(f, 0));
+	for (uint32_t i = 0; i < 2; i++) {
+		user_receive(f, &f->side[i], UINT32_MAX);
+		user_shut(f, &f->side[i]);
+		next = u64_min(next, tcp_timers_next(f->side[i].engine));
+	}
+	f->now = !quiet ? f->now + 1000 : next == UINT64_MAX || next < f->now ? f->now + 1 : next;
+	turn(f);
+}
+
+// From here on the network is good and the users read: what was sent must arrive, if nobody gave
+// up.
+static void end(struct fuzz *f)
+{
+	struct side *s = f->side;
+
+	f->failing = 0;
+	for (uint32_t i = 0; i < ENDING_TURNS && !f->hostile; i++) {
+		if (s[0].is_broken || s[1].is_broken || (s[0].ended && s[1].ended))
+			break;
+		end_pass(f);
+	}
+	if (f->hostile || s[0].is_broken || s[1].is_broken)
+		return;
+	for (uint32_t i = 0; i < 2; i++) {
+		user_receive(f, &s[i], UINT32_MAX);
+		nx_bug_on(!s[i].ended || s[i].received != s[!i].sent);
+	}
+}
+
+static void open_side(struct fuzz *f, uint8_t number, const struct tcp_profile *profile)
+{
+	struct side *s = &f->side[number];
+	struct tcp_engine_config config = {.connections = 8,
+		.half_open = 1,
+		.buffers = &s->source,
+		.context = s,
+		.transmit = transmit,
+		.now = f->now};
+
+	*s = (struct side){.source = {source_get, source_put, source_share},
+		.fuzz = f,
+		.number = number,
+		.connection = TCP_NONE};
+	nx_bug_on(tcp_engine_create(&config, &s->engine) != 0);
+	tcp_profile_set(s->engine, 0, profile);
+}
+
+static struct tcp_profile profile_from(struct fuzz *f)
+{
+	struct tcp_profile p = {.flags = take(f), .congestion = take(f) & 1};
+	uint8_t memory = take(f);
+
+	// Nagle's algorithm and TCP_SEND_MORE wait for more, which may be what a script ends
+	// before.
+	if (memory & 1)
+		p.receive_memory = 4000u + memory * 500u;
+	if (memory & 2)
+		p.initial_window = 1u + memory * 16u;
+	if (memory & 4)
+		p.mtu = (uint16_t)(1280 + memory);
+	return p;
+}
+
+static void connect_from(struct fuzz *f, uint16_t port)
+{
+	struct flow_key key = {.source_port = be16_from_host(port),
+		.destination_port = be16_from_host(PORT),
+		.protocol = IPPROTO_TCP};
+	struct side *s = &f->side[1];
+
+	nx_bug_on(!ip_address_parse(f->v6 ? "fd00::1" : "10.0.0.1", &key.source));
+	nx_bug_on(!ip_address_parse(f->v6 ? "fd00::2" : "10.0.0.2", &key.destination));
+	nx_bug_on(tcp_connect(s->engine, 0, &key, 0, f->now, &s->connection) != 0);
+	turn(f);
+}
+
+// One that never answers has the whole half-open share: who comes next is served by a cookie.
+static void press(struct fuzz *f)
+{
+	connect_from(f, 6000);
+	while (f->count > 0 && f->flight[0].to == 0)
+		deliver(f, flight_take(f, 0));
+	turn(f);
+	while (f->count > 0)
+		buffer_heap_put(&buffer_heap_source, flight_take(f, 0).frame);
+	tcp_abort(f->side[1].engine, f->side[1].connection, f->now);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz f = {.input = cursor_over(data, size), .now = USEC_PER_SECOND};
+	struct ip_address any = {0};
+	struct tcp_profile profile;
+	uint32_t listener;
+	uint8_t mode = take(&f);
+
+	f.hostile = mode & 1;
+	f.v6 = mode & 2;
+	for (uint8_t i = 0; i < 2; i++) {
+		profile = profile_from(&f);
+		open_side(&f, i, &profile);
+	}
+	nx_bug_on(tcp_listen(f.side[0].engine, &any, be16_from_host(PORT), 0, 0, &listener) != 0);
+	if (mode & 4)
+		press(&f);
+	connect_from(&f, 5000);
+	while (cursor_left(&f.input) > 0)
+		step(&f);
+	end(&f);
+	while (f.count > 0)
+		buffer_heap_put(&buffer_heap_source, flight_take(&f, 0).frame);
+	for (uint32_t i = 0; i < 2; i++) {
+		tcp_abort_all(f.side[i].engine, f.now);
+		while (f.count > 0)
+			buffer_heap_put(&buffer_heap_source, flight_take(&f, 0).frame);
+		nx_bug_on(tcp_engine_destroy(f.side[i].engine) != 0);
+	}
+	nx_bug_on(buffer_heap_alive() != 0);
+	return 0;
+}
