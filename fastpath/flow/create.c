@@ -181,8 +181,8 @@ static void give_back(struct opening *o)
 	struct flow_engine *engine = o->source.engine;
 
 	if (o->source.pool)
-		port_pool_give(&engine->ports, o->source.pool,
-			be16_to_host(o->source.key.source_port), 0, false, o->source.now);
+		port_pool_return(&engine->ports, o->source.pool,
+			be16_to_host(o->source.key.source_port), &o->source.before, o->source.now);
 	if (o->index != POOL_NONE) {
 		engine_session(engine, o->index)->tracker.state = SESSION_FREE;
 		pool_put(&engine->sessions, o->index);

@@ -91,10 +91,20 @@ enum flow_verdict flow_engine_icmp_error(struct flow_engine *engine,
 enum drop_reason flow_listener_check(
 	const struct flow_engine *engine, const struct snapshot_listener *listener);
 
+// What a connection from a port left at its target, which may be in TIME-WAIT for it: a SYN from
+// there must come with a later number and, where it has one, a later timestamp (RFC 6191).
+struct flow_past {
+	uint32_t sequence;  // what the target expects next
+	uint32_t timestamp; // the last it saw, with has_timestamp
+	bool has_timestamp;
+	bool target_waits; // without it the rest says nothing
+};
+
 struct flow_lease {
 	const struct snapshot_target *target; // of the snapshot that was given
 	struct flow_key key;                  // as our packets leave
 	bool has_port;                        // to be given back; else the client's own
+	struct flow_past past;                // of the port; nothing where it is the client's own
 };
 
 // A target of any family and a source address and port toward it. client: the key as the client's
@@ -103,8 +113,10 @@ struct flow_lease {
 enum drop_reason flow_lease_take(struct flow_engine *engine, const struct snapshot *snapshot,
 	const struct snapshot_upstream *upstream, const struct flow_key *client,
 	const struct flow_key *announced, uint16_t failed, usec_t now, struct flow_lease *out);
-// Gives the port of a lease with has_port back.
-void flow_lease_give(struct flow_engine *engine, const struct flow_key *key, usec_t now);
+// Gives the port of a lease with has_port back, and what is known of its last connection: where
+// none began, the lease's own past.
+void flow_lease_give(struct flow_engine *engine, const struct flow_key *key,
+	const struct flow_past *past, usec_t now);
 // Tells at most one event a second of each kind and subject, with the counts of all added up.
 void flow_engine_notice(struct flow_engine *engine, const struct worker_event *event);
 

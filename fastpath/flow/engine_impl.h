@@ -91,8 +91,9 @@ struct source {
 	const struct snapshot *snapshot;
 	const struct tracker_segment *syn; // the client's; NULL: none
 	usec_t now;
-	struct flow_key key;    // out: as it leaves, source to target
-	struct port_pool *pool; // out: where the port comes from, NULL: the client's own
+	struct flow_key key;      // out: as it leaves, source to target
+	struct port_pool *pool;   // out: where the port comes from, NULL: the client's own
+	struct port_entry before; // out: what was known of that port
 };
 enum drop_reason source_take(struct source *s, const struct snapshot_target *target,
 	const struct flow_key *client, uint32_t hash, bool keep_client);

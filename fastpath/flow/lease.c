@@ -58,6 +58,20 @@ static const struct snapshot_target *stand_in(const struct snapshot *snapshot,
 	return NULL;
 }
 
+static struct flow_past past_of(const struct source *source)
+{
+	const struct port_entry *e = &source->before;
+
+	if (!source->pool || !port_target_waits(e, source->now))
+		return (struct flow_past){0};
+	return (struct flow_past){
+		.sequence = e->sequence,
+		.timestamp = e->timestamp,
+		.has_timestamp = e->flags & PORT_HAS_TIMESTAMP,
+		.target_waits = true,
+	};
+}
+
 enum drop_reason flow_lease_take(struct flow_engine *engine, const struct snapshot *snapshot,
 	const struct snapshot_upstream *upstream, const struct flow_key *client,
 	const struct flow_key *announced, uint16_t failed, usec_t now, struct flow_lease *out)
@@ -80,18 +94,28 @@ enum drop_reason flow_lease_take(struct flow_engine *engine, const struct snapsh
 		return reason;
 	counter_set(&engine->config.stats->nat_ports_in_use, engine->ports.ports_used);
 	*out = (struct flow_lease){
-		.target = target, .key = source.key, .has_port = source.pool != NULL};
+		.target = target,
+		.key = source.key,
+		.has_port = source.pool != NULL,
+		.past = past_of(&source),
+	};
 	return DROP_NONE;
 }
 
-void flow_lease_give(struct flow_engine *engine, const struct flow_key *key, usec_t now)
+void flow_lease_give(struct flow_engine *engine, const struct flow_key *key,
+	const struct flow_past *past, usec_t now)
 {
+	uint16_t port = be16_to_host(key->source_port);
 	struct flow_key pool_key = *key;
+	struct port_entry *entry;
 	struct port_pool *pool;
 
 	pool_key.source_port = 0;
 	pool = port_pools_find(&engine->ports, &pool_key);
 	nx_bug_on(!pool);
-	port_pool_give(&engine->ports, pool, be16_to_host(key->source_port), 0, false, now);
+	entry = port_pool_entry(&engine->ports, pool, port);
+	entry->timestamp = past->timestamp;
+	entry->flags |= past->has_timestamp ? PORT_HAS_TIMESTAMP : 0;
+	port_pool_give(&engine->ports, pool, port, past->sequence, past->target_waits, now);
 	counter_set(&engine->config.stats->nat_ports_in_use, engine->ports.ports_used);
 }

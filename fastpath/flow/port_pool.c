@@ -169,11 +169,15 @@ static uint32_t fresh_index(
 	return (n + pool->start) % pool->count;
 }
 
+bool port_target_waits(const struct port_entry *entry, usec_t now)
+{
+	return (entry->flags & PORT_TARGET_WAITS) &&
+	       freed_time(now) - entry->freed <= freed_time(PORT_TIME_WAIT);
+}
+
 static bool may_be_given(const struct port_entry *e, const struct tracker_segment *syn, usec_t now)
 {
-	if (!syn || !(e->flags & PORT_TARGET_WAITS))
-		return true;
-	if (freed_time(now) - e->freed > freed_time(PORT_TIME_WAIT))
+	if (!syn || !port_target_waits(e, now))
 		return true;
 	return tracker_time_wait_accepts(
 		syn, e->sequence, e->flags & PORT_HAS_TIMESTAMP, e->timestamp);
@@ -207,7 +211,7 @@ static uint16_t queue_take(struct port_pool *pool, const struct tracker_segment 
 }
 
 uint16_t port_pool_take(struct port_pools *pools, struct port_pool *pool,
-	const struct tracker_segment *syn, usec_t now, bool *lingers)
+	const struct tracker_segment *syn, usec_t now, struct port_entry *before)
 {
 	struct port_entry *e;
 	uint32_t index;
@@ -222,7 +226,7 @@ uint16_t port_pool_take(struct port_pools *pools, struct port_pool *pool,
 			return 0;
 		e = &pool->entries[--index];
 	}
-	*lingers = e->flags & PORT_LINGERS;
+	*before = *e;
 	// A lingering session still counts as standing here until it is ended.
 	e->flags &= (uint8_t) ~(PORT_IS_FREE | PORT_TARGET_WAITS | PORT_HAS_TIMESTAMP);
 	if (pool->sessions++ == 0)
@@ -230,6 +234,17 @@ uint16_t port_pool_take(struct port_pools *pools, struct port_pool *pool,
 	if (++pools->ports_used > pools->ports_high_water)
 		pools->ports_high_water = pools->ports_used;
 	return port_from_index(pools, index);
+}
+
+void port_pool_return(struct port_pools *pools, struct port_pool *pool, uint16_t port,
+	const struct port_entry *before, usec_t now)
+{
+	struct port_entry *e = port_pool_entry(pools, pool, port);
+
+	e->timestamp = before->timestamp;
+	e->flags |= before->flags & PORT_HAS_TIMESTAMP;
+	port_pool_give(pools, pool, port, before->sequence, before->flags & PORT_TARGET_WAITS, now);
+	e->freed = before->freed;
 }
 
 struct port_entry *port_pool_entry(

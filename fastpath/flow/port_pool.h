@@ -102,10 +102,14 @@ struct port_pool *port_pools_get(struct port_pools *pools, const struct flow_key
 struct port_pool *port_pools_find(struct port_pools *pools, const struct flow_key *key);
 
 // Takes a port; syn is the client's, NULL for UDP. 0 when there is none for it (then it may be had
-// by another SYN later). *lingers: a finished session still stands on it, and must go first. Host
-// order.
+// by another SYN later). *before: what was known of it; PORT_LINGERS: a finished session still
+// stands on it, and must go first. Host order.
 uint16_t port_pool_take(struct port_pools *pools, struct port_pool *pool,
-	const struct tracker_segment *syn, usec_t now, bool *lingers);
+	const struct tracker_segment *syn, usec_t now, struct port_entry *before);
+
+// Gives a port back on which no session began: as it was before, but at the back of the queue.
+void port_pool_return(struct port_pools *pools, struct port_pool *pool, uint16_t port,
+	const struct port_entry *before, usec_t now);
 
 // Gives a port back while its session lingers: it goes to the back of the queue.
 void port_pool_linger(struct port_pools *pools, struct port_pool *pool, uint16_t port,
@@ -113,6 +117,9 @@ void port_pool_linger(struct port_pools *pools, struct port_pool *pool, uint16_t
 // The session on the port ended; the port goes to the back of the queue if it did not linger.
 void port_pool_give(struct port_pools *pools, struct port_pool *pool, uint16_t port,
 	uint32_t sequence, bool target_waits, usec_t now);
+
+// Whether the target of a port that was free since then may still be in TIME-WAIT.
+bool port_target_waits(const struct port_entry *entry, usec_t now);
 
 // The entry of a port, to note timestamps in.
 struct port_entry *port_pool_entry(

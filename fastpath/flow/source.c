@@ -58,23 +58,22 @@ static bool take_from(struct source *s, const struct ip_address *address)
 	if (pool->unanswered.count >= (pool->count + 3) / 4)
 		session_evict(s->engine, pool->unanswered.oldest, s->now);
 	for (unsigned int i = 0; i < PORT_TRIES; i++) {
-		bool lingers;
-		uint16_t port = port_pool_take(pools, pool, s->syn, s->now, &lingers);
+		uint16_t port = port_pool_take(pools, pool, s->syn, s->now, &s->before);
 
 		if (port == 0 && pool->exchanged.count > 0) {
 			session_evict(s->engine, pool->exchanged.oldest, s->now);
-			port = port_pool_take(pools, pool, s->syn, s->now, &lingers);
+			port = port_pool_take(pools, pool, s->syn, s->now, &s->before);
 		}
 		if (port == 0)
 			return false;
 		s->key.source_port = be16_from_host(port);
-		if (lingers)
+		if (s->before.flags & PORT_LINGERS)
 			clear_lingering(s);
 		if (is_port_usable(s, port)) {
 			s->pool = pool;
 			return true;
 		}
-		port_pool_give(pools, pool, port, 0, false, s->now);
+		port_pool_return(pools, pool, port, &s->before, s->now);
 	}
 	return false;
 }

@@ -30,13 +30,26 @@ static void log_session(const struct relay *r, const struct relay_session *s, en
 	r->config.log(r->config.context, &record);
 }
 
-static void target_leave(struct relay *r, struct relay_session *s)
+static void target_leave(struct relay *r, struct relay_session *s, const struct flow_past *past)
 {
 	if (s->flags & RELAY_ON_TARGET)
 		counter_sub(&target_stats(r, s)->sessions, 1);
 	if (s->flags & RELAY_HAS_PORT)
-		flow_lease_give(r->config.flow, &s->to, r->now);
+		flow_lease_give(r->config.flow, &s->to, past, r->now);
 	s->flags &= ~(uint32_t)(RELAY_ON_TARGET | RELAY_HAS_PORT);
+}
+
+// What the target has of a connection that both sides have closed. The side that closed first is in
+// TIME-WAIT; where the two FINs crossed, both are, which is not told from ours alone.
+static struct flow_past past_of(const struct relay *r, const struct relay_session *s)
+{
+	struct tcp_info info;
+
+	tcp_info_get(r->tcp, s->connection[LEG_TARGET], &info);
+	return (struct flow_past){.sequence = info.send_next,
+		.timestamp = info.timestamp,
+		.has_timestamp = info.timestamps,
+		.target_waits = true};
 }
 
 static void connection_let_go(
@@ -54,11 +67,14 @@ static void connection_let_go(
 void relay_session_end(struct relay *r, struct relay_session *s, enum session_end why, bool reset)
 {
 	uint32_t index = session_index(r, s);
+	struct flow_past past = {0}; // a reset leaves none
 
 	log_session(r, s, why);
+	if (!reset && s->connection[LEG_TARGET] != TCP_NONE)
+		past = past_of(r, s);
 	connection_let_go(r, s, LEG_CLIENT, reset);
 	connection_let_go(r, s, LEG_TARGET, reset);
-	target_leave(r, s);
+	target_leave(r, s, &past);
 	relay_preface_clear(r, s);
 	wheel_cancel(&r->wheel, index);
 	counter_sub(&r->config.stats->sessions, 1);
@@ -110,13 +126,17 @@ static enum drop_reason connect_once(
 		r->config.flow, r->snapshot, upstream, &client, announced, failed, r->now, &lease);
 	if (reason != DROP_NONE)
 		return reason;
-	error = tcp_connect(r->tcp,
+	struct tcp_past past = {.sequence = lease.past.sequence,
+		.timestamp = lease.past.timestamp,
+		.has_timestamp = lease.past.has_timestamp};
+
+	error = tcp_connect_after(r->tcp,
 		relay_profile(
 			r, r->snapshot->netifs[lease.target->netif].mtu, upstream->congestion),
-		&lease.key, leg_context(session_index(r, s), LEG_TARGET), r->now,
-		&s->connection[LEG_TARGET]);
+		&lease.key, lease.past.target_waits ? &past : NULL,
+		leg_context(session_index(r, s), LEG_TARGET), r->now, &s->connection[LEG_TARGET]);
 	if (error && lease.has_port)
-		flow_lease_give(r->config.flow, &lease.key, r->now);
+		flow_lease_give(r->config.flow, &lease.key, &lease.past, r->now);
 	if (error)
 		return error == -ENOBUFS ? DROP_TCP_CONNECTIONS_FULL : DROP_NAT_CONFLICT;
 	target_join(r, s, &lease);
@@ -143,7 +163,7 @@ void relay_session_connect_failed(struct relay *r, struct relay_session *s, enum
 					   });
 	connection_let_go(r, s, LEG_TARGET, true);
 	if (s->tries < RELAY_TRIES) {
-		target_leave(r, s);
+		target_leave(r, s, &(struct flow_past){0});
 		struct flow_key client = client_key(r, s);
 
 		reason = connect_once(r, s, &client, failed);

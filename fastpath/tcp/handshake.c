@@ -76,13 +76,37 @@ bool tcp_key_is_used(struct tcp_engine *engine, const struct flow_key *key, usec
 	return c && !time_wait_is_over(engine, c);
 }
 
+// The one of ours in TIME-WAIT that gives way to a new one, as the peer saw it.
+static struct tcp_past past_of(const struct tcp_engine *e, const struct tcp_connection *c)
+{
+	return (struct tcp_past){.sequence = c->snd_nxt,
+		.timestamp = timestamp_now(e, c),
+		.has_timestamp = c->flags & TCP_HAS_TIMESTAMPS};
+}
+
+// Our clock goes on behind the last timestamp that the peer saw.
+static void clock_set(
+	const struct tcp_engine *e, struct tcp_connection *c, const struct tcp_past *past)
+{
+	uint32_t behind = past->timestamp + 1 - timestamp_now(e, c);
+
+	if (past->has_timestamp && (int32_t)behind > 0)
+		c->ts_offset += behind;
+}
+
 int tcp_connect(struct tcp_engine *engine, uint16_t profile, const struct flow_key *key,
 	uint64_t context, usec_t now, uint32_t *out)
 {
+	return tcp_connect_after(engine, profile, key, NULL, context, now, out);
+}
+
+int tcp_connect_after(struct tcp_engine *engine, uint16_t profile, const struct flow_key *key,
+	const struct tcp_past *past, uint64_t context, usec_t now, uint32_t *out)
+{
 	struct flow_key in = key_reverse(key);
 	struct tcp_connection *c;
-	uint32_t after = isn_choose(engine, key) - 65536;
 	const struct tcp_profile *p = &engine->profiles[profile];
+	struct tcp_past own;
 
 	nx_bug_on(profile >= TCP_PROFILES_MAX);
 	engine->now = now;
@@ -91,7 +115,8 @@ int tcp_connect(struct tcp_engine *engine, uint16_t profile, const struct flow_k
 	if (c && !time_wait_is_over(engine, c))
 		return -EADDRINUSE;
 	if (c) {
-		after = c->snd_nxt;
+		own = past_of(engine, c);
+		past = &own;
 		tcp_count(engine, time_wait_reused);
 		connection_free(engine, c);
 	}
@@ -103,7 +128,9 @@ int tcp_connect(struct tcp_engine *engine, uint16_t profile, const struct flow_k
 		   (p->flags & TCP_NO_SACK ? 0 : TCP_HAS_SACK) |
 		   (p->flags & TCP_ECN ? TCP_HAS_ECN : 0);
 	c->context = context;
-	handshake_init(engine, c, &after);
+	handshake_init(engine, c, past ? &past->sequence : NULL);
+	if (past)
+		clock_set(engine, c, past);
 	state_set(engine, c, TCP_SYN_SENT);
 	tcp_count(engine, connections_opened);
 	// Without a buffer the timer sends it.

@@ -240,5 +240,6 @@ void tcp_info_get(const struct tcp_engine *engine, uint32_t connection, struct t
 		.pacing_rate = c->pacing_rate,
 		.send_unacknowledged = c->snd_una,
 		.send_next = c->snd_nxt,
-		.receive_next = c->rcv_nxt};
+		.receive_next = c->rcv_nxt,
+		.timestamp = timestamp_now(engine, c)};
 }

@@ -166,6 +166,18 @@ void tcp_unlisten(struct tcp_engine *engine, uint32_t listener, usec_t now);
 [[nodiscard]] int tcp_connect(struct tcp_engine *engine, uint16_t profile,
 	const struct flow_key *key, uint64_t context, usec_t now, uint32_t *out);
 
+// What an earlier connection with the same key left at the peer, which may be in TIME-WAIT for it.
+struct tcp_past {
+	uint32_t sequence;  // what the peer expects next
+	uint32_t timestamp; // the last it saw, with has_timestamp
+	bool has_timestamp;
+};
+// The same with a SYN that such a peer must take: later than what it had (RFC 6191). NULL: nothing
+// is known.
+[[nodiscard]] int tcp_connect_after(struct tcp_engine *engine, uint16_t profile,
+	const struct flow_key *key, const struct tcp_past *past, uint64_t context, usec_t now,
+	uint32_t *out);
+
 // Whether tcp_connect would find the key in use.
 bool tcp_key_is_used(struct tcp_engine *engine, const struct flow_key *key, usec_t now);
 
@@ -282,5 +294,6 @@ struct tcp_info {
 	uint32_t send_unacknowledged; // SND.UNA
 	uint32_t send_next;           // SND.NXT
 	uint32_t receive_next;        // RCV.NXT
+	uint32_t timestamp;           // what we send now, with timestamps
 };
 void tcp_info_get(const struct tcp_engine *engine, uint32_t connection, struct tcp_info *out);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a client and a target see of the relay between them, in virtual time.
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -396,99 +395,6 @@ static void a_client_without_its_header_is_reset(void **state)
 	assert_int_equal(rig_drops(&rig, DROP_PROXY_HEADER), 3);
 }
 
-enum {
-	DIRECT_PORT = WORLD_TCP_PORT + 1
-};
-
-// A SYN of the first client to a port of the same listener, which is in mode direct by now.
-static struct world_outcome direct_syn(uint16_t client_port)
-{
-	struct world_outcome out;
-
-	rig.world->listen_head[0][DIRECT_PORT] = rig.world->listen_head[0][WORLD_TCP_PORT];
-	rig.world->listeners[WORLD_TCP].port_last = DIRECT_PORT;
-	rig.world->listeners[WORLD_TCP].mode = MODE_DIRECT;
-	out = world_send(rig.world,
-		&(struct world_packet){
-			.key = world_key(IPPROTO_TCP, "10.1.0.1", client_port, own4, DIRECT_PORT),
-			.flags = TCP_FLAG_SYN,
-			.sequence = 1000,
-			.window = 65535,
-		});
-	rig.world->listeners[WORLD_TCP].mode = MODE_TERMINATE;
-	return out;
-}
-
-// A client's own address and port toward a target is one connection's, whichever came first: one
-// that ends here, or one that is forwarded.
-static void a_clients_own_port_is_used_once(void **state)
-{
-	rig_listen(&rig, "10.2.0.1");
-	one_target("10.2.0.1");
-	rig.world->upstreams[WORLD_TCP].source_client = true;
-	rig_connect(&rig, own4);
-	client(0)->keeps_open = target(0)->keeps_open = true;
-	rig_wait(&rig, SECONDS(1));
-	assert_true(target(0)->is_open);
-	assert_int_equal(direct_syn(40000).reason, DROP_NAT_CONFLICT);
-	rig_say(&rig, 0, "still there", 11);
-	rig_wait(&rig, SECONDS(1));
-	assert_int_equal(target(0)->received, 11);
-
-	assert_int_equal(direct_syn(40001).verdict, FLOW_FORWARD);
-	rig_connect(&rig, own4);
-	client(1)->keeps_open = true;
-	rig_wait(&rig, SECONDS(1));
-	assert_int_equal(client(1)->error, ECONNRESET);
-	assert_int_equal(rig_drops(&rig, DROP_NAT_CONFLICT), 1);
-	assert_int_equal(rig.users[RIG_TARGET], 1);
-
-	// What is over gives way.
-	rig_reset(&rig, RIG_CLIENT, 0);
-	rig_wait(&rig, SECONDS(1));
-	assert_int_equal(direct_syn(40000).verdict, FLOW_FORWARD);
-}
-
-static struct flow_key taken[65536];
-static uint32_t taken_count;
-
-// Every port toward the target that can be had; how many.
-static uint32_t take_ports(void)
-{
-	struct flow_key client = world_key(IPPROTO_TCP, "10.1.0.1", 1, own4, WORLD_TCP_PORT);
-	struct flow_lease lease;
-
-	taken_count = 0;
-	while (flow_lease_take(rig.world->engine, &rig.world->snapshot,
-		       &rig.world->upstreams[WORLD_TCP], &client, &client, SLOT_NONE,
-		       rig.world->now, &lease) == DROP_NONE)
-		taken[taken_count++] = lease.key;
-	return taken_count;
-}
-
-static void give_ports(void)
-{
-	while (taken_count > 0)
-		flow_lease_give(rig.world->engine, &taken[--taken_count], rig.world->now);
-}
-
-// A port is given back while its connection is in TIME-WAIT here: it is nobody else's yet.
-static void a_port_in_time_wait_is_passed_over(void **state)
-{
-	rig_listen(&rig, "10.2.0.1");
-	one_target("10.2.0.1");
-	rig_connect(&rig, own4);
-	rig_send(&rig, RIG_CLIENT, 0, 10);
-	assert_true(rig_settle(&rig, SECONDS(5)));
-	assert_int_equal(counter_read(&rig.world->stats->nat_ports_in_use), 0);
-	assert_int_equal(take_ports(), 64511);
-	assert_int_equal(direct_syn(50000).reason, DROP_NAT_PORTS_EXHAUSTED);
-	// RFC 6191: with timestamps, after a second.
-	rig_wait(&rig, SECONDS(2));
-	assert_int_equal(direct_syn(50000).verdict, FLOW_FORWARD);
-	give_ports();
-}
-
 static void a_full_table_refuses_and_says_so(void **state)
 {
 	rig_close(&rig);
@@ -644,8 +550,6 @@ int main(void)
 		T(a_proxy_header_is_taken_off),
 		T(payload_behind_a_proxy_header_is_counted),
 		T(a_client_without_its_header_is_reset),
-		T(a_clients_own_port_is_used_once),
-		T(a_port_in_time_wait_is_passed_over),
 		T(a_full_table_refuses_and_says_so),
 		T(a_listener_that_closes_takes_nobody_new),
 		T(operators_list_and_kill),

@@ -38,9 +38,9 @@ static struct port_pool *pool_of(struct port_pools *pools, uint8_t n)
 
 static uint16_t take(struct port_pools *pools, struct port_pool *pool)
 {
-	bool lingers;
+	struct port_entry before;
 
-	return port_pool_take(pools, pool, NULL, NOW, &lingers);
+	return port_pool_take(pools, pool, NULL, NOW, &before);
 }
 
 static void every_port_is_given_once_and_by_its_worker_alone(void **state)
@@ -126,9 +126,9 @@ static uint16_t take_for(struct port_pools *pools, struct port_pool *pool, uint3
 {
 	struct tracker_segment syn = {
 		.sequence = sequence, .has_timestamp = has_timestamp, .timestamp = timestamp};
-	bool lingers;
+	struct port_entry before;
 
-	return port_pool_take(pools, pool, &syn, now, &lingers);
+	return port_pool_take(pools, pool, &syn, now, &before);
 }
 
 static void waiting_port_goes_only_to_a_syn_that_time_wait_accepts(void **state)
@@ -152,6 +152,26 @@ static void waiting_port_goes_only_to_a_syn_that_time_wait_accepts(void **state)
 	pool = pool_of(&pools, 3);
 	port = leave_one(&pools, pool, false, false);
 	assert_int_equal(take_for(&pools, pool, 1, false, 0, NOW), port);
+	port_pools_fini(&pools);
+}
+
+// Who takes a port and cannot use it leaves it as it was, its age too.
+static void a_port_that_is_returned_waits_on(void **state)
+{
+	struct port_pools pools = pools_of(4, 0, 64);
+	struct port_pool *pool = pool_of(&pools, 0);
+	uint16_t port = leave_one(&pools, pool, true, true);
+	usec_t later = NOW + PORT_TIME_WAIT / 2;
+	struct port_entry before;
+
+	assert_int_equal(port_pool_take(&pools, pool, NULL, later, &before), port);
+	assert_true(port_target_waits(&before, later));
+	assert_int_equal(before.sequence, 7000);
+	assert_int_equal(before.timestamp, 500);
+	port_pool_return(&pools, pool, port, &before, later);
+	assert_int_equal(take_for(&pools, pool, 9000, true, 499, later), 0);
+	assert_int_equal(
+		take_for(&pools, pool, 9000, true, 499, NOW + PORT_TIME_WAIT + 3000000), port);
 	port_pools_fini(&pools);
 }
 
@@ -202,15 +222,15 @@ static void lingering_port_can_be_taken_and_says_so(void **state)
 	struct port_pools pools = pools_of(4, 0, 64);
 	struct port_pool *pool = pool_of(&pools, 0);
 	uint16_t port = take(&pools, pool);
-	bool lingers = false;
+	struct port_entry before = {0};
 
 	port_pool_linger(&pools, pool, port, 0, false, NOW);
 	assert_int_equal(pools.ports_used, 0);
 	assert_int_equal(pool->sessions, 1);
 	while (pool->fresh < pool->count)
 		take(&pools, pool);
-	assert_int_equal(port_pool_take(&pools, pool, NULL, NOW, &lingers), port);
-	assert_true(lingers);
+	assert_int_equal(port_pool_take(&pools, pool, NULL, NOW, &before), port);
+	assert_true(before.flags & PORT_LINGERS);
 	port_pool_give(&pools, pool, port, 0, false, NOW); // the finished session goes
 	assert_int_equal(pool->free, 0);
 	port_pool_give(&pools, pool, port, 0, false, NOW); // and then the new one
@@ -274,6 +294,7 @@ int main(void)
 		cmocka_unit_test(fresh_ports_are_shuffled),
 		cmocka_unit_test(freed_ports_come_back_in_the_order_they_were_freed),
 		cmocka_unit_test(waiting_port_goes_only_to_a_syn_that_time_wait_accepts),
+		cmocka_unit_test(a_port_that_is_returned_waits_on),
 		cmocka_unit_test(refused_ports_keep_their_place),
 		cmocka_unit_test(refused_ports_do_not_stand_before_others),
 		cmocka_unit_test(lingering_port_can_be_taken_and_says_so),
