@@ -4,8 +4,12 @@
 #include "tcp/engine_impl.h"
 
 enum {
-	PIECES_MAX = 32,       // buffers behind one header
-	SEGMENTED_MAX = 62000, // payload of a packet that the port cuts up
+	PIECES_MAX = 32, // buffers behind one header
+	// Payload of a packet that the port cuts up: its IP length has 16 bits, its headers at most
+	// 100 bytes.
+	SEGMENTED_MAX = UINT16_MAX - 100,
+	// Round trips below this are not worth an entry for every segment.
+	SHORT_ROUND_TRIP_US = 2000,
 	PACE_WAIT_MAX = 4 * 1000 * 1000,
 	// Memory held for a byte of payload, where a peer's MSS makes it dear.
 	CUT_SMALL_LEAST = 1 << 20,
@@ -87,15 +91,28 @@ static void sent(struct tcp_engine *e, struct tcp_connection *c, uint32_t bytes)
 	c->loss.prr_out += bytes;
 }
 
-// Gathers entries from the first unsent one, at most `most` bytes; divides what is longer than a
-// segment and where the packet ends inside an entry. 0 when buffers ran out.
+// How long an entry may be. A segment, so that each is timed and judged by itself; but within a
+// short round trip the whole of what the port cuts up, for that costs a buffer, not one a segment:
+// SACK then divides it where something is missing.
+static uint32_t entry_most(const struct tcp_connection *c)
+{
+	bool is_near =
+		(c->flags & (TCP_HAS_SACK | TCP_RTT_KNOWN)) == (TCP_HAS_SACK | TCP_RTT_KNOWN) &&
+		c->pacing_rate == 0 && c->srtt_us < SHORT_ROUND_TRIP_US * 8u;
+
+	return is_near ? SEGMENTED_MAX : c->mss;
+}
+
+// Gathers entries from the first unsent one, at most `most` bytes; divides what is longer than an
+// entry may be and where the packet ends inside one. 0 when buffers ran out.
 static uint32_t gather(struct tcp_engine *e, struct tcp_connection *c, uint32_t most)
 {
+	uint32_t longest = entry_most(c);
 	struct buffer *b = c->unsent;
 	uint32_t total = 0;
 
 	for (uint32_t pieces = 0; b && total < most && pieces < PIECES_MAX; pieces++) {
-		uint32_t room = u32_min(most - total, c->mss);
+		uint32_t room = u32_min(most - total, longest);
 
 		// A short end of a segment is not worth dividing a buffer for.
 		if (b->length > room && total > 0 && room < c->mss / 4u)

@@ -158,15 +158,28 @@ void loss_timer_arm(struct tcp_engine *e, struct tcp_connection *c)
 		arm(e, c, TCP_LOSS_RTO, rto_of(e, c));
 }
 
+// The last segment that was sent, in an entry of its own if there is a buffer for it.
+static struct buffer *last_segment(struct tcp_engine *e, struct tcp_connection *c)
+{
+	struct buffer *last = c->unsent ? tcp_entry(c->unsent)->previous : c->send_tail;
+	struct buffer *first;
+
+	if (last == NULL || last->length <= c->mss || tcp_entry_end(last) - c->snd_una <= c->mss)
+		return last;
+	first = entry_divide(e, c, last, last->length - c->mss);
+	return first ? tcp_entry(first)->next : last;
+}
+
 // RFC 8985 7.3: new data where there is some, else the last segment again.
 static void probe_send(struct tcp_engine *e, struct tcp_connection *c)
 {
-	struct buffer *last = c->unsent ? tcp_entry(c->unsent)->previous : c->send_tail;
+
+	struct buffer *last;
 
 	tcp_count(e, tail_loss_probes);
 	c->flags |= TCP_PROBE_SENT;
 	c->flags &= ~(uint32_t)TCP_PROBE_REXMIT;
-	if (!output_send_one_new(e, c) && last) {
+	if (!output_send_one_new(e, c) && (last = last_segment(e, c)) != NULL) {
 		c->flags |= TCP_PROBE_REXMIT;
 		output_retransmit(e, c, last);
 	}

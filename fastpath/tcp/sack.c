@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The scoreboard: SACK blocks (RFC 2018) mark the entries that they cover whole. A place in the
-// queue comes from an index; what was marked before is passed over in one step, as the entries keep
-// where their run of marks ends. So an acknowledgement costs what it newly reports. Hostile blocks
-// find a bound: a block is advice that comes again. Duplicate reports: RFC 2883.
+// The scoreboard: SACK blocks (RFC 2018) mark the entries that they cover whole; entries of several
+// segments are divided first. A place in the queue comes from an index; what was marked before is
+// passed over in one step, as the entries keep where their run of marks ends. So an acknowledgement
+// costs what it newly reports. Hostile blocks find a bound: a block is advice that comes again.
+// Duplicate reports: RFC 2883.
 #include "tcp/engine_impl.h"
 
 struct walk {
@@ -33,6 +34,33 @@ static struct buffer *entry_at(struct walk *w, uint32_t sequence)
 	return b == c->unsent ? NULL : b;
 }
 
+// Divides a long entry behind its first n bytes, rounded down to segments: no peer's block makes
+// smaller parts. The first part; NULL if there is no such place, or no buffer.
+static struct buffer *entry_cut(struct walk *w, struct buffer *b, uint32_t n)
+{
+	const struct tcp_entry *t = tcp_entry(b);
+	uint32_t at = n / w->c->mss * w->c->mss;
+
+	if (at == 0 || at >= b->length || (t->marks & TCP_MARK_SACKED) ||
+		!seq_before(w->c->snd_una, t->sequence + at))
+		return NULL;
+	return entry_divide(w->e, w->c, b, at);
+}
+
+// The first entry of a block, which may begin inside a long one.
+static struct buffer *block_first(struct walk *w, uint32_t start)
+{
+	struct tcp_connection *c = w->c;
+	struct buffer *b = entry_at(w, start);
+	struct buffer *behind = b ? b : c->unsent;
+	struct buffer *before = behind ? tcp_entry(behind)->previous : c->send_tail;
+
+	if (before == NULL || w->steps == 0 || !seq_before(start, tcp_entry_end(before)))
+		return b;
+	before = entry_cut(w, before, start - tcp_entry(before)->sequence + c->mss - 1);
+	return before ? tcp_entry(before)->next : b;
+}
+
 // The last of the SACKed entries behind b without a gap. Each pass leaves shorter ways behind it.
 static struct buffer *run_end(struct walk *w, struct buffer *b)
 {
@@ -55,10 +83,17 @@ static void block_mark(struct walk *w, const struct tcp_sack_block *block)
 {
 	struct tcp_connection *c = w->c;
 	struct buffer *previous = NULL; // SACKed, before b
-	struct buffer *b = entry_at(w, block->start);
+	struct buffer *b = block_first(w, block->start);
 
 	while (b && b != c->unsent && w->steps > 0 &&
-		seq_at_or_before(tcp_entry_end(b), block->end)) {
+		seq_before(tcp_entry(b)->sequence, block->end)) {
+		struct buffer *part = b;
+
+		if (seq_before(block->end, tcp_entry_end(b)))
+			part = entry_cut(w, b, block->end - tcp_entry(b)->sequence);
+		if (part == NULL)
+			break;
+		b = part;
 		if (!(tcp_entry(b)->marks & TCP_MARK_SACKED)) {
 			entry_delivered(w->e, c, b, w->ack);
 			entry_mark_sacked(c, b);

@@ -118,6 +118,13 @@ void entry_mark_lost(struct tcp_connection *c, struct buffer *b)
 	lost_link(c, b);
 }
 
+// Karn: of what was sent once only. The smallest of those that one acknowledgement tells of.
+static void round_trip_take(const struct tcp_entry *t, uint32_t now, struct tcp_ack *ack)
+{
+	if (t->transmissions == 1 && (ack->rtt_us == 0 || now - t->sent < ack->rtt_us))
+		ack->rtt_us = now - t->sent ? now - t->sent : 1;
+}
+
 // A delivered segment's news: round trip, delivery rate, RACK. RFC 8985 6.2 step 2.
 void entry_delivered(
 	struct tcp_engine *e, struct tcp_connection *c, struct buffer *b, struct tcp_ack *ack)
@@ -125,8 +132,7 @@ void entry_delivered(
 	struct tcp_entry *t = tcp_entry(b);
 	uint32_t now = engine_time(e);
 
-	if (t->transmissions == 1 && (ack->rtt_us == 0 || now - t->sent < ack->rtt_us))
-		ack->rtt_us = now - t->sent ? now - t->sent : 1;
+	round_trip_take(t, now, ack);
 	rack_delivered(c, b, now);
 	// The newest segment delivered gives the sample.
 	if (ack->rate_us == 0 || !seq_before(t->delivered, ack->round_delivered)) {
@@ -250,8 +256,11 @@ void send_queue_release(struct tcp_engine *e, struct tcp_connection *c, struct t
 			ack->delivered += bytes;
 		ack->retransmitted |= tcp_entry(b)->transmissions > 1;
 		entry_uncount(c, b, bytes);
-		if (seq_before(c->snd_una, tcp_entry_end(b)))
+		if (seq_before(c->snd_una, tcp_entry_end(b))) {
+			if (b->length > c->mss)
+				round_trip_take(tcp_entry(b), engine_time(e), ack);
 			return;
+		}
 		if (!was_sacked)
 			entry_delivered(e, c, b, ack);
 		entry_release(e, c, b);

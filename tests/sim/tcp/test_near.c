@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Streams over short round trips and ports that cut packets up: what leaves as one packet is one
+// entry of the send queue there, and is divided where something of it is missing.
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "pair.h"
+
+#define SECONDS          USEC_PER_SECOND
+#define STAT(side, name) counter_read(&pair_stats(&pair, side)->name)
+
+static struct pair pair;
+
+static void open_near(const struct pair_options *options)
+{
+	struct pair_options o = *options;
+
+	o.offload = TCP_OFFLOAD_CHECKSUM | TCP_OFFLOAD_SEGMENT;
+	pair_open(&pair, &o);
+	for (unsigned i = 0; i < 2; i++) {
+		pair.link[i] = (struct pair_link){.delay_us = 100};
+		pair.user[i].keeps_open = true;
+		pair.user[i].chunk = 60000;
+	}
+}
+
+static void connect_near(void)
+{
+	pair_connect(&pair);
+	assert_true(pair_run(&pair, pair_is_open, 5 * SECONDS));
+	// A round trip is known from here on.
+	pair.user[1].to_send = 1000;
+	pair_run(&pair, pair_never, SECONDS);
+	assert_in_range(pair_info(&pair, 1).round_trip_us, 1, 1999);
+}
+
+static void finish(usec_t most)
+{
+	for (unsigned i = 0; i < 2; i++)
+		pair.user[i].keeps_open = false;
+	assert_true(pair_run(&pair, pair_is_done, most));
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pair.user[i].received, pair.user[!i].to_send);
+	pair_close(&pair);
+}
+
+static void packets_are_as_long_as_they_may_be(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	open_near(&(struct pair_options){.seed = 1});
+	connect_near();
+	pair.user[1].to_send += 4000000;
+	pair_run(&pair, pair_never, SECONDS);
+	before = pair.segmented;
+	pair.user[1].to_send += 20000000;
+	pair_run(&pair, pair_never, SECONDS);
+	assert_int_equal(pair.user[0].received, pair.user[1].to_send);
+	assert_in_range(pair.segmented - before, 20000000 / 65160, 20000000 / 50000);
+	finish(10 * SECONDS);
+}
+
+static void only_what_is_missing_is_sent_again(void **state)
+{
+	(void)state;
+	for (unsigned v6 = 0; v6 < 2; v6++) {
+		open_near(&(struct pair_options){.seed = 2 + v6, .v6 = v6});
+		connect_near();
+		pair.link[0].loss_ppm = 1000;
+		pair.user[1].to_send += 20000000;
+		pair_run(&pair, pair_never, 20 * SECONDS);
+		assert_int_equal(pair.user[0].received, pair.user[1].to_send);
+		assert_true(pair.lost > 5);
+		// A border of two buffers in a segment makes it two entries.
+		assert_true(STAT(1, retransmitted_bytes) <= 2 * pair.lost * 1448);
+		assert_int_equal(STAT(1, retransmission_timeouts), 0);
+		finish(10 * SECONDS);
+	}
+}
+
+static void a_lost_tail_is_probed_by_its_last_segment(void **state)
+{
+	(void)state;
+	open_near(&(struct pair_options){.seed = 4});
+	connect_near();
+	pair.link[0].loss_ppm = 1000000;
+	pair.user[1].to_send += 6 * pair_info(&pair, 1).mss;
+	pair_run(&pair, pair_never, 50000);
+	assert_int_equal(STAT(1, tail_loss_probes), 1);
+	assert_int_equal(STAT(1, retransmitted_bytes), pair_info(&pair, 1).mss);
+	pair.link[0].loss_ppm = 0;
+	finish(10 * SECONDS);
+}
+
+static void survive(uint64_t seed)
+{
+	struct pair_options o = {.seed = seed, .v6 = seed % 2};
+
+	for (unsigned i = 0; i < 2; i++) {
+		o.profile[i].flags = (uint32_t)(seed % 4) | (seed % 6 == 0 ? TCP_NAGLE : 0);
+		o.profile[i].congestion = seed % 7 == 1;
+	}
+	o.fail_ppm = seed % 3 == 0 ? 20000 : 0;
+	open_near(&o);
+	for (unsigned i = 0; i < 2; i++)
+		pair.link[i] = (struct pair_link){.loss_ppm = (uint32_t)(seed % 7 * 5000),
+			.jitter_us = seed % 3 == 1 ? 400 : 0,
+			.duplicate_ppm = seed % 5 == 0 ? 20000 : 0,
+			.corrupt_ppm = seed % 4 == 0 ? 10000 : 0,
+			.delay_us = 20 + (uint32_t)(seed % 11) * 80,
+			.rate_bps = seed % 2 ? 2000000000 : 0,
+			.queue_us = 3000};
+	pair.user[0].chunk = 1 + (uint32_t)(seed * 9973 % 60000);
+	pair.user[1].chunk = 1 + (uint32_t)(seed * 13151 % 60000);
+	pair.user[1].to_send = 2000000 + seed * 1000;
+	pair.user[0].to_send = 500000;
+	pair_connect(&pair);
+	finish(600 * SECONDS);
+}
+
+static void survives_bad_links(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 60; seed++)
+		survive(seed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(packets_are_as_long_as_they_may_be),
+		cmocka_unit_test(only_what_is_missing_is_sent_again),
+		cmocka_unit_test(a_lost_tail_is_probed_by_its_last_segment),
+		cmocka_unit_test(survives_bad_links),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
