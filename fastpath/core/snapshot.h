@@ -115,6 +115,7 @@ struct snapshot_upstream {
 	bool source_client;     // keep the client's address and port
 	uint8_t proxy_protocol; // version of the header that targets get, 0: none
 	uint8_t congestion;     // enum tcp_congestion, of connections that end here
+	uint8_t look;           // enum tcp_look, likewise
 	bool closing;
 	uint32_t target_count;
 	uint16_t *targets; // target slots
@@ -141,6 +142,9 @@ struct snapshot_listener {
 	uint32_t max_sessions; // 0 = unlimited, per node
 	bool proxy_protocol;   // clients begin with a PROXY protocol header
 	uint8_t congestion;    // enum tcp_congestion, of connections that end here
+	uint8_t look;          // enum tcp_look, likewise
+	// Of such connections: segments, the order of things and how they end pass as they come.
+	bool transparent;
 };
 
 // Which listener owns (protocol, port, address). Chains of entries; head by port, one array per

@@ -28,7 +28,10 @@ static void carry_end(struct relay *r, struct relay_session *s, unsigned int fro
 		return;
 	s->flags |= leg_flag(RELAY_SHUT, to);
 	s->heard = r->now;
-	tcp_shutdown(r->tcp, s->connection[to], r->now);
+	if ((s->flags & RELAY_IS_TRANSPARENT) && tcp_end_came_apart(r->tcp, s->connection[from]))
+		tcp_shutdown_apart(r->tcp, s->connection[to], r->now);
+	else
+		tcp_shutdown(r->tcp, s->connection[to], r->now);
 	if ((s->flags & both) == both)
 		wheel_arm(&r->wheel, session_index(r, s), r->now + RELAY_CLOSE_TIMEOUT);
 }
@@ -46,6 +49,7 @@ void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int f
 {
 	uint32_t source = s->connection[from];
 	uint32_t sink = s->connection[!from];
+	uint32_t flags = s->flags & RELAY_IS_TRANSPARENT ? TCP_SEND_SEGMENTS : 0;
 	uint32_t ready = tcp_receive_ready(r->tcp, source);
 	uint32_t room;
 
@@ -55,20 +59,34 @@ void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int f
 		ready -= chain->total_length;
 		count_moved(r, s, from, chain->total_length, chain->segments);
 		// Refused only when the connection has failed: its event is on its way.
-		(void)tcp_send(r->tcp, sink, chain, ready > 0 ? TCP_SEND_MORE : 0, r->now);
+		(void)tcp_send(
+			r->tcp, sink, chain, flags | (ready > 0 ? TCP_SEND_MORE : 0), r->now);
 	}
 	carry_end(r, s, from);
 }
 
-static void connected(struct relay *r, struct relay_session *s)
+static void opened(struct relay *r, struct relay_session *s)
 {
 	usec_t allowed;
 
 	s->flags |= RELAY_IS_OPEN;
 	s->heard = r->now;
-	counter_add(&r->config.stats->targets[s->target].answered, 1);
 	allowed = relay_session_silence_allowed(r, s);
 	wheel_arm(&r->wheel, session_index(r, s), r->now + u64_min(allowed, SESSION_RECHECK));
+	carry_urgent(r, s, LEG_CLIENT);
+	relay_session_pump(r, s, LEG_CLIENT);
+}
+
+// The target answered; or the client, whose SYN was held until then.
+static void connected(struct relay *r, struct relay_session *s, unsigned int leg)
+{
+	if (leg == LEG_CLIENT) {
+		opened(r, s);
+		carry_urgent(r, s, LEG_TARGET);
+		relay_session_pump(r, s, LEG_TARGET);
+		return;
+	}
+	counter_add(&r->config.stats->targets[s->target].answered, 1);
 	if (s->preface) {
 		// The header that we put there ourselves, in a buffer of its own, is no payload.
 		count_moved(r, s, LEG_CLIENT, s->preface->total_length - s->header,
@@ -76,20 +94,40 @@ static void connected(struct relay *r, struct relay_session *s)
 		(void)tcp_send(r->tcp, s->connection[LEG_TARGET], s->preface, 0, r->now);
 		s->preface = NULL;
 	}
-	carry_urgent(r, s, LEG_CLIENT);
-	relay_session_pump(r, s, LEG_CLIENT);
+	if (s->flags & RELAY_IS_TRANSPARENT)
+		relay_session_answer(r, s);
+	else
+		opened(r, s);
 }
 
-// One side failed: the other learns it by a reset.
+// What came before the reset goes on, and the reset behind it.
+static void carry_reset(struct relay *r, struct relay_session *s, unsigned int from)
+{
+	unsigned int to = !from;
+
+	if (s->flags & RELAY_IS_OPEN)
+		relay_session_pump(r, s, from);
+	tcp_abort_like(r->tcp, s->connection[to], s->connection[from], r->now);
+	s->connection[to] = TCP_NONE;
+}
+
+// One side failed: the other learns it by a reset. Of a transparent session it learns a refusal as
+// such, and nothing of a target that no answer came from.
 static void failed(
 	struct relay *r, struct relay_session *s, unsigned int leg, const struct tcp_event *event)
 {
-	if (leg == LEG_TARGET && !(s->flags & RELAY_IS_OPEN)) {
+	bool transparent = s->flags & RELAY_IS_TRANSPARENT;
+
+	if (leg == LEG_TARGET && awaits_target(s->flags)) {
+		if (transparent && event->error == ECONNREFUSED)
+			relay_session_refusal(r, s);
 		relay_session_connect_failed(r, s,
 			event->error == ETIMEDOUT ? SESSION_END_UNANSWERED : SESSION_END_REFUSED);
 		return;
 	}
 	counter_add(&r->config.stats->tcp_resets_seen, event->error == ECONNRESET);
+	if (transparent && event->error == ECONNRESET && s->connection[!leg] != TCP_NONE)
+		carry_reset(r, s, leg);
 	relay_session_end(
 		r, s, event->error == ETIMEDOUT ? SESSION_END_IDLE : SESSION_END_RESET, true);
 }
@@ -98,7 +136,7 @@ static void failed(
 static bool is_out_of_reach(
 	const struct relay_session *s, unsigned int leg, const struct tcp_event *event)
 {
-	return leg == LEG_TARGET && !(s->flags & RELAY_IS_OPEN) &&
+	return leg == LEG_TARGET && awaits_target(s->flags) &&
 	       (event->events & (TCP_EVENT_TROUBLE | TCP_EVENT_CONNECTED)) == TCP_EVENT_TROUBLE &&
 	       event->error == EHOSTUNREACH;
 }
@@ -170,7 +208,7 @@ void relay_session_event(struct relay *r, const struct tcp_event *event)
 	if (event->events & TCP_EVENT_END)
 		s->flags |= leg_flag(RELAY_END, leg);
 	if (event->events & TCP_EVENT_CONNECTED)
-		connected(r, s);
+		connected(r, s, leg);
 	if (s->flags & RELAY_AWAITS_HEADER)
 		relay_session_header(r, s);
 	else if (s->flags & RELAY_IS_OPEN)

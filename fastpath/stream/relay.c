@@ -17,32 +17,47 @@ enum {
 	WINDOW_SCALE = 7,   // for that, whatever the bound is when a connection begins
 };
 
-static struct tcp_profile profile_make(const struct relay *r, uint16_t mtu, uint8_t congestion)
+static void profile_set(struct relay *r, uint16_t index)
 {
+	const struct relay_kind *kind = &r->profiles[index];
 	uint32_t memory = r->memory_limit ? r->memory_limit : MEMORY_DEFAULT;
 
-	return (struct tcp_profile){.mtu = mtu,
-		.congestion = congestion,
-		.window_scale = WINDOW_SCALE,
-		.receive_memory = memory,
-		.send_memory = memory};
+	tcp_profile_set(r->tcp, index,
+		&(struct tcp_profile){.flags = kind->transparent ? TCP_KEEP_SEGMENTS : 0,
+			.mtu = kind->mtu,
+			.congestion = kind->congestion,
+			.look = kind->look,
+			.window_scale = WINDOW_SCALE,
+			.receive_memory = memory,
+			.send_memory = memory});
 }
 
-uint16_t relay_profile(struct relay *r, uint16_t mtu, uint8_t congestion)
+static bool is_alike(const struct relay_kind *a, const struct relay_kind *b)
 {
-	for (uint16_t i = 0; i < r->profile_count; i++)
-		if (r->profiles[i].mtu == mtu && r->profiles[i].congestion == congestion)
+	return a->congestion == b->congestion && a->look == b->look &&
+	       a->transparent == b->transparent;
+}
+
+uint16_t relay_profile(struct relay *r, const struct relay_kind *kind)
+{
+	uint16_t last = TCP_PROFILES_MAX - 1;
+
+	for (uint16_t i = 0; i < r->profile_count; i++) {
+		if (!is_alike(&r->profiles[i], kind))
+			continue;
+		if (r->profiles[i].mtu == kind->mtu)
 			return i;
-	// More kinds of links than profiles: the last one serves, its packets may be smaller than
-	// they need be.
-	if (r->profile_count == TCP_PROFILES_MAX) {
-		r->profiles[TCP_PROFILES_MAX - 1].mtu =
-			(uint16_t)u32_min(mtu, r->profiles[TCP_PROFILES_MAX - 1].mtu);
-		tcp_profile_set(r->tcp, TCP_PROFILES_MAX - 1, &r->profiles[TCP_PROFILES_MAX - 1]);
-		return TCP_PROFILES_MAX - 1;
+		last = i;
 	}
-	r->profiles[r->profile_count] = profile_make(r, mtu, congestion);
-	tcp_profile_set(r->tcp, r->profile_count, &r->profiles[r->profile_count]);
+	// More kinds of links than profiles: one that is alike serves, its packets may be smaller
+	// than they need be.
+	if (r->profile_count == TCP_PROFILES_MAX) {
+		r->profiles[last].mtu = (uint16_t)u32_min(kind->mtu, r->profiles[last].mtu);
+		profile_set(r, last);
+		return last;
+	}
+	r->profiles[r->profile_count] = *kind;
+	profile_set(r, r->profile_count);
 	return r->profile_count++;
 }
 
@@ -51,11 +66,8 @@ void relay_memory_limit(struct relay *relay, uint32_t bytes)
 	if (relay->memory_limit == bytes)
 		return;
 	relay->memory_limit = bytes;
-	for (uint16_t i = 0; i < relay->profile_count; i++) {
-		relay->profiles[i] =
-			profile_make(relay, relay->profiles[i].mtu, relay->profiles[i].congestion);
-		tcp_profile_set(relay->tcp, i, &relay->profiles[i]);
-	}
+	for (uint16_t i = 0; i < relay->profile_count; i++)
+		profile_set(relay, i);
 }
 
 // A packet of no connection: what the snapshot's listener makes of it. A listener that is full or
@@ -72,7 +84,12 @@ static bool offer(void *context, const struct packet *packet, struct tcp_offer *
 		snapshot_address_find(r->snapshot, &key->source))
 		return false;
 	*out = (struct tcp_offer){
-		.profile = relay_profile(r, r->snapshot->netifs[packet->netif].mtu, l->congestion),
+		.is_held = l->transparent,
+		.profile = relay_profile(
+			r, &(struct relay_kind){.mtu = r->snapshot->netifs[packet->netif].mtu,
+				   .congestion = l->congestion,
+				   .look = l->look,
+				   .transparent = l->transparent}),
 		.context = offer_context(l),
 	};
 	return true;

@@ -14,16 +14,24 @@ enum relay_leg {
 
 // Bits of relay_session.flags. Those of a leg: client's, then target's.
 enum {
-	RELAY_IS_OPEN = 1u << 0,        // the target answered
+	RELAY_IS_OPEN = 1u << 0,        // the target answered, and the client is there
 	RELAY_HAS_PORT = 1u << 1,       // the lease's port comes from a pool
 	RELAY_ON_TARGET = 1u << 2,      // counted among the target's sessions
 	RELAY_LIVE = 1u << 3,           // the slot is in use
 	RELAY_AWAITS_HEADER = 1u << 10, // of the PROXY protocol, from the client
 	RELAY_IS_NAMED = 1u << 11,      // such a header named the client: relay.names
-	RELAY_END = 1u << 4,            // two bits: this leg's peer sends no more
-	RELAY_SHUT = 1u << 6,           // two bits: we said the same to this leg's peer
-	RELAY_DONE = 1u << 8,           // two bits: and it has acknowledged all
+	RELAY_IS_TRANSPARENT = 1u << 12,
+	RELAY_IS_ANSWERED = 1u << 13, // transparent: the target answered, and so did we
+	RELAY_END = 1u << 4,          // two bits: this leg's peer sends no more
+	RELAY_SHUT = 1u << 6,         // two bits: we said the same to this leg's peer
+	RELAY_DONE = 1u << 8,         // two bits: and it has acknowledged all
 };
+
+// Whether the client waits for the target to answer.
+static inline bool awaits_target(uint32_t flags)
+{
+	return !(flags & (RELAY_IS_OPEN | RELAY_IS_ANSWERED));
+}
 
 static inline uint32_t leg_flag(uint32_t flag, unsigned int leg)
 {
@@ -57,6 +65,14 @@ struct relay_name {
 	be16 port;
 };
 
+// What connections differ in by listener, upstream and port.
+struct relay_kind {
+	uint16_t mtu;
+	uint8_t congestion; // enum tcp_congestion
+	uint8_t look;       // enum tcp_look
+	bool transparent;
+};
+
 struct relay {
 	struct relay_config config;
 	struct tcp_engine *tcp;
@@ -71,7 +87,7 @@ struct relay {
 	bool draining;
 	bool is_behind; // events or packets wait for the next turn
 	uint8_t log_level;
-	struct tcp_profile profiles[TCP_PROFILES_MAX];
+	struct relay_kind profiles[TCP_PROFILES_MAX];
 };
 
 // The context of a connection: a session's leg, or what a listener offered.
@@ -98,8 +114,8 @@ static inline uint32_t session_index(const struct relay *r, const struct relay_s
 	return (uint32_t)(((const uint8_t *)s - r->sessions.objects) / sizeof(*s));
 }
 
-// relay.c: the number of a profile for packets of so many bytes under a congestion control.
-uint16_t relay_profile(struct relay *r, uint16_t mtu, uint8_t congestion);
+// relay.c: the number of the engine's profile for a kind.
+uint16_t relay_profile(struct relay *r, const struct relay_kind *kind);
 
 // session.c
 // A session for a client's connection; NULL, and the connection reset, when there can be none.
@@ -111,6 +127,10 @@ void relay_session_connect_failed(struct relay *r, struct relay_session *s, enum
 // Ends a session: connections that are still its own are reset if `reset`, else closed.
 void relay_session_end(struct relay *r, struct relay_session *s, enum session_end why, bool reset);
 void relay_session_timer(struct relay *r, uint32_t index);
+// Transparent: the target answered its SYN, so the client's is answered likewise; a target that
+// refused is passed on as a refusal.
+void relay_session_answer(struct relay *r, struct relay_session *s);
+void relay_session_refusal(struct relay *r, struct relay_session *s);
 // How long nothing may move, by the session's state; UINT64_MAX for ever.
 usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_session *s);
 

@@ -2,6 +2,9 @@
 // A relayed session's life: accepted from a client, connected to a target, ended.
 #include "stream/relay_impl.h"
 
+// The engine gives a client's answer up earlier.
+#define ANSWER_TIMEOUT (180 * USEC_PER_SECOND)
+
 static struct slot_stats *listener_stats(const struct relay *r, const struct relay_session *s)
 {
 	return &r->config.stats->listeners[s->listener];
@@ -108,6 +111,28 @@ static struct flow_key client_key(const struct relay *r, const struct relay_sess
 	return flow_key_reverse(&info.key);
 }
 
+// Sends the SYN; of a transparent session, one that offers what the client's does.
+static int target_connect(struct relay *r, struct relay_session *s, const struct flow_lease *lease,
+	const struct snapshot_upstream *upstream)
+{
+	bool transparent = s->flags & RELAY_IS_TRANSPARENT;
+	struct tcp_terms terms;
+	struct tcp_past past = {.sequence = lease->past.sequence,
+		.timestamp = lease->past.timestamp,
+		.has_timestamp = lease->past.has_timestamp};
+
+	if (transparent)
+		tcp_terms_get(r->tcp, s->connection[LEG_CLIENT], &terms);
+	return tcp_connect_after(r->tcp,
+		relay_profile(r,
+			&(struct relay_kind){.mtu = r->snapshot->netifs[lease->target->netif].mtu,
+				.congestion = upstream->congestion,
+				.look = upstream->look,
+				.transparent = transparent}),
+		&lease->key, lease->past.target_waits ? &past : NULL, transparent ? &terms : NULL,
+		leg_context(session_index(r, s), LEG_TARGET), r->now, &s->connection[LEG_TARGET]);
+}
+
 // Takes a source port and sends a SYN. announced: who the client is, for the balance rule. failed:
 // the target that another is to stand in for.
 static enum drop_reason connect_once(
@@ -126,15 +151,7 @@ static enum drop_reason connect_once(
 		r->config.flow, r->snapshot, upstream, &client, announced, failed, r->now, &lease);
 	if (reason != DROP_NONE)
 		return reason;
-	struct tcp_past past = {.sequence = lease.past.sequence,
-		.timestamp = lease.past.timestamp,
-		.has_timestamp = lease.past.has_timestamp};
-
-	error = tcp_connect_after(r->tcp,
-		relay_profile(
-			r, r->snapshot->netifs[lease.target->netif].mtu, upstream->congestion),
-		&lease.key, lease.past.target_waits ? &past : NULL,
-		leg_context(session_index(r, s), LEG_TARGET), r->now, &s->connection[LEG_TARGET]);
+	error = target_connect(r, s, &lease, upstream);
 	if (error && lease.has_port)
 		flow_lease_give(r->config.flow, &lease.key, &lease.past, r->now);
 	if (error)
@@ -162,7 +179,8 @@ void relay_session_connect_failed(struct relay *r, struct relay_session *s, enum
 						   .port = be16_to_host(s->to.destination_port),
 					   });
 	connection_let_go(r, s, LEG_TARGET, true);
-	if (s->tries < RELAY_TRIES) {
+	// What this one target does is what a transparent client sees.
+	if (s->tries < RELAY_TRIES && !(s->flags & RELAY_IS_TRANSPARENT)) {
 		target_leave(r, s, &(struct flow_past){0});
 		struct flow_key client = client_key(r, s);
 
@@ -170,6 +188,23 @@ void relay_session_connect_failed(struct relay *r, struct relay_session *s, enum
 	}
 	if (reason != DROP_NONE)
 		relay_session_end(r, s, why, true);
+}
+
+void relay_session_answer(struct relay *r, struct relay_session *s)
+{
+	struct tcp_terms terms;
+
+	s->flags |= RELAY_IS_ANSWERED;
+	s->heard = r->now;
+	tcp_terms_get(r->tcp, s->connection[LEG_TARGET], &terms);
+	tcp_answer(r->tcp, s->connection[LEG_CLIENT], &terms, r->now);
+	wheel_arm(&r->wheel, session_index(r, s), r->now + ANSWER_TIMEOUT);
+}
+
+void relay_session_refusal(struct relay *r, struct relay_session *s)
+{
+	tcp_refuse(r->tcp, s->connection[LEG_CLIENT], r->now);
+	s->connection[LEG_CLIENT] = TCP_NONE;
 }
 
 static const struct snapshot_listener *offered_listener(const struct relay *r, uint64_t offer)
@@ -202,7 +237,7 @@ static void session_init(struct relay *r, uint32_t index, uint32_t connection,
 	s->generation = generation & 0xffffff;
 	s->connection[LEG_CLIENT] = connection;
 	s->connection[LEG_TARGET] = TCP_NONE;
-	s->flags = RELAY_LIVE;
+	s->flags = RELAY_LIVE | (listener->transparent ? RELAY_IS_TRANSPARENT : 0);
 	s->listener = listener->slot;
 	s->upstream = listener->upstream;
 	s->target = SLOT_NONE;
@@ -325,8 +360,12 @@ void relay_session_timer(struct relay *r, uint32_t index)
 		refuse(r, s, DROP_PROXY_HEADER);
 		return;
 	}
-	if (!(s->flags & RELAY_IS_OPEN)) {
+	if (awaits_target(s->flags)) {
 		relay_session_connect_failed(r, s, SESSION_END_UNANSWERED);
+		return;
+	}
+	if (!(s->flags & RELAY_IS_OPEN)) {
+		relay_session_end(r, s, SESSION_END_UNANSWERED, true);
 		return;
 	}
 	note_progress(r, s);

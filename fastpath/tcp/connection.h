@@ -46,6 +46,15 @@ enum {
 	TCP_URGENT_OUT = 1u << 31, // snd_up is not acknowledged
 };
 
+// Bits of connection.manner: how segments and ends came, and how ours are to leave.
+enum {
+	TCP_FIN_CAME_APART = 1u << 0, // the peer's, in a segment without text
+	TCP_FIN_GOES_APART = 1u << 1,
+	TCP_RESET_WAS_BARE = 1u << 2, // the peer's, without ACK
+	TCP_IS_HELD = 1u << 3,        // the peer's SYN waits for tcp_answer
+	TCP_KEEPS_SEGMENTS = 1u << 4, // of its profile when it began: TCP_KEEP_SEGMENTS
+};
+
 enum tcp_timer {
 	TCP_TIMER_LOSS = 0, // what for: loss_mode
 	TCP_TIMER_ACK,      // delayed acknowledgement
@@ -134,6 +143,7 @@ struct nx_aligned_line tcp_connection {
 	uint8_t receive_ratio;  // payload of buffer bytes, in 256ths
 	uint8_t timers;         // bit mask of armed enum tcp_timer
 	uint8_t recovery;       // enum tcp_recovery
+	uint8_t manner;         // TCP_KEEPS_SEGMENTS and others
 	uint32_t flush_next;    // in the flush queue
 	// Line 2: sending.
 	uint32_t snd_una;
@@ -212,6 +222,8 @@ struct nx_aligned_line tcp_connection {
 	uint8_t dscp;        // of what leaves
 	uint8_t mtu_lowered; // times that routers were believed since the MTU rose last
 	bool window_scaled;  // both sides sent the option
+	uint16_t mss_terms;  // announced at most; 0: by the profile alone
+	uint16_t packet_id;  // IPv4 identification of the next packet, where the look counts
 };
 static_assert(offsetof(struct tcp_connection, ts_recent_time) == 64);
 static_assert(offsetof(struct tcp_connection, snd_una) == 128);
@@ -236,7 +248,8 @@ struct tcp_entry {
 	uint16_t transmissions;
 	uint8_t marks; // TCP_MARK_*
 	uint8_t spare;
-	uint32_t cost; // of the buffer, or of its part of a divided one
+	uint32_t cost;       // of the buffer, or of its part of a divided one
+	uint8_t segment_end; // as in tcp_run
 };
 static_assert(sizeof(struct tcp_entry) <= BUFFER_STATE_BYTES);
 
@@ -245,7 +258,6 @@ enum {
 	TCP_MARK_LOST = 1u << 1,          // and not sent again since
 	TCP_MARK_RETRANSMITTED = 1u << 2, // a retransmission of it is in flight
 	TCP_MARK_LIMITED = 1u << 3,       // sent while the user had nothing more
-	TCP_MARK_PUSH = 1u << 4,
 	TCP_MARK_OWN = 1u << 5, // the engine's own buffer: more may be copied behind what it holds
 	TCP_MARK_INDEXED = 1u << 6, // sent_index.c has it
 	TCP_MARK_JOINED = 1u << 7,  // left first in one packet with the entry before it
@@ -262,8 +274,20 @@ struct tcp_run {
 	uint32_t start;
 	uint32_t end;
 	uint32_t priority; // no child's is above its parent's
+	uint8_t segment_end;
 };
 static_assert(sizeof(struct tcp_run) <= BUFFER_STATE_BYTES);
+
+// Every buffer that a connection with TCP_KEEPS_SEGMENTS receives has this byte, whichever list it
+// is in, and takes it along to the connection that sends it: whether a segment ends with the
+// buffer.
+enum {
+	SEGMENT_GOES_ON = 0,
+	SEGMENT_ENDS = 1u << 0,
+	SEGMENT_IS_PUSHED = 1u << 1, // and had PSH
+	SEGMENT_ENDS_PUSHED = SEGMENT_ENDS | SEGMENT_IS_PUSHED,
+};
+static_assert(offsetof(struct tcp_entry, segment_end) == offsetof(struct tcp_run, segment_end));
 
 static inline struct tcp_entry *tcp_entry(struct buffer *b)
 {

@@ -60,7 +60,7 @@ void cookie_answer(struct tcp_engine *e, const struct tcp_listener *l, struct tc
 	bool v4 = ip_address_is_v4(&key->source);
 	uint16_t mss = o->has_mss ? o->mss : v4 ? DEFAULT_MSS4 : DEFAULT_MSS6;
 	struct syn_options answer = {
-		.mss = (uint16_t)(p->mtu - (v4 ? 40 : 60)), .window_scale = -1};
+		.mss = (uint16_t)(p->mtu - (v4 ? 40 : 60)), .window_scale = -1, .look = p->look};
 	uint32_t cookie = cookie_of(e, key, s->sequence, period_of(e), mss_class_of(mss));
 
 	if (p->mss_max != 0 && answer.mss > p->mss_max)
@@ -119,7 +119,8 @@ struct tcp_connection *cookie_accept(
 	struct tcp_options o;
 	int class;
 
-	if (e->now >= e->cookies_until)
+	// What is held gets no cookie.
+	if (e->now >= e->cookies_until || l->is_held)
 		return NULL;
 	class = cookie_verify(e, s);
 	if (class < 0) {

@@ -95,8 +95,8 @@ static void connections_each(
 
 static void connection_reset(struct tcp_engine *e, struct tcp_connection *c)
 {
-	if (state_is_synchronized(c) || c->state == TCP_SYN_RECEIVED)
-		segment_send_reset(e, c);
+	if (state_takes_reset(c))
+		segment_send_reset(e, c, false);
 	connection_free(e, c);
 }
 

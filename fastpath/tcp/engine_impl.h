@@ -48,6 +48,7 @@ struct tcp_list {
 enum tcp_list_name {
 	LIST_NONE = 0,
 	LIST_HALF_OPEN,
+	LIST_HELD, // asked, or answered and not yet established
 	LIST_TIME_WAIT,
 	LIST_COUNT,
 };
@@ -65,6 +66,7 @@ struct tcp_listener {
 	be16 port;
 	uint8_t profile;
 	bool is_open;
+	bool is_held; // of an offer
 };
 
 // Invariant: entry is NULL or an entry of the connection's queue that was sent, whose sequence
@@ -197,6 +199,10 @@ static inline struct flow_key key_reverse(const struct flow_key *key)
 
 // profile.c
 void profile_defaults(struct tcp_profile *profile);
+// The window of a SYN or its answer whose segments carry so much payload.
+uint32_t profile_window(const struct tcp_profile *profile, uint32_t payload);
+// Whether packets are numbered: the SYN and its answer have 0.
+bool profile_counts_packets(const struct tcp_profile *profile);
 
 // table.c
 struct tcp_connection *connection_find(const struct tcp_engine *e, const struct flow_key *key);
@@ -223,6 +229,8 @@ void list_remove(struct tcp_engine *e, struct tcp_connection *c);
 void state_set(struct tcp_engine *e, struct tcp_connection *c, enum tcp_state state);
 // Past the handshake, both ways still or half open.
 bool state_is_synchronized(const struct tcp_connection *c);
+// Whether the peer is owed a reset when the connection is given up.
+bool state_takes_reset(const struct tcp_connection *c);
 // Both sides have closed.
 void connection_done(struct tcp_engine *e, struct tcp_connection *c);
 void time_wait_enter(struct tcp_engine *e, struct tcp_connection *c);
@@ -257,6 +265,7 @@ static inline uint32_t timestamp_now(const struct tcp_engine *e, const struct tc
 struct syn_options {
 	uint16_t mss;
 	int window_scale; // below 0: none
+	uint8_t look;     // enum tcp_look
 	bool sack;
 	bool timestamps;
 	uint32_t timestamp;
@@ -287,7 +296,10 @@ void segment_refuse(struct tcp_engine *e, const struct tcp_segment *s);
 void segment_send_cookie(struct tcp_engine *e, const struct flow_key *key,
 	const struct tcp_segment *s, uint32_t sequence, const struct syn_options *options,
 	const struct tcp_profile *profile);
-void segment_send_reset(struct tcp_engine *e, struct tcp_connection *c);
+// bare: without ACK and options.
+void segment_send_reset(struct tcp_engine *e, struct tcp_connection *c, bool bare);
+// The reset that answers a SYN.
+void segment_send_refusal(struct tcp_engine *e, struct tcp_connection *c);
 // Answers what RFC 5961 will not believe, within a rate.
 void segment_challenge(struct tcp_engine *e, struct tcp_connection *c);
 
@@ -318,6 +330,17 @@ void entry_mark_sacked(struct tcp_connection *c, struct buffer *b);
 void entry_mark_lost(struct tcp_connection *c, struct buffer *b);
 void entry_delivered(
 	struct tcp_engine *e, struct tcp_connection *c, struct buffer *b, struct tcp_ack *ack);
+
+// segments.c: of connections with TCP_KEEPS_SEGMENTS
+// Divides a frame's text, s->payload, into the segments it was made of and marks where they end.
+// Without buffers it is cut short, s->length with it; false when nothing is left (the payload
+// stays).
+bool segments_keep(struct tcp_engine *e, struct tcp_segment *s);
+// Marks a chain as one segment.
+void segments_begin(struct buffer *chain);
+// Payload bytes of the segment that is to leave next, as it came or as much of it as fits one here;
+// 0: none waits.
+uint32_t segments_next(const struct tcp_connection *c);
 
 // sent_index.c
 // b is sent for the first time.
@@ -367,6 +390,9 @@ enum drop_reason handshake_listen(struct tcp_engine *e, const struct tcp_listene
 	struct tcp_segment *s, const uint32_t *after);
 enum drop_reason handshake_syn_sent(
 	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s);
+// A segment of a connection that is held.
+enum drop_reason handshake_held(
+	struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s);
 // In a simultaneous open: the peer's SYN-ACK, which repeats the SYN that is known (RFC 9293 figure
 // 7). True when s was one and the connection is established.
 bool handshake_crossed(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s);

@@ -16,9 +16,15 @@ void handshake_init(struct tcp_engine *e, struct tcp_connection *c, const uint32
 	if (after && seq_before(c->iss, *after + 65536))
 		c->iss = *after + 65536;
 	c->ts_offset = timestamp_offset(e, &out);
+	c->packet_id = (uint16_t)(c->iss >> 11);
 	c->snd_una = c->iss;
 	c->snd_nxt = c->snd_end = c->iss + 1;
 	c->rto_us = RTO_INITIAL;
+	c->manner |= p->flags & TCP_KEEP_SEGMENTS ? TCP_KEEPS_SEGMENTS : 0;
+	// What the profile lets us offer; the peer may have less (handshake_adopt).
+	c->flags |= (p->flags & TCP_NO_TIMESTAMPS ? 0 : TCP_HAS_TIMESTAMPS) |
+		    (p->flags & TCP_NO_SACK ? 0 : TCP_HAS_SACK);
+	c->window_scaled = !(p->flags & TCP_NO_WINDOW_SCALE);
 	c->mtu = p->mtu;
 	c->dscp = p->dscp;
 	c->peer_mss = is_v4(c) ? DEFAULT_MSS4 : DEFAULT_MSS6;
@@ -36,17 +42,11 @@ void handshake_init(struct tcp_engine *e, struct tcp_connection *c, const uint32
 // Options are in force if both sides sent them (RFC 7323 2.5, 3.2; RFC 2018 2).
 void handshake_adopt(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_options *o)
 {
-	const struct tcp_profile *p = profile_of(e, c);
-
-	if (!o->has_timestamps || (p->flags & TCP_NO_TIMESTAMPS))
+	if (!o->has_timestamps)
 		c->flags &= ~(uint32_t)TCP_HAS_TIMESTAMPS;
-	else
-		c->flags |= TCP_HAS_TIMESTAMPS;
-	if (!o->sack_permitted || (p->flags & TCP_NO_SACK))
+	if (!o->sack_permitted)
 		c->flags &= ~(uint32_t)TCP_HAS_SACK;
-	else
-		c->flags |= TCP_HAS_SACK;
-	c->window_scaled = o->has_window_scale && !(p->flags & TCP_NO_WINDOW_SCALE);
+	c->window_scaled = c->window_scaled && o->has_window_scale;
 	c->send_scale = c->window_scaled ? o->window_scale : 0;
 	if (!c->window_scaled)
 		c->receive_scale = 0;
@@ -94,14 +94,38 @@ static void clock_set(
 		c->ts_offset += behind;
 }
 
+void tcp_terms_get(const struct tcp_engine *engine, uint32_t connection, struct tcp_terms *out)
+{
+	const struct tcp_connection *c = engine_at(engine, connection);
+
+	*out = (struct tcp_terms){.mss = c->peer_mss,
+		.timestamps = c->flags & TCP_HAS_TIMESTAMPS,
+		.sack = c->flags & TCP_HAS_SACK,
+		.window_scale = c->window_scaled};
+}
+
+static void terms_adopt(struct tcp_connection *c, const struct tcp_terms *terms)
+{
+	c->mss_terms = terms->mss;
+	if (!terms->timestamps)
+		c->flags &= ~(uint32_t)TCP_HAS_TIMESTAMPS;
+	if (!terms->sack)
+		c->flags &= ~(uint32_t)TCP_HAS_SACK;
+	if (!terms->window_scale) {
+		c->window_scaled = false;
+		c->send_scale = c->receive_scale = 0;
+	}
+}
+
 int tcp_connect(struct tcp_engine *engine, uint16_t profile, const struct flow_key *key,
 	uint64_t context, usec_t now, uint32_t *out)
 {
-	return tcp_connect_after(engine, profile, key, NULL, context, now, out);
+	return tcp_connect_after(engine, profile, key, NULL, NULL, context, now, out);
 }
 
 int tcp_connect_after(struct tcp_engine *engine, uint16_t profile, const struct flow_key *key,
-	const struct tcp_past *past, uint64_t context, usec_t now, uint32_t *out)
+	const struct tcp_past *past, const struct tcp_terms *terms, uint64_t context, usec_t now,
+	uint32_t *out)
 {
 	struct flow_key in = key_reverse(key);
 	struct tcp_connection *c;
@@ -124,13 +148,13 @@ int tcp_connect_after(struct tcp_engine *engine, uint16_t profile, const struct 
 	if (c == NULL)
 		return -ENOBUFS;
 	engine->owned++;
-	c->flags = TCP_IS_OWNED | (p->flags & TCP_NO_TIMESTAMPS ? 0 : TCP_HAS_TIMESTAMPS) |
-		   (p->flags & TCP_NO_SACK ? 0 : TCP_HAS_SACK) |
-		   (p->flags & TCP_ECN ? TCP_HAS_ECN : 0);
+	c->flags = TCP_IS_OWNED | (p->flags & TCP_ECN ? TCP_HAS_ECN : 0);
 	c->context = context;
 	handshake_init(engine, c, past ? &past->sequence : NULL);
 	if (past)
 		clock_set(engine, c, past);
+	if (terms)
+		terms_adopt(c, terms);
 	state_set(engine, c, TCP_SYN_SENT);
 	tcp_count(engine, connections_opened);
 	// Without a buffer the timer sends it.
@@ -138,6 +162,22 @@ int tcp_connect_after(struct tcp_engine *engine, uint16_t profile, const struct 
 	timer_set(engine, c, TCP_TIMER_LOSS, rto_of(engine, c));
 	*out = engine_index(engine, c);
 	return 0;
+}
+
+// Those that wait have a share of their own; nobody is refused for them.
+static void held_make_room(struct tcp_engine *e)
+{
+	if (e->lists[LIST_HELD].count >= e->config.half_open)
+		connection_fail(e, engine_at(e, e->lists[LIST_HELD].oldest), ETIMEDOUT);
+}
+
+static void hold(struct tcp_engine *e, struct tcp_connection *c)
+{
+	c->manner |= TCP_IS_HELD;
+	c->flags |= TCP_IS_OWNED;
+	e->owned++;
+	list_add(e, c, LIST_HELD);
+	event_raise(e, c, TCP_EVENT_ASKED);
 }
 
 // RFC 9293 3.10.7.2, third: a SYN for a listener. Text in it is left for the peer to send again.
@@ -150,11 +190,13 @@ enum drop_reason handshake_listen(struct tcp_engine *e, const struct tcp_listene
 
 	if (tcp_options_parse(s->packet, &o) != TCP_OPTIONS_OK)
 		return DROP_TCP_BAD_OPTION;
-	if (e->lists[LIST_HALF_OPEN].count >= e->config.half_open) {
-		cookie_answer(e, l, s, &o);
-		return DROP_NONE;
-	}
-	c = connection_new(e, &s->packet->key, l->profile);
+	if (l->is_held)
+		held_make_room(e);
+	c = l->is_held || e->lists[LIST_HALF_OPEN].count < e->config.half_open
+		    ? connection_new(e, &s->packet->key, l->profile)
+		    : NULL;
+	if (c == NULL && l->is_held)
+		return DROP_TCP_CONNECTIONS_FULL;
 	if (c == NULL) {
 		cookie_answer(e, l, s, &o);
 		return DROP_NONE;
@@ -172,9 +214,62 @@ enum drop_reason handshake_listen(struct tcp_engine *e, const struct tcp_listene
 	c->snd_wl1 = s->sequence;
 	handshake_adopt(e, c, &o);
 	state_set(e, c, TCP_SYN_RECEIVED);
+	if (l->is_held) {
+		hold(e, c);
+		return DROP_NONE;
+	}
 	list_add(e, c, LIST_HALF_OPEN);
 	segment_send_syn(e, c);
 	timer_set(e, c, TCP_TIMER_LOSS, rto_of(e, c));
+	return DROP_NONE;
+}
+
+void tcp_answer(
+	struct tcp_engine *engine, uint32_t connection, const struct tcp_terms *terms, usec_t now)
+{
+	struct tcp_connection *c = engine_at(engine, connection);
+
+	engine->now = now;
+	if (!(c->manner & TCP_IS_HELD))
+		return;
+	c->manner &= (uint8_t)~TCP_IS_HELD;
+	terms_adopt(c, terms);
+	path_mtu_set(engine, c, c->mtu);
+	c->stuck_since = c->last_heard = engine_tick(engine);
+	segment_send_syn(engine, c);
+	timer_set(engine, c, TCP_TIMER_LOSS, rto_of(engine, c));
+}
+
+void tcp_refuse(struct tcp_engine *engine, uint32_t connection, usec_t now)
+{
+	struct tcp_connection *c = engine_at(engine, connection);
+
+	engine->now = now;
+	if (c->manner & TCP_IS_HELD)
+		segment_send_refusal(engine, c);
+	connection_free(engine, c);
+}
+
+enum drop_reason handshake_held(
+	struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
+{
+	if (s->flags & TCP_FLAG_RST) {
+		if (s->sequence != c->rcv_nxt)
+			return DROP_TCP_UNPROVEN;
+		tcp_count(e, resets_received);
+		connection_fail(e, c, ECONNRESET);
+		return DROP_NONE;
+	}
+	if ((s->flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) != TCP_FLAG_SYN)
+		return DROP_TCP_BAD_STATE;
+	// Another connection from the same port: its next SYN finds the place free.
+	if (s->sequence != c->irs) {
+		connection_fail(e, c, ECONNRESET);
+		return DROP_TCP_BAD_STATE;
+	}
+	// The same again: the answer echoes this one.
+	if (s->has_timestamps)
+		c->ts_recent = s->timestamp;
 	return DROP_NONE;
 }
 
@@ -196,8 +291,9 @@ void handshake_complete(struct tcp_engine *e, struct tcp_connection *c)
 	if (accepted) {
 		c->flags |= TCP_IS_OWNED;
 		e->owned++;
-		tcp_count(e, connections_accepted);
 	}
+	if (c->flags & TCP_IS_PASSIVE)
+		tcp_count(e, connections_accepted);
 	event_raise(e, c, accepted ? TCP_EVENT_ACCEPTED : TCP_EVENT_CONNECTED);
 	timer_clear(c, TCP_TIMER_LOSS);
 	life_update(e, c);

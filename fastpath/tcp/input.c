@@ -153,6 +153,8 @@ static enum drop_reason input_reset(
 		return DROP_TCP_UNPROVEN;
 	}
 	tcp_count(e, resets_received);
+	if (!(s->flags & TCP_FLAG_ACK))
+		c->manner |= TCP_RESET_WAS_BARE;
 	// In CLOSING and LAST-ACK too: our FIN, and maybe text before it, was not acknowledged.
 	if (c->state == TCP_TIME_WAIT)
 		connection_done(e, c);
@@ -220,6 +222,8 @@ static enum drop_reason input_text(
 		s->length = c->rcv_edge - s->sequence;
 		chain_trim(s->payload, s->length, e->config.buffers);
 	}
+	if ((c->manner & TCP_KEEPS_SEGMENTS) && !segments_keep(e, s))
+		return DROP_NO_BUFFER;
 	if (length > c->receive_mss)
 		c->receive_mss = (uint16_t)u32_min(length, c->mss);
 	ratio_learn(c, s->payload);
@@ -244,6 +248,8 @@ static void fin_note(struct tcp_connection *c, const struct tcp_segment *s)
 		return;
 	c->flags |= TCP_FIN_KNOWN;
 	c->fin_sequence = s->sequence + s->length;
+	if (s->length == 0)
+		c->manner |= TCP_FIN_CAME_APART;
 }
 
 // Eighth.
@@ -293,7 +299,7 @@ static enum drop_reason input_rest(
 	enum drop_reason reason = DROP_NONE;
 
 	if (is_unwanted(c, s)) {
-		segment_send_reset(e, c);
+		segment_send_reset(e, c, false);
 		connection_fail(e, c, ECONNRESET);
 		return DROP_TCP_AFTER_CLOSE;
 	}
@@ -411,9 +417,22 @@ static const struct tcp_listener *taker_find(
 	nx_bug_on(offer.profile >= TCP_PROFILES_MAX);
 	*offered = (struct tcp_listener){.profile = (uint8_t)offer.profile,
 		.context = offer.context,
+		.is_held = offer.is_held,
 		.number = TCP_NONE,
 		.is_open = true};
 	return offered;
+}
+
+// Not open yet, or not any more.
+static enum drop_reason input_opening(
+	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
+{
+	if (c->state == TCP_SYN_SENT)
+		return handshake_syn_sent(e, c, s);
+	// Over, but the user has not let go yet.
+	if (c->state == TCP_CLOSED)
+		return input_closed(e, s);
+	return c->manner & TCP_IS_HELD ? handshake_held(e, c, s) : input_known(e, c, s);
 }
 
 static enum drop_reason input_connection(struct tcp_engine *e, struct tcp_connection *c,
@@ -422,11 +441,8 @@ static enum drop_reason input_connection(struct tcp_engine *e, struct tcp_connec
 	const struct tcp_listener *l;
 	uint32_t after = c->snd_nxt;
 
-	if (c->state == TCP_SYN_SENT)
-		return handshake_syn_sent(e, c, s);
-	// Over, but the user has not let go yet.
-	if (c->state == TCP_CLOSED)
-		return input_closed(e, s);
+	if (c->state < TCP_ESTABLISHED)
+		return input_opening(e, c, s);
 	if (!time_wait_gives_way(c, s))
 		return input_known(e, c, s);
 	l = taker_find(e, s->packet, offered);

@@ -24,6 +24,43 @@ static uint8_t *put_timestamps(uint8_t *p, uint32_t value, uint32_t echo)
 	return p + 8;
 }
 
+static uint8_t *put_nops(uint8_t *p, uint32_t n)
+{
+	memset(p, OPTION_NOP, n);
+	return p + n;
+}
+
+static uint8_t *put_scale(uint8_t *p, int scale)
+{
+	*p++ = OPTION_NOP;
+	*p++ = OPTION_WINDOW_SCALE;
+	*p++ = 3;
+	*p++ = (uint8_t)scale;
+	return p;
+}
+
+// The order of those who put the scale first. Windows fills each option up to a word with NOPs in
+// front of it; FreeBSD timestamps only, and the end of all with zeros.
+static uint32_t write_scale_first(uint8_t *out, uint8_t *p, const struct syn_options *o)
+{
+	bool fills = o->look == TCP_LOOK_WINDOWS;
+
+	if (o->window_scale >= 0)
+		p = put_scale(p, o->window_scale);
+	if (o->sack) {
+		p = put_nops(p, fills ? 2 : 0);
+		*p++ = OPTION_SACK_PERMITTED;
+		*p++ = 2;
+	}
+	if (o->timestamps) {
+		p = put_nops(p, (2 - (uint32_t)(p - out)) & 3);
+		p = put_timestamps(p, o->timestamp, o->echo);
+	}
+	while ((p - out) % 4 != 0)
+		*p++ = OPTION_END;
+	return (uint32_t)(p - out);
+}
+
 uint32_t options_write_syn(uint8_t *out, const struct syn_options *o)
 {
 	uint8_t *p = out;
@@ -32,12 +69,13 @@ uint32_t options_write_syn(uint8_t *out, const struct syn_options *o)
 	*p++ = 4;
 	be16_store(p, be16_from_host(o->mss));
 	p += 2;
+	if (o->look == TCP_LOOK_FREEBSD || o->look == TCP_LOOK_WINDOWS)
+		return write_scale_first(out, p, o);
 	if (o->sack && o->timestamps) {
 		*p++ = OPTION_SACK_PERMITTED;
 		*p++ = 2;
 	} else if (o->sack || o->timestamps) {
-		*p++ = OPTION_NOP;
-		*p++ = OPTION_NOP;
+		p = put_nops(p, 2);
 	}
 	if (o->timestamps)
 		p = put_timestamps(p, o->timestamp, o->echo);
@@ -45,12 +83,8 @@ uint32_t options_write_syn(uint8_t *out, const struct syn_options *o)
 		*p++ = OPTION_SACK_PERMITTED;
 		*p++ = 2;
 	}
-	if (o->window_scale >= 0) {
-		*p++ = OPTION_NOP;
-		*p++ = OPTION_WINDOW_SCALE;
-		*p++ = 3;
-		*p++ = (uint8_t)o->window_scale;
-	}
+	if (o->window_scale >= 0)
+		p = put_scale(p, o->window_scale);
 	return (uint32_t)(p - out);
 }
 

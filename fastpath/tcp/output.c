@@ -122,9 +122,35 @@ static uint32_t gather(struct tcp_engine *e, struct tcp_connection *c, uint32_t 
 		if (b == NULL)
 			break;
 		total += b->length;
+		if (tcp_entry(b)->segment_end)
+			break;
 		b = tcp_entry(b)->next;
 	}
 	return total;
+}
+
+// So much was cut so small that what is out has to be acknowledged first.
+static bool is_cut_small(const struct tcp_connection *c)
+{
+	return c->snd_nxt != c->snd_una && c->send_held > CUT_SMALL_LEAST &&
+	       c->send_held / CUT_SMALL_RATIO > c->snd_end - c->snd_una;
+}
+
+// How much a connection that keeps segments may send: the next one, whole and at once.
+static uint32_t segment_allowed(struct tcp_connection *c)
+{
+	uint32_t length = segments_next(c);
+	uint32_t window = usable_window(c);
+
+	// A peer whose window is never large enough for it has to be given a part.
+	if (window < length)
+		length = window >= c->snd_wnd_max / 2 ? window : 0;
+	if (length < c->unsent->length && is_cut_small(c))
+		return 0;
+	if (recovery_allowance(c) >= length)
+		return length;
+	c->flags |= TCP_CWND_LIMITED;
+	return 0;
 }
 
 // How much new data may leave in one packet; 0 when none may.
@@ -138,9 +164,9 @@ static uint32_t new_data_allowed(struct tcp_engine *e, struct tcp_connection *c)
 
 	if (most == 0)
 		return 0;
-	// So much was cut so small that what is out has to be acknowledged first.
-	if (!idle && c->send_held > CUT_SMALL_LEAST &&
-		c->send_held / CUT_SMALL_RATIO > c->snd_end - c->snd_una)
+	if (c->manner & TCP_KEEPS_SEGMENTS)
+		return segment_allowed(c);
+	if (is_cut_small(c))
 		return 0;
 	if (allowance < most && allowance < c->mss) {
 		c->flags |= TCP_CWND_LIMITED;
@@ -163,6 +189,17 @@ static uint32_t new_data_allowed(struct tcp_engine *e, struct tcp_connection *c)
 	return most;
 }
 
+// Whether new data [.., end) from entry b on has PSH: where it came with one, or where nothing
+// follows.
+static bool is_pushed(const struct tcp_connection *c, struct buffer *b, uint32_t end)
+{
+	if (!(c->manner & TCP_KEEPS_SEGMENTS))
+		return end == c->snd_end;
+	while (seq_before(tcp_entry_end(b), end))
+		b = tcp_entry(b)->next;
+	return tcp_entry(b)->segment_end & SEGMENT_IS_PUSHED;
+}
+
 static enum output_result send_new(struct tcp_engine *e, struct tcp_connection *c, uint32_t most)
 {
 	struct buffer *b;
@@ -175,11 +212,11 @@ static enum output_result send_new(struct tcp_engine *e, struct tcp_connection *
 
 	if (length == 0)
 		return OUTPUT_NO_BUFFER;
-	if (end == c->snd_end) {
+	if (is_pushed(c, c->unsent, end))
 		s.flags |= TCP_FLAG_PSH;
-		if ((c->flags & TCP_FIN_QUEUED) && usable_window(c) > length)
-			s.flags |= TCP_FLAG_FIN;
-	}
+	if (end == c->snd_end && (c->flags & TCP_FIN_QUEUED) && !(c->manner & TCP_FIN_GOES_APART) &&
+		usable_window(c) > length)
+		s.flags |= TCP_FLAG_FIN;
 	if (!segment_send(e, c, &s))
 		return OUTPUT_NO_BUFFER;
 	for (b = c->unsent; b && seq_before(tcp_entry(b)->sequence, end); b = tcp_entry(b)->next) {
@@ -223,11 +260,10 @@ bool output_retransmit(struct tcp_engine *e, struct tcp_connection *c, struct bu
 		s.first = b;
 		s.length = c->mss;
 	}
-	if (tcp_entry_end(b) == c->snd_end) {
+	if (is_pushed(c, b, tcp_entry_end(b)))
 		s.flags |= TCP_FLAG_PSH;
-		if (c->flags & TCP_FIN_SENT)
-			s.flags |= TCP_FLAG_FIN;
-	}
+	if (tcp_entry_end(b) == c->snd_end && (c->flags & TCP_FIN_SENT))
+		s.flags |= TCP_FLAG_FIN;
 	if (!segment_send(e, c, &s))
 		return false;
 	if (c->loss.retransmit_time == 0)
@@ -282,8 +318,8 @@ static enum output_result send_probe(struct tcp_engine *e, struct tcp_connection
 	uint16_t mss = c->mss;
 	enum output_result result;
 
-	if (payload == 0 || unsent_bytes(c) < payload || usable_window(c) < payload ||
-		recovery_allowance(c) < payload)
+	if (payload == 0 || (c->manner & TCP_KEEPS_SEGMENTS) || unsent_bytes(c) < payload ||
+		usable_window(c) < payload || recovery_allowance(c) < payload)
 		return OUTPUT_NOTHING;
 	c->mss = (uint16_t)payload;
 	result = send_new(e, c, payload);

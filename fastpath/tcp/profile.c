@@ -13,6 +13,43 @@ static void default_u8(uint8_t *value, uint8_t otherwise)
 		*value = otherwise;
 }
 
+// What tells stacks apart in a handshake. Linux: packets numbered from a random number for each
+// connection, window of as many whole segments as 64 KiB hold. FreeBSD: RFC 6864, no numbers.
+// Windows: no timestamps.
+static const struct {
+	uint32_t flags;
+	uint8_t hop_limit;
+	uint8_t window_scale; // 0: by memory
+	uint8_t retries_syn;
+	bool window_is_segments;
+	bool counts_packets;
+} looks[TCP_LOOK_COUNT] = {
+	[TCP_LOOK_DEFAULT] = {.hop_limit = 64, .retries_syn = 7}, // three minutes: RFC 9293 3.8.3
+	[TCP_LOOK_LINUX] = {.hop_limit = 64,
+		.window_scale = 7,
+		.retries_syn = 6,
+		.window_is_segments = true,
+		.counts_packets = true},
+	[TCP_LOOK_FREEBSD] = {.hop_limit = 64, .window_scale = 6, .retries_syn = 4},
+	[TCP_LOOK_WINDOWS] = {.flags = TCP_NO_TIMESTAMPS,
+		.hop_limit = 128,
+		.window_scale = 8,
+		.retries_syn = 4,
+		.counts_packets = true},
+};
+
+uint32_t profile_window(const struct tcp_profile *p, uint32_t payload)
+{
+	if (!looks[p->look].window_is_segments || payload == 0)
+		return p->initial_window;
+	return u32_min(65536 / payload * payload, UINT16_MAX);
+}
+
+bool profile_counts_packets(const struct tcp_profile *p)
+{
+	return looks[p->look].counts_packets;
+}
+
 enum {
 	DELAYED_ACK_MAX_US = 499 * 1000,       // RFC 9293 3.8.6.3
 	SILENCE_MAX_MS = 3 * 24 * 3600 * 1000, // the clock of ticks goes round in 76 hours
@@ -20,12 +57,17 @@ enum {
 
 void profile_defaults(struct tcp_profile *p)
 {
-	default_u8(&p->hop_limit, 64);
+	if (p->look >= TCP_LOOK_COUNT)
+		p->look = TCP_LOOK_DEFAULT;
+	p->flags |= looks[p->look].flags;
+	default_u8(&p->hop_limit, looks[p->look].hop_limit);
+	if (looks[p->look].window_scale != 0)
+		p->window_scale = looks[p->look].window_scale;
 	p->dscp &= DSCP_MAX;
 	default_u8(&p->acknowledge_every, 2);
 	if (p->acknowledge_every > 8)
 		p->acknowledge_every = 8;
-	default_u8(&p->retries_syn, 7); // three minutes: RFC 9293 3.8.3
+	default_u8(&p->retries_syn, looks[p->look].retries_syn);
 	default_u8(&p->keepalive_probes, 9);
 	if (p->congestion >= TCP_CONGESTION_COUNT)
 		p->congestion = TCP_CONGESTION_CUBIC;

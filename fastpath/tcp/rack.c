@@ -191,7 +191,7 @@ static bool give_up(struct tcp_engine *e, struct tcp_connection *c, usec_t time)
 {
 	if (time < profile_of(e, c)->user_timeout_ms * USEC_PER_MILLISECOND)
 		return false;
-	segment_send_reset(e, c);
+	segment_send_reset(e, c, false);
 	connection_fail(e, c, ETIMEDOUT);
 	return true;
 }

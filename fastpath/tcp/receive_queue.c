@@ -66,7 +66,7 @@ static bool tail_copy(struct tcp_engine *e, struct tcp_connection *c, struct buf
 {
 	struct buffer *to = *tail;
 
-	if (b->next || !is_small(b) || b->length > COLLECT_ROOM)
+	if (b->next || !is_small(b) || b->length > COLLECT_ROOM || (c->manner & TCP_KEEPS_SEGMENTS))
 		return false;
 	if (to->references != 1 || buffer_tailroom(to) < b->length) {
 		if (!is_small(to))

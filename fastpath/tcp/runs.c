@@ -83,7 +83,8 @@ void run_add(struct tcp_engine *e, struct tcp_connection *c, struct buffer *head
 		.tail = tail,
 		.start = start,
 		.end = end,
-		.priority = priority_draw(e)};
+		.priority = priority_draw(e),
+		.segment_end = tcp_run(head)->segment_end};
 	*link = head;
 	while (tcp_run(head)->parent &&
 		tcp_run(tcp_run(head)->parent)->priority < tcp_run(head)->priority)

@@ -21,6 +21,7 @@ struct draft {
 	uint16_t window;
 	uint16_t urgent;       // with TCP_FLAG_URG
 	uint16_t segment_size; // 0: one segment
+	uint16_t packet_id;    // RFC 6864 4.1: says nothing where packets are never fragmented
 	uint8_t flags;
 	uint8_t hop_limit;
 	uint8_t traffic_class; // codepoint and ECN
@@ -33,7 +34,7 @@ static void write_ipv4(const struct draft *d, uint8_t *ip, uint32_t total)
 	ip[0] = 0x45;
 	ip[1] = d->traffic_class;
 	be16_store(ip + 2, be16_from_host((uint16_t)total));
-	be16_store(ip + 4, 0); // never fragmented: RFC 6864 4.1
+	be16_store(ip + 4, be16_from_host(d->packet_id));
 	be16_store(ip + 6, be16_from_host(0x4000));
 	ip[8] = d->hop_limit;
 	ip[9] = IPPROTO_TCP;
@@ -253,6 +254,18 @@ static uint16_t window_field(struct tcp_engine *e, struct tcp_connection *c)
 	return (uint16_t)u32_min(window_offer(e, c) >> c->receive_scale, UINT16_MAX);
 }
 
+// The numbers of the packets that a segment or frame of many becomes.
+static uint16_t packet_id_take(
+	const struct tcp_engine *e, struct tcp_connection *c, uint32_t payload)
+{
+	uint16_t id = c->packet_id;
+
+	if (!profile_counts_packets(profile_of(e, c)))
+		return 0;
+	c->packet_id += payload > c->mss ? (uint16_t)((payload + c->mss - 1) / c->mss) : 1;
+	return id;
+}
+
 // c->mss leaves room for timestamps only: blocks ride where there is room to spare.
 static uint32_t option_room(const struct tcp_connection *c, uint32_t length)
 {
@@ -275,6 +288,7 @@ bool segment_send(struct tcp_engine *e, struct tcp_connection *c, const struct s
 	d.option_length = (uint8_t)options_write(e, c, option_room(c, s->length), d.options);
 	d.acknowledgement = c->rcv_nxt;
 	d.window = window_field(e, c);
+	d.packet_id = packet_id_take(e, c, s->length);
 	d.flags |= ecn_flags(c, s->flags, new_data);
 	// RFC 3168 6.1.5, 6.1.4: not on retransmissions or pure acknowledgements.
 	if (new_data && (c->flags & TCP_HAS_ECN))
@@ -325,7 +339,8 @@ bool segment_send_syn(struct tcp_engine *e, struct tcp_connection *c)
 		.hop_limit = p->hop_limit,
 		.flags = TCP_FLAG_SYN | (answer ? TCP_FLAG_ACK : 0)};
 	struct syn_options o = {.mss = mss_of_mtu(c, p->mtu),
-		.window_scale = c->receive_scale,
+		.window_scale = c->window_scaled ? c->receive_scale : -1,
+		.look = p->look,
 		.sack = c->flags & TCP_HAS_SACK,
 		.timestamps = c->flags & TCP_HAS_TIMESTAMPS,
 		.timestamp = timestamp_now(e, c),
@@ -333,9 +348,10 @@ bool segment_send_syn(struct tcp_engine *e, struct tcp_connection *c)
 
 	if (p->mss_max != 0 && o.mss > p->mss_max)
 		o.mss = p->mss_max;
-	// An answer offers what was offered to it; a SYN all that the profile allows.
-	if (answer ? !c->window_scaled : p->flags & TCP_NO_WINDOW_SCALE)
-		o.window_scale = -1;
+	if (c->mss_terms != 0 && o.mss > c->mss_terms)
+		o.mss = c->mss_terms;
+	if (p->look != TCP_LOOK_DEFAULT)
+		c->receive_limit = profile_window(p, o.mss - (answer && o.timestamps ? 12u : 0));
 	if (!draft_begin(e, &d, 0))
 		return false;
 	// RFC 3168 6.1.1.1: not on a SYN that may have been lost for it.
@@ -358,7 +374,9 @@ void segment_send_cookie(struct tcp_engine *e, const struct flow_key *key,
 		.acknowledgement = s->sequence + 1,
 		.traffic_class = (uint8_t)(profile->dscp << 2),
 		.hop_limit = profile->hop_limit,
-		.window = (uint16_t)u32_min(profile->initial_window, UINT16_MAX),
+		.window = (uint16_t)u32_min(
+			profile_window(profile, options->mss - (options->timestamps ? 12u : 0)),
+			UINT16_MAX),
 		.flags = TCP_FLAG_SYN | TCP_FLAG_ACK};
 
 	if (!draft_begin(e, &d, 0))
@@ -367,11 +385,28 @@ void segment_send_cookie(struct tcp_engine *e, const struct flow_key *key,
 	draft_finish(e, &d, NULL);
 }
 
-void segment_send_reset(struct tcp_engine *e, struct tcp_connection *c)
+void segment_send_reset(struct tcp_engine *e, struct tcp_connection *c, bool bare)
 {
 	struct draft d = {.key = key_reverse(&c->key),
 		.sequence = c->snd_nxt,
-		.acknowledgement = c->rcv_nxt,
+		.acknowledgement = bare ? 0 : c->rcv_nxt,
+		.traffic_class = dscp_class(c),
+		.hop_limit = profile_of(e, c)->hop_limit,
+		.flags = bare ? TCP_FLAG_RST : TCP_FLAG_RST | TCP_FLAG_ACK};
+
+	if (!draft_begin(e, &d, 0))
+		return;
+	tcp_count(e, resets_sent);
+	// RFC 7323 3.2: or a middle box that tracks them takes it for a forged one.
+	if (!bare)
+		d.option_length = (uint8_t)options_write_timestamps(e, c, d.options);
+	draft_finish(e, &d, &c->way);
+}
+
+void segment_send_refusal(struct tcp_engine *e, struct tcp_connection *c)
+{
+	struct draft d = {.key = key_reverse(&c->key),
+		.acknowledgement = c->irs + 1,
 		.traffic_class = dscp_class(c),
 		.hop_limit = profile_of(e, c)->hop_limit,
 		.flags = TCP_FLAG_RST | TCP_FLAG_ACK};
@@ -379,8 +414,6 @@ void segment_send_reset(struct tcp_engine *e, struct tcp_connection *c)
 	if (!draft_begin(e, &d, 0))
 		return;
 	tcp_count(e, resets_sent);
-	// RFC 7323 3.2: or a middle box that tracks them takes it for a forged one.
-	d.option_length = (uint8_t)options_write_timestamps(e, c, d.options);
 	draft_finish(e, &d, &c->way);
 }
 

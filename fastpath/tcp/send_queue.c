@@ -375,7 +375,8 @@ struct buffer *entry_divide(
 		tcp_entry(rest)->cost += PART_COST;
 		c->send_held += PART_COST;
 	}
-	t->marks &= (uint8_t) ~(TCP_MARK_OWN | TCP_MARK_PUSH);
+	t->marks &= (uint8_t)~TCP_MARK_OWN;
+	t->segment_end = SEGMENT_GOES_ON;
 	tcp_entry(rest)->marks &= (uint8_t) ~(TCP_MARK_OWN | TCP_MARK_INDEXED);
 	link_after(c, first, rest);
 	if (entries_of(c, t))
@@ -383,12 +384,14 @@ struct buffer *entry_divide(
 	return first;
 }
 
-static void entry_append(struct tcp_connection *c, struct buffer *b, uint8_t marks)
+static void entry_append(
+	struct tcp_connection *c, struct buffer *b, uint8_t marks, uint8_t segment_end)
 {
 	*tcp_entry(b) = (struct tcp_entry){.sequence = c->snd_end,
 		.previous = c->send_tail,
 		.cost = tcp_buffer_cost(b),
-		.marks = marks};
+		.marks = marks,
+		.segment_end = segment_end};
 	b->next = NULL;
 	b->segments = 1;
 	b->total_length = b->length;
@@ -419,7 +422,7 @@ static bool coalesce(struct tcp_engine *e, struct tcp_connection *c, struct buff
 		if (own == NULL)
 			return false;
 		own->length = 0;
-		entry_append(c, own, TCP_MARK_OWN);
+		entry_append(c, own, TCP_MARK_OWN, SEGMENT_GOES_ON);
 		tail = own;
 	}
 	memcpy(buffer_data(tail) + tail->length, buffer_data(b), b->length);
@@ -449,6 +452,8 @@ int tcp_send(struct tcp_engine *engine, uint32_t connection, struct buffer *chai
 		source->put(source, chain);
 		return -EPIPE;
 	}
+	if ((c->manner & TCP_KEEPS_SEGMENTS) && !(flags & TCP_SEND_SEGMENTS))
+		segments_begin(chain);
 	while (chain) {
 		struct buffer *b = chain;
 
@@ -457,16 +462,15 @@ int tcp_send(struct tcp_engine *engine, uint32_t connection, struct buffer *chai
 		b->segments = 1;
 		if (b->length == 0)
 			source->put(source, b);
+		else if (c->manner & TCP_KEEPS_SEGMENTS)
+			entry_append(c, b, 0, tcp_entry(b)->segment_end);
 		else if (!coalesce(engine, c, b))
-			entry_append(c, b, 0);
+			entry_append(c, b, 0, SEGMENT_GOES_ON);
 	}
-	if (flags & TCP_SEND_MORE) {
+	if (flags & TCP_SEND_MORE)
 		c->flags |= TCP_MORE_FOLLOWS;
-	} else {
+	else
 		c->flags &= ~(uint32_t)TCP_MORE_FOLLOWS;
-		if (c->unsent)
-			tcp_entry(c->send_tail)->marks |= TCP_MARK_PUSH;
-	}
 	c->flags &= ~(uint32_t)TCP_APP_LIMITED;
 	if (tcp_send_room(engine, connection) == 0)
 		c->flags |= TCP_WAS_FULL;

@@ -32,6 +32,13 @@ bool state_is_synchronized(const struct tcp_connection *c)
 	return c->state >= TCP_ESTABLISHED && c->state <= TCP_LAST_ACK;
 }
 
+// RFC 9293 3.10.5: no reset for a SYN not answered, nor for what is over on both sides.
+bool state_takes_reset(const struct tcp_connection *c)
+{
+	return (c->state == TCP_SYN_RECEIVED && !(c->manner & TCP_IS_HELD)) ||
+	       state_is_synchronized(c);
+}
+
 // The user's hands are off, or the engine's are: what is left is either an event or nothing.
 static void connection_over(struct tcp_engine *e, struct tcp_connection *c, uint16_t event)
 {
@@ -115,7 +122,7 @@ static void keepalive_due(struct tcp_engine *e, struct tcp_connection *c)
 		return;
 	}
 	if (c->probes >= p->keepalive_probes) {
-		segment_send_reset(e, c);
+		segment_send_reset(e, c, false);
 		connection_fail(e, c, ETIMEDOUT);
 		return;
 	}
@@ -161,6 +168,17 @@ void tcp_dscp_set(struct tcp_engine *engine, uint32_t connection, uint8_t dscp)
 	engine_at(engine, connection)->dscp = dscp;
 }
 
+void tcp_shutdown_apart(struct tcp_engine *engine, uint32_t connection, usec_t now)
+{
+	engine_at(engine, connection)->manner |= TCP_FIN_GOES_APART;
+	tcp_shutdown(engine, connection, now);
+}
+
+bool tcp_end_came_apart(const struct tcp_engine *engine, uint32_t connection)
+{
+	return engine_at(engine, connection)->manner & TCP_FIN_CAME_APART;
+}
+
 static void disown(struct tcp_engine *e, struct tcp_connection *c)
 {
 	event_remove(e, c);
@@ -173,9 +191,20 @@ void tcp_abort(struct tcp_engine *engine, uint32_t connection, usec_t now)
 	struct tcp_connection *c = engine_at(engine, connection);
 
 	engine->now = now;
-	// RFC 9293 3.10.5: no reset for a SYN not answered, nor for what is over on both sides.
-	if (c->state == TCP_SYN_RECEIVED || state_is_synchronized(c))
-		segment_send_reset(engine, c);
+	if (state_takes_reset(c))
+		segment_send_reset(engine, c, false);
+	connection_free(engine, c);
+}
+
+void tcp_abort_like(struct tcp_engine *engine, uint32_t connection, uint32_t like, usec_t now)
+{
+	struct tcp_connection *c = engine_at(engine, connection);
+
+	engine->now = now;
+	// Without buffers there is no telling the peer more.
+	(void)output_run(engine, c);
+	if (state_takes_reset(c))
+		segment_send_reset(engine, c, engine_at(engine, like)->manner & TCP_RESET_WAS_BARE);
 	connection_free(engine, c);
 }
 
@@ -184,7 +213,7 @@ void tcp_close(struct tcp_engine *engine, uint32_t connection, usec_t now)
 	struct tcp_connection *c = engine_at(engine, connection);
 
 	engine->now = now;
-	if (c->state == TCP_CLOSED || c->state == TCP_SYN_SENT) {
+	if (c->state == TCP_CLOSED || c->state == TCP_SYN_SENT || (c->manner & TCP_IS_HELD)) {
 		connection_free(engine, c);
 		return;
 	}

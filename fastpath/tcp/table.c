@@ -229,7 +229,7 @@ void tcp_unlisten(struct tcp_engine *engine, uint32_t listener, usec_t now)
 		index = c->list_next;
 		if (c->listener != listener)
 			continue;
-		segment_send_reset(engine, c);
+		segment_send_reset(engine, c, false);
 		connection_free(engine, c);
 	}
 }

@@ -42,7 +42,19 @@ enum {
 // How a connection is accepted for a listener that the engine does not know.
 struct tcp_offer {
 	uint16_t profile;
-	uint64_t context; // comes back with TCP_EVENT_ACCEPTED
+	// The SYN is not answered before tcp_answer says so; the connection is the user's from
+	// TCP_EVENT_ASKED on, and established with TCP_EVENT_CONNECTED. Of those that wait there
+	// are config.half_open at most: the oldest fails with ETIMEDOUT for a new one.
+	bool is_held;
+	uint64_t context; // comes back with TCP_EVENT_ACCEPTED or TCP_EVENT_ASKED
+};
+
+// What one side's SYN says that it can do, and so what the other may be offered.
+struct tcp_terms {
+	uint16_t mss;
+	bool timestamps;
+	bool sack;
+	bool window_scale;
 };
 
 struct tcp_engine_config {
@@ -74,6 +86,16 @@ enum tcp_congestion {
 	TCP_CONGESTION_COUNT,
 };
 
+// Whose handshake ours looks like (profile.c): order of options, window and its scale, hop limit,
+// IPv4 identification.
+enum tcp_look {
+	TCP_LOOK_DEFAULT = 0,
+	TCP_LOOK_LINUX,   // 5 and 6
+	TCP_LOOK_FREEBSD, // 11 and later
+	TCP_LOOK_WINDOWS, // 10 and Server 2016 and later
+	TCP_LOOK_COUNT,
+};
+
 // Flags of a profile.
 enum {
 	TCP_NO_TIMESTAMPS = 1u << 0,
@@ -83,13 +105,17 @@ enum {
 	TCP_NAGLE = 1u << 4, // hold a short segment while one is unacknowledged (RFC 1122 4.2.3.4)
 	TCP_PACING =
 		1u << 5, // spread a window over the round-trip time whatever the congestion control
+	// What tcp_receive gives and tcp_send takes keeps the peer's segments: each leaves as one,
+	// with its PSH, at once (TCP_SEND_SEGMENTS).
+	TCP_KEEP_SEGMENTS = 1u << 6,
 };
 
 // How connections of a listener or an upstream behave. 0 takes the default named here.
 struct tcp_profile {
 	uint32_t flags;                 // TCP_* bits above
 	uint8_t congestion;             // enum tcp_congestion
-	uint8_t hop_limit;              // 64
+	uint8_t look;                   // enum tcp_look: decides the window scale and more
+	uint8_t hop_limit;              // 64, or the look's
 	uint8_t dscp;                   // of packets sent, below 64 (RFC 2474): 0
 	uint8_t acknowledge_every;      // full segments, at most 8: 2 (RFC 9293 3.8.6.3)
 	uint8_t retries_syn;            // retransmissions of a SYN or SYN-ACK: 7 and 6
@@ -125,6 +151,7 @@ enum {
 	// What may pass, see error: ETIMEDOUT when something was sent again three times in vain,
 	// EHOSTUNREACH for an ICMP error. The connection tries on.
 	TCP_EVENT_TROUBLE = 1u << 8,
+	TCP_EVENT_ASKED = 1u << 9, // a SYN waits for tcp_answer (tcp_offer.is_held)
 };
 
 struct tcp_event {
@@ -172,14 +199,25 @@ struct tcp_past {
 	uint32_t timestamp; // the last it saw, with has_timestamp
 	bool has_timestamp;
 };
-// The same with a SYN that such a peer must take: later than what it had (RFC 6191). NULL: nothing
-// is known.
+// The same with a SYN that such a peer must take: later than what it had (RFC 6191); NULL: nothing
+// is known. And with one that offers no more than terms, those of another connection's peer; NULL:
+// all that the profile has.
 [[nodiscard]] int tcp_connect_after(struct tcp_engine *engine, uint16_t profile,
-	const struct flow_key *key, const struct tcp_past *past, uint64_t context, usec_t now,
-	uint32_t *out);
+	const struct flow_key *key, const struct tcp_past *past, const struct tcp_terms *terms,
+	uint64_t context, usec_t now, uint32_t *out);
 
 // Whether tcp_connect would find the key in use.
 bool tcp_key_is_used(struct tcp_engine *engine, const struct flow_key *key, usec_t now);
+
+// What the peer's SYN said, as far as the profile goes along with it. From TCP_EVENT_ASKED or
+// TCP_EVENT_CONNECTED on.
+void tcp_terms_get(const struct tcp_engine *engine, uint32_t connection, struct tcp_terms *out);
+// Answers a SYN that is held, with no more than terms.
+void tcp_answer(
+	struct tcp_engine *engine, uint32_t connection, const struct tcp_terms *terms, usec_t now);
+// Refuses it with a reset, as a port does on which nobody listens; the index is the engine's again.
+// (tcp_abort and tcp_close leave it without an answer.)
+void tcp_refuse(struct tcp_engine *engine, uint32_t connection, usec_t now);
 
 // One segment: packet of kind PACKET_TCP with its checksum verified, packet->buffer the frame.
 // Takes the buffer in every case. DROP_NONE, or why the segment was let go: counted in stats.drops
@@ -229,6 +267,10 @@ void tcp_context_set(struct tcp_engine *engine, uint32_t connection, uint64_t co
 
 enum {
 	TCP_SEND_MORE = 1u << 0, // more follows soon: a short segment may wait for it
+	// With TCP_KEEP_SEGMENTS: the chain is what tcp_receive gave of a connection that keeps
+	// segments too. Without, a chain is one segment. What is longer than a segment may be here
+	// is divided.
+	TCP_SEND_SEGMENTS = 1u << 1,
 };
 
 // Payload bytes that tcp_send takes without going over send_memory, estimated from what is held.
@@ -257,11 +299,18 @@ void tcp_urgent_mark(struct tcp_engine *engine, uint32_t connection, uint32_t ah
 void tcp_dscp_set(struct tcp_engine *engine, uint32_t connection, uint8_t dscp);
 // Sends FIN after what is queued. Receiving goes on.
 void tcp_shutdown(struct tcp_engine *engine, uint32_t connection, usec_t now);
+// The same, with the FIN in a segment of its own.
+void tcp_shutdown_apart(struct tcp_engine *engine, uint32_t connection, usec_t now);
+// Whether the peer's FIN came in a segment of its own.
+bool tcp_end_came_apart(const struct tcp_engine *engine, uint32_t connection);
 // Lets go: FIN after what is queued, and what the peer still sends is refused with RST (RFC 2525
 // 2.17) as is what was received and not taken. The index is the engine's again.
 void tcp_close(struct tcp_engine *engine, uint32_t connection, usec_t now);
 // RST at once; the index is the engine's again.
 void tcp_abort(struct tcp_engine *engine, uint32_t connection, usec_t now);
+// The same as the peer of `like` ended that with a reset: behind what is queued, as far as the
+// windows let it out, and with ACK if it had one.
+void tcp_abort_like(struct tcp_engine *engine, uint32_t connection, uint32_t like, usec_t now);
 // Resets every connection, the engine's own included; returns how many. At shutdown.
 uint32_t tcp_abort_all(struct tcp_engine *engine, usec_t now);
 

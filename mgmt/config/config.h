@@ -188,6 +188,7 @@ struct config_upstream {
 	struct config_sources source;
 	uint32_t proxy_protocol; // version, 0 = none
 	uint32_t congestion;     // enum tcp_congestion
+	uint32_t tcp_profile;    // enum tcp_look
 	struct config_transport transport;
 };
 
@@ -209,6 +210,8 @@ struct config_listener {
 	uint32_t max_sessions;      // 0 = unlimited
 	uint32_t proxy_protocol;    // 1: clients send a header
 	uint32_t congestion;        // enum tcp_congestion
+	uint32_t tcp_profile;       // enum tcp_look
+	uint32_t transparent;       // 0 or 1
 	struct config_transport transport;
 };
 

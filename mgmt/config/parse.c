@@ -191,6 +191,16 @@ static void parse_word(struct parser *p, const struct slot *slot, const struct t
 		"\"%.60s\" is not known here" HINT "write one of: %s", word, served);
 }
 
+static void parse_boolean(struct parser *p, const struct slot *slot, const struct text_node *node)
+{
+	uint32_t value = node->boolean;
+
+	if (node->kind != TEXT_BOOLEAN)
+		wrong_type(p, slot, node);
+	else
+		memcpy(slot->out, &value, sizeof(value));
+}
+
 static void parse_text(struct parser *p, const struct slot *slot, const struct text_node *node)
 {
 	const char *text = take_string(p, slot, node);
@@ -408,6 +418,7 @@ static parse_fn *const parse_value[SCHEMA_TYPE_COUNT] = {
 	[SCHEMA_RATE] = parse_integer,
 	[SCHEMA_SHARE] = parse_share,
 	[SCHEMA_WORD] = parse_word,
+	[SCHEMA_BOOLEAN] = parse_boolean,
 	[SCHEMA_STRING] = parse_text,
 	[SCHEMA_NAME] = parse_text,
 	[SCHEMA_PATH] = parse_text,
@@ -494,6 +505,10 @@ static void parse_default(struct parser *p, const struct slot *slot)
 		slot->key->type == SCHEMA_SHARE) {
 		node.kind = TEXT_INTEGER;
 		node.integer = strtoll(slot->key->fallback, NULL, 10);
+	}
+	if (slot->key->type == SCHEMA_BOOLEAN) {
+		node.kind = TEXT_BOOLEAN;
+		node.boolean = strcmp(slot->key->fallback, "true") == 0;
 	}
 	parse_value[slot->key->type](p, slot, &node);
 }

@@ -122,6 +122,7 @@ static bool value_equal(enum schema_type type, const void *a, const void *b)
 	switch (type) {
 	case SCHEMA_INTEGER:
 	case SCHEMA_WORD:
+	case SCHEMA_BOOLEAN:
 	case SCHEMA_SHARE:
 		return memcmp(a, b, sizeof(uint32_t)) == 0;
 	case SCHEMA_RATE:

@@ -4,6 +4,8 @@
 // One line a key: the struct and member that hold it say where parsing puts it.
 #define IN(type, member) .offset = offsetof(struct type, member)
 #define RANGE(low, high) .minimum = (low), .maximum = (high)
+// In the order of enum tcp_look (tcp/tcp.h), whose table says what each is.
+#define TCP_PROFILE_WORDS "default|linux|freebsd|windows"
 
 const struct schema_key schema_keys[] = {
 	{"workers", .type = SCHEMA_GROUP, .effect = EFFECT_RESTART, IN(config, workers),
@@ -203,6 +205,12 @@ const struct schema_key schema_keys[] = {
 	{"upstreams[].congestion", .type = SCHEMA_WORD, .words = "cubic|rate", .fallback = "cubic",
 		.effect = EFFECT_NEW_SESSIONS, IN(config_upstream, congestion),
 		.sentence = "Congestion control toward targets, of listeners in mode terminate."},
+	{"upstreams[].tcp_profile", .type = SCHEMA_WORD, .words = TCP_PROFILE_WORDS,
+		.fallback = "default", .effect = EFFECT_NEW_SESSIONS,
+		IN(config_upstream, tcp_profile),
+		.sentence =
+			"Whose SYN ours to targets looks like, of listeners in mode terminate: options "
+			"and their order, window, hop limit, IPv4 identification."},
 	{"upstreams[].source", .type = SCHEMA_SOURCES, .effect = EFFECT_NEW_SESSIONS,
 		RANGE(1, MAX_SOURCES), IN(config_upstream, source),
 		.sentence =
@@ -268,6 +276,17 @@ const struct schema_key schema_keys[] = {
 		.sentence =
 			"Congestion control toward clients in mode terminate; rate paces by the "
 			"measured rate and bears loss."},
+	{"listeners[].tcp_profile", .type = SCHEMA_WORD, .words = TCP_PROFILE_WORDS,
+		.fallback = "default", .effect = EFFECT_NEW_SESSIONS,
+		IN(config_listener, tcp_profile),
+		.sentence =
+			"Whose SYN-ACK ours to clients looks like, in mode terminate: options and their "
+			"order, window, hop limit, IPv4 identification."},
+	{"listeners[].transparent", .type = SCHEMA_BOOLEAN, .fallback = "false",
+		.effect = EFFECT_NEW_SESSIONS, IN(config_listener, transparent),
+		.sentence =
+			"true (mode terminate): segments leave as they came, each at once and with its "
+			"PSH, FIN and RST pass as they are, and the client's SYN has the target's answer."},
 	{"listeners[].transport", .type = SCHEMA_GROUP, .effect = EFFECT_NEW_SESSIONS,
 		IN(config_listener, transport), .sentence = "How bytes travel from the clients."},
 	{"listeners[].transport.outer", .type = SCHEMA_WORD, .words = "tcp|udp|!quic",
@@ -372,11 +391,11 @@ const char *schema_nearest(const char *parent, const char *name)
 const char *schema_type_name(enum schema_type type)
 {
 	static const char *const names[SCHEMA_TYPE_COUNT] = {"group { }", "list of groups ( { } )",
-		"integer", "rate", "share", "word", "string", "name", "absolute path",
-		"list of CPUs in a string", "ADDR:PORT", "ADDR:PORT", "list of ADDR/LENGTH",
-		"list of addresses", "ADDR/LENGTH", "address", "list of HOST:PORT",
-		"list of addresses, or \"client\"", "list of servers, or \"system\"",
-		"list of strings", "not served yet"};
+		"integer", "rate", "share", "word", "true or false", "string", "name",
+		"absolute path", "list of CPUs in a string", "ADDR:PORT", "ADDR:PORT",
+		"list of ADDR/LENGTH", "list of addresses", "ADDR/LENGTH", "address",
+		"list of HOST:PORT", "list of addresses, or \"client\"",
+		"list of servers, or \"system\"", "list of strings", "not served yet"};
 
 	return names[type];
 }

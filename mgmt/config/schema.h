@@ -13,6 +13,7 @@ enum schema_type {
 	SCHEMA_RATE,        // uint64_t, bit/s; maximum is in Mbit/s
 	SCHEMA_SHARE,       // uint32_t, of SHAPE_WHOLE: 0 to 1, or a string in percent
 	SCHEMA_WORD,        // uint32_t: index into words
+	SCHEMA_BOOLEAN,     // uint32_t: true or false, 1 or 0
 	SCHEMA_STRING,      // const char *
 	SCHEMA_NAME,        // const char *: letters, digits, -, _ and .
 	SCHEMA_PATH,        // const char *: absolute path

@@ -9,6 +9,7 @@ static bool upstream_unchanged(
 	       before->source_client == build->from->source.client &&
 	       before->proxy_protocol == build->from->proxy_protocol &&
 	       before->congestion == build->from->congestion &&
+	       before->look == build->from->tcp_profile &&
 	       before->target_count == build->target_count &&
 	       memcmp(before->targets, build->targets,
 		       build->target_count * sizeof(*build->targets)) == 0;
@@ -39,6 +40,7 @@ static int upstream_make(struct compiling *c, struct upstream_build *build, uint
 	upstream->source_client = build->from->source.client;
 	upstream->proxy_protocol = (uint8_t)build->from->proxy_protocol;
 	upstream->congestion = (uint8_t)build->from->congestion;
+	upstream->look = (uint8_t)build->from->tcp_profile;
 	upstream->target_count = build->target_count;
 	upstream->targets = build->targets;
 	build->targets = NULL;
@@ -86,6 +88,8 @@ static void listener_fill(const struct compiling *c, const struct config_listene
 	listener->max_sessions = from->max_sessions;
 	listener->proxy_protocol = from->proxy_protocol;
 	listener->congestion = (uint8_t)from->congestion;
+	listener->look = (uint8_t)from->tcp_profile;
+	listener->transparent = from->transparent;
 }
 
 static void former_remove(struct slot_entry *entry, uint32_t at)

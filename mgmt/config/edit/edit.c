@@ -161,6 +161,9 @@ static void write_value(struct writing *w, const struct schema_key *key, const c
 
 	if (key->type == SCHEMA_INTEGER && digits && strlen(value) < 19)
 		write_text(w, "%s%s", value, strtoll(value, NULL, 10) > INT32_MAX ? "L" : "");
+	else if (key->type == SCHEMA_BOOLEAN &&
+		 (strcmp(value, "true") == 0 || strcmp(value, "false") == 0))
+		write_text(w, "%s", value);
 	else
 		write_string(w, value);
 }

@@ -312,6 +312,30 @@ static void check_proxy_protocol(
 			upstream->name);
 }
 
+// A client's own header would have to come before the target is asked.
+static void check_transparent(const struct checking *c, uint32_t index)
+{
+	const struct config_listener *listener = &config_listeners(c->config)[index];
+	char path[FAULT_PATH_BYTES];
+
+	snprintf(path, sizeof(path), "listeners[%u].tcp_profile", index);
+	if (listener->mode == MODE_DIRECT && listener->tcp_profile)
+		fault_add(c->faults, place_of(listener->node, "tcp_profile"), path,
+			"in mode direct the target's own answer passes" HINT
+			"leave it out, or use mode = \"terminate\"");
+	if (!listener->transparent)
+		return;
+	snprintf(path, sizeof(path), "listeners[%u].transparent", index);
+	if (listener->mode == MODE_DIRECT)
+		fault_add(c->faults, place_of(listener->node, "transparent"), path,
+			"in mode direct every packet passes as it came" HINT
+			"leave it out, or use mode = \"terminate\"");
+	else if (listener->proxy_protocol)
+		fault_add(c->faults, place_of(listener->node, "transparent"), path,
+			"the target is asked before the client may send a PROXY protocol header" HINT
+			"leave out transparent, or proxy_protocol");
+}
+
 static void check_mode(const struct checking *c, uint32_t index)
 {
 	const struct config_listener *listener = &config_listeners(c->config)[index];
@@ -345,6 +369,7 @@ static void check_listener_upstream(const struct checking *c, uint32_t index)
 	if (listener->mode == MODE_DIRECT)
 		check_listener_families(c, index, upstream);
 	check_proxy_protocol(c, index, upstream);
+	check_transparent(c, index);
 	check_source_ports(c, index, upstream);
 	snprintf(path, sizeof(path), "upstreams[%u].transport.outer", listener->upstream_index);
 	check_transport(c, listener, &upstream->transport, path);

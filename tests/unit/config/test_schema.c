@@ -113,9 +113,9 @@ static void a_bad_value_for_every_key_is_refused(void **state)
 		const struct schema_key *key = &schema_keys[i];
 		bool is_list = key->type == SCHEMA_GROUPS;
 
-		// No key takes a fraction or a boolean.
+		// No key takes a fraction, and few true or false.
 		refuse_value(key, "1.5");
-		refuse_value(key, "true");
+		refuse_value(key, key->type == SCHEMA_BOOLEAN ? "\"true\"" : "true");
 		if (key->type != SCHEMA_GROUP)
 			refuse_value(key, "{ x = 1; }");
 		if (key->type != SCHEMA_INTEGER && key->type != SCHEMA_RATE)

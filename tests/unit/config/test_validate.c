@@ -187,6 +187,25 @@ static void terminate_takes_any_family(void **state)
 		7, "listeners[0].mode: only TCP has connections to end here");
 }
 
+static void transparent_needs_connections_that_end_here(void **state)
+{
+	char *text = test_variant("upstream = \"web\"",
+		"upstream = \"web\"; mode = \"terminate\"; transparent = true");
+	struct config *config = test_config(text);
+
+	assert_int_equal(config_listeners(config)[0].transparent, 1);
+	config_destroy(config);
+	test_free(text);
+	variant_refused("upstream = \"web\"", "upstream = \"web\"; transparent = true", 7,
+		"listeners[0].transparent: in mode direct every packet passes as it came");
+	variant_refused("upstream = \"web\"",
+		"upstream = \"web\"; mode = \"terminate\"; transparent = true; proxy_protocol = \"required\"",
+		7, "before the client may send a PROXY protocol header");
+	variant_warned("upstream = \"web\"", "upstream = \"web\"; transparent = false", "");
+	variant_refused("upstream = \"web\"", "upstream = \"web\"; tcp_profile = \"linux\"", 7,
+		"listeners[0].tcp_profile: in mode direct the target's own answer passes");
+}
+
 static void targets_that_are_ours_are_loops(void **state)
 {
 	variant_refused(
@@ -359,6 +378,7 @@ int main(void)
 		cmocka_unit_test(references_must_hold),
 		cmocka_unit_test(direct_mode_keeps_the_family),
 		cmocka_unit_test(terminate_takes_any_family),
+		cmocka_unit_test(transparent_needs_connections_that_end_here),
 		cmocka_unit_test(targets_that_are_ours_are_loops),
 		cmocka_unit_test(warnings_do_not_refuse),
 		cmocka_unit_test(listeners_clash_over_address_port_and_wire_protocol),
