@@ -24,19 +24,12 @@ int reality_server_create(const struct reality_server_config *config, struct rea
 	return 0;
 }
 
-static void release_claim(struct reality_server *s)
-{
-	if (s->claimed)
-		reality_replay_release(s->config->replay, &s->print);
-	s->claimed = false;
-}
-
 void reality_server_destroy(struct reality_server *s)
 {
 	if (s == NULL)
 		return;
-	if (s->result != REALITY_AUTHENTICATED)
-		release_claim(s);
+	if (s->claimed && s->result != REALITY_AUTHENTICATED)
+		reality_replay_release(s->config->replay, &s->print);
 	tls13_destroy(s->engine);
 	tls13_identity_destroy(s->identity);
 	flight_fini(&s->flight);
@@ -56,7 +49,6 @@ void session_splice(struct reality_server *s, enum reality_result result)
 {
 	s->state = SESSION_DONE;
 	s->result = result;
-	release_claim(s);
 }
 
 // What is missing when a handshake ends early.
@@ -72,6 +64,7 @@ static enum reality_result missing(const struct reality_server *s)
 	}
 }
 
+// What is complete stays so.
 void reality_server_end(struct reality_server *s)
 {
 	if (s->state != SESSION_DONE)
@@ -103,6 +96,8 @@ void reality_server_input(struct reality_server *s, enum reality_side side, cons
 		session_take_target(s, cursor_over(bytes, length));
 	if (s->state == SESSION_FINISHED)
 		session_take_finished(s);
+	if (s->target_in.failed)
+		reality_server_end(s);
 }
 
 static void say_open(const struct reality_server *s, struct reality_action *out)

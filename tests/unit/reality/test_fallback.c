@@ -155,32 +155,56 @@ static void attacks_show_the_target(void **state)
 		compare(which);
 }
 
-// One that holds the keys: our client, which does not like what it sees and sends an alert under
-// them, of which the target makes what it makes of a stranger's.
-static void aborting_clients_get_the_targets_answer(void **state)
+// The ServerHello alone to our client, which so has its handshake's key.
+static void almost(struct tls13_secret *secret)
 {
 	struct tls13_stream_key in, out;
-	struct record_key key = {0};
-	struct writer record = writer_with(1000);
+	size_t n = RECORD_HEADER_BYTES + (size_t)be16_to_host(be16_load(w.to_client.bytes + 3)),
+	       taken;
+
+	assert_int_equal(reality_client_input(w.client, w.to_client.bytes, n, w.now_ms, &taken),
+		REALITY_CLIENT_TALKING);
+	tls13_stream_keys(reality_client_stream(w.client), &in, &out);
+	*secret = out.secret;
+}
+
+// Ones that hold the keys: our client, which sends what is no Finished under them, of which the
+// target makes what it makes of a stranger's.
+static void aborting_clients_get_the_targets_answer(void **state)
+{
+	static const struct {
+		uint8_t type, content[4];
+		size_t length;
+	} said[] = {{21, {2, 42}, 2}, {23, {'x'}, 1}, {22, {20, 0, 0, 0}, 4}, {22, {0}, 0}};
+	struct tls13_secret secret;
 	struct seen ours[SEEN_MAX];
 	size_t before;
 
 	world_target(RIG_RSA, NULL, NULL);
-	world_open();
-	world_client(&tls13_browser_chrome);
-	world_pump();
-	before = see(ours);
-	tls13_stream_keys(reality_client_stream(w.client), &in, &out);
-	record_key_clear(&key);
-	record_write_plain(&record, 20, 0x0303, (uint8_t[]){1}, 1);
-	record_write_plain(&record, 23, 0x0303, payload, 19);
-	tape_put(&w.from_client, record.base, record.used);
-	world_pump();
-	assert_int_equal(reality_server_result(w.server), REALITY_BAD_FINISHED);
-	assert_int_equal(see(ours), before + 1);
-	assert_int_equal(ours[before].length, 19);
-	writer_clear(&record);
-	world_close();
+	for (size_t i = 0; i < nx_array_size(said); i++) {
+		struct writer record = writer_with(1000);
+		struct record_key key = {0};
+
+		world_open();
+		world_client(&tls13_browser_chrome);
+		world_pump();
+		before = see(ours);
+		almost(&secret);
+		assert_true(record_key_set(rig.library, true, &secret, &key));
+		record_write_plain(&record, 20, 0x0303, (uint8_t[]){1}, 1);
+		assert_true(record_seal(
+			&key, &record, said[i].type, said[i].content, said[i].length, 0));
+		tape_put(&w.from_client, record.base, record.used);
+		world_pump();
+		assert_int_equal(reality_server_result(w.server), REALITY_BAD_FINISHED);
+		assert_int_equal(w.to_target.length, w.from_client.length);
+		assert_memory_equal(w.to_target.bytes, w.from_client.bytes, w.to_target.length);
+		assert_int_equal(see(ours), before + 1);
+		assert_int_equal(ours[before].length, 19);
+		writer_clear(&record);
+		record_key_clear(&key);
+		world_close();
+	}
 	SSL_CTX_free(w.target_context);
 }
 

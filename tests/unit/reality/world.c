@@ -155,6 +155,36 @@ static void act_all(void)
 		act(&a);
 }
 
+size_t world_memory_fails_at, world_memory_count;
+static bool inside;
+
+static bool refuses(void)
+{
+	return inside && ++world_memory_count >= world_memory_fails_at &&
+	       world_memory_fails_at != 0;
+}
+
+static void *counted_malloc(size_t n, const char *file, int line)
+{
+	return refuses() ? NULL : malloc(n);
+}
+
+static void *counted_realloc(void *old, size_t n, const char *file, int line)
+{
+	return refuses() ? NULL : realloc(old, n);
+}
+
+static void counted_free(void *p, const char *file, int line)
+{
+	free(p);
+}
+
+void world_count_memory(void)
+{
+	assert_int_equal(
+		CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free), 1);
+}
+
 static bool feed(enum reality_side side, struct tape *t, size_t *given)
 {
 	size_t n = t->length - *given;
@@ -162,7 +192,9 @@ static bool feed(enum reality_side side, struct tape *t, size_t *given)
 	if (n == 0)
 		return false;
 	n = w.step != 0 && w.step < n ? w.step : n;
+	inside = true;
 	reality_server_input(w.server, side, t->bytes + *given, n, w.now_ms);
+	inside = false;
 	*given += n;
 	act_all();
 	return true;

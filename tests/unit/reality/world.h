@@ -62,6 +62,11 @@ void world_open(void);
 void world_close(void);
 
 void tape_put(struct tape *t, const uint8_t *bytes, size_t length);
+// libcrypto's allocations are counted inside calls of the server from now on, which is before any
+// other call of libcrypto; the one of that number fails, and those behind it too. 0: none.
+void world_count_memory(void);
+extern size_t world_memory_fails_at, world_memory_count;
+
 // Moves what can move, the session's actions included, until nothing does. The client's bytes are
 // those of from_client.
 void world_pump(void);
