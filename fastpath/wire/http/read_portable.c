@@ -27,6 +27,16 @@ static inline uint64_t stops(const uint8_t *p, enum http_set set)
 	return found;
 }
 
+// Four to seven bytes as two words of four that overlap.
+static inline bool few_are_in(const uint8_t *p, size_t n, enum http_set set)
+{
+	uint8_t twice[WIDTH];
+
+	memcpy(twice, p, 4);
+	memcpy(twice + 4, p + n - 4, 4);
+	return stops(twice, set) == 0;
+}
+
 #include "scan_body.h"
 
 #include "read_body.h"

@@ -3,6 +3,7 @@
 #	include <tmmintrin.h>
 
 #	include "head.h"
+#	include "load_few.h"
 #	include "scan.h"
 
 // Membership in a set of ASCII bytes by two shuffles: what the low nibble allows and what the high
@@ -12,9 +13,8 @@
 #	define WIDTH          16
 #	define VECTORED(set)  true
 
-VARIANT_TARGET static inline uint64_t stops(const uint8_t *p, enum http_set set)
+VARIANT_TARGET static inline uint64_t stops_among(__m128i bytes, enum http_set set)
 {
-	__m128i bytes = _mm_loadu_si128((const __m128i *)p);
 	__m128i bits = _mm_set_epi64x(0, (long long)UINT64_C(0x8040201008040201));
 	__m128i high, low;
 
@@ -32,6 +32,16 @@ VARIANT_TARGET static inline uint64_t stops(const uint8_t *p, enum http_set set)
 	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(
 		_mm_and_si128(_mm_shuffle_epi8(low, bytes), _mm_shuffle_epi8(bits, high)),
 		_mm_setzero_si128()));
+}
+
+VARIANT_TARGET static inline uint64_t stops(const uint8_t *p, enum http_set set)
+{
+	return stops_among(_mm_loadu_si128((const __m128i *)p), set);
+}
+
+VARIANT_TARGET static inline bool few_are_in(const uint8_t *p, size_t n, enum http_set set)
+{
+	return stops_among(http_load_few(p, n), set) == 0;
 }
 
 #	include "scan_body.h"

@@ -3,7 +3,7 @@
 // The scans of one variant; included once by each variant's file, after its vector header has
 // defined VARIANT(name), VARIANT_TARGET, WIDTH, VECTORED(set), which sets it has vectors for, and
 // for these stops(p, set): one bit for each of the WIDTH bytes at p, 1 where the byte is outside
-// the set.
+// the set, and few_are_in(p, n, set): are 4 to WIDTH - 1 bytes all in it?
 
 static inline const uint8_t *scan_bytes(const uint8_t *p, const uint8_t *end, enum http_set set)
 {
@@ -33,17 +33,25 @@ VARIANT_TARGET static inline __attribute__((always_inline)) const uint8_t *scan(
 	return found != 0 ? p + __builtin_ctzll(found) : end;
 }
 
+// How many of n bytes, from the first, are in the set. What is shorter than a vector has no bytes
+// before it to load with it.
+VARIANT_TARGET static inline __attribute__((always_inline)) size_t run_of(
+	const uint8_t *p, size_t n, enum http_set set)
+{
+	if (VECTORED(set) && n < WIDTH && n >= 4 && few_are_in(p, n, set))
+		return n;
+	return (size_t)(scan(p, p, p + n, set) - p);
+}
+
 VARIANT_TARGET static size_t VARIANT(run)(const uint8_t *p, size_t n, enum http_set set)
 {
-	const uint8_t *end = p + n;
-
 	switch (set) {
 	case HTTP_SET_TOKEN:
-		return (size_t)(scan(p, p, end, HTTP_SET_TOKEN) - p);
+		return run_of(p, n, HTTP_SET_TOKEN);
 	case HTTP_SET_TARGET:
-		return (size_t)(scan(p, p, end, HTTP_SET_TARGET) - p);
+		return run_of(p, n, HTTP_SET_TARGET);
 	case HTTP_SET_VALUE:
 		break;
 	}
-	return (size_t)(scan(p, p, end, HTTP_SET_VALUE) - p);
+	return run_of(p, n, HTTP_SET_VALUE);
 }

@@ -41,9 +41,30 @@ static inline uint8_t *http_write_space(struct nx_http_writer *writer, size_t n)
 	return space;
 }
 
+// Most names and values are this short: two copies that overlap, where memcpy would be called.
+static inline void http_copy_few(uint8_t *to, const uint8_t *from, size_t n)
+{
+	if (n >= 16) {
+		memcpy(to, from, 16);
+		memcpy(to + n - 16, from + n - 16, 16);
+	} else if (n >= 8) {
+		memcpy(to, from, 8);
+		memcpy(to + n - 8, from + n - 8, 8);
+	} else if (n >= 4) {
+		memcpy(to, from, 4);
+		memcpy(to + n - 4, from + n - 4, 4);
+	} else if (n > 0) {
+		to[0] = from[0];
+		to[n / 2] = from[n / 2];
+		to[n - 1] = from[n - 1];
+	}
+}
+
 static inline uint8_t *http_append(uint8_t *p, struct nx_http_slice s)
 {
-	if (s.length > 0)
+	if (s.length <= 32)
+		http_copy_few(p, s.data, s.length);
+	else
 		memcpy(p, s.data, s.length);
 	return p + s.length;
 }

@@ -110,13 +110,14 @@ VECTOR bool utf8_body(const uint8_t *text, size_t n)
 		if (!vector_is_ascii(low | high))
 			return utf8_lookup(text, n);
 	}
-	for (; n >= WIDTH; n -= WIDTH, text += WIDTH)
-		if (!vector_is_ascii(vector_load(text)))
-			return utf8_lookup(text, n);
-	// There is a whole vector of text before the rest: it is read with it.
-	if (vector_is_ascii(vector_load(text + n - WIDTH)))
+	if (n == 0)
 		return true;
-	return utf8_lookup(text, n);
+	// There is a whole vector of text before the end: the last one overlaps others.
+	vec seen = vector_load(text + n - WIDTH);
+
+	for (size_t i = 0; i + WIDTH < n; i += WIDTH)
+		seen |= vector_load(text + i);
+	return vector_is_ascii(seen) || utf8_lookup(text, n);
 }
 
 VECTOR bool mask_body(

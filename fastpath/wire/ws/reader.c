@@ -295,13 +295,67 @@ static enum nx_ws_verdict read_on(struct nx_ws_reader *reader, struct nx_ws_mess
 	}
 }
 
+// The payload of a frame whose header has just been judged, all of it there.
+static inline bool payload_whole(
+	const struct nx_ws_reader *reader, uint8_t *payload, size_t n, bool is_text)
+{
+	const struct nx_kernels *kernels = reader->kernels;
+	uint32_t key;
+
+	if (!reader->mask_bit)
+		return !is_text || kernels->utf8(payload, n);
+	memcpy(&key, payload - FRAME_KEY_BYTES, FRAME_KEY_BYTES);
+	if (is_text)
+		return kernels->mask_ascii(payload, payload, n, key) || kernels->utf8(payload, n);
+	kernels->mask(payload, payload, n, key);
+	return true;
+}
+
+// Nearly every frame is a whole message of text or bytes, short, and all there: it is taken without
+// the reader's state. Any other, and any that breaks a rule, is left alone.
+static inline bool message_whole(
+	struct nx_ws_reader *reader, struct nx_ws_message *message, enum nx_ws_verdict *verdict)
+{
+	uint8_t *p = nx_read_buffer_data(reader->buffer);
+	size_t have = nx_read_buffer_length(reader->buffer);
+	size_t size = reader->mask_bit ? 2 + FRAME_KEY_BYTES : 2;
+	size_t length;
+
+	if (have < size || reader->in_frame || reader->assembling)
+		return false;
+	length = p[1] ^ reader->mask_bit;
+	if ((uint8_t)(p[0] - (FRAME_FIN | NX_WS_TEXT)) > NX_WS_BINARY - NX_WS_TEXT)
+		return false;
+	if (length == FRAME_LENGTH_16) {
+		size += 2;
+		if (have < size)
+			return false;
+		length = (size_t)p[2] << 8 | p[3];
+		if (length < FRAME_LENGTH_16)
+			return false;
+	} else if (length > FRAME_LENGTH_16) {
+		return false;
+	}
+	if (have - size < length || length > reader->frame_limit || length > reader->message_limit)
+		return false;
+	reader->buffer->head += size + length;
+	*message = (struct nx_ws_message){.data = p + size,
+		.length = length,
+		.opcode = (enum nx_ws_opcode)(p[0] & FRAME_OPCODE)};
+	*verdict = likely(payload_whole(reader, p + size, length, p[0] == (FRAME_FIN | NX_WS_TEXT)))
+			   ? NX_WS_MESSAGE
+			   : NX_WS_TEXT_NOT_UTF8;
+	return true;
+}
+
 enum nx_ws_verdict nx_ws_reader_next(struct nx_ws_reader *reader, struct nx_ws_message *message)
 {
 	enum nx_ws_verdict verdict;
 
 	if (unlikely(reader->over != NX_WS_MESSAGE))
 		return reader->over;
-	verdict = read_on(reader, message);
+	if (!message_whole(reader, message, &verdict))
+		verdict = read_on(reader, message);
 	if (unlikely(verdict > NX_WS_CLOSED))
 		reader->over = verdict;
 	return verdict;
