@@ -84,14 +84,20 @@ static struct pair_packet flight_pop(struct pair *pair)
 // The engines' source of buffers: it can be told to fail.
 static struct pair *source_pair;
 
+static bool source_fails(void)
+{
+	return ++source_pair->requests == source_pair->fail_at ||
+	       chance(source_pair, source_pair->fail_ppm);
+}
+
 static struct buffer *source_get(struct buffer_source *source, uint32_t room)
 {
-	return chance(source_pair, source_pair->fail_ppm) ? NULL : buffer_heap_get(source, room);
+	return source_fails() ? NULL : buffer_heap_get(source, room);
 }
 
 static struct buffer *source_share(struct buffer_source *source, struct buffer *from)
 {
-	return chance(source_pair, source_pair->fail_ppm) ? NULL : buffer_heap_share(source, from);
+	return source_fails() ? NULL : buffer_heap_share(source, from);
 }
 
 static struct buffer_source engine_source = {
@@ -278,6 +284,7 @@ void pair_open(struct pair *pair, const struct pair_options *options)
 {
 	*pair = (struct pair){.random = options->seed, .v6 = options->v6, .now = options->start};
 	pair->fail_ppm = options->fail_ppm;
+	pair->fail_at = options->fail_at;
 	source_pair = pair;
 	assert_int_equal(buffer_heap_alive(), 0);
 	for (unsigned i = 0; i < 2; i++) {

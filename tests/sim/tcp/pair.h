@@ -68,6 +68,8 @@ struct pair {
 	uint64_t delivered[2];
 	bool v6;
 	uint32_t fail_ppm;
+	uint64_t requests;     // of the engines for buffers
+	uint64_t fail_at;      // the one that fails, 0: none
 	uint64_t segmented;    // packets that were cut up on their way
 	uint8_t capture[2048]; // the last packet to leave, from the IP header on
 	uint32_t capture_length;
@@ -82,6 +84,7 @@ struct pair_options {
 	struct tcp_profile profile[2];
 	usec_t start;      // of the clock
 	uint32_t fail_ppm; // of the engines' own buffer requests
+	uint64_t fail_at;  // one of them, from 1; 0: none
 };
 
 void pair_open(struct pair *pair, const struct pair_options *options);

@@ -475,6 +475,69 @@ static void buffers_run_out(void **state)
 	}
 }
 
+// Every single request fails once, from the SYN to the last acknowledgement, text in odd pieces
+// both ways: nothing that was acknowledged is lost, and no step is left out.
+static void each_request_for_a_buffer_may_fail(void **state)
+{
+	uint64_t requests = 0;
+
+	(void)state;
+	for (uint64_t n = 1; n == 1 || n <= requests; n++) {
+		pair_open(&pair, &(struct pair_options){.seed = 29, .fail_at = n});
+		pair.user[0].to_send = pair.user[1].to_send = 30000;
+		pair.user[0].chunk = 700;
+		pair.user[1].chunk = 2500;
+		pair.link[0].loss_ppm = pair.link[1].loss_ppm = 20000;
+		pair_connect(&pair);
+		assert_true(pair_run(&pair, pair_is_done, 60 * SECONDS));
+		assert_int_equal(pair.user[0].received, 30000);
+		assert_int_equal(pair.user[1].received, 30000);
+		assert_true(pair.requests >= n);
+		if (n == 1)
+			requests = pair.requests;
+		pair_close(&pair);
+		requests = u64_min(requests, pair.requests);
+	}
+	assert_true(requests > 100);
+}
+
+// The window follows what the user takes in a round trip, up to what memory allows, and a user who
+// takes little keeps it small.
+static void windows_grow_with_the_reader(void **state)
+{
+	(void)state;
+	for (unsigned slow = 0; slow < 2; slow++) {
+		struct pair_options o = {.seed = 28};
+		uint32_t widest = 0;
+
+		o.profile[0].initial_window = 8000;
+		o.profile[0].receive_memory = 512 * 1024;
+		pair_open(&pair, &o);
+		pair.user[0].keeps_open = pair.user[1].keeps_open = true;
+		pair.link[0].delay_us = pair.link[1].delay_us = 25000;
+		pair_connect(&pair);
+		assert_true(pair_run(&pair, pair_is_open, 5 * SECONDS));
+		assert_int_equal(pair_info(&pair, 0).receive_window, 8000);
+		pair.user[0].slow_bps = slow ? 400000 : 0;
+		pair.user[1].to_send = UINT64_MAX / 2;
+		for (unsigned i = 0; i < 600; i++) {
+			struct tcp_info info;
+
+			pair_run(&pair, pair_never, 5000);
+			info = pair_info(&pair, 0);
+			widest = u32_max(widest, info.receive_window);
+			assert_true(info.receive_held <= o.profile[0].receive_memory);
+		}
+		if (slow)
+			assert_in_range(widest, 8000, 32000);
+		else
+			assert_in_range(widest, 200000, 512 * 1024);
+		pair.user[0].slow_bps = 0;
+		pair.user[1].to_send = pair.user[1].sent;
+		finish(30 * SECONDS);
+	}
+}
+
 static void ports_segment(void **state)
 {
 	(void)state;
@@ -570,6 +633,8 @@ int main(void)
 		cmocka_unit_test(acknowledgements_are_delayed),
 		cmocka_unit_test(nagle_holds_short_segments),
 		cmocka_unit_test(buffers_run_out),
+		cmocka_unit_test(each_request_for_a_buffer_may_fail),
+		cmocka_unit_test(windows_grow_with_the_reader),
 		cmocka_unit_test(ports_segment),
 		cmocka_unit_test(sequence_numbers_wrap),
 		cmocka_unit_test(closing_with_unread_data_resets),
