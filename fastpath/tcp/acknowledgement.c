@@ -9,19 +9,22 @@ static bool refuse(struct tcp_segment *s, enum drop_reason reason)
 	return false;
 }
 
+// RFC 9293 3.10.7.4, and what repeats old text but acknowledges more than ever: it is newer than
+// all that acknowledged less, and without its window the edge would move where it never was
+// offered.
 static void window_update(struct tcp_connection *c, const struct tcp_segment *s)
 {
 	uint32_t window = s->window << c->send_scale;
 
-	if (s->is_overtaken)
+	if (s->is_overtaken || seq_before(s->acknowledgement, c->snd_una))
 		return;
-	if (!seq_before(c->snd_wl1, s->sequence) &&
-		!(c->snd_wl1 == s->sequence && seq_at_or_before(c->snd_wl2, s->acknowledgement)))
+	if (!seq_before(c->snd_wl1, s->sequence) && !seq_before(c->snd_wl2, s->acknowledgement) &&
+		!(c->snd_wl1 == s->sequence && c->snd_wl2 == s->acknowledgement))
 		return;
 	c->snd_wnd = window;
 	if (window > c->snd_wnd_max)
 		c->snd_wnd_max = window;
-	c->snd_wl1 = s->sequence;
+	c->snd_wl1 = seq_later(c->snd_wl1, s->sequence);
 	c->snd_wl2 = s->acknowledgement;
 }
 

@@ -142,8 +142,12 @@ static void probe_settle(struct tcp_engine *e, struct tcp_connection *c, const s
 {
 	if (!(c->flags & TCP_PROBE_SENT))
 		return;
+	// Settled; but what it leaves open is the timeout's, another probe waits for progress
+	// (7.2).
 	if (ack->dsack || ack->sacked > 0) {
-		c->flags &= ~(uint32_t)TCP_PROBE_SENT;
+		c->flags &= ~(uint32_t)TCP_PROBE_REXMIT;
+		if (ack->acked > 0)
+			c->flags &= ~(uint32_t)TCP_PROBE_SENT;
 		return;
 	}
 	if (ack->acked == 0 || seq_before(c->snd_una, c->probe_end))

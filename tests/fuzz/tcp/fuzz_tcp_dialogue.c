@@ -24,6 +24,7 @@ struct side {
 	uint32_t connection; // TCP_NONE: none, or let go
 	uint64_t sent;
 	uint64_t received;
+	uint32_t receive_memory;
 	bool is_open;
 	bool is_shut;
 	bool ended;
@@ -292,6 +293,19 @@ static void turn(struct fuzz *f)
 	}
 }
 
+// Whatever is lost, reported or taken back: the sums stay sums of what is outstanding, and memory
+// within its bound and two buffers.
+static void check(const struct side *s)
+{
+	struct tcp_info info;
+
+	if (s->connection == TCP_NONE)
+		return;
+	tcp_info_get(s->engine, s->connection, &info);
+	nx_bug_on(info.in_flight > info.send_next - info.send_unacknowledged);
+	nx_bug_on(info.receive_held > s->receive_memory + 2 * 70000);
+}
+
 static void step(struct fuzz *f)
 {
 	uint8_t op = take(f);
@@ -305,6 +319,8 @@ static void step(struct fuzz *f)
 	else
 		f->now += (usec_t)1 << op % 26;
 	turn(f);
+	check(&f->side[0]);
+	check(&f->side[1]);
 }
 
 static void end_pass(struct fuzz *f)
@@ -356,6 +372,7 @@ static void open_side(struct fuzz *f, uint8_t number, const struct tcp_profile *
 	*s = (struct side){.source = {source_get, source_put, source_share},
 		.fuzz = f,
 		.number = number,
+		.receive_memory = profile->receive_memory ? profile->receive_memory : 4u << 20,
 		.connection = TCP_NONE};
 	nx_bug_on(tcp_engine_create(&config, &s->engine) != 0);
 	tcp_profile_set(s->engine, 0, profile);

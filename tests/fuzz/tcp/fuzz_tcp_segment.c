@@ -121,6 +121,7 @@ static void segment(struct fuzz *f)
 	tcp[12] = (uint8_t)((20 + option_length) / 4 << 4);
 	tcp[13] = take(f);
 	be16_store(tcp + 14, be16_from_host((uint16_t)(take(f) << (shape & 8))));
+	be16_store(tcp + 18, be16_from_host((uint16_t)(shape << (shape >> 4))));
 	memcpy(tcp + 20, options, option_length);
 	memset(tcp + 20 + option_length, 'x', length);
 	b->length = (uint16_t)(ETHERNET + 40 + option_length + length);
@@ -198,6 +199,34 @@ static void open_own(struct fuzz *f)
 		f->connection = connection;
 }
 
+// Whatever a peer acknowledges or reports: the sums stay sums of what is outstanding.
+static void check(const struct fuzz *f)
+{
+	struct tcp_info info;
+
+	if (f->connection == TCP_NONE)
+		return;
+	tcp_info_get(f->engine, f->connection, &info);
+	nx_bug_on(info.in_flight > info.send_next - info.send_unacknowledged);
+	nx_bug_on(info.receive_held > (4u << 20) + 2 * 70000);
+}
+
+// An ICMP error about what the connection sent, or says so.
+static void icmp(struct fuzz *f)
+{
+	struct icmp_quote quote = {.type = take(f), .code = take(f) & 15};
+	struct tcp_info info;
+
+	if (f->connection == TCP_NONE)
+		return;
+	tcp_info_get(f->engine, f->connection, &info);
+	quote.key = info.key;
+	quote.tcp_sequence = near(f, info.send_unacknowledged);
+	quote.is_too_big = take(f) & 1;
+	quote.next_hop_mtu = take(f) * 8u;
+	(void)tcp_icmp_error(f->engine, &quote, f->now);
+}
+
 static void step(struct fuzz *f)
 {
 	uint8_t op = take(f);
@@ -208,11 +237,14 @@ static void step(struct fuzz *f)
 		user(f);
 	else if (op < 210)
 		open_own(f);
+	else if (op < 216)
+		icmp(f);
 	else
 		f->now += (usec_t)1 << (op % 32);
 	tcp_timers_run(f->engine, f->now, 100);
 	events(f);
 	tcp_flush(f->engine, f->now);
+	check(f);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
