@@ -112,10 +112,12 @@ struct snapshot_upstream {
 	uint32_t generation;
 	char name[NAME_BYTES];
 	enum balance_rule balance;
-	bool source_client;     // keep the client's address and port
-	uint8_t proxy_protocol; // version of the header that targets get, 0: none
-	uint8_t congestion;     // enum tcp_congestion, of connections that end here
-	uint8_t look;           // enum tcp_look, likewise
+	bool source_client;      // keep the client's address and port
+	uint8_t proxy_protocol;  // version of the header that targets get, 0: none
+	uint8_t congestion;      // enum tcp_congestion, of connections that end here
+	uint8_t look;            // enum tcp_look, likewise
+	uint32_t keepalive_s;    // likewise: silence before targets are probed, 0 = none
+	uint32_t user_timeout_s; // likewise: what was sent and is not acknowledged
 	bool closing;
 	uint32_t target_count;
 	uint16_t *targets; // target slots
@@ -139,6 +141,10 @@ struct snapshot_listener {
 	uint16_t port_last;
 	usec_t idle_timeout; // 0 = never
 	usec_t connect_timeout;
+	// Of connections that end here: once both ends have closed, and as in snapshot_upstream.
+	usec_t close_timeout;
+	uint32_t keepalive_s;
+	uint32_t user_timeout_s;
 	uint32_t max_sessions; // 0 = unlimited, per node
 	bool proxy_protocol;   // clients begin with a PROXY protocol header
 	uint8_t congestion;    // enum tcp_congestion, of connections that end here

@@ -33,7 +33,7 @@ static void carry_end(struct relay *r, struct relay_session *s, unsigned int fro
 	else
 		tcp_shutdown(r->tcp, s->connection[to], r->now);
 	if ((s->flags & both) == both)
-		wheel_arm(&r->wheel, session_index(r, s), r->now + RELAY_CLOSE_TIMEOUT);
+		relay_session_closing(r, s);
 }
 
 // What the peer of `from` calls urgent is so for the other side, too: a mark at the same byte.

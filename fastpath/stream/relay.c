@@ -13,8 +13,9 @@ enum {
 	// Buffer bytes that a connection holds at most, each way (docs/performance.md says what
 	// rates that allows).
 	MEMORY_DEFAULT = 4 << 20,
-	PREFETCH_AHEAD = 3, // packets
-	WINDOW_SCALE = 7,   // for that, whatever the bound is when a connection begins
+	PREFETCH_AHEAD = 3,        // packets
+	KEEPALIVE_INTERVAL_S = 75, // between probes at most
+	WINDOW_SCALE = 7,          // for that, whatever the bound is when a connection begins
 };
 
 static void profile_set(struct relay *r, uint16_t index)
@@ -28,6 +29,10 @@ static void profile_set(struct relay *r, uint16_t index)
 			.congestion = kind->congestion,
 			.look = kind->look,
 			.window_scale = WINDOW_SCALE,
+			.keepalive_idle_ms = kind->keepalive_s * 1000,
+			.keepalive_interval_ms =
+				u32_min(kind->keepalive_s, KEEPALIVE_INTERVAL_S) * 1000,
+			.user_timeout_ms = kind->user_timeout_s * 1000,
 			.receive_memory = memory,
 			.send_memory = memory});
 }
@@ -35,7 +40,8 @@ static void profile_set(struct relay *r, uint16_t index)
 static bool is_alike(const struct relay_kind *a, const struct relay_kind *b)
 {
 	return a->congestion == b->congestion && a->look == b->look &&
-	       a->transparent == b->transparent;
+	       a->transparent == b->transparent && a->keepalive_s == b->keepalive_s &&
+	       a->user_timeout_s == b->user_timeout_s;
 }
 
 uint16_t relay_profile(struct relay *r, const struct relay_kind *kind)
@@ -89,6 +95,8 @@ static bool offer(void *context, const struct packet *packet, struct tcp_offer *
 			r, &(struct relay_kind){.mtu = r->snapshot->netifs[packet->netif].mtu,
 				   .congestion = l->congestion,
 				   .look = l->look,
+				   .keepalive_s = l->keepalive_s,
+				   .user_timeout_s = l->user_timeout_s,
 				   .transparent = l->transparent}),
 		.context = offer_context(l),
 	};

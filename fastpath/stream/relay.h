@@ -29,7 +29,8 @@ enum {
 	RELAY_TRIES = 3, // targets tried for one session
 };
 
-// Both sides have sent all and said so, but not acknowledged it: how long they may take.
+// Both sides have sent all and said so, but not acknowledged it: how long they may take where the
+// listener, which says it, is gone.
 #define RELAY_CLOSE_TIMEOUT (30 * USEC_PER_SECOND)
 
 struct relay_config {

@@ -71,6 +71,8 @@ struct relay_kind {
 	uint8_t congestion; // enum tcp_congestion
 	uint8_t look;       // enum tcp_look
 	bool transparent;
+	uint32_t keepalive_s; // 0: none
+	uint32_t user_timeout_s;
 };
 
 struct relay {
@@ -131,6 +133,8 @@ void relay_session_timer(struct relay *r, uint32_t index);
 // refused is passed on as a refusal.
 void relay_session_answer(struct relay *r, struct relay_session *s);
 void relay_session_refusal(struct relay *r, struct relay_session *s);
+// Both sides have closed: what is under way has its time from now on.
+void relay_session_closing(struct relay *r, struct relay_session *s);
 // How long nothing may move, by the session's state; UINT64_MAX for ever.
 usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_session *s);
 

@@ -128,6 +128,8 @@ static int target_connect(struct relay *r, struct relay_session *s, const struct
 			&(struct relay_kind){.mtu = r->snapshot->netifs[lease->target->netif].mtu,
 				.congestion = upstream->congestion,
 				.look = upstream->look,
+				.keepalive_s = upstream->keepalive_s,
+				.user_timeout_s = upstream->user_timeout_s,
 				.transparent = transparent}),
 		&lease->key, lease->past.target_waits ? &past : NULL, transparent ? &terms : NULL,
 		leg_context(session_index(r, s), LEG_TARGET), r->now, &s->connection[LEG_TARGET]);
@@ -323,6 +325,13 @@ struct relay_session *relay_session_accept(struct relay *r, uint32_t connection,
 	return proceed(r, s, &client) ? s : NULL;
 }
 
+static usec_t close_timeout(const struct relay *r, const struct relay_session *s)
+{
+	const struct snapshot_listener *l = listener_of(r, s);
+
+	return l ? l->close_timeout : RELAY_CLOSE_TIMEOUT;
+}
+
 usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_session *s)
 {
 	const struct snapshot_listener *l = listener_of(r, s);
@@ -330,7 +339,7 @@ usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_s
 	uint32_t both = leg_flag(RELAY_SHUT, LEG_CLIENT) | leg_flag(RELAY_SHUT, LEG_TARGET);
 
 	if ((s->flags & both) == both)
-		return RELAY_CLOSE_TIMEOUT;
+		return close_timeout(r, s);
 	if (s->flags & both)
 		return u64_min(idle, SESSION_HALF_CLOSED_MAX);
 	return idle;
@@ -348,6 +357,13 @@ static void note_progress(struct relay *r, struct relay_session *s)
 	if (info[0].send_queued + info[1].send_queued > 0 && acknowledged != s->acknowledged)
 		s->heard = r->now;
 	s->acknowledged = acknowledged;
+}
+
+void relay_session_closing(struct relay *r, struct relay_session *s)
+{
+	// What was acknowledged until now is no progress later.
+	note_progress(r, s);
+	wheel_arm(&r->wheel, session_index(r, s), r->now + close_timeout(r, s));
 }
 
 void relay_session_timer(struct relay *r, uint32_t index)

@@ -189,6 +189,8 @@ struct config_upstream {
 	uint32_t proxy_protocol; // version, 0 = none
 	uint32_t congestion;     // enum tcp_congestion
 	uint32_t tcp_profile;    // enum tcp_look
+	uint32_t keepalive_s;    // 0 = none
+	uint32_t user_timeout_s;
 	struct config_transport transport;
 };
 
@@ -207,11 +209,14 @@ struct config_listener {
 	uint32_t mode;              // enum listener_mode
 	uint32_t idle_timeout_s;    // 0 = never
 	uint32_t connect_timeout_s; // until the target answers
-	uint32_t max_sessions;      // 0 = unlimited
-	uint32_t proxy_protocol;    // 1: clients send a header
-	uint32_t congestion;        // enum tcp_congestion
-	uint32_t tcp_profile;       // enum tcp_look
-	uint32_t transparent;       // 0 or 1
+	uint32_t close_timeout_s;   // until what is under way when both have closed is acknowledged
+	uint32_t keepalive_s;       // 0 = none
+	uint32_t user_timeout_s;
+	uint32_t max_sessions;   // 0 = unlimited
+	uint32_t proxy_protocol; // 1: clients send a header
+	uint32_t congestion;     // enum tcp_congestion
+	uint32_t tcp_profile;    // enum tcp_look
+	uint32_t transparent;    // 0 or 1
 	struct config_transport transport;
 };
 

@@ -211,6 +211,18 @@ const struct schema_key schema_keys[] = {
 		.sentence =
 			"Whose SYN ours to targets looks like, of listeners in mode terminate: options "
 			"and their order, window, hop limit, IPv4 identification."},
+	{"upstreams[].keepalive_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS, .fallback = "0",
+		.effect = EFFECT_NEW_SESSIONS, RANGE(0, 3 * 86400),
+		IN(config_upstream, keepalive_s),
+		.sentence =
+			"A target that was silent for so long is probed, of listeners in mode terminate: "
+			"nine times, as far apart but at most 75 s; 0 for never."},
+	{"upstreams[].user_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
+		.fallback = "900", .effect = EFFECT_NEW_SESSIONS, RANGE(1, 86400),
+		IN(config_upstream, user_timeout_s),
+		.sentence =
+			"A target that acknowledges nothing of what was sent for so long is given up, of "
+			"listeners in mode terminate (RFC 5482)."},
 	{"upstreams[].source", .type = SCHEMA_SOURCES, .effect = EFFECT_NEW_SESSIONS,
 		RANGE(1, MAX_SOURCES), IN(config_upstream, source),
 		.sentence =
@@ -259,6 +271,24 @@ const struct schema_key schema_keys[] = {
 		.fallback = "5", .effect = EFFECT_NEW_SESSIONS, RANGE(1, 60),
 		IN(config_listener, connect_timeout_s),
 		.sentence = "A session whose target does not answer for so long ends."},
+	{"listeners[].close_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
+		.fallback = "30", .effect = EFFECT_LIVE, RANGE(1, 3600),
+		IN(config_listener, close_timeout_s),
+		.sentence =
+			"In mode terminate: a session that both ends have closed is reset when nothing more "
+			"of what is under way is acknowledged for so long."},
+	{"listeners[].keepalive_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS, .fallback = "0",
+		.effect = EFFECT_NEW_SESSIONS, RANGE(0, 3 * 86400),
+		IN(config_listener, keepalive_s),
+		.sentence =
+			"In mode terminate: a client that was silent for so long is probed, nine times, as "
+			"far apart but at most 75 s, then given up; 0 for never."},
+	{"listeners[].user_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
+		.fallback = "900", .effect = EFFECT_NEW_SESSIONS, RANGE(1, 86400),
+		IN(config_listener, user_timeout_s),
+		.sentence =
+			"In mode terminate: a client that acknowledges nothing of what was sent for so long "
+			"is given up (RFC 5482)."},
 	{"listeners[].max_sessions", .type = SCHEMA_INTEGER, .fallback = "0",
 		.effect = EFFECT_NEW_SESSIONS, RANGE(0, 1u << 27),
 		IN(config_listener, max_sessions),

@@ -144,6 +144,7 @@ static void lay_out(struct world *w)
 			.port_last = i == WORLD_TCP ? WORLD_TCP_PORT : WORLD_UDP_PORT,
 			.idle_timeout = (i == WORLD_TCP ? 7440 : 30) * USEC_PER_SECOND,
 			.connect_timeout = 5 * USEC_PER_SECOND,
+			.close_timeout = 30 * USEC_PER_SECOND,
 		};
 		w->upstreams[i] =
 			(struct snapshot_upstream){.slot = i, .targets = w->target_slots[i]};

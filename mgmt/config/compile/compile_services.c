@@ -10,6 +10,8 @@ static bool upstream_unchanged(
 	       before->proxy_protocol == build->from->proxy_protocol &&
 	       before->congestion == build->from->congestion &&
 	       before->look == build->from->tcp_profile &&
+	       before->keepalive_s == build->from->keepalive_s &&
+	       before->user_timeout_s == build->from->user_timeout_s &&
 	       before->target_count == build->target_count &&
 	       memcmp(before->targets, build->targets,
 		       build->target_count * sizeof(*build->targets)) == 0;
@@ -41,6 +43,8 @@ static int upstream_make(struct compiling *c, struct upstream_build *build, uint
 	upstream->proxy_protocol = (uint8_t)build->from->proxy_protocol;
 	upstream->congestion = (uint8_t)build->from->congestion;
 	upstream->look = (uint8_t)build->from->tcp_profile;
+	upstream->keepalive_s = build->from->keepalive_s;
+	upstream->user_timeout_s = build->from->user_timeout_s;
 	upstream->target_count = build->target_count;
 	upstream->targets = build->targets;
 	build->targets = NULL;
@@ -85,6 +89,9 @@ static void listener_fill(const struct compiling *c, const struct config_listene
 	listener->port_last = from->listen.port_last;
 	listener->idle_timeout = from->idle_timeout_s * USEC_PER_SECOND;
 	listener->connect_timeout = from->connect_timeout_s * USEC_PER_SECOND;
+	listener->close_timeout = from->close_timeout_s * USEC_PER_SECOND;
+	listener->keepalive_s = from->keepalive_s;
+	listener->user_timeout_s = from->user_timeout_s;
 	listener->max_sessions = from->max_sessions;
 	listener->proxy_protocol = from->proxy_protocol;
 	listener->congestion = (uint8_t)from->congestion;

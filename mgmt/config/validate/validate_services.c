@@ -312,6 +312,27 @@ static void check_proxy_protocol(
 			upstream->name);
 }
 
+static void check_keepalive(
+	const struct checking *c, uint32_t index, const struct config_upstream *upstream)
+{
+	const struct config_listener *listener = &config_listeners(c->config)[index];
+	char path[FAULT_PATH_BYTES];
+
+	if (listener->mode == MODE_TERMINATE)
+		return;
+	snprintf(path, sizeof(path), "listeners[%u].keepalive_s", index);
+	if (listener->keepalive_s)
+		fault_add(c->faults, place_of(listener->node, "keepalive_s"), path,
+			"in mode direct nothing but the ends' own packets is sent" HINT
+			"leave it out, or use mode = \"terminate\"");
+	snprintf(path, sizeof(path), "listeners[%u].upstream", index);
+	if (upstream->keepalive_s)
+		fault_add(c->faults, place_of(listener->node, "upstream"), path,
+			"targets of \"%s\" are to be probed (keepalive_s), and in mode direct nothing but the ends' own packets is sent" HINT
+			"use mode = \"terminate\"",
+			upstream->name);
+}
+
 // A client's own header would have to come before the target is asked.
 static void check_transparent(const struct checking *c, uint32_t index)
 {
@@ -369,6 +390,7 @@ static void check_listener_upstream(const struct checking *c, uint32_t index)
 	if (listener->mode == MODE_DIRECT)
 		check_listener_families(c, index, upstream);
 	check_proxy_protocol(c, index, upstream);
+	check_keepalive(c, index, upstream);
 	check_transparent(c, index);
 	check_source_ports(c, index, upstream);
 	snprintf(path, sizeof(path), "upstreams[%u].transport.outer", listener->upstream_index);

@@ -243,6 +243,73 @@ static void silence_ends_a_session_in_time(void **state)
 	assert_int_equal(client(0)->error, ECONNRESET);
 }
 
+// A session whose target has gone without a word.
+static void open_and_lose_the_target(void)
+{
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig_connect(&rig, own4);
+	client(0)->keeps_open = target(0)->keeps_open = true;
+	rig_wait(&rig, SECONDS(1));
+	assert_true(target(0)->is_open);
+	rig.target_deaf = true;
+}
+
+static void a_silent_target_is_probed_and_given_up(void **state)
+{
+	rig.world->upstreams[WORLD_TCP].keepalive_s = 10;
+	open_and_lose_the_target();
+	rig_wait(&rig, SECONDS(95));
+	assert_int_equal(rig_sessions(&rig), 1);
+	rig_wait(&rig, SECONDS(10));
+	assert_int_equal(rig_sessions(&rig), 0);
+	assert_int_equal(client(0)->error, ECONNRESET);
+	assert_int_equal(last_end(), SESSION_END_IDLE);
+}
+
+static void a_target_is_not_probed_unless_that_is_wanted(void **state)
+{
+	rig.world->listeners[WORLD_TCP].keepalive_s = 10;
+	open_and_lose_the_target();
+	rig_wait(&rig, SECONDS(200));
+	assert_int_equal(rig_sessions(&rig), 1);
+	assert_true(counter_read(&relay_tcp_stats(rig.relay)->keepalive_probes) > 0);
+}
+
+static void what_is_not_acknowledged_ends_a_session_in_time(void **state)
+{
+	rig.world->upstreams[WORLD_TCP].user_timeout_s = 5;
+	open_and_lose_the_target();
+	rig_say(&rig, 0, "hello", 5);
+	rig_wait(&rig, SECONDS(4));
+	assert_int_equal(rig_sessions(&rig), 1);
+	rig_wait(&rig, SECONDS(8));
+	assert_int_equal(rig_sessions(&rig), 0);
+	assert_int_equal(client(0)->error, ECONNRESET);
+	assert_int_equal(last_end(), SESSION_END_IDLE);
+}
+
+// Both have closed, and the target is gone before it could acknowledge the client's end.
+static void an_orderly_close_has_its_time(void **state)
+{
+	rig.world->listeners[WORLD_TCP].close_timeout = SECONDS(4);
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	rig_connect(&rig, own4);
+	client(0)->keeps_open = true;
+	rig_send(&rig, RIG_TARGET, 0, 10);
+	rig_wait(&rig, SECONDS(1));
+	assert_true(client(0)->ended);
+	rig.target_deaf = true;
+	client(0)->keeps_open = false;
+	rig_send(&rig, RIG_CLIENT, 0, 1);
+	rig_wait(&rig, 3800 * USEC_PER_MILLISECOND);
+	assert_int_equal(rig_sessions(&rig), 1);
+	rig_wait(&rig, 500 * USEC_PER_MILLISECOND);
+	assert_int_equal(rig_sessions(&rig), 0);
+	assert_int_equal(last_end(), SESSION_END_IDLE);
+}
+
 static void who_does_not_read_stops_who_sends(void **state)
 {
 	rig_listen(&rig, "10.2.0.1");
@@ -542,6 +609,10 @@ int main(void)
 		T(a_client_is_reset_when_all_targets_refuse),
 		T(a_silent_target_times_out),
 		T(silence_ends_a_session_in_time),
+		T(a_silent_target_is_probed_and_given_up),
+		T(a_target_is_not_probed_unless_that_is_wanted),
+		T(what_is_not_acknowledged_ends_a_session_in_time),
+		T(an_orderly_close_has_its_time),
 		T(who_does_not_read_stops_who_sends),
 		T(a_bound_lowered_on_the_way_stalls_nobody),
 		T(a_draining_relay_takes_nobody_new),

@@ -240,6 +240,11 @@ static void defaults_are_those_of_the_table(void **state)
 	config = test_config(test_base);
 	assert_int_equal(config_listeners(config)[0].idle_timeout_s, 7440);
 	assert_int_equal(config_listeners(config)[0].connect_timeout_s, 5);
+	assert_int_equal(config_listeners(config)[0].close_timeout_s, 30);
+	assert_int_equal(config_listeners(config)[0].keepalive_s, 0);
+	assert_int_equal(config_listeners(config)[0].user_timeout_s, 900);
+	assert_int_equal(config_upstreams(config)[0].keepalive_s, 0);
+	assert_int_equal(config_upstreams(config)[0].user_timeout_s, 900);
 	assert_int_equal(config_ports(config)[0].mtu, 1500);
 	assert_int_equal(config_upstreams(config)[0].transport.outer, OUTER_UNSET);
 	config_destroy(config);

@@ -206,6 +206,23 @@ static void transparent_needs_connections_that_end_here(void **state)
 		"listeners[0].tcp_profile: in mode direct the target's own answer passes");
 }
 
+static void keepalive_needs_connections_that_end_here(void **state)
+{
+	char *text = test_variant("upstream = \"web\"",
+		"upstream = \"web\"; mode = \"terminate\"; keepalive_s = \"10min\"");
+	struct config *config = test_config(text);
+
+	assert_int_equal(config_listeners(config)[0].keepalive_s, 600);
+	config_destroy(config);
+	test_free(text);
+	variant_refused("upstream = \"web\"", "upstream = \"web\"; keepalive_s = 60", 7,
+		"listeners[0].keepalive_s: in mode direct nothing but the ends' own packets is sent");
+	variant_refused("name = \"web\"", "name = \"web\"; keepalive_s = 60", 7,
+		"targets of \"web\" are to be probed");
+	variant_warned("upstream = \"web\"", "upstream = \"web\"; keepalive_s = 0", "");
+	variant_refused("upstream = \"web\"", "upstream = \"web\"; close_timeout_s = 0", 7, "");
+}
+
 static void targets_that_are_ours_are_loops(void **state)
 {
 	variant_refused(
@@ -379,6 +396,7 @@ int main(void)
 		cmocka_unit_test(direct_mode_keeps_the_family),
 		cmocka_unit_test(terminate_takes_any_family),
 		cmocka_unit_test(transparent_needs_connections_that_end_here),
+		cmocka_unit_test(keepalive_needs_connections_that_end_here),
 		cmocka_unit_test(targets_that_are_ours_are_loops),
 		cmocka_unit_test(warnings_do_not_refuse),
 		cmocka_unit_test(listeners_clash_over_address_port_and_wire_protocol),
