@@ -91,7 +91,8 @@ static void take_note(struct packet *p)
 // What all packets from one port share.
 struct arrival {
 	const uint16_t *netifs; // by VLAN id; NULL: the port carries none
-	uint64_t mac;           // of the port, in the first six bytes in memory
+	uint64_t mac;           // of the port, in the last six bytes in memory
+	uint64_t plain_mac;     // the same; no address if frames without a tag are dropped
 	uint16_t untagged;      // interface of frames without a tag, SLOT_NONE: dropped
 };
 
@@ -102,16 +103,18 @@ static struct arrival arrival_of(const struct worker *w, uint16_t index)
 
 	a.untagged = a.netifs ? a.netifs[0] : SLOT_NONE;
 	memcpy(&a.mac, port->mac.bytes, sizeof(port->mac.bytes));
+	a.mac <<= 16;
+	a.plain_mac = a.untagged == SLOT_NONE ? 1 : a.mac;
 	return a;
 }
 
-// Whether the frame's destination is the port's address. A frame has eight bytes at least.
-static inline bool is_to(const struct arrival *a, const uint8_t *frame)
+// Whether the frame's destination is mac. A frame has eight bytes at least.
+static inline bool is_to(const uint8_t *frame, uint64_t mac)
 {
 	uint64_t to;
 
 	memcpy(&to, frame, sizeof(to));
-	return (to ^ a->mac) << 16 == 0;
+	return to << 16 == mac;
 }
 
 // What is not plain.
@@ -123,7 +126,7 @@ static nx_noinline enum drop_reason judge_any(
 
 	if (verdict != PARSE_OK)
 		return (enum drop_reason)reason_of[verdict];
-	if (!(p->flags & PACKET_L2_MULTICAST) && !is_to(a, p->data))
+	if (!(p->flags & PACKET_L2_MULTICAST) && !is_to(p->data, a->mac))
 		return DROP_L2_NOT_OURS;
 	p->netif = a->netifs ? a->netifs[p->vlan & 0xfff] : SLOT_NONE;
 	if (p->netif == SLOT_NONE)
@@ -136,12 +139,10 @@ static inline __attribute__((always_inline)) enum drop_reason judge(
 {
 	struct parse_context context = context_of(b);
 
-	if (nx_unlikely(!packet_parse_plain(p, &context)))
+	if (nx_unlikely(!is_to(context.data, a->plain_mac) || !packet_parse_plain(p, &context)))
 		return judge_any(w, a, p);
-	if (nx_unlikely(!is_to(a, context.data)))
-		return DROP_L2_NOT_OURS;
 	p->netif = a->untagged;
-	return nx_unlikely(p->netif == SLOT_NONE) ? DROP_VLAN_UNKNOWN : DROP_NONE;
+	return DROP_NONE;
 }
 
 static nx_cold void drop_all(

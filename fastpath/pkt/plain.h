@@ -20,10 +20,12 @@ enum {
 	PLAIN_IPV6_HEADER = 40,
 	PLAIN_TCP_HEADER = 20,
 	PLAIN_UDP_HEADER = 8,
+	PLAIN_LEAST = PLAIN_L3 + PLAIN_IPV4_HEADER + PLAIN_UDP_HEADER,
 	PLAIN_SHORT = 128, // bytes below which adding word by word beats setting up vectors
 };
 
-#define plain_inline static inline __attribute__((always_inline))
+#define plain_inline       static inline __attribute__((always_inline))
+#define plain_seldom(cond) __builtin_expect(!!(cond), 0)
 
 plain_inline uint64_t plain_load64(const uint8_t *p)
 {
@@ -33,27 +35,46 @@ plain_inline uint64_t plain_load64(const uint8_t *p)
 	return value;
 }
 
-// Sums 8 * words bytes.
-plain_inline uint64_t plain_sum_words(const uint8_t *p, unsigned int words, uint64_t sum)
+plain_inline uint64_t plain_sum_word(const uint8_t *p, uint64_t sum)
 {
-	for (unsigned int i = 0; i < words; i++)
-		sum = checksum_add(sum, plain_load64(p + 8 * i));
-	return sum;
+	return checksum_add(sum, plain_load64(p));
 }
 
-// Sums n bytes, which at least eight readable ones precede: by the bits of n, without a loop.
+// Sums n bytes, which at least eight readable ones precede: one jump into a row of additions.
 plain_inline uint64_t plain_sum(const uint8_t *p, uint32_t n, uint64_t sum)
 {
-	if (__builtin_expect(n >= PLAIN_SHORT, 0))
+	if (plain_seldom(n >= PLAIN_SHORT))
 		return checksum_bytes(p, n, sum);
-	for (uint32_t bit = PLAIN_SHORT / 2; bit >= 8; bit /= 2) {
-		if (n & bit) {
-			sum = plain_sum_words(p, bit / 8, sum);
-			p += bit;
-		}
+	if (n & 64) {
+		for (int i = 0; i < 8; i++)
+			sum = plain_sum_word(p + 8 * i, sum);
+		p += 64;
+		n -= 64;
+	}
+	switch (n / 8) {
+	case 7:
+		sum = plain_sum_word(p + 48, sum);
+		[[fallthrough]];
+	case 6:
+		sum = plain_sum_word(p + 40, sum);
+		[[fallthrough]];
+	case 5:
+		sum = plain_sum_word(p + 32, sum);
+		[[fallthrough]];
+	case 4:
+		sum = plain_sum_word(p + 24, sum);
+		[[fallthrough]];
+	case 3:
+		sum = plain_sum_word(p + 16, sum);
+		[[fallthrough]];
+	case 2:
+		sum = plain_sum_word(p + 8, sum);
+		[[fallthrough]];
+	case 1:
+		sum = plain_sum_word(p, sum);
 	}
 	if (n & 7)
-		sum = checksum_add(sum, plain_load64(p + (n & 7) - 8) >> (-8 * n & 63));
+		sum = checksum_add(sum, plain_load64(p + n - 8) >> (-8 * n & 63));
 	return sum;
 }
 
@@ -65,40 +86,34 @@ plain_inline bool plain_is_right(uint64_t sum)
 	return sum * UINT64_C(0xfffefffefffeffff) <= UINT64_C(0x0001000100010001);
 }
 
-// The bytes of transport header and data, at most 65,535; 0 if the header is not plain.
-plain_inline uint32_t plain_transport_bytes(const struct parse_context *c, bool v6)
+// Whether the network header is plain, but for a length that may be below the header's own; *end is
+// where the packet ends in the frame.
+plain_inline bool plain_network(const struct parse_context *c, bool v6, uint32_t *end)
 {
 	const uint8_t *ip = c->data + PLAIN_L3;
 	uint32_t length = be16_to_host(be16_load(ip + (v6 ? 4 : 2)));
 
-	if (v6) {
-		// Odd addresses have eight zero bytes in front, or the source is multicast.
-		if (ip[0] >> 4 != 6 || length > c->frame - PLAIN_L3 - PLAIN_IPV6_HEADER ||
-			plain_load64(ip + 8) == 0 || plain_load64(ip + 24) == 0 || ip[8] == 0xff)
-			return 0;
-		return length;
-	}
+	*end = PLAIN_L3 + (v6 ? PLAIN_IPV6_HEADER : 0) + length;
+	if (plain_seldom(*end > c->frame))
+		return false;
+	// Odd addresses have eight zero bytes in front, or the source is multicast.
+	if (v6)
+		return ip[0] >> 4 == 6 && plain_load64(ip + 8) != 0 && plain_load64(ip + 24) != 0 &&
+		       ip[8] != 0xff;
 	// The source's first byte: not 0, not 224 and above, not 127.
-	if (ip[0] != 0x45 || (be16_load(ip + 6) & htobe16(0x3fff)) != 0 ||
-		(uint8_t)(ip[12] - 1) >= 223 || ip[12] == 127 || length > c->frame - PLAIN_L3 ||
-		length < PLAIN_IPV4_HEADER)
-		return 0;
-	if (!(c->offload & PARSE_IP_GOOD) && !plain_is_right(checksum_ipv4_base(ip)))
-		return 0;
-	return length - PLAIN_IPV4_HEADER;
+	if (plain_seldom(ip[0] != 0x45 || (be16_load(ip + 6) & htobe16(0x3fff)) != 0 ||
+			 (uint8_t)(ip[12] - 1) >= 223 || ip[12] == 127))
+		return false;
+	return (c->offload & PARSE_IP_GOOD) || plain_is_right(checksum_ipv4_base(ip));
 }
 
 // Over the addresses, which lie right before the transport header, and `covered` bytes from there;
 // wire: the same number as the pseudo-header has it.
-plain_inline bool plain_checksum_is_right(const struct parse_context *c, const uint8_t *h,
-	uint32_t covered, be16 wire, bool v6, uint8_t protocol)
+plain_inline bool plain_checksum_is_right(
+	const uint8_t *h, uint32_t covered, be16 wire, bool v6, uint8_t protocol)
 {
 	uint64_t sum = (uint64_t)wire + htobe16(protocol);
 
-	if (c->offload & (PARSE_L4_GOOD | PARSE_L4_PARTIAL))
-		return true;
-	if ((uint32_t)(h - c->data) + covered > c->contiguous)
-		return false;
 	sum = checksum_add(sum, plain_load64(h - 8));
 	if (v6) {
 		sum = checksum_add(sum, plain_load64(h - 16));
@@ -109,15 +124,13 @@ plain_inline bool plain_checksum_is_right(const struct parse_context *c, const u
 }
 
 // The length of the header; 0 if it is not plain. A SYN comes once a connection.
-plain_inline uint32_t plain_tcp_header(const struct parse_context *c, uint32_t l4, uint32_t bytes)
+plain_inline uint32_t plain_tcp_header(const uint8_t *h)
 {
-	const uint8_t *h = c->data + l4;
 	uint32_t header = (h[12] >> 4) * 4u;
 
-	if (header < PLAIN_TCP_HEADER || header > bytes || l4 + header > c->contiguous ||
-		be16_load(h) == 0 || be16_load(h + 2) == 0)
+	if (plain_seldom(header < PLAIN_TCP_HEADER || be16_load(h) == 0 || be16_load(h + 2) == 0))
 		return 0;
-	if ((h[13] & TCP_FLAG_SYN) || !(h[13] & (TCP_FLAG_RST | TCP_FLAG_ACK)))
+	if (plain_seldom((h[13] & TCP_FLAG_SYN) || !(h[13] & (TCP_FLAG_RST | TCP_FLAG_ACK))))
 		return 0;
 	return header;
 }
@@ -168,33 +181,42 @@ plain_inline bool plain_parse(
 	const uint8_t protocol = tcp ? IPPROTO_TCP : IPPROTO_UDP;
 	const uint8_t *d = c->data;
 	const uint8_t *h = d + l4;
-	uint32_t header;
-	uint32_t bytes;
+	uint32_t least = l4 + (tcp ? PLAIN_TCP_HEADER : PLAIN_UDP_HEADER);
+	uint32_t header = PLAIN_UDP_HEADER;
+	uint32_t end;
+	uint32_t covered;
 	uint32_t flags;
+	be16 wire;
 
-	if (c->contiguous < l4 + (tcp ? PLAIN_TCP_HEADER : PLAIN_UDP_HEADER) || (d[0] & 1))
+	if (plain_seldom(
+		    (least > PLAIN_LEAST && c->contiguous < least) || !plain_network(c, v6, &end)))
 		return false;
-	bytes = plain_transport_bytes(c, v6);
 	if (tcp) {
-		header = plain_tcp_header(c, l4, bytes);
-		if (header == 0 || !plain_checksum_is_right(
-					   c, h, bytes, htobe16((uint16_t)bytes), v6, protocol))
+		header = plain_tcp_header(h);
+		if (plain_seldom(header == 0 || l4 + header > end))
 			return false;
+		covered = end - l4;
+		wire = htobe16((uint16_t)covered);
 	} else {
-		be16 wire = be16_load(h + 4);
-		uint32_t length = be16_to_host(wire);
-
+		wire = be16_load(h + 4);
+		covered = be16_to_host(wire);
 		// Only IPv4 allows no checksum (RFC 768, RFC 8200 8.1), and that is rare.
-		if (length < PLAIN_UDP_HEADER || length > bytes || be16_load(h + 2) == 0 ||
-			be16_load(h + 6) == 0 ||
-			!plain_checksum_is_right(c, h, length, wire, v6, protocol))
+		if (plain_seldom(covered < PLAIN_UDP_HEADER || l4 + covered > end ||
+				 be16_load(h + 2) == 0 || be16_load(h + 6) == 0))
 			return false;
+	}
+	if (c->offload & (PARSE_L4_GOOD | PARSE_L4_PARTIAL)) {
+		if (plain_seldom(l4 + header > c->contiguous))
+			return false;
+	} else if (plain_seldom(end > c->contiguous ||
+				!plain_checksum_is_right(h, covered, wire, v6, protocol))) {
+		return false;
 	}
 	flags = v6 ? PACKET_IS_V6 | PACKET_DONT_FRAGMENT : d[PLAIN_L3 + 6] & 0x40u;
 	static_assert(PACKET_DONT_FRAGMENT == 0x40);
 	plain_key_write(&p->key, h, v6, tcp);
 	p->data = c->data;
-	p->length = l4 + bytes;
+	p->length = end;
 	memcpy(&p->hash, &plain_common[v6][tcp].hash, PLAIN_COMMON_BYTES);
 	p->hop_limit = d[PLAIN_L3 + (v6 ? 7 : 8)];
 	if (c->offload != 0) {
@@ -215,12 +237,12 @@ plain_inline bool plain_parse(
 
 // True: the packet is plain, *p is as packet_parse would fill it, and its checksums are right, or
 // said to be by the port. False: nothing is known, and *p is untouched. buffer and netif are left
-// alone in any case. Pure function, any thread.
+// alone in any case. The caller knows that the frame is to one station. Pure function, any thread.
 plain_inline bool packet_parse_plain(struct packet *p, const struct parse_context *c)
 {
 	const uint8_t *d = c->data;
 
-	if (c->contiguous < PLAIN_L3 + PLAIN_IPV4_HEADER)
+	if (plain_seldom(c->contiguous < PLAIN_LEAST))
 		return false;
 	if (be16_load(d + 12) == htobe16(0x0800)) {
 		if (d[PLAIN_L3 + 9] == IPPROTO_UDP)
@@ -235,3 +257,4 @@ plain_inline bool packet_parse_plain(struct packet *p, const struct parse_contex
 }
 
 #undef plain_inline
+#undef plain_seldom
