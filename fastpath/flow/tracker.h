@@ -80,6 +80,8 @@ static inline bool sequence_after(uint32_t a, uint32_t b)
 // An acknowledgement may lag this far behind what the other side has sent even where windows are
 // small: reordering, and ends that shrank their window.
 #define ACKNOWLEDGEMENT_LAG 65535u
+// The largest that scaling allows (RFC 7323 2.3).
+#define WINDOW_MAX (UINT32_C(1) << 30)
 
 static inline uint32_t tracker_side_window(const struct tracker_side *side)
 {
@@ -133,31 +135,32 @@ void tracker_open(struct tracker *t, const struct tracker_segment *syn);
 enum tracker_verdict tracker_input(
 	struct tracker *t, unsigned int direction, const struct tracker_segment *segment);
 
-// The way of nearly all segments: an acknowledgement, with or without new data, that changes no
-// state. True: it passes, and *t is as tracker_input would leave it. False: *t is untouched, and
-// tracker_input judges.
+// The way of nearly all segments: the next in order, data or not, with an acknowledgement no older
+// than the last, that changes no state. True: it passes, and *t is as tracker_input would leave it.
+// False: *t is untouched, and tracker_input judges.
 static inline bool tracker_input_plain(
 	struct tracker *t, size_t direction, const struct tracker_segment *segment)
 {
 	struct tracker_side *from = &t->side[direction];
 	struct tracker_side *to = &t->side[direction ^ 1];
 	uint32_t end = segment->sequence + segment->payload;
+	uint32_t right = segment->acknowledgement + ((uint32_t)segment->window << from->scale);
 
 	if (t->state != SESSION_ESTABLISHED ||
 		(segment->flags & (TCP_FLAG_SYN | TCP_FLAG_FIN | TCP_FLAG_RST | TCP_FLAG_ACK)) !=
 			TCP_FLAG_ACK)
 		return false;
-	if (!tracker_is_in_window(from, to, segment->sequence, end) ||
-		!tracker_is_acknowledgement_in_window(from, to, segment->acknowledgement))
+	// A difference beyond any window is a number before.
+	if (segment->sequence != from->end || end - to->acknowledged > WINDOW_MAX ||
+		segment->acknowledgement - from->acknowledged > WINDOW_MAX ||
+		sequence_after(segment->acknowledgement, to->end))
 		return false;
-	if (sequence_after(end, from->end))
-		from->end = end;
-	else if (segment->payload != 0)
-		return false; // a retransmission, which is counted
+	from->end = end;
+	from->acknowledged = segment->acknowledgement;
 	if (segment->window > from->window)
 		from->window = segment->window;
-	tracker_take_acknowledgement(
-		from, to, segment->acknowledgement, (uint32_t)segment->window << from->scale);
+	if (sequence_after(right, to->limit))
+		to->limit = right;
 	return true;
 }
 
