@@ -347,13 +347,14 @@ static nx_noinline bool is_still(const struct session *s, const struct packet *p
 	       flow_key_equal(&s->leg[p->direction].key, &p->key);
 }
 
-uint32_t flow_engine_forward_run(struct flow_engine *engine, const struct snapshot *snapshot,
-	struct packet *packets, uint32_t n, usec_t now)
+// is_stale: sessions may have ended since the lookup.
+static inline __attribute__((always_inline)) uint32_t forward_run(struct flow_engine *engine,
+	const struct snapshot *snapshot, struct packet *packets, uint32_t n, usec_t now,
+	bool is_stale)
 {
 	struct worker_stats *stats = engine->config.stats;
 	struct traffic traffic = {0};
 	uint32_t tick = session_tick(now);
-	bool is_stale = engine->ended != engine->looked_up;
 	uint32_t i;
 
 	for (i = 0; i < n; i++) {
@@ -368,7 +369,7 @@ uint32_t flow_engine_forward_run(struct flow_engine *engine, const struct snapsh
 		s = engine_session(engine, p->session);
 		leg = &s->leg[direction];
 		other = &s->leg[direction ^ 1];
-		if (nx_unlikely(is_stale) && !is_still(s, p))
+		if (is_stale && !is_still(s, p))
 			break;
 		if (nx_unlikely(!is_plain(s, direction, other, snapshot, p)))
 			break;
@@ -378,4 +379,18 @@ uint32_t flow_engine_forward_run(struct flow_engine *engine, const struct snapsh
 	}
 	traffic_end(stats, &traffic);
 	return i;
+}
+
+static nx_noinline uint32_t forward_run_stale(struct flow_engine *engine,
+	const struct snapshot *snapshot, struct packet *packets, uint32_t n, usec_t now)
+{
+	return forward_run(engine, snapshot, packets, n, now, true);
+}
+
+uint32_t flow_engine_forward_run(struct flow_engine *engine, const struct snapshot *snapshot,
+	struct packet *packets, uint32_t n, usec_t now)
+{
+	if (nx_unlikely(engine->ended != engine->looked_up))
+		return forward_run_stale(engine, snapshot, packets, n, now);
+	return forward_run(engine, snapshot, packets, n, now, false);
 }
