@@ -117,8 +117,8 @@ static inline void traffic_add(struct worker_stats *stats, struct traffic *t,
 static inline __attribute__((always_inline)) void translate(
 	struct session_leg *leg, const struct session_leg *other, struct packet *p, bool is_counted)
 {
-	if (nx_unlikely(++leg->packets == 0))
-		leg->packets_high++;
+	leg->packets++;
+	leg->packets_high = (uint16_t)(leg->packets_high + (leg->packets == 0));
 	if (is_counted)
 		leg->bytes += packet_payload_length(p);
 	p->neighbour = other->neighbour;
@@ -367,8 +367,8 @@ static inline __attribute__((always_inline)) uint32_t forward_run(struct flow_en
 		if (nx_unlikely(p->session == PACKET_NO_SESSION))
 			break;
 		s = engine_session(engine, p->session);
-		leg = &s->leg[direction];
-		other = &s->leg[direction ^ 1];
+		leg = s->leg + direction;
+		other = s->leg + 1 - direction;
 		if (is_stale && !is_still(s, p))
 			break;
 		if (nx_unlikely(!is_plain(s, direction, other, snapshot, p)))
