@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Our REALITY on sockets, for foreign peers to talk to; all on 127.0.0.1, keys in hex.
-//   reality-peer client PORT NAME PUBLIC SHORT_ID BROWSER    standard input and output through it
-//   reality-peer server PORT NAME PRIVATE SHORT_ID TARGET_PORT BACKEND_PORT RULE
+//   reality-peer client PORT NAME PUBLIC SHORT_ID BROWSER [VERIFY]    standard input and output
+//   reality-peer server PORT NAME PRIVATE SHORT_ID TARGET_PORT BACKEND_PORT RULE [SEED]
+//   reality-peer mldsa    ends with 0 where VERIFY and SEED, which are ML-DSA-65's, can be used
 // How each connection ended is a line on standard error.
 #include <netinet/in.h>
 #include <poll.h>
@@ -86,6 +87,7 @@ static int run_client(char **arguments)
 {
 	struct reality_client_config config = {.library = library, .name = arguments[1]};
 	struct writer behind = writer_with(TAPE_MAX);
+	uint8_t verify[REALITY_MLDSA_PUBLIC_BYTES] = {0};
 	enum reality_client_result result;
 	struct tls13_stream_key in, out;
 	struct reality_client *c;
@@ -95,7 +97,12 @@ static int run_client(char **arguments)
 	hex(arguments[2], config.public_key, sizeof(config.public_key));
 	hex(arguments[3], config.short_id, sizeof(config.short_id));
 	config.browser = tls13_browser_find(arguments[4]);
-	if (fd < 0 || reality_client_create(&config, &c) != 0)
+	if (arguments[5] != NULL) {
+		hex(arguments[5], verify, sizeof(verify));
+		config.mldsa_key = reality_mldsa_from_public(verify, sizeof(verify));
+	}
+	if (fd < 0 || (arguments[5] != NULL && config.mldsa_key == NULL) ||
+		reality_client_create(&config, &c) != 0)
 		return 2;
 	result = shake(c, fd, &behind);
 	fprintf(stderr, "client: %s; %s\n", reality_client_result_text(result),
@@ -246,6 +253,7 @@ static int run_server(char **arguments)
 		.max_time_diff_s = 120,
 		.share_rule = strcmp(arguments[6], "new") == 0 ? REALITY_SHARES_HYBRID_FIRST
 							       : REALITY_SHARES_ANY};
+	uint8_t seed[REALITY_MLDSA_SEED_BYTES] = {0};
 	struct sockaddr_in at = local(arguments[0]);
 	struct reality_server_config config = {.replay = NULL};
 	int listener = socket(AF_INET, SOCK_STREAM, 0), client;
@@ -254,6 +262,10 @@ static int run_server(char **arguments)
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
 	hex(arguments[2], settings.private_key, sizeof(settings.private_key));
 	hex(arguments[3], short_ids[0], sizeof(short_ids[0]));
+	if (arguments[7] != NULL) {
+		hex(arguments[7], seed, sizeof(seed));
+		settings.mldsa65_seed = seed;
+	}
 	if (reality_credential_create(library, &config.random, &settings, &credential) != 0 ||
 		bind(listener, (struct sockaddr *)&at, sizeof(at)) != 0 ||
 		listen(listener, 64) != 0)
@@ -273,12 +285,15 @@ int main(int count, char **arguments)
 	signal(SIGPIPE, SIG_IGN);
 	if (tls13_library_create(&library) != 0)
 		return 2;
-	if (count == 7 && strcmp(arguments[1], "client") == 0)
+	if ((count == 7 || count == 8) && strcmp(arguments[1], "client") == 0)
 		return run_client(arguments + 2);
-	if (count == 9 && strcmp(arguments[1], "server") == 0)
+	if ((count == 9 || count == 10) && strcmp(arguments[1], "server") == 0)
 		return run_server(arguments + 2);
-	fprintf(stderr, "reality-peer client PORT NAME PUBLIC SHORT_ID BROWSER\n"
+	if (count == 2 && strcmp(arguments[1], "mldsa") == 0)
+		return reality_mldsa_is_there() ? 0 : 1;
+	fprintf(stderr, "reality-peer client PORT NAME PUBLIC SHORT_ID BROWSER [VERIFY]\n"
 			"reality-peer server PORT NAME PRIVATE SHORT_ID TARGET_PORT BACKEND_PORT "
-			"any|new\n");
+			"any|new [SEED]\n"
+			"reality-peer mldsa\n");
 	return 2;
 }
