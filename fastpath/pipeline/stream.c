@@ -85,9 +85,9 @@ static void transmit(void *context, struct buffer *b, const struct flow_key *key
 		.l4 = buffer_l3_length(b),
 		.payload = (uint16_t)(buffer_l3_length(b) + buffer_l4_length(b)),
 		.segment_size = is_segmented ? buffer_segment_size(b) : 0,
-		// What is to be cut has its pieces' sums made there.
-		.flags = (uint16_t)((is_v6 ? PACKET_IS_V6 : 0) | PACKET_DONT_FRAGMENT |
-				    (is_segmented ? PACKET_SEGMENTED : PACKET_CHECKSUM_PARTIAL)),
+		.flags =
+			(uint16_t)((is_v6 ? PACKET_IS_V6 : 0) | PACKET_DONT_FRAGMENT |
+				   PACKET_CHECKSUM_PARTIAL | (is_segmented ? PACKET_SEGMENTED : 0)),
 		.kind = PACKET_TCP,
 		.ip_protocol = IPPROTO_TCP,
 	};

@@ -301,11 +301,12 @@ void worker_send(struct worker *w, struct packet *p)
 	if (p->l3 != way->header_bytes)
 		move_front(p, way->header_bytes);
 	write_link_header(p, way, to);
-	if (!is_plain(p, way)) {
+	if (is_plain(p, way)) {
+		p->buffer->offload = 0;
+	} else if (!offload_describe(way->queue->port, p, way->largest - way->header_bytes)) {
 		send_prepared(w, p, &w->snapshot->netifs[p->egress]);
 		return;
 	}
-	p->buffer->offload = 0;
 	queue_frame(w, way->queue, p->buffer);
 	p->buffer = NULL;
 }

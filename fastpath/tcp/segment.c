@@ -93,9 +93,6 @@ static void draft_transmit(
 	uint32_t none = 0;
 
 	if (e->config.offload & TCP_OFFLOAD_CHECKSUM) {
-		// A port that segments adds each piece's length itself.
-		if (d->segment_size != 0)
-			sum = checksum_pseudo(&d->key.source, &d->key.destination, IPPROTO_TCP, 0);
 		be16_store(tcp + 16, (be16)checksum_fold(sum));
 		d->head->offload |= BUFFER_TX_CHECKSUM_TCP |
 				    (v6 ? BUFFER_TX_IPV6 : BUFFER_TX_IPV4 | BUFFER_TX_IP_CHECKSUM) |

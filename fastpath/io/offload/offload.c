@@ -97,6 +97,24 @@ static void checksum_prepare(const struct port *port, struct packet *p)
 			(uint32_t)p->l4 + (tcp ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET));
 }
 
+bool offload_describe(const struct port *port, struct packet *p, uint32_t mtu)
+{
+	bool is_cut = p->flags & PACKET_SEGMENTED;
+	uint32_t longest = is_cut ? (uint32_t)p->payload + p->segment_size : p->length;
+
+	if (p->kind != PACKET_TCP || (p->flags & PACKET_REASSEMBLED) ||
+		!(p->flags & PACKET_CHECKSUM_PARTIAL) || longest - p->l3 > mtu ||
+		p->length > port->max_frame || p->l4 - p->l3 > L3_LENGTH_MAX ||
+		!(port->capabilities & (is_cut ? PORT_TX_SEGMENT : PORT_TX_L4_CHECKSUM)) ||
+		!takes_chain(port, p->buffer))
+		return false;
+	if (is_cut && (p->segment_size == 0 || packet_payload_length(p) <= p->segment_size))
+		return false;
+	p->buffer->offload &= ~BUFFER_TX_MASK;
+	marks_set(port, p, is_cut ? p->segment_size : 0);
+	return true;
+}
+
 // The frame in one piece, for a port that takes no chains.
 static struct buffer *frame_join(struct packet *p, struct buffer_source *source)
 {

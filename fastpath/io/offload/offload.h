@@ -9,6 +9,11 @@
 #include "io/port.h"
 #include "pkt/packet.h"
 
+// The short way for a TCP packet of our own, whose sum the port is to complete or which it is to
+// cut: true if it can, and the frame, ready as it stands, says so. False: nothing is changed, see
+// offload_prepare. Worker.
+bool offload_describe(const struct port *port, struct packet *p, uint32_t mtu);
+
 // p is a frame with its link header written: data, length and offsets are right, all headers lie in
 // the first buffer, which is writable. mtu: bytes of IP datagram on the way out. source gives the
 // buffers of segments.

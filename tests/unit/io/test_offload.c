@@ -177,6 +177,56 @@ static void able_port_gets_marks_and_the_frame_as_it_is(void **state)
 	put(frame);
 }
 
+// Where it is gone, the short way leaves what the other one leaves, and else nothing changed.
+static void short_way_is_the_long_one(void **state)
+{
+	const struct {
+		const struct port *port;
+		uint32_t payload;
+		uint16_t size;
+		bool partial;
+		bool taken;
+	} cases[] = {
+		{&able, 1000, 0, true, true},
+		{&able, 1000, 0, false, false},
+		{&able, 1600, 0, true, false},
+		{&able, 40000, 1400, true, true},
+		{&able, 40000, 1400, false, false},
+		{&able, 40000, 1480, true, false},
+		{&able, 1400, 1400, true, false},
+		{&bare, 1000, 0, true, false},
+		{&bare, 3000, 1400, true, false},
+	};
+
+	for (size_t i = 0; i < 2 * nx_array_size(cases); i++) {
+		struct frame_shape shape = {
+			.v6 = i & 1, .tcp = true, .payload = cases[i / 2].payload};
+		bool partial = cases[i / 2].partial;
+		uint16_t size = cases[i / 2].size;
+		struct packet p = packet_make(&shape, 2048, partial, size);
+		struct packet q = packet_make(&shape, 2048, partial, size);
+		uint64_t before = p.buffer->transmit;
+		enum drop_reason reason;
+
+		assert_int_equal(offload_describe(cases[i / 2].port, &p, 1500), cases[i / 2].taken);
+		if (cases[i / 2].taken) {
+			assert_int_equal(offload_prepare(&able, &q, 1500, &buffer_heap_source, out,
+						 ROOM, &reason),
+				1);
+			assert_int_equal(p.buffer->offload, q.buffer->offload);
+			assert_int_equal(p.buffer->transmit, q.buffer->transmit);
+			assert_memory_equal(
+				buffer_data(p.buffer), buffer_data(q.buffer), q.buffer->length);
+		} else {
+			assert_int_equal(p.buffer->transmit, before);
+			assert_int_equal(p.buffer->offload, 0);
+		}
+		put(p.buffer);
+		put(q.buffer);
+	}
+	assert_int_equal(buffer_heap_alive(), 0);
+}
+
 static void unmarked_tcp_beyond_the_mtu_is_cut(void **state)
 {
 	struct frame_shape shape = {.tcp = true, .payload = 5000};
@@ -278,6 +328,7 @@ int main(void)
 		cmocka_unit_test(partial_checksum_is_completed_over_any_chain),
 		cmocka_unit_test(checksum_ignores_what_the_descriptor_remembers),
 		cmocka_unit_test(able_port_gets_marks_and_the_frame_as_it_is),
+		cmocka_unit_test(short_way_is_the_long_one),
 		cmocka_unit_test(unmarked_tcp_beyond_the_mtu_is_cut),
 		cmocka_unit_test(segments_shrink_to_the_way_out),
 		cmocka_unit_test(what_may_not_be_cut_is_refused),
