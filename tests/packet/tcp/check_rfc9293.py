@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Holds docs/rfc9293.md to its word: every number of RFC 9293's appendix B is there once, with a status; what is met
-names tests, and every test it names exists and is run. So is every dialogue that lies here."""
+names tests, and every test it names exists and is run. So is every dialogue that lies here. Likewise every row of
+docs/tcp-behaviour.md."""
 
 import re
 import sys
@@ -56,6 +57,19 @@ def faults(text):
         yield from faults_of_row(number, status, where, tests)
 
 
+def faults_of_behaviours(text):
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.removeprefix("|").removesuffix("|").split("|")]
+        if not line.startswith("| ") or cells[-1] == "test":
+            continue
+        if len(cells) != 3:
+            yield f"{cells[0]}: not three cells"
+        elif not DIALOGUE.search(cells[-1]) and not C_TEST.search(cells[-1]):
+            yield f"{cells[0]}: no test shows it"
+        else:
+            yield from faults_of_tests(cells[0], cells[-1])
+
+
 def faults_of_dialogues():
     run = (HERE / "meson.build").read_text()
     for file in sorted((HERE / "dialogues").iterdir()):
@@ -65,6 +79,8 @@ def faults_of_dialogues():
 
 def main():
     found = [f"docs/rfc9293.md: {fault}" for fault in faults((ROOT / "docs/rfc9293.md").read_text())]
+    behaviours = (ROOT / "docs/tcp-behaviour.md").read_text()
+    found += [f"docs/tcp-behaviour.md: {fault}" for fault in faults_of_behaviours(behaviours)]
     found += faults_of_dialogues()
     for fault in found:
         print(fault)
