@@ -58,11 +58,14 @@ static void duplicate_input(
 	struct tcp_connection *c, const struct tcp_segment *s, struct tcp_ack *ack)
 {
 	uint32_t outstanding = c->snd_nxt - c->snd_una;
+	uint32_t missing;
 
 	if ((c->flags & TCP_HAS_SACK) || ack->acked > 0 || !is_duplicate(c, s))
 		return;
+	// What is missing was not reported. It is longer than a segment where these have shrunk.
+	missing = c->send_head ? u32_max(c->send_head->length, c->mss) : c->mss;
 	c->duplicate_acks += c->duplicate_acks < UINT8_MAX;
-	if (c->sacked_bytes + c->lost_bytes + 2u * c->mss <= outstanding) {
+	if (c->sacked_bytes + c->lost_bytes + c->mss + missing <= outstanding) {
 		c->sacked_bytes += c->mss;
 		ack->sacked += c->mss;
 		ack->delivered += c->mss;
