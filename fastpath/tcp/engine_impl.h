@@ -201,8 +201,9 @@ static inline struct flow_key key_reverse(const struct flow_key *key)
 void profile_defaults(struct tcp_profile *profile);
 // The window of a SYN or its answer whose segments carry so much payload.
 uint32_t profile_window(const struct tcp_profile *profile, uint32_t payload);
-// Whether packets are numbered: the SYN and its answer have 0.
+// Whether packets are numbered; and answers to a SYN, too.
 bool profile_counts_packets(const struct tcp_profile *profile);
+bool profile_counts_answers(const struct tcp_profile *profile);
 
 // table.c
 struct tcp_connection *connection_find(const struct tcp_engine *e, const struct flow_key *key);

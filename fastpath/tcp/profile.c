@@ -14,8 +14,8 @@ static void default_u8(uint8_t *value, uint8_t otherwise)
 }
 
 // What tells stacks apart in a handshake. Linux: packets numbered from a random number for each
-// connection, window of as many whole segments as 64 KiB hold. FreeBSD: RFC 6864, no numbers.
-// Windows: no timestamps.
+// connection, but for the answer to a SYN and resets of no connection; window of as many whole
+// segments as 64 KiB hold. FreeBSD: RFC 6864, no numbers. Windows: no timestamps.
 static const struct {
 	uint32_t flags;
 	uint8_t hop_limit;
@@ -23,6 +23,7 @@ static const struct {
 	uint8_t retries_syn;
 	bool window_is_segments;
 	bool counts_packets;
+	bool counts_answers;
 } looks[TCP_LOOK_COUNT] = {
 	[TCP_LOOK_DEFAULT] = {.hop_limit = 64, .retries_syn = 7}, // three minutes: RFC 9293 3.8.3
 	[TCP_LOOK_LINUX] = {.hop_limit = 64,
@@ -35,7 +36,8 @@ static const struct {
 		.hop_limit = 128,
 		.window_scale = 8,
 		.retries_syn = 4,
-		.counts_packets = true},
+		.counts_packets = true,
+		.counts_answers = true},
 };
 
 uint32_t profile_window(const struct tcp_profile *p, uint32_t payload)
@@ -48,6 +50,11 @@ uint32_t profile_window(const struct tcp_profile *p, uint32_t payload)
 bool profile_counts_packets(const struct tcp_profile *p)
 {
 	return looks[p->look].counts_packets;
+}
+
+bool profile_counts_answers(const struct tcp_profile *p)
+{
+	return looks[p->look].counts_answers;
 }
 
 enum {

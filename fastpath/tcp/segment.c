@@ -355,6 +355,8 @@ bool segment_send_syn(struct tcp_engine *e, struct tcp_connection *c)
 	if (c->flags & TCP_HAS_ECN && c->backoff == 0)
 		d.flags |= answer ? TCP_FLAG_ECE : TCP_FLAG_ECE | TCP_FLAG_CWR;
 	d.option_length = (uint8_t)options_write_syn(d.options, &o);
+	if (!answer || profile_counts_answers(p))
+		d.packet_id = packet_id_take(e, c, 0);
 	// Never scaled (RFC 7323 2.2).
 	d.window = (uint16_t)u32_min(window_offer(e, c), UINT16_MAX);
 	acknowledged(e, c);
@@ -395,8 +397,10 @@ void segment_send_reset(struct tcp_engine *e, struct tcp_connection *c, bool bar
 		return;
 	tcp_count(e, resets_sent);
 	// RFC 7323 3.2: or a middle box that tracks them takes it for a forged one.
-	if (!bare)
+	if (!bare) {
 		d.option_length = (uint8_t)options_write_timestamps(e, c, d.options);
+		d.packet_id = packet_id_take(e, c, 0);
+	}
 	draft_finish(e, &d, &c->way);
 }
 

@@ -57,11 +57,15 @@ class Wire:
         self.socket.close()
 
     def shape(self):
-        """Flags and lengths of all that is more than an acknowledgement, frames of many segments taken apart."""
-        shown = []
+        """Flags and lengths of all that is more than an acknowledgement and came for the first time, frames of many
+        segments taken apart."""
+        shown, seen = [], set()
         for ip, tcp in self.segments:
             flags = "".join(c for i, c in enumerate(FLAGS) if tcp[13] >> i & 1)
             length, full = len(tcp) - (tcp[12] >> 4) * 4, 1448 if ip[0] >> 4 == 4 else 1428
+            if (tcp[4:8], length, flags) in seen:
+                continue
+            seen.add((tcp[4:8], length, flags))
             while length > full:
                 shown.append((flags.replace("P", "").replace("F", ""), full))
                 length -= full

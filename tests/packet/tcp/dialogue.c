@@ -129,6 +129,8 @@ struct stated {
 	bool has_hops;
 	bool has_urgent;
 	bool has_dscp;
+	bool has_kinds; // in segment.raw
+	bool has_id;
 	uint32_t late; // how much older than the last the timestamp is that is echoed
 	bool has_after;
 	usec_t earliest;
@@ -216,6 +218,10 @@ static void read_segment(struct dialogue *d, struct stated *out, uint32_t own, u
 			out->has_hops = true, s->hop_limit = (uint8_t)number(d);
 		else if (strcmp(text, "options") == 0)
 			read_raw(d, s);
+		else if (strcmp(text, "kinds") == 0)
+			out->has_kinds = true, read_raw(d, s);
+		else if (strcmp(text, "id") == 0)
+			out->has_id = true, s->packet_id = (uint16_t)number(d);
 		else if (strcmp(text, "after") == 0)
 			read_after(d, out);
 		else
@@ -296,6 +302,11 @@ static const char *difference(const struct stated *stated, const struct segment 
 		return "another urgent pointer was expected";
 	if (stated->has_dscp && got->dscp != s->dscp)
 		return "another codepoint was expected";
+	if (stated->has_kinds &&
+		(got->kind_count != s->raw_bytes || memcmp(got->kinds, s->raw, s->raw_bytes) != 0))
+		return "other options, or another order of them, was expected";
+	if (stated->has_id && got->packet_id != s->packet_id)
+		return "another identification was expected";
 	return is_same_sack(got, s) ? NULL : "other SACK blocks were expected";
 }
 
@@ -536,6 +547,7 @@ static void step_profile(struct dialogue *d)
 #define MEMBER(name)                                                                               \
 	{#name, offsetof(struct tcp_profile, name), sizeof((struct tcp_profile){0}.name)}
 		MEMBER(congestion),
+		MEMBER(look),
 		MEMBER(acknowledge_every),
 		MEMBER(retries_syn),
 		MEMBER(keepalive_probes),

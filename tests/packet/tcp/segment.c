@@ -170,6 +170,19 @@ static void sack_read(const struct packet *p, struct segment *out)
 	}
 }
 
+static void kinds_read(const struct packet *p, struct segment *out)
+{
+	const uint8_t *at = p->data + p->l4 + TCP_BYTES;
+	const uint8_t *end = p->data + p->l4 + p->tcp_header_length;
+
+	while (at < end) {
+		bool is_short = *at < 2 || at + 1 >= end || at[1] < 2;
+
+		out->kinds[out->kind_count++] = *at;
+		at += is_short ? 1 : at[1];
+	}
+}
+
 void segment_read(const struct packet *p, struct segment *out)
 {
 	const uint8_t *ip = p->data + p->l3;
@@ -199,6 +212,9 @@ void segment_read(const struct packet *p, struct segment *out)
 		out->timestamp_echo = options.timestamp_echo;
 	}
 	sack_read(p, out);
+	kinds_read(p, out);
+	if (!(p->flags & PACKET_IS_V6))
+		out->packet_id = be16_to_host(be16_load(ip + 4));
 }
 
 // Whether everything behind the end of the options is zero.

@@ -43,6 +43,10 @@ struct segment {
 	uint8_t sack_count;
 	struct segment_range sack[SEGMENT_SACK_MOST];
 	uint8_t raw[SEGMENT_RAW_MOST]; // written after the options above, zeros to the next word
+	// Only read: the kinds of all options in order, the IPv4 identification.
+	uint8_t kinds[SEGMENT_RAW_MOST];
+	uint8_t kind_count;
+	uint16_t packet_id;
 };
 
 // The byte at a position of every stream.
