@@ -29,13 +29,12 @@ static inline uint32_t flow_key_hash(const struct flow_key *key, uint64_t seed)
 	uint32_t hash;
 
 	memcpy(&rest, &key->source_port, sizeof(rest));
-	h = flow_mix(
-		flow_mix(source[0] ^ FLOW_SECRET(seed, 1), source[1] ^ FLOW_SECRET(seed, 2)) ^ rest,
-		flow_mix(destination[0] ^ FLOW_SECRET(seed, 3),
-			destination[1] ^ FLOW_SECRET(seed, 4)) ^
-			FLOW_SECRET(seed, 5));
+	h = flow_mix(source[0] ^ FLOW_SECRET(seed, 1), source[1] ^ FLOW_SECRET(seed, 2)) ^ rest;
+	h = flow_mix(h, flow_mix(destination[0] ^ FLOW_SECRET(seed, 3),
+				destination[1] ^ FLOW_SECRET(seed, 4)) ^
+				FLOW_SECRET(seed, 5));
 	hash = (uint32_t)(h ^ (h >> 32));
-	return hash + (hash == 0);
+	return hash ? hash : 1;
 }
 
 // The hash of one end of a flow, the same whichever way a packet goes: for steering by client.
