@@ -316,7 +316,7 @@ void worker_send(struct worker *w, struct packet *p)
 static inline bool is_ready(const struct packet *p, const struct egress_way *way)
 {
 	return p->l3 == way->header_bytes && p->buffer->total_length == p->length &&
-	       is_plain(p, way);
+	       is_plain(p, way) && way->queue->count < nx_array_size(way->queue->frames);
 }
 
 static inline void send_ready(struct packet *p, const struct egress_way *way, uint64_t to)
@@ -352,9 +352,9 @@ void worker_send_run(struct worker *w, struct packet *packets, uint32_t n)
 			way = *way_of(w, p);
 			egress = p->egress;
 		}
-		if (nx_likely(p->egress == egress && is_ready(p, &way) &&
+		if (nx_likely(p->egress == egress &&
 			      neighbour_reach(&neighbours, p->neighbour, now, &to) &&
-			      way.queue->count < nx_array_size(way.queue->frames)))
+			      is_ready(p, &way)))
 			send_ready(p, &way, to);
 		else
 			worker_send(w, p);
