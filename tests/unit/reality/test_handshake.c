@@ -127,8 +127,11 @@ static void carry_probe(struct reality_probe *p, size_t *given)
 	*given += n;
 }
 
+// What some targets send behind their flight without waiting for a client's Finished.
+static const uint8_t early_record[5 + 50] = {23, 3, 3, 0, 50};
+
 // By a connection to our own server, which does not know the probe and so hands it on.
-static void learn(const struct tls13_browser *browser, enum reality_alpn_class alpn,
+static void learn(const struct tls13_browser *browser, enum reality_alpn_class alpn, bool early,
 	struct reality_shape *shape)
 {
 	struct reality_probe_config config = {
@@ -141,6 +144,8 @@ static void learn(const struct tls13_browser *browser, enum reality_alpn_class a
 	assert_int_equal(reality_probe_begin(p, w.now_ms), TLS13_OK);
 	carry_probe(p, &given);
 	assert_true(reality_probe_is_complete(p));
+	if (early)
+		tape_put(&w.to_client, early_record, sizeof(early_record));
 	carry_probe(p, &given);
 	reality_probe_finish(p);
 	carry_probe(p, &given);
@@ -159,7 +164,7 @@ static void what_is_learned_is_imitated(void **state)
 	size_t n;
 
 	world_target(RIG_RSA, NULL, NULL);
-	learn(&tls13_browser_chrome, REALITY_ALPN_H2, &shape);
+	learn(&tls13_browser_chrome, REALITY_ALPN_H2, false, &shape);
 	assert_int_equal(shape.flight_count, 4);
 	assert_int_equal(shape.after_count, 2); // OpenSSL's tickets
 	assert_int_equal(shape.early, 0);
@@ -181,6 +186,37 @@ static void what_is_learned_is_imitated(void **state)
 	assert_int_equal(shape.flight_count + shape.after_count, 0);
 	reality_shapes_find(w.shapes, "unknown.test", REALITY_ALPN_H2, &shape);
 	assert_int_equal(shape.flight_count, 0);
+	world_credential();
+	SSL_CTX_free(w.target_context);
+}
+
+static void what_comes_early_is_not_imitated_again(void **state)
+{
+	struct reality_shape shape;
+	struct seen got[32];
+	size_t n;
+
+	world_target(RIG_RSA, NULL, NULL);
+	learn(&tls13_browser_chrome, REALITY_ALPN_H2, true, &shape);
+	assert_int_equal(shape.flight_count, 4);
+	assert_int_equal(shape.after_count, 3);
+	assert_int_equal(shape.early, 1);
+	// Once it comes in time, once the client is quicker.
+	for (int i = 0; i < 2; i++) {
+		world_open();
+		world_client(&tls13_browser_chrome);
+		world_pump();
+		if (i == 0)
+			tape_put(&w.from_target, early_record, sizeof(early_record));
+		world_talk();
+		expect_open();
+		n = world_records(w.to_client.bytes, w.to_client.length, got, 32);
+		assert_int_equal(n, 2 + 4 + 3);
+		for (size_t k = 0; k < 3; k++)
+			assert_int_equal(got[6 + k].length, shape.after[k]);
+		world_exchange();
+		world_close();
+	}
 	world_credential();
 	SSL_CTX_free(w.target_context);
 }
@@ -212,6 +248,7 @@ int main(void)
 		cmocka_unit_test(bytes_may_come_in_any_pieces),
 		cmocka_unit_test(hellos_may_be_in_several_records),
 		cmocka_unit_test(what_is_learned_is_imitated),
+		cmocka_unit_test(what_comes_early_is_not_imitated_again),
 		cmocka_unit_test(the_summary_says_who_came),
 	};
 
