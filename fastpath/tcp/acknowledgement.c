@@ -138,22 +138,26 @@ static void advance(struct tcp_engine *e, struct tcp_connection *c, const struct
 static void round_trip_input(struct tcp_engine *e, struct tcp_connection *c,
 	const struct tcp_segment *s, struct tcp_ack *ack)
 {
+	uint32_t rtt_us;
+
 	// A repaired hole lets old segments be acknowledged: their age is no round trip.
 	if (ack->retransmitted)
 		ack->rtt_us = 0;
-	if (ack->rtt_us == 0 && ack->acked > 0 && (c->flags & TCP_HAS_TIMESTAMPS) &&
-		s->has_timestamps && s->echo != 0) {
+	rtt_us = ack->rtt_us;
+	// Good enough for a timeout, too coarse for congestion control.
+	if (rtt_us == 0 && ack->acked > 0 && (c->flags & TCP_HAS_TIMESTAMPS) && s->has_timestamps &&
+		s->echo != 0) {
 		uint32_t steps = timestamp_now(e, c) - s->echo;
 
 		if (steps < RTT_MAX >> 10)
-			ack->rtt_us = (steps << 10) + 1;
+			rtt_us = (steps << 10) + 1;
 	}
-	if (ack->rtt_us == 0)
+	if (rtt_us == 0)
 		return;
 	// RFC 6298 5: only a measurement ends the backing off, or every timeout that is too short
 	// for the path would be followed by another (Karn).
 	c->backoff = 0;
-	rtt_sample(e, c, ack->rtt_us);
+	rtt_sample(e, c, rtt_us);
 }
 
 static void writable_check(struct tcp_engine *e, struct tcp_connection *c)
