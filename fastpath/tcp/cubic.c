@@ -21,9 +21,10 @@ struct cubic {
 	uint32_t window_start; // cwnd at the epoch's begin
 	uint32_t epoch_ms;     // 0: no epoch
 	uint32_t k_ms;
-	uint32_t window_reno;  // W_est
-	uint32_t window_prior; // cwnd before the last reduction
-	uint32_t fraction;     // bytes acknowledged that have not yet made a byte of window
+	uint32_t window_reno;   // W_est
+	uint32_t window_prior;  // cwnd before the last reduction
+	uint32_t fraction;      // of a byte of window, in parts of cwnd
+	uint32_t fraction_reno; // likewise, of window_reno
 	// HyStart++
 	uint32_t round_end;    // sequence number that ends the round
 	uint32_t round_min_us; // of this round
@@ -119,14 +120,16 @@ static uint64_t window_at(const struct tcp_connection *c, const struct cubic *cu
 				  : (int64_t)cubic->window_max + grown);
 }
 
-// RFC 9438 4.3: what Reno with CUBIC's beta would have.
+// RFC 9438 4.3: what Reno with CUBIC's beta would have. A large window grows by less than a byte an
+// acknowledgement: what is left over is kept.
 static void reno_grow(struct tcp_connection *c, struct cubic *cubic, uint32_t acked)
 {
 	// alpha = 3 (1 - beta) / (1 + beta) = 0.53, and 1 once the window of before is reached.
 	uint32_t alpha = cubic->window_reno < cubic->window_prior ? 53 : 100;
+	uint64_t growth = (uint64_t)acked * c->mss * alpha / 100 + cubic->fraction_reno;
 
-	cubic->window_reno += (uint32_t)((uint64_t)acked * c->mss * alpha / 100 /
-					 (cubic->window_reno ? cubic->window_reno : 1));
+	cubic->window_reno += (uint32_t)(growth / c->cwnd);
+	cubic->fraction_reno = (uint32_t)(growth % c->cwnd);
 }
 
 static void avoid_congestion(
