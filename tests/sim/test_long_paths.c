@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a connection gets of 1 Gbit/s at 50 ms: deep and shallow queues, random loss, company. Rates
 // are of payload, against the payload that the link's frames can carry. With the argument "long"
-// longer runs over more seeds; with "compare" the first ten seconds of each path, for
-// perf/tcp-emulated.
+// longer runs, more seeds where chance is at work, and two flows in one bottleneck for minutes;
+// with "compare" the first ten seconds of each path, for perf/tcp-emulated.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,8 +34,9 @@ struct path {
 	bool is_long; // only in long runs
 };
 
-// least_mbit: the goals. Where Linux is the measure, what Linux 6.18's CUBIC had over the same
-// emulated link (perf/tcp-emulated).
+// least_mbit: the goals. 95 % of the payload without random loss and with a queue of a BDP, 80 %
+// for the rate controller with 1 % lost and less. Where Linux is the measure, what Linux 6.18's
+// CUBIC had over the same emulated link (perf/tcp-emulated), or its BBR with a shallow queue.
 static const struct path paths[] = {
 	{"cubic, one bdp", TCP_CONGESTION_CUBIC, BDP, 0, 32 * MIB, 3000, 4000, 908},
 	{"cubic, a tenth of a bdp", TCP_CONGESTION_CUBIC, BDP / 10, 0, 32 * MIB, 0, 10000, 330},
@@ -43,10 +44,10 @@ static const struct path paths[] = {
 	{"cubic, 0.1 % loss", TCP_CONGESTION_CUBIC, BDP, 1000, 32 * MIB, 3000, 33000, 8},
 	{"cubic, 1 % loss", TCP_CONGESTION_CUBIC, BDP, 10000, 32 * MIB, 3000, 33000, 2},
 	{"rate, one bdp", TCP_CONGESTION_RATE, BDP, 0, 32 * MIB, 3000, 5000, 908, true},
-	{"rate, a tenth of a bdp", TCP_CONGESTION_RATE, BDP / 10, 0, 32 * MIB, 3000, 5000, 800,
+	{"rate, a tenth of a bdp", TCP_CONGESTION_RATE, BDP / 10, 0, 32 * MIB, 3000, 5000, 607,
 		true},
-	{"rate, 0.1 % loss", TCP_CONGESTION_RATE, BDP, 1000, 48 * MIB, 3000, 5000, 850, true},
-	{"rate, 1 % loss", TCP_CONGESTION_RATE, BDP, 10000, 48 * MIB, 3000, 5000, 800},
+	{"rate, 0.1 % loss", TCP_CONGESTION_RATE, BDP, 1000, 48 * MIB, 3000, 5000, 765, true},
+	{"rate, 1 % loss", TCP_CONGESTION_RATE, BDP, 10000, 48 * MIB, 3000, 5000, 765},
 };
 
 static bool is_long;
@@ -139,15 +140,23 @@ static double measure(const struct path *p, uint64_t seed)
 	return rate;
 }
 
+// Without random loss every seed is the same run.
+static uint64_t seeds_of(const struct path *p)
+{
+	if (!is_long || p->loss_ppm == 0)
+		return 1;
+	return p->congestion == TCP_CONGESTION_CUBIC ? 5 : 3;
+}
+
 static void a_long_path_is_filled(void **state)
 {
 	for (size_t i = 0; i < nx_array_size(paths); i++) {
-		for (uint64_t seed = 1; seed <= (is_long ? 5 : 1); seed++) {
+		for (uint64_t seed = 1; seed <= seeds_of(&paths[i]); seed++) {
 			struct path p = paths[i];
 
 			if (p.is_long && !is_long)
 				continue;
-			p.end_ms += is_long ? 20000 : 0;
+			p.end_ms += is_long ? 15000 : 0;
 			if (measure(&p, seed) < p.least_mbit)
 				fail_msg("%s, seed %llu: below %u Mbit/s", p.name,
 					(unsigned long long)seed, p.least_mbit);
@@ -155,26 +164,48 @@ static void a_long_path_is_filled(void **state)
 	}
 }
 
-// Two flows of one kind share a bottleneck of 100 Mbit/s at 50 ms; the second comes 2 s later.
-// CUBIC needs a dozen of its slow periods for the shares to meet.
-static void share(uint8_t congestion, usec_t time, uint64_t seed)
+// Two flows in one bottleneck with a queue of its BDP, at 50 ms. What they get is measured once
+// their shares have had time to meet, and for long enough that chance evens out.
+struct company {
+	uint8_t congestion[2];
+	uint32_t rate_mbit;
+	uint32_t second_s;     // when the second flow begins
+	uint32_t begin_s;      // what arrives from here
+	uint32_t end_s;        // to here
+	uint32_t most_percent; // what one may have of the other's
+	bool is_long;
+};
+
+// CUBIC flows go through a period of some seven seconds in which both lose, or one: the share of
+// one over 5 s has a standard deviation of 8 % of the link, and stays what it is for half a minute,
+// so that only tens of minutes show whether it is a half.
+static const struct company companies[] = {
+	{{TCP_CONGESTION_RATE, TCP_CONGESTION_RATE}, 100, 5, 40, 120, 120},
+	{{TCP_CONGESTION_RATE, TCP_CONGESTION_RATE}, 100, 2, 60, 240, 120, true},
+	{{TCP_CONGESTION_RATE, TCP_CONGESTION_RATE}, 100, 20, 80, 260, 120, true},
+	{{TCP_CONGESTION_RATE, TCP_CONGESTION_RATE}, 1000, 5, 40, 100, 120, true},
+	{{TCP_CONGESTION_CUBIC, TCP_CONGESTION_CUBIC}, 100, 5, 120, 1320, 120, true},
+	{{TCP_CONGESTION_CUBIC, TCP_CONGESTION_CUBIC}, 100, 20, 140, 1340, 120, true},
+	// Of different kinds: neither is to starve.
+	{{TCP_CONGESTION_RATE, TCP_CONGESTION_CUBIC}, 100, 5, 20, 120, 1000, true},
+	{{TCP_CONGESTION_CUBIC, TCP_CONGESTION_RATE}, 100, 5, 20, 120, 1000, true},
+};
+
+static struct net *bottleneck(const struct company *p)
 {
-	const struct shape_config access = {.rate_bps = LINK_BPS, .delay_us = 1000};
-	const struct shape_config bottleneck = {.rate_bps = LINK_BPS / 10,
-		.delay_us = 23000,
-		.queue_bytes = BDP / 10,
-		.seed = seed};
-	const struct shape_config back = {.rate_bps = LINK_BPS / 10, .delay_us = 23000};
-	const struct tcp_profile profile = {
-		.congestion = congestion, .receive_memory = 8 * MIB, .send_memory = 8 * MIB};
-	usec_t begin = 20 * USEC_PER_SECOND;
+	uint64_t rate_bps = p->rate_mbit * UINT64_C(1000000);
+	uint32_t bdp = BDP / 1000 * p->rate_mbit;
+	const struct shape_config access = {.rate_bps = 4 * LINK_BPS, .delay_us = 1000};
+	const struct shape_config there = {
+		.rate_bps = rate_bps, .delay_us = 23000, .queue_bytes = bdp};
+	const struct shape_config back = {.rate_bps = rate_bps, .delay_us = 23000};
+	uint32_t memory = 10 * bdp < 8 * MIB ? 8 * MIB : 10 * bdp;
 	struct net *net = net_create(0, NET_TELLS);
-	const struct net_transfer *flows[2];
-	uint64_t before[2];
-	double rate[2];
 
 	for (unsigned int i = 0; i < 4; i++)
-		net_host_add(net, &profile);
+		net_host_add(net, &(struct tcp_profile){.congestion = p->congestion[i % 2],
+					  .receive_memory = memory,
+					  .send_memory = memory});
 	uint16_t near = net_router_add(net);
 	uint16_t far = net_router_add(net);
 
@@ -182,24 +213,39 @@ static void share(uint8_t congestion, usec_t time, uint64_t seed)
 		net_join(net, i, near, &access, &access);
 		net_join(net, (uint16_t)(2 + i), far, &access, &access);
 	}
-	net_join(net, near, far, &bottleneck, &back);
+	net_join(net, near, far, &there, &back);
+	return net;
+}
+
+static void share(const struct company *p)
+{
+	static const char *const names[] = {
+		[TCP_CONGESTION_CUBIC] = "cubic", [TCP_CONGESTION_RATE] = "rate"};
+	struct net *net = bottleneck(p);
+	const struct net_transfer *flows[2];
+	uint64_t before[2];
+	double rate[2];
+
 	for (uint16_t i = 0; i < 2; i++)
 		flows[i] = net_transfer_add(
 			net, &(struct net_transfer){.from = i,
 				     .to = (uint16_t)(2 + i),
 				     .bytes = UINT64_MAX,
-				     .begins = 1 + i * (2 * USEC_PER_SECOND + seed * 1000)});
-	net_run(net, begin);
+				     .begins = 1 + i * p->second_s * USEC_PER_SECOND});
+	net_run(net, p->begin_s * USEC_PER_SECOND);
 	for (unsigned int i = 0; i < 2; i++)
 		before[i] = flows[i]->received;
-	net_run(net, time);
+	net_run(net, (p->end_s - p->begin_s) * USEC_PER_SECOND);
 	for (unsigned int i = 0; i < 2; i++)
-		rate[i] = mbit(flows[i]->received - before[i], time);
-	print_message("two flows, congestion control %u, seed %llu: %.1f and %.1f Mbit/s\n",
-		congestion, (unsigned long long)seed, rate[0], rate[1]);
+		rate[i] = mbit(
+			flows[i]->received - before[i], (p->end_s - p->begin_s) * USEC_PER_SECOND);
+	print_message("%s and, from %u s on, %s in %u Mbit/s, %u to %u s: %.1f and %.1f Mbit/s\n",
+		names[p->congestion[0]], p->second_s, names[p->congestion[1]], p->rate_mbit,
+		p->begin_s, p->end_s, rate[0], rate[1]);
 	finish(net, 4);
-	assert_true(rate[0] + rate[1] > 85);
-	assert_true(rate[0] < 1.2 * rate[1] && rate[1] < 1.2 * rate[0]);
+	assert_true(rate[0] + rate[1] > 0.85 * p->rate_mbit);
+	assert_true(rate[0] * 100 < rate[1] * p->most_percent);
+	assert_true(rate[1] * 100 < rate[0] * p->most_percent);
 }
 
 static void compare(void)
@@ -217,11 +263,9 @@ static void compare(void)
 
 static void two_flows_share_a_long_path(void **state)
 {
-	share(TCP_CONGESTION_RATE, 60 * USEC_PER_SECOND, 1);
-	for (uint64_t seed = 1; is_long && seed <= 5; seed++) {
-		share(TCP_CONGESTION_CUBIC, 400 * USEC_PER_SECOND, seed);
-		share(TCP_CONGESTION_RATE, 120 * USEC_PER_SECOND, seed);
-	}
+	for (size_t i = 0; i < nx_array_size(companies); i++)
+		if (is_long || !companies[i].is_long)
+			share(&companies[i]);
 }
 
 int main(int argc, char **argv)
