@@ -122,10 +122,26 @@ static bool is_duplicate_report(
 	       seq_at_or_before(blocks[0].end, blocks[1].end);
 }
 
+// Of what was sent once, and no older than a window: RFC 2883 4, RFC 8985 6.2.
+static bool is_possible_duplicate(const struct tcp_connection *c, const struct tcp_sack_block *b)
+{
+	return seq_before(b->start, b->end) && seq_at_or_before(b->end, c->snd_nxt) &&
+	       seq_before(c->iss, b->start) && seq_before(c->snd_una - c->snd_wnd_max, b->end);
+}
+
 static bool is_outstanding(const struct tcp_connection *c, const struct tcp_sack_block *b)
 {
 	return seq_before(b->start, b->end) && seq_before(c->snd_una, b->end) &&
 	       seq_at_or_before(c->snd_una, b->start) && seq_at_or_before(b->end, c->snd_nxt);
+}
+
+static void duplicate_reported(struct tcp_engine *e, struct tcp_connection *c, struct tcp_ack *ack)
+{
+	tcp_count(e, dsack_received);
+	ack->dsack = true;
+	rack_dsack(c);
+	if (c->loss.undo_segments > 0)
+		c->loss.undo_segments--;
 }
 
 void sack_input(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s,
@@ -142,12 +158,11 @@ void sack_input(struct tcp_engine *e, struct tcp_connection *c, const struct tcp
 		return;
 	tcp_count_by(e, sack_blocks_received, count);
 	if (is_duplicate_report(s, blocks, count)) {
-		tcp_count(e, dsack_received);
-		ack->dsack = true;
-		rack_dsack(c);
-		if (c->loss.undo_segments > 0)
-			c->loss.undo_segments--;
 		i = 1;
+		if (!is_possible_duplicate(c, &blocks[0]))
+			tcp_count(e, sack_blocks_refused);
+		else
+			duplicate_reported(e, c, ack);
 	}
 	for (; i < count; i++) {
 		if (is_outstanding(c, &blocks[i]))
