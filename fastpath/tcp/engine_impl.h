@@ -183,6 +183,12 @@ static inline uint32_t timestamp_age_time(const struct tcp_engine *e)
 #define tcp_count(e, name)        counter_add(&(e)->stats.name, 1)
 #define tcp_count_by(e, name, by) counter_add(&(e)->stats.name, by)
 
+// What small parts of divided buffers cost may double the bound of what is held, not more.
+static inline bool can_divide(const struct tcp_engine *e, const struct tcp_connection *c)
+{
+	return c->send_held / 2 < profile_of(e, c)->send_memory;
+}
+
 static inline bool is_v4(const struct tcp_connection *c)
 {
 	return ip_address_is_v4(&c->key.source);

@@ -284,6 +284,9 @@ static enum output_result send_lost(struct tcp_engine *e, struct tcp_connection 
 
 	if (b == NULL)
 		return OUTPUT_NOTHING;
+	// The first of all always leaves, or nothing would move again.
+	if (b->length > c->mss && b != c->send_head && !can_divide(e, c))
+		return OUTPUT_NOTHING;
 	if (recovery_allowance(c) < u32_min(b->length, c->mss)) {
 		c->flags |= TCP_CWND_LIMITED;
 		return OUTPUT_NOTHING;

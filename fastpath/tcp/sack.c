@@ -44,6 +44,10 @@ static struct buffer *entry_cut(struct walk *w, struct buffer *b, uint32_t n)
 	if (at == 0 || at >= b->length || (t->marks & TCP_MARK_SACKED) ||
 		!seq_before(w->c->snd_una, t->sequence + at))
 		return NULL;
+	if (!can_divide(w->e, w->c)) {
+		tcp_count(w->e, sack_cuts_refused);
+		return NULL;
+	}
 	return entry_divide(w->e, w->c, b, at);
 }
 

@@ -46,6 +46,7 @@ const char *tcp_state_name(enum tcp_state state);
 	X(sack_blocks_received, "SACK blocks read")                                                \
 	X(sack_blocks_refused, "SACK blocks outside what is outstanding")                          \
 	X(sack_walks_limited, "SACK blocks skipped because their search ran too long")             \
+	X(sack_cuts_refused, "SACK blocks left aside: dividing what was sent would hold too much") \
 	X(dsack_received, "duplicate reports received (RFC 2883)")                                 \
 	X(out_of_order_segments, "segments queued ahead of a hole")                                \
 	X(out_of_order_refused, "segments refused: too many holes or too much memory")             \

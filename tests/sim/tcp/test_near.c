@@ -131,6 +131,47 @@ static void survives_bad_links(void **state)
 		survive(seed);
 }
 
+// A peer with the smallest segments reports every second one of all that is out: each report
+// divides an entry, and what that may cost has a bound.
+static void reports_of_small_segments_pin_little(void **state)
+{
+	struct pair_options o = {.seed = 9};
+	struct pair_segment s = {.flags = TCP_FLAG_ACK, .window = 65535};
+	struct tcp_info from;
+	size_t before;
+
+	(void)state;
+	o.profile[0].initial_window = 300000;
+	o.profile[0].receive_memory = 32u << 20;
+	o.profile[0].mss_max = 64;
+	o.profile[0].flags = o.profile[1].flags = TCP_NO_TIMESTAMPS;
+	open_near(&o);
+	connect_near();
+	pair.user[1].to_send = UINT64_MAX / 2;
+	pair_run(&pair, pair_never, SECONDS / 5);
+	pair.link[0].loss_ppm = 1000000; // the real peer hears nothing from here on
+	pair_run(&pair, pair_never, 400);
+	from = pair_info(&pair, 1);
+	assert_int_equal(from.mss, 64);
+	assert_true(from.in_flight > 300000);
+	before = buffer_heap_alive();
+	s.sequence = from.receive_next;
+	s.acknowledgement = from.send_unacknowledged;
+	s.option_length = 12;
+	memcpy(s.options, "\x01\x01\x05\x0a", 4);
+	for (uint32_t at = 64; at + 64 < from.in_flight; at += 128) {
+		be32_store(s.options + 4, be32_from_host(from.send_unacknowledged + at));
+		be32_store(s.options + 8, be32_from_host(from.send_unacknowledged + at + 64));
+		pair_inject(&pair, 1, &s);
+	}
+	assert_true(pair_info(&pair, 1).send_held < 9u << 20);
+	assert_true(STAT(1, sack_cuts_refused) > 0);
+	assert_true(buffer_heap_alive() - before < (9u << 20) / 2048);
+	tcp_abort(pair.engine[1], pair.user[1].connection, pair.now);
+	tcp_abort(pair.engine[0], pair.user[0].connection, pair.now);
+	pair_close(&pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +179,7 @@ int main(void)
 		cmocka_unit_test(only_what_is_missing_is_sent_again),
 		cmocka_unit_test(a_lost_tail_is_probed_by_its_last_segment),
 		cmocka_unit_test(survives_bad_links),
+		cmocka_unit_test(reports_of_small_segments_pin_little),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
