@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// The whole contract between a worker and a thread of the slow path: fixed-size messages over two
+// bounded rings for each pair of them (core/ring.h). A message lies in its ring's slot and has one
+// owner at a time; a full ring makes its writer wait with what it has, never drop it.
+//
+// A session has two byte streams, what its client sent and what its target sent, with offsets that
+// count from each stream's first byte. The worker hands over bytes of a stream in order and keeps
+// them until it hears what became of them. The slow path answers with what is to be done at which
+// offset.
+//
+//   to the slow path                          to the worker
+//   OPEN   a handshake begins                 SEND    these bytes to the stream's peer, as they are
+//   BYTES  received, from offset              KEYS    from offset on the stream is records: these
+//   END    of the stream: nothing follows               keys protect it; what was before is
+//   consumed CLOSE  the session is over, forget it     FAILED  no handshake: close when all is sent
+//
+// KEYS and FAILED are the last word about a stream: its later BYTES are not read. A CLOSE may be
+// lost: the slow path gives up on its own after SLOW_FORGET.
+
+#include <unistd.h>
+
+#include "core/ring.h"
+
+enum {
+	SLOW_MESSAGE_BYTES = 2048,
+	SLOW_DATA_BYTES = SLOW_MESSAGE_BYTES - 32,
+	SLOW_RING = 64, // messages, each way, for each pair of a worker and a thread
+	// Bytes of a stream that are handed over until there are keys: no handshake of ours has
+	// more, and what comes behind it waits in the connection's window.
+	SLOW_STREAM_BYTES = 32768,
+	SLOW_SECRET_BYTES = 48,
+	SLOW_NONCE_BYTES = 12,
+	SLOW_THREADS_MAX = 64,
+};
+
+// A handshake that is not done by then fails on the worker, and is forgotten by the slow path.
+#define SLOW_TIMEOUT (10 * USEC_PER_SECOND)
+#define SLOW_FORGET  (15 * USEC_PER_SECOND)
+
+enum slow_kind {
+	SLOW_OPEN = 1,
+	SLOW_BYTES,
+	SLOW_END,
+	SLOW_CLOSE,
+	SLOW_SEND,
+	SLOW_KEYS,
+	SLOW_FAILED,
+};
+
+enum slow_stream {
+	SLOW_CLIENT = 0,
+	SLOW_TARGET
+};
+
+// Why there are no keys.
+enum slow_failure {
+	SLOW_FAILURE_HANDSHAKE = 1, // the peer's doing: no common ground, an alert, no TLS at all
+	SLOW_FAILURE_REFUSED,       // admission control: too many, or too many of this source
+	SLOW_FAILURE_LOCAL,         // no such profile any more, or memory is out
+};
+
+struct slow_open {
+	uint32_t profile;         // who we are: slowpath_profile_add
+	struct ip_address source; // the peer's, for admission control
+};
+
+// One direction, as struct tls_secret (tls/record.h) has it.
+struct slow_secret {
+	uint8_t secret[SLOW_SECRET_BYTES];
+	uint8_t iv[SLOW_NONCE_BYTES];
+	uint64_t sequence; // of the next record
+};
+
+struct slow_keys {
+	uint16_t version; // as on the wire
+	uint16_t suite;
+	bool is_client; // which end we are
+	struct slow_secret in;
+	struct slow_secret out;
+};
+
+struct slow_message {
+	uint64_t session; // the worker's name for it, back in every answer
+	uint64_t offset;  // of data's first byte in the stream; KEYS: of the first record
+	uint8_t kind;     // enum slow_kind
+	uint8_t stream;   // enum slow_stream
+	uint8_t failure;  // enum slow_failure
+	uint16_t length;  // bytes of data
+	union {
+		struct slow_open open;
+		struct slow_keys keys;
+		uint8_t data[SLOW_DATA_BYTES];
+	};
+};
+static_assert(sizeof(struct slow_message) <= SLOW_MESSAGE_BYTES);
+
+// How a thread of the slow path is woken.
+struct slow_gate {
+	shared_word_t asleep; // w: the thread
+	int wake_fd;
+};
+
+// One worker and one thread.
+struct slow_link {
+	struct ring to_slow;
+	struct ring to_worker;
+	struct slow_gate *gate;
+};
+
+// All links of a node: that of a worker and a thread is links[worker * threads + thread].
+struct slow_links {
+	uint32_t threads;
+	struct slow_link *links;
+};
+
+// After what was put on link->to_slow: makes a sleeping thread look. One system call where it
+// sleeps, none where it runs. Worker thread.
+static inline void slow_link_wake(const struct slow_link *link)
+{
+	uint64_t one = 1;
+
+	shared_fence();
+	if (!shared_word_load(&link->gate->asleep))
+		return;
+	if (write(link->gate->wake_fd, &one, sizeof(one)) < 0)
+		return; // the counter is full: the thread is being woken already
+}

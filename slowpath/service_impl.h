@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// The service from inside: what service.c and thread.c share.
+
+#include <pthread.h>
+#include <sys/queue.h>
+
+#include "core/limits.h"
+#include "core/memory.h"
+#include "slowpath/service.h"
+#include "slowpath/tls/handshake.h"
+
+// A profile that handshakes may name, or that some still use. Under slowpath.lock.
+struct slow_profile {
+	struct slow_profile *next;
+	struct tls_profile *profile;
+	uint32_t number;
+	uint32_t users; // handshakes, and the configuration while it has not removed it
+	bool removed;
+};
+
+// One handshake, by its place in admission control.
+struct slow_handshake {
+	TAILQ_ENTRY(slow_handshake) by_age;
+	LIST_ENTRY(slow_handshake) by_session;
+	struct tls_handshake *tls; // NULL: the place is free
+	struct slow_profile *profile;
+	uint64_t session;
+	uint32_t place;
+	uint32_t worker;
+	uint8_t stream;
+	bool ended; // nothing follows what is in input
+	usec_t begun;
+	uint32_t received; // bytes of the stream, all of which were in input
+	uint32_t waiting;  // bytes in input
+	uint8_t input[SLOW_STREAM_BYTES];
+};
+
+enum {
+	SESSION_CHAINS = 1024
+};
+
+struct slow_thread {
+	struct slowpath *service;
+	uint32_t index;
+	pthread_t id;
+	bool running;
+	struct slow_gate gate;
+	shared_word_t stop;
+	shared_word_t busy_since; // w: itself; 0: asleep
+	struct admission *admission;
+	struct slow_handshake **handshakes; // by place, made when a place is first used
+	LIST_HEAD(, slow_handshake) sessions[SESSION_CHAINS];
+	TAILQ_HEAD(, slow_handshake) ages; // the oldest first
+	uint64_t to_wake;                  // workers that something was put on a ring for
+	counter_t done;
+	counter_t failed;
+	counter_t refused;
+	counter_t forgotten;
+	counter_t in_flight;
+};
+
+struct slowpath {
+	struct slowpath_config config;
+	int16_t *cpus;
+	struct memory memory; // of the rings
+	struct slow_links links;
+	struct slow_thread *threads;
+	void *context;
+	void (*wake)(void *context, uint32_t worker);
+	pthread_mutex_t lock;
+	struct slow_profile *profiles;
+	uint32_t profiles_made;
+};
+
+usec_t slow_now(void); // CLOCK_MONOTONIC
+
+// service.c: a profile for a handshake, NULL when there is none of the number; and back.
+struct slow_profile *slow_profile_get(struct slowpath *s, uint32_t number);
+void slow_profile_put(struct slowpath *s, struct slow_profile *profile);
+
+// thread.c: one turn. True when there was something to do; *blocked when answers wait for room.
+bool slow_thread_turn(struct slow_thread *t, bool *blocked);
+// The thread's body; and what it held, after it has ended.
+void *slow_thread_main(void *thread);
+void slow_thread_clear(struct slow_thread *t);

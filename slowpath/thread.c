@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One thread of the slow path: takes messages from the workers' rings, carries on handshakes in
+// their turn, answers, and sleeps when there is nothing to do.
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "crypto/secret.h"
+#include "slowpath/service_impl.h"
+
+enum {
+	MESSAGES_AT_ONCE = 32, // of one worker, before the next one's
+	STEPS_AT_ONCE = 32,    // handshakes carried on before messages are looked at again
+	SLEEP_MS = 100,
+	BLOCKED_MS = 1, // while answers wait for room in a ring
+};
+
+static struct slow_link *link_of(const struct slow_thread *t, uint32_t worker)
+{
+	return &t->service->links.links[worker * t->service->config.threads + t->index];
+}
+
+static uint32_t chain_of(uint64_t session, uint32_t worker)
+{
+	return (uint32_t)((session ^ worker) * UINT64_C(0x9e3779b97f4a7c15) >> 32) % SESSION_CHAINS;
+}
+
+static struct slow_handshake *find(struct slow_thread *t, uint32_t worker, uint64_t session)
+{
+	struct slow_handshake *h;
+
+	LIST_FOREACH(h, &t->sessions[chain_of(session, worker)], by_session)
+	if (h->session == session && h->worker == worker)
+		return h;
+	return NULL;
+}
+
+static void end(struct slow_thread *t, uint32_t place, counter_t *why)
+{
+	struct slow_handshake *h = t->handshakes[place];
+
+	tls_handshake_destroy(h->tls);
+	h->tls = NULL;
+	slow_profile_put(t->service, h->profile);
+	TAILQ_REMOVE(&t->ages, h, by_age);
+	LIST_REMOVE(h, by_session);
+	admission_leave(t->admission, place);
+	counter_add(why, 1);
+	counter_set(&t->in_flight, admission_in_flight(t->admission));
+}
+
+// A slot for an answer, NULL when the worker has not read what it has.
+static struct slow_message *answer_begin(struct slow_thread *t, uint32_t worker, uint64_t session,
+	enum slow_kind kind, uint8_t stream)
+{
+	struct slow_message *m = ring_reserve(&link_of(t, worker)->to_worker);
+
+	if (!m)
+		return NULL;
+	m->session = session;
+	m->kind = (uint8_t)kind;
+	m->stream = stream;
+	m->offset = 0;
+	m->failure = 0;
+	m->length = 0;
+	return m;
+}
+
+static void answer_send(struct slow_thread *t, uint32_t worker)
+{
+	ring_publish(&link_of(t, worker)->to_worker);
+	t->to_wake |= UINT64_C(1) << worker;
+}
+
+// The caller has seen that there is room.
+static void refuse(struct slow_thread *t, uint32_t worker, const struct slow_message *open,
+	enum slow_failure failure)
+{
+	struct slow_message *m = answer_begin(t, worker, open->session, SLOW_FAILED, open->stream);
+
+	nx_bug_on(!m);
+	m->failure = (uint8_t)failure;
+	answer_send(t, worker);
+}
+
+static bool begin(
+	struct slow_thread *t, uint32_t worker, const struct slow_message *open, uint32_t place)
+{
+	struct slow_handshake *h = t->handshakes[place];
+
+	if (!h)
+		h = t->handshakes[place] = calloc(1, sizeof(*h));
+	if (!h)
+		return false;
+	h->profile = slow_profile_get(t->service, open->open.profile);
+	if (!h->profile)
+		return false;
+	if (tls_handshake_create(h->profile->profile, &h->tls) != 0) {
+		slow_profile_put(t->service, h->profile);
+		return false;
+	}
+	h->place = place;
+	h->session = open->session;
+	h->worker = worker;
+	h->stream = open->stream;
+	h->begun = slow_now();
+	h->received = h->waiting = 0;
+	h->ended = false;
+	TAILQ_INSERT_TAIL(&t->ages, h, by_age);
+	LIST_INSERT_HEAD(&t->sessions[chain_of(h->session, worker)], h, by_session);
+	return true;
+}
+
+static void open_take(struct slow_thread *t, uint32_t worker, const struct slow_message *m)
+{
+	uint32_t place;
+
+	// The name is free again on the worker: it has forgotten the handshake that had it.
+	if (find(t, worker, m->session))
+		end(t, find(t, worker, m->session)->place, &t->forgotten);
+	if (admission_enter(t->admission, &m->open.source, slow_now(), &place) !=
+		ADMISSION_GRANTED) {
+		counter_add(&t->refused, 1);
+		refuse(t, worker, m, SLOW_FAILURE_REFUSED);
+		return;
+	}
+	if (!begin(t, worker, m, place)) {
+		admission_leave(t->admission, place);
+		refuse(t, worker, m, SLOW_FAILURE_LOCAL);
+		return;
+	}
+	counter_set(&t->in_flight, admission_in_flight(t->admission));
+}
+
+// Bytes in order, within the stream's bound: others are none that our worker sends.
+static void bytes_take(struct slow_thread *t, uint32_t worker, const struct slow_message *m)
+{
+	struct slow_handshake *h = find(t, worker, m->session);
+
+	if (!h || m->offset != h->received || m->length > SLOW_DATA_BYTES ||
+		m->length > SLOW_STREAM_BYTES - h->received)
+		return;
+	memcpy(h->input + h->waiting, m->data, m->length);
+	h->waiting += m->length;
+	h->received += m->length;
+	admission_queue(t->admission, h->place);
+}
+
+static void message_take(struct slow_thread *t, uint32_t worker, const struct slow_message *m)
+{
+	struct slow_handshake *h;
+
+	switch (m->kind) {
+	case SLOW_OPEN:
+		open_take(t, worker, m);
+		break;
+	case SLOW_BYTES:
+		bytes_take(t, worker, m);
+		break;
+	case SLOW_END:
+		h = find(t, worker, m->session);
+		if (!h)
+			break;
+		h->ended = true;
+		admission_queue(t->admission, h->place);
+		break;
+	case SLOW_CLOSE:
+		h = find(t, worker, m->session);
+		if (h)
+			end(t, h->place, &t->forgotten);
+		break;
+	}
+}
+
+static bool messages_take(struct slow_thread *t)
+{
+	bool any = false;
+
+	for (uint32_t w = 0; w < t->service->config.workers; w++) {
+		struct slow_link *link = link_of(t, w);
+		struct slow_message *m;
+
+		// One may have to be answered.
+		for (int i = 0; i < MESSAGES_AT_ONCE && ring_reserve(&link->to_worker) &&
+				(m = ring_peek(&link->to_slow)) != NULL;
+			i++) {
+			message_take(t, w, m);
+			ring_release(&link->to_slow);
+			any = true;
+		}
+	}
+	return any;
+}
+
+// False: the ring is full.
+static bool output_send(struct slow_thread *t, struct slow_handshake *h)
+{
+	for (;;) {
+		struct slow_message *m =
+			answer_begin(t, h->worker, h->session, SLOW_SEND, h->stream);
+
+		if (!m)
+			return false;
+		m->length = (uint16_t)tls_handshake_output(h->tls, m->data, sizeof(m->data));
+		if (m->length == 0)
+			return true;
+		answer_send(t, h->worker);
+	}
+}
+
+// The last word. False: the ring is full.
+static bool result_send(
+	struct slow_thread *t, struct slow_handshake *h, enum tls_handshake_state state)
+{
+	bool done = state == TLS_HANDSHAKE_DONE;
+	struct slow_message *m =
+		answer_begin(t, h->worker, h->session, done ? SLOW_KEYS : SLOW_FAILED, h->stream);
+
+	if (!m)
+		return false;
+	if (done)
+		tls_handshake_keys(h->tls, &m->keys, &m->offset);
+	else
+		m->failure = SLOW_FAILURE_HANDSHAKE;
+	answer_send(t, h->worker);
+	return true;
+}
+
+// Carries one handshake on. False: it waits for room in the ring, in its queue.
+static bool step(struct slow_thread *t, uint32_t place)
+{
+	struct slow_handshake *h = t->handshakes[place];
+	enum tls_handshake_state state = tls_handshake_input(h->tls, h->input, h->waiting);
+
+	h->waiting = 0;
+	if (state == TLS_HANDSHAKE_GOES_ON && h->ended)
+		state = TLS_HANDSHAKE_FAILED;
+	if (!output_send(t, h) || (state != TLS_HANDSHAKE_GOES_ON && !result_send(t, h, state))) {
+		admission_queue(t->admission, place);
+		return false;
+	}
+	if (state != TLS_HANDSHAKE_GOES_ON)
+		end(t, place, state == TLS_HANDSHAKE_DONE ? &t->done : &t->failed);
+	return true;
+}
+
+// True when handshakes may still wait for their turn; *blocked when some wait for room.
+static bool steps_take(struct slow_thread *t, bool *blocked)
+{
+	uint32_t steps = 0;
+
+	*blocked = false;
+	while (steps < STEPS_AT_ONCE) {
+		uint32_t place = admission_next(t->admission);
+
+		if (place == ADMISSION_NONE)
+			return steps > 0;
+		*blocked = !step(t, place) || *blocked;
+		steps++;
+	}
+	return true;
+}
+
+static void old_forget(struct slow_thread *t)
+{
+	usec_t now = slow_now();
+	struct slow_handshake *h;
+
+	while ((h = TAILQ_FIRST(&t->ages)) != NULL && now - h->begun >= SLOW_FORGET)
+		end(t, h->place, &t->forgotten);
+}
+
+static void workers_wake(struct slow_thread *t)
+{
+	while (t->to_wake) {
+		uint32_t worker = (uint32_t)__builtin_ctzll(t->to_wake);
+
+		t->to_wake &= t->to_wake - 1;
+		t->service->wake(t->service->context, worker);
+	}
+}
+
+static bool has_messages(const struct slow_thread *t)
+{
+	for (uint32_t w = 0; w < t->service->config.workers; w++)
+		if (!ring_is_empty(&link_of(t, w)->to_slow))
+			return true;
+	return false;
+}
+
+static void rest(struct slow_thread *t, int milliseconds)
+{
+	struct pollfd fd = {.fd = t->gate.wake_fd, .events = POLLIN};
+	uint64_t value;
+
+	shared_word_store(&t->gate.asleep, 1);
+	shared_fence();
+	shared_word_store(&t->busy_since, 0);
+	if ((milliseconds == BLOCKED_MS || !has_messages(t)) && !shared_word_load(&t->stop) &&
+		poll(&fd, 1, milliseconds) > 0 && read(fd.fd, &value, sizeof(value)) < 0)
+		value = 0; // somebody else's wake-up was the same one
+	shared_word_store(&t->gate.asleep, 0);
+}
+
+static void pin(const struct slow_thread *t)
+{
+	const struct slowpath_config *config = &t->service->config;
+	char name[16];
+	cpu_set_t set;
+
+	snprintf(name, sizeof(name), "nx-slow-%u", t->index);
+	pthread_setname_np(pthread_self(), name);
+	if (config->cpu_count == 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET((unsigned int)config->cpus[t->index % config->cpu_count], &set);
+	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+bool slow_thread_turn(struct slow_thread *t, bool *blocked)
+{
+	bool any = messages_take(t);
+
+	any = steps_take(t, blocked) || any;
+	old_forget(t);
+	workers_wake(t);
+	return any;
+}
+
+void *slow_thread_main(void *thread)
+{
+	struct slow_thread *t = thread;
+	bool blocked;
+
+	pin(t);
+	while (!shared_word_load(&t->stop)) {
+		shared_word_store(&t->busy_since, slow_now());
+		bool any = slow_thread_turn(t, &blocked);
+
+		if (blocked)
+			rest(t, BLOCKED_MS);
+		else if (!any)
+			rest(t, SLEEP_MS);
+	}
+	return NULL;
+}
+
+void slow_thread_clear(struct slow_thread *t)
+{
+	struct slow_handshake *h;
+
+	while ((h = TAILQ_FIRST(&t->ages)) != NULL)
+		end(t, h->place, &t->forgotten);
+	for (uint32_t i = 0; t->handshakes && i < t->service->config.admission.handshakes; i++) {
+		if (t->handshakes[i])
+			secret_wipe(t->handshakes[i], sizeof(*t->handshakes[i]));
+		free(t->handshakes[i]);
+		t->handshakes[i] = NULL;
+	}
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "slowpath/tls/handshake.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/kdf.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "slowpath/tls/profile_impl.h"
+
+enum {
+	RECORD_HEADER = 5,
+	RECORD_MAX = 16384 + 256, // of any version (RFC 8446 5.2), the least that is too long
+	TYPE_FIRST = 20,          // change_cipher_spec
+	TYPE_LAST = 23,           // application_data
+	TYPE_APPLICATION = 23,
+};
+
+struct tls_handshake {
+	SSL *ssl;
+	BIO *in;
+	BIO *out;
+	enum tls_handshake_state state;
+	const char *reason;
+	uint64_t consumed; // bytes of whole records that OpenSSL has
+	uint32_t have;     // bytes of the record under way
+	struct slow_keys keys;
+	uint8_t have_secrets; // TLS 1.3: one bit a direction
+	uint8_t record[RECORD_HEADER + RECORD_MAX];
+};
+
+static int ex_index;
+static pthread_once_t ex_once = PTHREAD_ONCE_INIT;
+
+static void ex_index_make(void)
+{
+	ex_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+int tls_handshake_index(void)
+{
+	pthread_once(&ex_once, ex_index_make);
+	return ex_index;
+}
+
+static bool secret_read(const char *hex, struct slow_secret *out)
+{
+	size_t length = 0;
+
+	return OPENSSL_hexstr2buf_ex(out->secret, sizeof(out->secret), &length, hex, '\0') == 1;
+}
+
+// "LABEL CLIENT_RANDOM SECRET" in hexadecimal. Of those that TLS 1.3 has, the two that protect
+// application data are wanted.
+void tls_handshake_keylog(const SSL *ssl, const char *line)
+{
+	static const char OURS[] = "SERVER_TRAFFIC_SECRET_0 ", PEERS[] = "CLIENT_TRAFFIC_SECRET_0 ";
+	struct tls_handshake *h = SSL_get_ex_data(ssl, tls_handshake_index());
+	const char *secret = strrchr(line, ' ');
+
+	if (!h || !secret)
+		return;
+	if (strncmp(line, OURS, sizeof(OURS) - 1) == 0)
+		h->have_secrets |= secret_read(secret + 1, &h->keys.out) ? 1 : 0;
+	else if (strncmp(line, PEERS, sizeof(PEERS) - 1) == 0)
+		h->have_secrets |= secret_read(secret + 1, &h->keys.in) ? 2 : 0;
+}
+
+int tls_handshake_create(const struct tls_profile *profile, struct tls_handshake **out)
+{
+	struct tls_handshake *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return -ENOMEM;
+	h->ssl = SSL_new(profile->entries[0].context);
+	h->in = BIO_new(BIO_s_mem());
+	h->out = BIO_new(BIO_s_mem());
+	if (!h->ssl || !h->in || !h->out ||
+		SSL_set_ex_data(h->ssl, tls_handshake_index(), h) != 1) {
+		BIO_free(h->in);
+		BIO_free(h->out);
+		SSL_free(h->ssl);
+		free(h);
+		return -ENOMEM;
+	}
+	SSL_set_bio(h->ssl, h->in, h->out);
+	SSL_set_accept_state(h->ssl);
+	*out = h;
+	return 0;
+}
+
+void tls_handshake_destroy(struct tls_handshake *h)
+{
+	if (!h)
+		return;
+	SSL_free(h->ssl);
+	OPENSSL_cleanse(h, sizeof(*h));
+	free(h);
+}
+
+static enum tls_handshake_state fail(struct tls_handshake *h, const char *reason)
+{
+	h->state = TLS_HANDSHAKE_FAILED;
+	h->reason = reason;
+	return h->state;
+}
+
+// The records of application data in what OpenSSL wrote: a server's tickets, protected with the
+// keys that the worker goes on with.
+static uint64_t records_written(const uint8_t *bytes, size_t length)
+{
+	uint64_t count = 0;
+
+	while (length >= RECORD_HEADER) {
+		size_t record = RECORD_HEADER + ((size_t)bytes[3] << 8 | bytes[4]);
+
+		count += bytes[0] == TYPE_APPLICATION;
+		record = record < length ? record : length;
+		bytes += record;
+		length -= record;
+	}
+	return count;
+}
+
+// TLS 1.2: the key block of RFC 5246 6.3, of which AEAD suites have keys and (part of) nonces.
+static bool key_block_make(SSL *ssl, uint8_t *block, size_t length)
+{
+	uint8_t master[48], randoms[2 * SSL3_RANDOM_SIZE];
+	size_t master_length =
+		SSL_SESSION_get_master_key(SSL_get_session(ssl), master, sizeof(master));
+	const EVP_MD *digest = SSL_CIPHER_get_handshake_digest(SSL_get_current_cipher(ssl));
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS1-PRF", NULL);
+	EVP_KDF_CTX *context = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+	char label[] = "key expansion";
+	bool made = false;
+
+	SSL_get_server_random(ssl, randoms, SSL3_RANDOM_SIZE);
+	SSL_get_client_random(ssl, randoms + SSL3_RANDOM_SIZE, SSL3_RANDOM_SIZE);
+	if (context && digest) {
+		OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST,
+					       (char *)(uintptr_t)EVP_MD_get0_name(digest), 0),
+			OSSL_PARAM_construct_octet_string(
+				OSSL_KDF_PARAM_SECRET, master, master_length),
+			OSSL_PARAM_construct_octet_string(
+				OSSL_KDF_PARAM_SEED, label, sizeof(label) - 1),
+			OSSL_PARAM_construct_octet_string(
+				OSSL_KDF_PARAM_SEED, randoms, sizeof(randoms)),
+			OSSL_PARAM_construct_end()};
+
+		made = EVP_KDF_derive(context, block, length, params) == 1;
+	}
+	EVP_KDF_CTX_free(context);
+	EVP_KDF_free(kdf);
+	OPENSSL_cleanse(master, sizeof(master));
+	return made;
+}
+
+static bool keys_make_1_2(struct tls_handshake *h)
+{
+	const SSL_CIPHER *cipher = SSL_get_current_cipher(h->ssl);
+	int nid = SSL_CIPHER_get_cipher_nid(cipher);
+	size_t key = nid == NID_aes_128_gcm ? 16 : 32;
+	size_t iv = nid == NID_chacha20_poly1305 ? 12 : 4;
+	uint8_t block[2 * (32 + 12)];
+	const uint8_t *at = block;
+
+	// RFC 5246 6.3: the client's key, the server's, the client's nonce, the server's.
+	if (!key_block_make(h->ssl, block, 2 * (key + iv)))
+		return false;
+	memcpy(h->keys.in.secret, at, key);
+	memcpy(h->keys.out.secret, at + key, key);
+	memcpy(h->keys.in.iv, at + 2 * key, iv);
+	memcpy(h->keys.out.iv, at + 2 * key + iv, iv);
+	// Each side's Finished was its record 0.
+	h->keys.in.sequence = h->keys.out.sequence = 1;
+	OPENSSL_cleanse(block, sizeof(block));
+	return true;
+}
+
+static enum tls_handshake_state finish(struct tls_handshake *h, uint64_t records)
+{
+	bool made;
+
+	h->keys.version = (uint16_t)SSL_version(h->ssl);
+	h->keys.suite = SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(h->ssl));
+	if (h->keys.version == TLS1_3_VERSION) {
+		made = h->have_secrets == 3;
+		h->keys.in.sequence = 0;
+		h->keys.out.sequence = records;
+	} else {
+		made = keys_make_1_2(h);
+	}
+	if (!made)
+		return fail(h, "no keys");
+	h->state = TLS_HANDSHAKE_DONE;
+	return h->state;
+}
+
+// One whole record goes to OpenSSL.
+static enum tls_handshake_state record_take(struct tls_handshake *h)
+{
+	const uint8_t *bytes;
+	size_t before = BIO_ctrl_pending(h->out);
+	long length;
+	int rc;
+
+	if (BIO_write(h->in, h->record, (int)h->have) != (int)h->have)
+		return fail(h, "out of memory");
+	h->consumed += h->have;
+	h->have = 0;
+	ERR_clear_error();
+	rc = SSL_do_handshake(h->ssl);
+	if (rc == 1) {
+		length = BIO_get_mem_data(h->out, (char **)(uintptr_t)&bytes);
+		return finish(h, records_written(bytes + before, (size_t)length - before));
+	}
+	if (SSL_get_error(h->ssl, rc) == SSL_ERROR_WANT_READ)
+		return TLS_HANDSHAKE_GOES_ON;
+	return fail(h, ERR_reason_error_string(ERR_peek_last_error()));
+}
+
+// How many bytes the record under way still lacks, as far as that is known. 0: it is no record.
+static uint32_t record_lacks(const struct tls_handshake *h)
+{
+	uint32_t length;
+
+	if (h->have < RECORD_HEADER)
+		return RECORD_HEADER - h->have;
+	length = (uint32_t)h->record[3] << 8 | h->record[4];
+	if (h->record[0] < TYPE_FIRST || h->record[0] > TYPE_LAST || h->record[1] != 3 ||
+		length == 0 || length > RECORD_MAX)
+		return 0;
+	return RECORD_HEADER + length - h->have;
+}
+
+enum tls_handshake_state tls_handshake_input(
+	struct tls_handshake *h, const uint8_t *bytes, size_t length)
+{
+	while (h->state == TLS_HANDSHAKE_GOES_ON && length > 0) {
+		uint32_t take = record_lacks(h);
+
+		take = take < length ? take : (uint32_t)length;
+		memcpy(h->record + h->have, bytes, take);
+		h->have += take;
+		bytes += take;
+		length -= take;
+		if (h->have < RECORD_HEADER)
+			continue;
+		take = record_lacks(h);
+		if (h->have == RECORD_HEADER && take == 0)
+			return fail(h, "not a TLS record");
+		if (take == 0)
+			record_take(h);
+		if (h->consumed + h->have > SLOW_STREAM_BYTES)
+			return fail(h, "the handshake is too long");
+	}
+	return h->state;
+}
+
+size_t tls_handshake_output(struct tls_handshake *h, uint8_t *out, size_t size)
+{
+	int n = BIO_read(h->out, out, (int)size);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+void tls_handshake_keys(const struct tls_handshake *h, struct slow_keys *keys, uint64_t *offset)
+{
+	nx_bug_on(h->state != TLS_HANDSHAKE_DONE);
+	*keys = h->keys;
+	*offset = h->consumed;
+}
+
+const char *tls_handshake_reason(const struct tls_handshake *h)
+{
+	return h->reason ? h->reason : "";
+}

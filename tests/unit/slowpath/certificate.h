@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// A self-signed certificate for a test, in a folder that goes with it.
+
+#include "slowpath/tls/profile.h"
+
+struct test_certificate {
+	char folder[64];
+	char certificate[96];
+	char key[96];
+};
+
+// P-256, for these subjectAltNames ("DNS:a,DNS:*.b").
+void test_certificate_make(const char *names, struct test_certificate *out);
+void test_certificate_remove(struct test_certificate *c);

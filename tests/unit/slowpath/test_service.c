@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The slow path as a worker meets it: messages in, messages out.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <openssl/ssl.h>
+#include <time.h>
+
+#include "certificate.h"
+#include "slowpath/service.h"
+#include "slowpath/service_impl.h"
+
+static struct test_certificate files;
+static struct slowpath *service;
+static uint32_t profile;
+static counter_t wakes;
+static char error[400];
+
+static void wake(void *context, uint32_t worker)
+{
+	assert_int_equal(worker, 1);
+	counter_add(&wakes, 1);
+}
+
+static int set_up(void **state)
+{
+	struct slowpath_config config = {
+		.workers = 2,
+		.threads = 1,
+		.admission = {.handshakes = 16,
+			.handshakes_per_source = 8,
+			.rate = 1000,
+			.burst = 1000},
+	};
+	struct tls_certificate certificate = {
+		.name = "www", .certificate = files.certificate, .key = files.key};
+	struct tls_profile *p;
+
+	if (slowpath_create(&config, &service, error, sizeof(error)) != 0 ||
+		tls_profile_create(&certificate, 1, &p, error, sizeof(error)) != 0)
+		return -1;
+	service->wake = wake;
+	profile = slowpath_profile_add(service, p);
+	return profile != 0 ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	slowpath_stop(service);
+	slowpath_destroy(service);
+	service = NULL;
+	return 0;
+}
+
+static int make_files(void **state)
+{
+	test_certificate_make("DNS:www.example.org", &files);
+	return 0;
+}
+
+static int remove_files(void **state)
+{
+	test_certificate_remove(&files);
+	return 0;
+}
+
+static struct slow_link *link_1(void)
+{
+	return &slowpath_links(service)->links[1];
+}
+
+static void turn(void)
+{
+	bool blocked;
+
+	while (slow_thread_turn(&service->threads[0], &blocked) && !blocked)
+		;
+}
+
+static struct slow_message *put(enum slow_kind kind, uint64_t session, uint64_t offset)
+{
+	struct slow_message *m = ring_reserve(&link_1()->to_slow);
+
+	assert_non_null(m);
+	m->kind = (uint8_t)kind;
+	m->stream = SLOW_CLIENT;
+	m->session = session;
+	m->offset = offset;
+	m->length = 0;
+	return m;
+}
+
+static void put_open(uint64_t session, uint32_t number)
+{
+	struct slow_message *m = put(SLOW_OPEN, session, 0);
+
+	assert_true(ip_address_parse("10.0.0.1", &m->open.source));
+	m->open.profile = number;
+	ring_publish(&link_1()->to_slow);
+}
+
+static void put_bytes(uint64_t session, uint64_t offset, const void *bytes, size_t length)
+{
+	struct slow_message *m = put(SLOW_BYTES, session, offset);
+
+	memcpy(m->data, bytes, length);
+	m->length = (uint16_t)length;
+	ring_publish(&link_1()->to_slow);
+}
+
+static void put_plain(enum slow_kind kind, uint64_t session)
+{
+	put(kind, session, 0);
+	ring_publish(&link_1()->to_slow);
+}
+
+// The next answer, which must be of this kind and session.
+static const struct slow_message *expect(enum slow_kind kind, uint64_t session)
+{
+	const struct slow_message *m = ring_peek(&link_1()->to_worker);
+
+	assert_non_null(m);
+	assert_int_equal(m->kind, kind);
+	assert_int_equal(m->session, session);
+	return m;
+}
+
+static void expect_failure(enum slow_failure failure, uint64_t session)
+{
+	assert_int_equal(expect(SLOW_FAILED, session)->failure, failure);
+	ring_release(&link_1()->to_worker);
+}
+
+static void expect_nothing(void)
+{
+	assert_null(ring_peek(&link_1()->to_worker));
+}
+
+static struct slowpath_counts counts(void)
+{
+	struct slowpath_counts c;
+
+	slowpath_count(service, &c);
+	return c;
+}
+
+// A client of OpenSSL at the other end of the worker. True once KEYS came.
+static bool client_turn(SSL *ssl, uint64_t session, uint64_t *sent, uint64_t *offset)
+{
+	uint8_t bytes[SLOW_DATA_BYTES];
+	const struct slow_message *m;
+	int n;
+
+	SSL_do_handshake(ssl);
+	while ((n = BIO_read(SSL_get_wbio(ssl), bytes, sizeof(bytes))) > 0) {
+		put_bytes(session, *sent, bytes, (size_t)n);
+		*sent += (uint64_t)n;
+	}
+	if (!service->threads[0].running)
+		turn();
+	while ((m = ring_peek(&link_1()->to_worker)) != NULL) {
+		bool done = m->kind == SLOW_KEYS;
+
+		assert_int_equal(m->session, session);
+		assert_true(done || m->kind == SLOW_SEND);
+		*offset = m->offset;
+		if (!done)
+			BIO_write(SSL_get_rbio(ssl), m->data, m->length);
+		ring_release(&link_1()->to_worker);
+		if (done)
+			return true;
+	}
+	return false;
+}
+
+static void handshake(uint64_t session)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = SSL_new(context);
+	uint64_t sent = 0, offset = 0;
+	bool done = false;
+
+	SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+	SSL_set_connect_state(ssl);
+	put_open(session, profile);
+	for (int i = 0; i < 2000 && !done; i++) {
+		done = client_turn(ssl, session, &sent, &offset);
+		slow_link_wake(link_1());
+		if (!done && service->threads[0].running)
+			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	assert_true(done);
+	assert_int_equal(offset, sent);
+	assert_int_equal(SSL_is_init_finished(ssl), 1);
+	SSL_free(ssl);
+	SSL_CTX_free(context);
+}
+
+static void a_handshake_gives_keys(void **state)
+{
+	handshake(7);
+	handshake(7);
+	assert_int_equal(counts().done, 2);
+	assert_int_equal(counts().in_flight, 0);
+	assert_true(counter_read(&wakes) > 0);
+}
+
+static void threads_serve_by_themselves(void **state)
+{
+	assert_int_equal(slowpath_start(service, NULL, wake, error, sizeof(error)), 0);
+	for (uint64_t i = 0; i < 20; i++)
+		handshake(i);
+	assert_int_equal(counts().done, 20);
+	assert_true(slowpath_stalled(service, 0) < USEC_PER_SECOND);
+}
+
+static void an_unknown_profile_is_refused(void **state)
+{
+	put_open(1, profile + 1);
+	turn();
+	expect_failure(SLOW_FAILURE_LOCAL, 1);
+	slowpath_profile_remove(service, profile);
+	put_open(2, profile);
+	turn();
+	expect_failure(SLOW_FAILURE_LOCAL, 2);
+	assert_int_equal(counts().in_flight, 0);
+}
+
+static void a_removed_profile_serves_what_has_begun(void **state)
+{
+	put_open(1, profile);
+	turn();
+	slowpath_profile_remove(service, profile);
+	assert_int_equal(counts().in_flight, 1);
+	put_bytes(1, 0, "GET / HTTP/1.1\r\n", 16);
+	turn();
+	expect_failure(SLOW_FAILURE_HANDSHAKE, 1);
+	assert_int_equal(counts().in_flight, 0);
+}
+
+static void a_source_with_its_share_is_refused(void **state)
+{
+	for (uint64_t i = 0; i < 9; i++)
+		put_open(i, profile);
+	turn();
+	expect_failure(SLOW_FAILURE_REFUSED, 8);
+	expect_nothing();
+	put_plain(SLOW_CLOSE, 3);
+	put_open(8, profile);
+	turn();
+	expect_nothing();
+	assert_int_equal(counts().in_flight, 8);
+	assert_int_equal(counts().forgotten, 1);
+}
+
+static void a_stream_that_ends_early_fails(void **state)
+{
+	put_open(1, profile);
+	put_bytes(1, 0, "\x16\x03\x01\x02", 4);
+	put_plain(SLOW_END, 1);
+	turn();
+	expect_failure(SLOW_FAILURE_HANDSHAKE, 1);
+	expect_nothing();
+}
+
+static void a_name_that_comes_again_is_a_new_handshake(void **state)
+{
+	put_open(1, profile);
+	put_bytes(1, 0, "\x16\x03\x01\x02", 4);
+	turn();
+	assert_int_equal(counts().in_flight, 1);
+	handshake(1);
+	assert_int_equal(counts().forgotten, 1);
+}
+
+// Nothing is lost while the worker does not read its ring: the thread waits.
+static void a_full_ring_makes_the_thread_wait(void **state)
+{
+	bool blocked;
+
+	for (uint64_t i = 0; i < SLOW_RING; i++)
+		put_open(i, profile + 1);
+	turn();
+	assert_true(ring_is_empty(&link_1()->to_slow));
+	put_open(100, profile + 1);
+	slow_thread_turn(&service->threads[0], &blocked);
+	assert_false(ring_is_empty(&link_1()->to_slow));
+	for (uint64_t i = 0; i < SLOW_RING; i++)
+		expect_failure(SLOW_FAILURE_LOCAL, i);
+	turn();
+	expect_failure(SLOW_FAILURE_LOCAL, 100);
+}
+
+static void bytes_out_of_place_are_left_alone(void **state)
+{
+	struct slow_message *m;
+
+	put_bytes(1, 0, "x", 1);
+	put_open(1, profile);
+	put_bytes(1, 5, "x", 1);
+	m = put(SLOW_BYTES, 1, 0);
+	m->length = UINT16_MAX;
+	ring_publish(&link_1()->to_slow);
+	put_plain(99, 1);
+	turn();
+	expect_nothing();
+	assert_int_equal(counts().in_flight, 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_handshake_gives_keys),
+		TEST(threads_serve_by_themselves),
+		TEST(an_unknown_profile_is_refused),
+		TEST(a_removed_profile_serves_what_has_begun),
+		TEST(a_source_with_its_share_is_refused),
+		TEST(a_stream_that_ends_early_fails),
+		TEST(a_name_that_comes_again_is_a_new_handshake),
+		TEST(a_full_ring_makes_the_thread_wait),
+		TEST(bytes_out_of_place_are_left_alone),
+	};
+
+	return cmocka_run_group_tests(tests, make_files, remove_files);
+}

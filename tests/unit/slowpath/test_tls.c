@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Profiles and handshakes against OpenSSL's own client, over memory.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <openssl/ssl.h>
+#include <sys/stat.h>
+
+#include "certificate.h"
+#include "slowpath/tls/handshake.h"
+
+static struct test_certificate files[2];
+static struct tls_profile *profile;
+static char error[400];
+
+static int set_up(void **state)
+{
+	static const char *const protocols[] = {"h2", "http/1.1"};
+	struct tls_certificate certificates[2];
+
+	test_certificate_make("DNS:www.example.org,DNS:*.example.net", &files[0]);
+	test_certificate_make("DNS:shop.example.net", &files[1]);
+	for (int i = 0; i < 2; i++)
+		certificates[i] = (struct tls_certificate){
+			.name = i ? "shop" : "www",
+			.certificate = files[i].certificate,
+			.key = files[i].key,
+			.alpn = protocols,
+			.alpn_count = 2,
+		};
+	return tls_profile_create(certificates, 2, &profile, error, sizeof(error));
+}
+
+static int tear_down(void **state)
+{
+	tls_profile_destroy(profile);
+	test_certificate_remove(&files[0]);
+	test_certificate_remove(&files[1]);
+	return 0;
+}
+
+static void exact_names_go_before_wildcards(void **state)
+{
+	assert_int_equal(tls_profile_select(profile, "www.example.org"), 0);
+	assert_int_equal(tls_profile_select(profile, "shop.example.net"), 1);
+	assert_int_equal(tls_profile_select(profile, "SHOP.example.NET"), 1);
+	assert_int_equal(tls_profile_select(profile, "other.example.net"), 0);
+	assert_int_equal(tls_profile_select(profile, "example.net"), 0);
+	assert_int_equal(tls_profile_select(profile, "nobody"), 0);
+	assert_int_equal(tls_profile_select(profile, ""), 0);
+	assert_int_equal(tls_profile_select(profile, NULL), 0);
+}
+
+static void a_key_that_others_can_read_is_refused(void **state)
+{
+	struct tls_certificate c = {
+		.name = "www", .certificate = files[0].certificate, .key = files[0].key};
+	struct tls_profile *p = NULL;
+
+	assert_int_equal(chmod(files[0].key, 0640), 0);
+	assert_int_equal(tls_profile_create(&c, 1, &p, error, sizeof(error)), -EACCES);
+	assert_non_null(strstr(error, "chmod 600"));
+	assert_int_equal(chmod(files[0].key, 0600), 0);
+	c.key = files[1].key;
+	assert_int_equal(tls_profile_create(&c, 1, &p, error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, files[1].key));
+	c.key = "/nonexistent/key";
+	assert_int_equal(tls_profile_create(&c, 1, &p, error, sizeof(error)), -ENOENT);
+	c.key = files[0].key;
+	c.certificate = files[0].key;
+	assert_int_equal(tls_profile_create(&c, 1, &p, error, sizeof(error)), -EINVAL);
+	assert_null(p);
+}
+
+// One client of OpenSSL, and what it sends and gets.
+struct peer {
+	SSL_CTX *context;
+	SSL *ssl;
+	BIO *in;
+	BIO *out;
+};
+
+static void peer_open(struct peer *p, int version, const char *suites, SSL_SESSION *session)
+{
+	p->context = SSL_CTX_new(TLS_client_method());
+	SSL_CTX_set_min_proto_version(p->context, version);
+	SSL_CTX_set_max_proto_version(p->context, version);
+	assert_int_equal(version == TLS1_3_VERSION ? SSL_CTX_set_ciphersuites(p->context, suites)
+						   : SSL_CTX_set_cipher_list(p->context, suites),
+		1);
+	p->ssl = SSL_new(p->context);
+	p->in = BIO_new(BIO_s_mem());
+	p->out = BIO_new(BIO_s_mem());
+	SSL_set_bio(p->ssl, p->in, p->out);
+	SSL_set_connect_state(p->ssl);
+	SSL_set_tlsext_host_name(p->ssl, "shop.example.net");
+	if (session)
+		SSL_set_session(p->ssl, session);
+}
+
+static void peer_close(struct peer *p)
+{
+	SSL_free(p->ssl);
+	SSL_CTX_free(p->context);
+}
+
+// Carries the handshake on, pieces of `piece` bytes at a time towards us. What the client wrote
+// behind its handshake is in *behind (bytes that we must not have consumed).
+static enum tls_handshake_state shake(
+	struct tls_handshake *h, struct peer *p, size_t piece, uint64_t *sent)
+{
+	enum tls_handshake_state state = TLS_HANDSHAKE_GOES_ON;
+	uint8_t bytes[8192];
+	bool spoke = false;
+	int n;
+
+	for (int i = 0; i < 20 && state == TLS_HANDSHAKE_GOES_ON; i++) {
+		if (SSL_do_handshake(p->ssl) == 1 && !spoke) {
+			assert_int_equal(SSL_write(p->ssl, "early bird", 10), 10);
+			spoke = true;
+		}
+		n = BIO_read(p->out, bytes, sizeof(bytes));
+		for (int at = 0; at < n; at += (int)piece) {
+			size_t length = (size_t)(n - at) < piece ? (size_t)(n - at) : piece;
+
+			*sent += length;
+			state = tls_handshake_input(h, bytes + at, length);
+		}
+		size_t out;
+
+		while ((out = tls_handshake_output(h, bytes, sizeof(bytes))) > 0)
+			assert_int_equal(BIO_write(p->in, bytes, (int)out), (int)out);
+	}
+	return state;
+}
+
+static void one(int version, const char *suites, size_t piece, uint16_t suite)
+{
+	struct tls_handshake *h;
+	struct slow_keys keys;
+	struct peer p;
+	uint64_t sent = 0, offset;
+
+	assert_int_equal(tls_handshake_create(profile, &h), 0);
+	peer_open(&p, version, suites, NULL);
+	assert_int_equal(shake(h, &p, piece, &sent), TLS_HANDSHAKE_DONE);
+	tls_handshake_keys(h, &keys, &offset);
+	assert_int_equal(keys.version, version);
+	assert_int_equal(keys.suite, suite);
+	assert_false(keys.is_client);
+	// TLS 1.3 sends two tickets; of TLS 1.2 the Finished was a record of the new keys.
+	assert_int_equal(keys.out.sequence, version == TLS1_3_VERSION ? 2 : 1);
+	assert_int_equal(keys.in.sequence, version == TLS1_3_VERSION ? 0 : 1);
+	// The client's first data of TLS 1.3 came with its Finished, and is left alone.
+	assert_true(offset < sent || version != TLS1_3_VERSION);
+	assert_int_equal(SSL_version(p.ssl), version);
+	assert_memory_not_equal(keys.in.secret, keys.out.secret, 16);
+	peer_close(&p);
+	tls_handshake_destroy(h);
+}
+
+static void every_suite_gives_keys(void **state)
+{
+	one(TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", 4096, 0x1301);
+	one(TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384", 4096, 0x1302);
+	one(TLS1_3_VERSION, "TLS_CHACHA20_POLY1305_SHA256", 4096, 0x1303);
+	one(TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", 4096, 0xc02b);
+	one(TLS1_2_VERSION, "ECDHE-ECDSA-AES256-GCM-SHA384", 4096, 0xc02c);
+	one(TLS1_2_VERSION, "ECDHE-ECDSA-CHACHA20-POLY1305", 4096, 0xcca9);
+}
+
+static void bytes_may_come_in_any_pieces(void **state)
+{
+	for (size_t piece = 1; piece < 9; piece++) {
+		one(TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", piece, 0x1301);
+		one(TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", piece, 0xc02b);
+	}
+}
+
+static void no_common_suite_is_an_alert(void **state)
+{
+	struct tls_handshake *h;
+	struct peer p;
+	uint64_t sent = 0;
+
+	assert_int_equal(tls_handshake_create(profile, &h), 0);
+	peer_open(&p, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", NULL);
+	assert_int_equal(shake(h, &p, 4096, &sent), TLS_HANDSHAKE_FAILED);
+	assert_true(strlen(tls_handshake_reason(h)) > 0);
+	assert_true(SSL_do_handshake(p.ssl) <= 0);
+	assert_int_equal(SSL_get_error(p.ssl, -1), SSL_ERROR_SSL);
+	peer_close(&p);
+	tls_handshake_destroy(h);
+}
+
+static void what_is_no_record_fails_at_once(void **state)
+{
+	static const uint8_t samples[][5] = {"GET /", {22, 2, 3, 0, 9}, {22, 3, 1, 0, 0},
+		{22, 3, 1, 0x41, 1}, {24, 3, 3, 0, 9}, {0}};
+
+	for (size_t i = 0; i < nx_array_size(samples); i++) {
+		struct tls_handshake *h;
+
+		assert_int_equal(tls_handshake_create(profile, &h), 0);
+		assert_int_equal(tls_handshake_input(h, samples[i], 4), TLS_HANDSHAKE_GOES_ON);
+		assert_int_equal(tls_handshake_input(h, samples[i] + 4, 1), TLS_HANDSHAKE_FAILED);
+		assert_int_equal(tls_handshake_input(h, samples[i], 5), TLS_HANDSHAKE_FAILED);
+		tls_handshake_destroy(h);
+	}
+}
+
+static void a_handshake_without_end_is_cut(void **state)
+{
+	// A ClientHello that announces 16 MiB, in records of 16 KiB.
+	uint8_t record[5 + 16384] = {22, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff, 3, 3};
+	struct tls_handshake *h;
+	int records = 0;
+
+	assert_int_equal(tls_handshake_create(profile, &h), 0);
+	while (tls_handshake_input(h, record, sizeof(record)) == TLS_HANDSHAKE_GOES_ON)
+		assert_true(++records < 4);
+	tls_handshake_destroy(h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(exact_names_go_before_wildcards),
+		cmocka_unit_test(a_key_that_others_can_read_is_refused),
+		cmocka_unit_test(every_suite_gives_keys),
+		cmocka_unit_test(bytes_may_come_in_any_pieces),
+		cmocka_unit_test(no_common_suite_is_an_alert),
+		cmocka_unit_test(what_is_no_record_fails_at_once),
+		cmocka_unit_test(a_handshake_without_end_is_cut),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
