@@ -92,6 +92,13 @@
 		"the listener's mode is not served by this worker")                                \
 	X(PROXY_HEADER, "proxy_header",                                                            \
 		"the listener expects a PROXY protocol header, and none came or a wrong one")      \
+	X(TLS_HANDSHAKE, "tls_handshake", "the TLS handshake failed by the client's doing")        \
+	X(TLS_REFUSED, "tls_refused",                                                              \
+		"TLS handshake refused: too many of its source or in all, or no memory")           \
+	X(TLS_TIMEOUT, "tls_timeout", "the TLS handshake was not done in time")                    \
+	X(TLS_RECORD, "tls_record", "a TLS record or alert that ends its connection")              \
+	X(TLS_CUT, "tls_cut", "a TLS stream that ended without close_notify")                      \
+	X(TLS_LEGS_FULL, "tls_legs_full", "no room for another TLS connection")                    \
 	X(SESSION_EVICTED, "session_evicted", "unanswered session evicted for a newer one")
 
 enum drop_reason {

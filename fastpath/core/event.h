@@ -58,6 +58,8 @@ enum event_severity {
 	X(CAPTURE_STOPPED, "capture_stopped", INFO, "")                                                                          \
 	X(WORKER_STALLED, "worker_stalled", ERROR,                                                                               \
 		"the worker made no turn for a second; is its CPU shared?")                                                      \
+	X(SLOWPATH_STALLED, "slowpath_stalled", ERROR,                                                                           \
+		"its handshakes time out, others go on; is its CPU shared?")                                                     \
 	X(EVENTS_LOST, "events_lost", WARNING, "more happened than the ring holds")
 
 enum event_kind {

@@ -151,6 +151,7 @@ struct snapshot_listener {
 	uint8_t look;          // enum tcp_look, likewise
 	// Of such connections: segments, the order of things and how they end pass as they come.
 	bool transparent;
+	uint32_t security; // number of the profile that clients' TLS is served by, 0: raw
 };
 
 // Which listener owns (protocol, port, address). Chains of entries; head by port, one array per

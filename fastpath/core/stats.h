@@ -75,7 +75,8 @@ struct nx_aligned_line worker_stats {
 	counter_t unreachables_sent;
 	counter_t tcp_handshake_timeouts;
 	counter_t tcp_resets_seen;
-	counter_t nat_ports_in_use; // gauge
+	counter_t nat_ports_in_use;    // gauge
+	counter_t tls_handshakes_done; // that gave keys
 };
 
 static inline void stats_drop(struct worker_stats *stats, enum drop_reason reason)

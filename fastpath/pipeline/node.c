@@ -193,6 +193,11 @@ bool node_link_change_take(struct node *node, struct node_link_change *out)
 	return true;
 }
 
+void node_worker_wake(struct node *node, uint32_t worker)
+{
+	worker_wake(&node->workers[worker]);
+}
+
 int node_start(struct node *node, char *error, size_t error_size)
 {
 	node->running = true;

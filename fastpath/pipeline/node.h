@@ -29,11 +29,14 @@ struct node_config {
 	uint32_t sessions; // per node; 0 = from memory_mb
 	bool huge;         // hugepages for tables
 	uint64_t seed;     // of all hashes; 0 = random (instruction counts need the same one)
-	bool manual;       // no threads: the owner calls node_turn (tests, bench, emulator)
+	const struct slow_links
+		*slow; // the workers' way to the slow path, outlives the node; or NULL
+	bool manual;   // no threads: the owner calls node_turn (tests, bench, emulator)
 };
 
 struct node;
-struct tcp_stats; // tcp/stats.h
+struct slow_links; // slowpath/msg.h
+struct tcp_stats;  // tcp/stats.h
 
 // Creates pools, tables and workers, not yet running. EAL is up (manual nodes need it for mbufs
 // only). Negative errno with a line in error on failure.
@@ -52,6 +55,9 @@ int node_destroy(struct node *node, char *error, size_t error_size);
 [[nodiscard]] int node_port_adopt(struct node *node, struct port *port, uint16_t *index);
 struct port *node_port(struct node *node, uint16_t index); // NULL beyond the last
 uint16_t node_port_count(const struct node *node);
+
+// Makes a worker look at its rings from the slow path. Any thread.
+void node_worker_wake(struct node *node, uint32_t worker);
 
 // Starts the worker threads (nothing for manual nodes).
 [[nodiscard]] int node_start(struct node *node, char *error, size_t error_size);

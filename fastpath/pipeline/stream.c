@@ -19,6 +19,10 @@ enum {
 	// Bytes of a relayed session with its connections and table entries, about.
 	SESSION_BYTES = 1536,
 	SESSIONS_LEAST = 64,
+	// A sixty-fourth of the memory may hold the state of secured legs: it is locked from the
+	// beginning.
+	SECURED_SHARE = 64,
+	SECURED_BYTES = 1024,
 	// The way of a connection: a neighbour's index, and between its generation and its slot the
 	// snapshot under which it was found, never 0.
 	WAY_SNAPSHOT_SHIFT = 14,
@@ -123,6 +127,13 @@ static uint32_t capacity(const struct worker *w)
 	return (uint32_t)(each < SESSIONS_LEAST ? SESSIONS_LEAST : each);
 }
 
+static uint32_t secured(const struct worker *w)
+{
+	uint64_t bytes = (uint64_t)w->node->config.memory_mb * 1024 * 1024 / SECURED_SHARE;
+
+	return (uint32_t)(bytes / SECURED_BYTES / w->count);
+}
+
 int stream_create(struct worker *w, struct relay **out)
 {
 	struct relay_config config = {
@@ -130,6 +141,8 @@ int stream_create(struct worker *w, struct relay **out)
 		.sessions = capacity(w),
 		.offload = TCP_OFFLOAD_CHECKSUM | TCP_OFFLOAD_SEGMENT,
 		.buffers = w->buffers,
+		.slow = w->node->config.slow,
+		.secured = secured(w),
 		.stats = w->stats,
 		.flow = w->flow,
 		.context = w,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What connections report, and the payload that moves because of it.
 #include "stream/relay_impl.h"
+#include "stream/secure.h"
 
 static void count_moved(struct relay *r, struct relay_session *s, unsigned int from, uint32_t bytes,
 	uint32_t buffers)
@@ -24,16 +25,21 @@ static void carry_end(struct relay *r, struct relay_session *s, unsigned int fro
 	uint32_t both = leg_flag(RELAY_SHUT, LEG_CLIENT) | leg_flag(RELAY_SHUT, LEG_TARGET);
 
 	if (!(s->flags & leg_flag(RELAY_END, from)) || (s->flags & leg_flag(RELAY_SHUT, to)) ||
-		tcp_receive_ready(r->tcp, s->connection[from]) > 0)
+		leg_has_payload(r, s, from))
 		return;
 	s->flags |= leg_flag(RELAY_SHUT, to);
 	s->heard = r->now;
 	if ((s->flags & RELAY_IS_TRANSPARENT) && tcp_end_came_apart(r->tcp, s->connection[from]))
 		tcp_shutdown_apart(r->tcp, s->connection[to], r->now);
 	else
-		tcp_shutdown(r->tcp, s->connection[to], r->now);
+		leg_shutdown(r, s, to);
 	if ((s->flags & both) == both)
 		relay_session_closing(r, s);
+}
+
+static bool has_layers(const struct relay_session *s)
+{
+	return s->flags & (leg_flag(RELAY_SECURE, LEG_CLIENT) | leg_flag(RELAY_SECURE, LEG_TARGET));
 }
 
 // What the peer of `from` calls urgent is so for the other side, too: a mark at the same byte.
@@ -41,12 +47,31 @@ static void carry_urgent(struct relay *r, struct relay_session *s, unsigned int 
 {
 	uint32_t left = tcp_urgent_left(r->tcp, s->connection[from]);
 
-	if (left > 0)
+	// Under a layer the mark counts bytes that nobody gets to see.
+	if (left > 0 && !has_layers(s))
 		tcp_urgent_mark(r->tcp, s->connection[!from], left);
+}
+
+// What one leg's layer gives, for the other to take: what is received and what is payload differ.
+static void pump_layers(struct relay *r, struct relay_session *s, unsigned int from)
+{
+	struct buffer *chain;
+	uint32_t room;
+
+	while ((room = leg_room(r, s, !from)) > 0 &&
+		(chain = leg_receive(r, s, from, room)) != NULL) {
+		count_moved(r, s, from, chain->total_length, chain->segments);
+		leg_send(r, s, !from, chain, leg_has_payload(r, s, from) ? TCP_SEND_MORE : 0);
+	}
+	carry_end(r, s, from);
 }
 
 void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int from)
 {
+	if (nx_unlikely(has_layers(s))) {
+		pump_layers(r, s, from);
+		return;
+	}
 	uint32_t source = s->connection[from];
 	uint32_t sink = s->connection[!from];
 	uint32_t flags = s->flags & RELAY_IS_TRANSPARENT ? TCP_SEND_SEGMENTS : 0;
@@ -91,7 +116,7 @@ static void connected(struct relay *r, struct relay_session *s, unsigned int leg
 		// The header that we put there ourselves, in a buffer of its own, is no payload.
 		count_moved(r, s, LEG_CLIENT, s->preface->total_length - s->header,
 			s->preface->segments - (s->header > 0));
-		(void)tcp_send(r->tcp, s->connection[LEG_TARGET], s->preface, 0, r->now);
+		leg_send(r, s, LEG_TARGET, s->preface, 0);
 		s->preface = NULL;
 	}
 	if (s->flags & RELAY_IS_TRANSPARENT)
@@ -173,6 +198,29 @@ static void carry_on(struct relay *r, struct relay_session *s, unsigned int leg,
 		relay_session_end(r, s, SESSION_END_CLOSED, false);
 }
 
+// A secured leg's stream ends where its layer says so: TCP's end alone may have been cut.
+static void note_end(struct relay *r, struct relay_session *s, unsigned int leg, uint16_t events)
+{
+	if (!(events & TCP_EVENT_END))
+		return;
+	if (leg_is_secure(s, leg))
+		secure_connection_end(r, s, leg);
+	else
+		s->flags |= leg_flag(RELAY_END, leg);
+}
+
+// What happens to a session as long as one of its legs is not what it is to become.
+static bool is_prepared(struct relay *r, struct relay_session *s, unsigned int leg, uint16_t events)
+{
+	if (s->flags & leg_flag(RELAY_AWAITS_KEYS, leg))
+		secure_handshake_event(r, s, leg, events);
+	else if (s->flags & RELAY_AWAITS_HEADER)
+		relay_session_header(r, s);
+	else
+		return true;
+	return false;
+}
+
 // A client's connection. What came with its handshake waits until the target answers.
 static void accepted(struct relay *r, const struct tcp_event *event)
 {
@@ -185,10 +233,8 @@ static void accepted(struct relay *r, const struct tcp_event *event)
 	s = relay_session_accept(r, event->connection, event->context);
 	if (!s)
 		return;
-	if (event->events & TCP_EVENT_END)
-		s->flags |= leg_flag(RELAY_END, LEG_CLIENT);
-	if (s->flags & RELAY_AWAITS_HEADER)
-		relay_session_header(r, s);
+	note_end(r, s, LEG_CLIENT, event->events);
+	(void)is_prepared(r, s, LEG_CLIENT, event->events);
 }
 
 void relay_session_event(struct relay *r, const struct tcp_event *event)
@@ -205,17 +251,16 @@ void relay_session_event(struct relay *r, const struct tcp_event *event)
 		failed(r, s, leg, event);
 		return;
 	}
-	if (event->events & TCP_EVENT_END)
-		s->flags |= leg_flag(RELAY_END, leg);
+	note_end(r, s, leg, event->events);
 	if (event->events & TCP_EVENT_CONNECTED)
 		connected(r, s, leg);
-	if (s->flags & RELAY_AWAITS_HEADER)
-		relay_session_header(r, s);
-	else if (s->flags & RELAY_IS_OPEN)
+	if (is_prepared(r, s, leg, event->events) && (s->flags & RELAY_IS_OPEN))
 		carry_on(r, s, leg, event->events);
+	if (s->flags & RELAY_BROKEN)
+		secure_break(r, s);
 }
 
 bool relay_has_work(const struct relay *relay)
 {
-	return relay->is_behind;
+	return relay->is_behind || secure_has_work(relay);
 }

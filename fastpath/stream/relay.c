@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The relay as its worker sees it: packets in, turns, and the tables behind them.
 #include "stream/relay_impl.h"
+#include "stream/secure.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
 
 enum {
 	EVENTS_A_TURN = 1024,
+	SECURED_A_TURN = 64, // legs behind
 	TIMER_SHIFT = 13,
 	// A session has two connections; more of them wait in TIME-WAIT or are half open.
 	CONNECTIONS_FOR_TWO = 5,
@@ -141,11 +143,18 @@ int relay_create(const struct relay_config *config, struct relay **out)
 	if (error)
 		goto no_engine;
 	r->names = r->names_memory.base;
+	if (config->slow) {
+		error = secure_create(r, &r->secure);
+		if (error)
+			goto no_secure;
+	}
 	wheel_init(&r->wheel, r->sessions.objects + offsetof(struct relay_session, timer),
 		sizeof(struct relay_session), TIMER_SHIFT, config->now);
 	*out = r;
 	return 0;
 
+no_secure:
+	tcp_engine_destroy(r->tcp);
 no_engine:
 	memory_unmap(&r->names_memory);
 no_names:
@@ -160,6 +169,7 @@ uint32_t relay_destroy(struct relay *relay)
 	uint32_t left;
 
 	tcp_engine_destroy(relay->tcp);
+	secure_destroy(relay->secure);
 	left = pool_fini(&relay->sessions);
 	memory_unmap(&relay->names_memory);
 	free(relay);
@@ -287,7 +297,9 @@ bool relay_run(struct relay *relay, const struct snapshot *snapshot, usec_t now)
 		relay_session_event(relay, &event);
 		left--;
 	}
+	secure_run(relay, SECURED_A_TURN);
 	relay->is_behind = !tcp_flush(relay->tcp, now) || left == 0;
+	secure_flush(relay);
 	return !relay->is_behind;
 }
 

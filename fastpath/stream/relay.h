@@ -21,6 +21,7 @@
 #include "tcp/tcp.h"
 
 struct relay;
+struct slow_links;
 
 enum {
 	// Session indices of relayed sessions, in ids and cursors, have this bit: forwarded ones
@@ -40,6 +41,8 @@ struct relay_config {
 	uint8_t secret[TCP_SECRET_BYTES];
 	uint32_t offload; // TCP_OFFLOAD_* bits
 	struct buffer_source *buffers;
+	const struct slow_links *slow; // to the slow path; NULL: no leg can be secured
+	uint32_t secured;              // legs that may be, at once
 	struct worker_stats *stats;
 	struct flow_engine *flow; // listeners' room, targets, source ports, events
 	void *context;            // of the callbacks

@@ -25,6 +25,9 @@ enum {
 	RELAY_END = 1u << 4,          // two bits: this leg's peer sends no more
 	RELAY_SHUT = 1u << 6,         // two bits: we said the same to this leg's peer
 	RELAY_DONE = 1u << 8,         // two bits: and it has acknowledged all
+	RELAY_SECURE = 1u << 24,      // two bits: this leg has a layer (stream/secure.h)
+	RELAY_AWAITS_KEYS = 1u << 26, // two bits: whose handshake is under way
+	RELAY_BROKEN = 1u << 28,      // a layer found its stream broken
 };
 
 // Whether the client waits for the target to answer.
@@ -81,6 +84,7 @@ struct relay {
 	struct pool sessions;
 	struct memory names_memory;
 	struct relay_name *names; // by session index; pages come with use
+	struct secure *secure;    // secured legs (stream/secure.h); NULL: there can be none
 	struct wheel wheel;
 	const struct snapshot *snapshot; // while a call lasts
 	usec_t now;
@@ -137,6 +141,13 @@ void relay_session_refusal(struct relay *r, struct relay_session *s);
 void relay_session_closing(struct relay *r, struct relay_session *s);
 // How long nothing may move, by the session's state; UINT64_MAX for ever.
 usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_session *s);
+
+// A leg's handshake gave keys: on to the target. announced: whom the session is for.
+void relay_session_secured(struct relay *r, struct relay_session *s, unsigned int leg,
+	const struct flow_key *announced);
+// It gave none: the leg's peer has been sent what it is to know of it.
+void relay_session_keys_missing(
+	struct relay *r, struct relay_session *s, unsigned int leg, enum session_end why);
 
 // preface.c
 enum preface_verdict {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A relayed session's life: accepted from a client, connected to a target, ended.
 #include "stream/relay_impl.h"
+#include "stream/secure.h"
 
 // The engine gives a client's answer up earlier.
 #define ANSWER_TIMEOUT (180 * USEC_PER_SECOND)
@@ -58,6 +59,7 @@ static struct flow_past past_of(const struct relay *r, const struct relay_sessio
 static void connection_let_go(
 	struct relay *r, struct relay_session *s, unsigned int leg, bool reset)
 {
+	secure_end(r, s, leg);
 	if (s->connection[leg] == TCP_NONE)
 		return;
 	if (reset)
@@ -279,6 +281,40 @@ static bool proceed(struct relay *r, struct relay_session *s, const struct flow_
 	return true;
 }
 
+// The client is known: its handshake where the listener asks for one, then the target. What it sent
+// behind a PROXY protocol header is that handshake's begin. False: the session is over.
+static bool go_on(struct relay *r, struct relay_session *s, const struct flow_key *announced)
+{
+	const struct snapshot_listener *listener = listener_of(r, s);
+	struct buffer *first = s->preface;
+
+	if (!listener || listener->security == 0)
+		return proceed(r, s, announced);
+	s->preface = NULL;
+	if (secure_begin(r, s, LEG_CLIENT, listener->security, first, announced))
+		return true;
+	refuse(r, s, DROP_TLS_LEGS_FULL);
+	return false;
+}
+
+void relay_session_secured(struct relay *r, struct relay_session *s, unsigned int leg,
+	const struct flow_key *announced)
+{
+	proceed(r, s, announced);
+}
+
+void relay_session_keys_missing(
+	struct relay *r, struct relay_session *s, unsigned int leg, enum session_end why)
+{
+	stats_drop(r->config.stats, why == SESSION_END_UNANSWERED ? DROP_TLS_TIMEOUT
+				    : why == SESSION_END_REFUSED  ? DROP_TLS_REFUSED
+								  : DROP_TLS_HANDSHAKE);
+	// The alert leaves before the end.
+	if (why == SESSION_END_CLOSED)
+		connection_let_go(r, s, leg, false);
+	relay_session_end(r, s, why, true);
+}
+
 void relay_session_header(struct relay *r, struct relay_session *s)
 {
 	struct flow_key announced = client_key(r, s);
@@ -286,7 +322,7 @@ void relay_session_header(struct relay *r, struct relay_session *s)
 	switch (relay_preface_read(r, s, &announced)) {
 	case PREFACE_READY:
 		s->flags &= ~(uint32_t)RELAY_AWAITS_HEADER;
-		proceed(r, s, &announced);
+		go_on(r, s, &announced);
 		break;
 	case PREFACE_BAD:
 		refuse(r, s, DROP_PROXY_HEADER);
@@ -322,7 +358,7 @@ struct relay_session *relay_session_accept(struct relay *r, uint32_t connection,
 	}
 	struct flow_key client = client_key(r, s);
 
-	return proceed(r, s, &client) ? s : NULL;
+	return go_on(r, s, &client) ? s : NULL;
 }
 
 static usec_t close_timeout(const struct relay *r, const struct relay_session *s)
@@ -374,6 +410,10 @@ void relay_session_timer(struct relay *r, uint32_t index)
 
 	if (s->flags & RELAY_AWAITS_HEADER) {
 		refuse(r, s, DROP_PROXY_HEADER);
+		return;
+	}
+	if (s->flags & leg_flag(RELAY_AWAITS_KEYS, LEG_CLIENT)) {
+		relay_session_keys_missing(r, s, LEG_CLIENT, SESSION_END_UNANSWERED);
 		return;
 	}
 	if (awaits_target(s->flags)) {

@@ -48,3 +48,16 @@ void config_destroy(struct config *config)
 	arena_fini(&config->arena);
 	free(config);
 }
+
+const struct config_credential *config_credential_find(const struct config *c, const char *name)
+{
+	for (uint32_t i = 0; i < c->credentials.count; i++)
+		if (strcmp(config_credentials(c)[i].name, name) == 0)
+			return &config_credentials(c)[i];
+	return NULL;
+}
+
+const char *config_file_path(const char *value)
+{
+	return value + strlen("file:");
+}

@@ -180,6 +180,26 @@ enum transport_security {
 	SECURITY_NOISE
 };
 
+enum credential_kind {
+	CREDENTIAL_TLS = 0
+};
+
+enum tls_version_word {
+	TLS_VERSION_WORD_1_2 = 0,
+	TLS_VERSION_WORD_1_3
+};
+
+struct config_credential {
+	const struct text_node *node;
+	const char *name;
+	uint32_t kind;           // enum credential_kind
+	const char *certificate; // "file:PATH", as is key; "" = none
+	const char *key;
+	struct config_strings names; // none: those of the certificate
+	struct config_strings alpn;
+	uint32_t min_version; // enum tls_version_word
+};
+
 struct config_upstream {
 	const struct text_node *node;
 	const char *name;
@@ -228,10 +248,11 @@ struct config {
 	struct config_management management;
 	struct config_log log;
 	struct config_resolvers resolvers;
-	struct config_list ports;     // struct config_port
-	struct config_list routes;    // struct config_route
-	struct config_list upstreams; // struct config_upstream
-	struct config_list listeners; // struct config_listener
+	struct config_list ports;       // struct config_port
+	struct config_list routes;      // struct config_route
+	struct config_list credentials; // struct config_credential
+	struct config_list upstreams;   // struct config_upstream
+	struct config_list listeners;   // struct config_listener
 };
 
 static inline const struct config_port *config_ports(const struct config *c)
@@ -243,6 +264,16 @@ static inline const struct config_route *config_routes(const struct config *c)
 {
 	return c->routes.items;
 }
+
+static inline const struct config_credential *config_credentials(const struct config *c)
+{
+	return c->credentials.items;
+}
+
+// The credential of a name, NULL when there is none.
+const struct config_credential *config_credential_find(const struct config *c, const char *name);
+// The path in a value "file:PATH".
+const char *config_file_path(const char *value);
 
 static inline const struct config_upstream *config_upstreams(const struct config *c)
 {

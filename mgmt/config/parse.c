@@ -403,6 +403,22 @@ static void parse_resolvers(struct parser *p, const struct slot *slot, const str
 			take_items(p, slot, node, sizeof(*out->items), one_resolver, &out->count);
 }
 
+static void one_string(
+	struct parser *p, const struct slot *slot, const struct text_node *node, void *out)
+{
+	const char *text = take_string(p, slot, node);
+
+	if (text)
+		memcpy(out, &text, sizeof(text));
+}
+
+static void parse_strings(struct parser *p, const struct slot *slot, const struct text_node *node)
+{
+	struct config_strings *out = slot->out;
+
+	out->items = take_items(p, slot, node, sizeof(*out->items), one_string, &out->count);
+}
+
 static void parse_unavailable(
 	struct parser *p, const struct slot *slot, const struct text_node *node)
 {
@@ -432,6 +448,7 @@ static parse_fn *const parse_value[SCHEMA_TYPE_COUNT] = {
 	[SCHEMA_TARGETS] = parse_targets,
 	[SCHEMA_SOURCES] = parse_sources,
 	[SCHEMA_RESOLVERS] = parse_resolvers,
+	[SCHEMA_STRINGS] = parse_strings,
 	[SCHEMA_UNAVAILABLE] = parse_unavailable,
 };
 

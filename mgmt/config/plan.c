@@ -114,6 +114,16 @@ static bool sources_equal(const struct config_sources *a, const struct config_so
 	return a->client == b->client && addresses_equal(a->items, b->items, a->count, b->count);
 }
 
+static bool strings_equal(const struct config_strings *a, const struct config_strings *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (uint32_t i = 0; i < a->count; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	return true;
+}
+
 static bool value_equal(enum schema_type type, const void *a, const void *b)
 {
 	const char *const *left = a;
@@ -153,6 +163,8 @@ static bool value_equal(enum schema_type type, const void *a, const void *b)
 		return sources_equal(a, b);
 	case SCHEMA_RESOLVERS:
 		return resolvers_equal(a, b);
+	case SCHEMA_STRINGS:
+		return strings_equal(a, b);
 	default:
 		return true;
 	}

@@ -79,8 +79,36 @@ const struct schema_key schema_keys[] = {
 		RANGE(1, 8), IN(config, resolvers),
 		.sentence = "Name servers: \"system\", or a list of ADDR or ADDR:PORT."},
 
-	{"credentials", .type = SCHEMA_UNAVAILABLE, .effect = EFFECT_NONE,
-		.sentence = "Keys and certificates: no transport of this version takes any."},
+	{"credentials", .type = SCHEMA_GROUPS, .effect = EFFECT_NEW_SESSIONS, RANGE(0, 1024),
+		IN(config, credentials), .size = sizeof(struct config_credential),
+		.sentence = "Keys and certificates, named by the transports that use them."},
+	{"credentials[].name", .type = SCHEMA_NAME, .effect = EFFECT_NEW_SESSIONS,
+		RANGE(1, NAME_BYTES - 1), .flags = SCHEMA_REQUIRED | SCHEMA_IDENTITY,
+		IN(config_credential, name), .sentence = "Name of the credential."},
+	{"credentials[].kind", .type = SCHEMA_WORD, .words = "tls|!tls-client|!reality",
+		.effect = EFFECT_NEW_SESSIONS, .flags = SCHEMA_REQUIRED,
+		IN(config_credential, kind), .sentence = "What it is for."},
+	{"credentials[].certificate", .type = SCHEMA_STRING, .effect = EFFECT_NEW_SESSIONS,
+		RANGE(7, 255), .flags = SCHEMA_REQUIRED, IN(config_credential, certificate),
+		.sentence = "file:PATH of the certificate chain in PEM, the server's own first."},
+	{"credentials[].key", .type = SCHEMA_STRING, .effect = EFFECT_NEW_SESSIONS, RANGE(7, 255),
+		.flags = SCHEMA_REQUIRED, IN(config_credential, key),
+		.sentence =
+			"file:PATH of the private key in PEM, under management.key_dir and readable by "
+			"its owner alone."},
+	{"credentials[].names", .type = SCHEMA_STRINGS, .effect = EFFECT_NEW_SESSIONS,
+		RANGE(1, 256), IN(config_credential, names),
+		.sentence =
+			"Host names that clients ask for it by (SNI), exact or *.DOMAIN; absent: those in "
+			"the certificate."},
+	{"credentials[].alpn", .type = SCHEMA_STRINGS, .effect = EFFECT_NEW_SESSIONS, RANGE(1, 16),
+		IN(config_credential, alpn),
+		.sentence =
+			"Protocols that the upstream speaks, the preferred one first; absent: clients' "
+			"lists go unanswered."},
+	{"credentials[].min_version", .type = SCHEMA_WORD, .words = "1.2|1.3", .fallback = "1.2",
+		.effect = EFFECT_NEW_SESSIONS, IN(config_credential, min_version),
+		.sentence = "The least version of TLS."},
 
 	{"ports", .type = SCHEMA_GROUPS, .effect = EFFECT_RESTART, RANGE(0, MAX_PORTS),
 		IN(config, ports), .size = sizeof(struct config_port),
@@ -323,12 +351,14 @@ const struct schema_key schema_keys[] = {
 		.effect = EFFECT_NEW_SESSIONS, .flags = SCHEMA_DERIVED,
 		.fallback = "the listener's protocol", IN(config_transport, outer),
 		.sentence = "Protocol on the wire."},
-	{"listeners[].transport.security", .type = SCHEMA_WORD, .words = "raw|!tls|!reality|!noise",
+	{"listeners[].transport.security", .type = SCHEMA_WORD, .words = "raw|tls|!reality|!noise",
 		.fallback = "raw", .effect = EFFECT_NEW_SESSIONS, IN(config_transport, security),
 		.sentence = "What protects the bytes."},
-	{"listeners[].transport.credentials", .type = SCHEMA_UNAVAILABLE,
-		.effect = EFFECT_NEW_SESSIONS, IN(config_transport, credentials),
-		.sentence = "Names of credentials: raw takes none."},
+	{"listeners[].transport.credentials", .type = SCHEMA_STRINGS, .effect = EFFECT_NEW_SESSIONS,
+		RANGE(1, 256), IN(config_transport, credentials),
+		.sentence =
+			"Names of credentials: tls takes one or more, chosen by the name that a client "
+			"asks for, exact before wildcard; the first serves all others."},
 };
 const uint32_t schema_key_count = nx_array_size(schema_keys);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/captures.h"
+#include "daemon/credentials.h"
 #include "daemon/dataplane.h"
 #include "daemon/events/feed.h"
 #include "daemon/events/log.h"
@@ -156,6 +157,7 @@ static void each_second(struct control_loop *loop)
 		stalls_check(daemon);
 	drains_check(daemon);
 	dataplane_sweep(daemon);
+	dataplane_slowpath_check(daemon);
 	if (loop->ticks % (PORT_RETRY_S * TICKS_PER_SECOND) == 0) {
 		dataplane_ports_retry(daemon);
 		metrics_serve(daemon);
@@ -189,6 +191,8 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
 	if (daemon->recompile && settled && !operations_busy(daemon->operations)) {
 		daemon->recompile = false;
 		dataplane_refresh(daemon);
+	} else if (settled && !operations_busy(daemon->operations)) {
+		credentials_sweep(daemon);
 	}
 	if (daemon->stopping && node_sessions(daemon->node) == 0)
 		event_base_loopexit(daemon->base, NULL);

@@ -40,6 +40,8 @@ struct event_feed;
 struct names;
 struct metrics_server;
 struct captures;
+struct credentials;
+struct slowpath;
 
 struct daemon {
 	struct options options;
@@ -64,6 +66,9 @@ struct daemon {
 
 	// The data plane; node is NULL until a configuration needs it.
 	struct node *node;
+	struct slowpath *slowpath; // of the node; NULL: no locked memory for it
+	struct credentials *credentials;
+	uint64_t slowpath_stalled; // its threads of which an event says so, one bit each
 	bool huge;
 	char *shared_name; // EAL's file prefix in use
 	struct slot_map *slots;

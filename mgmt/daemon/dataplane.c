@@ -3,11 +3,66 @@
 #include "daemon/dataplane.h"
 
 #include "config/compile/compile.h"
+#include "daemon/credentials.h"
 #include "daemon/events/log.h"
 #include "daemon/names.h"
 #include "daemon/start/eal.h"
 #include "daemon/start/privileges.h"
 #include "io/interface.h"
+#include "slowpath/service.h"
+
+enum {
+	// Of each thread. A handshake holds about 64 KiB while it lasts.
+	HANDSHAKES = 2048,
+	HANDSHAKES_A_SOURCE = 512,
+	HANDSHAKES_A_SECOND = 1000, // that a source may begin
+	HANDSHAKES_BURST = 1000,
+	STALLED_S = 1,
+};
+
+static int slowpath_make(
+	const struct config *config, struct slowpath **out, char *error, size_t error_size)
+{
+	struct slowpath_config settings = {
+		.workers = config->workers.cpus.count,
+		.threads = config->slowpath.threads,
+		.cpus = config->slowpath.cpus.items,
+		.cpu_count = config->slowpath.cpus.count,
+		.admission =
+			{
+				.handshakes = HANDSHAKES,
+				.handshakes_per_source = HANDSHAKES_A_SOURCE,
+				.rate = HANDSHAKES_A_SECOND,
+				.burst = HANDSHAKES_BURST,
+			},
+	};
+
+	return slowpath_create(&settings, out, error, error_size);
+}
+
+static void worker_wake_from_slowpath(void *context, uint32_t worker)
+{
+	node_worker_wake(context, worker);
+}
+
+// The node, with a slow path where memory can be locked for one.
+static int node_create_secured(struct daemon *daemon, const struct config *config,
+	struct node_config *settings, char *error, size_t error_size)
+{
+	int status = slowpath_make(config, &daemon->slowpath, error, error_size);
+
+	if (status == 0) {
+		settings->slow = slowpath_links(daemon->slowpath);
+		status = node_create(settings, &daemon->node, error, error_size);
+		if (status == 0)
+			return 0;
+		slowpath_destroy(daemon->slowpath);
+		daemon->slowpath = NULL;
+	}
+	log_line(LOG_LEVEL_WARNING, "no TLS: %s", error);
+	settings->slow = NULL;
+	return node_create(settings, &daemon->node, error, error_size);
+}
 
 static int node_make(
 	struct daemon *daemon, const struct config *config, char *error, size_t error_size)
@@ -25,17 +80,15 @@ static int node_make(
 	snprintf(settings.name, sizeof(settings.name), "%s", daemon->options.file_prefix);
 	memcpy(settings.cpus, workers->cpus.items, sizeof(settings.cpus));
 
-	int status = node_create(&settings, &daemon->node, error, error_size);
+	int status = node_create_secured(daemon, config, &settings, error, error_size);
 
+	if (status == 0)
+		status = node_start(daemon->node, error, error_size);
+	if (status == 0 && daemon->slowpath != NULL)
+		status = slowpath_start(daemon->slowpath, daemon->node, worker_wake_from_slowpath,
+			error, error_size);
 	if (status != 0)
-		return status;
-	status = node_start(daemon->node, error, error_size);
-	if (status != 0) {
-		char ignored[256];
-
-		(void)node_destroy(daemon->node, ignored, sizeof(ignored));
-		daemon->node = NULL;
-	}
+		dataplane_abandon(daemon);
 	return status;
 }
 
@@ -296,6 +349,23 @@ static uint32_t resolve(void *context, const char *name, const struct ip_address
 	return names_resolve(c->daemon, name, out);
 }
 
+static uint32_t security(void *context, const struct config_listener *listener)
+{
+	const struct compile_context *c = context;
+
+	return credentials_number(c->daemon, listener);
+}
+
+// Back to the profiles of what runs.
+static void credentials_restore(struct daemon *daemon)
+{
+	char why[400];
+
+	if (daemon->config != NULL &&
+		credentials_follow(daemon, daemon->config, why, sizeof(why)) != 0)
+		log_line(LOG_LEVEL_ERROR, "%s", why);
+}
+
 int dataplane_compile(struct daemon *daemon, const struct config *config, struct snapshot **out,
 	char *error, size_t error_size)
 {
@@ -307,12 +377,18 @@ int dataplane_compile(struct daemon *daemon, const struct config *config, struct
 		.context = &context,
 		.port_index = port_index_of,
 		.resolve = resolve,
+		.security = security,
 	};
 	struct snapshot *snapshot;
-	int status = snapshot_compile(&input, daemon->slots, &snapshot, error, error_size);
+	int status = credentials_follow(daemon, config, error, error_size);
 
 	if (status != 0)
 		return status;
+	status = snapshot_compile(&input, daemon->slots, &snapshot, error, error_size);
+	if (status != 0) {
+		credentials_restore(daemon);
+		return status;
+	}
 	daemon->generation++;
 	status = node_emulation_prepare(daemon->node, snapshot, error, error_size);
 	if (status == 0)
@@ -397,13 +473,52 @@ void dataplane_sweep(struct daemon *daemon)
 		daemon->recompile = true;
 }
 
-int dataplane_stop(struct daemon *daemon, char *error, size_t error_size)
+static int node_end(struct daemon *daemon, char *error, size_t error_size)
 {
 	int status = 0;
 
+	// Its threads wake workers: they end first, and what both share last.
+	if (daemon->slowpath != NULL)
+		slowpath_stop(daemon->slowpath);
 	if (daemon->node != NULL)
 		status = node_destroy(daemon->node, error, error_size);
 	daemon->node = NULL;
+	slowpath_destroy(daemon->slowpath);
+	daemon->slowpath = NULL;
+	credentials_forget(daemon);
+	return status;
+}
+
+void dataplane_abandon(struct daemon *daemon)
+{
+	char ignored[256];
+
+	(void)node_end(daemon, ignored, sizeof(ignored));
+	daemon->port_count = 0;
+}
+
+void dataplane_slowpath_check(struct daemon *daemon)
+{
+	for (uint32_t i = 0; daemon->slowpath != NULL && i < slowpath_threads(daemon->slowpath);
+		i++) {
+		usec_t busy = slowpath_stalled(daemon->slowpath, i);
+		bool stalled = busy > STALLED_S * USEC_PER_SECOND;
+		uint64_t bit = UINT64_C(1) << i;
+
+		if (stalled && (daemon->slowpath_stalled & bit) == 0)
+			daemon_event(daemon, EVENT_KIND_SLOWPATH_STALLED,
+				"thread %u of the slow path made no turn for %.1f s", i,
+				(double)busy / USEC_PER_SECOND);
+		if (!stalled && (daemon->slowpath_stalled & bit) != 0)
+			log_line(LOG_LEVEL_INFO, "thread %u of the slow path goes on", i);
+		daemon->slowpath_stalled = (daemon->slowpath_stalled & ~bit) | (stalled ? bit : 0);
+	}
+}
+
+int dataplane_stop(struct daemon *daemon, char *error, size_t error_size)
+{
+	int status = node_end(daemon, error, error_size);
+
 	slot_map_destroy(daemon->slots);
 	daemon->slots = NULL;
 	eal_stop();

@@ -44,5 +44,10 @@ uint64_t dataplane_listener_sessions(const struct daemon *daemon, uint16_t slot)
 // Frees slots of objects that left the configuration and have no session any more.
 void dataplane_sweep(struct daemon *daemon);
 
+// The same where nothing runs yet: what a start that failed leaves.
+void dataplane_abandon(struct daemon *daemon);
+// Tells of threads of the slow path that are stuck. Every second.
+void dataplane_slowpath_check(struct daemon *daemon);
+
 // Stops workers, closes ports, audits pools. 0, or -EBUSY with the leaking pools in error.
 [[nodiscard]] int dataplane_stop(struct daemon *daemon, char *error, size_t error_size);

@@ -8,6 +8,7 @@
 
 #include "daemon/captures.h"
 #include "daemon/control_loop.h"
+#include "daemon/credentials.h"
 #include "daemon/dataplane.h"
 #include "daemon/events/feed.h"
 #include "daemon/events/log.h"
@@ -30,6 +31,7 @@ static int modules_create(struct daemon *daemon)
 		names_create(daemon, &daemon->names) != 0 ||
 		requests_create(daemon, &daemon->requests) != 0 ||
 		captures_create(daemon, &daemon->captures) != 0 ||
+		credentials_create(daemon, &daemon->credentials) != 0 ||
 		operations_create(daemon, &daemon->operations) != 0)
 		return -ENOMEM;
 	return methods_serve(daemon);
@@ -52,6 +54,7 @@ static int modules_destroy(struct daemon *daemon)
 		status = EXIT_FAILURE;
 	}
 	captures_destroy(daemon->captures);
+	credentials_destroy(daemon->credentials);
 	requests_destroy(daemon->requests);
 	feed_destroy(daemon->feed);
 	event_store_fini(&daemon->events);

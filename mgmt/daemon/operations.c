@@ -8,6 +8,7 @@
 #include "config/edit/hidden.h"
 #include "config/validate/machine.h"
 #include "daemon/changes.h"
+#include "daemon/credentials.h"
 #include "daemon/dataplane.h"
 #include "daemon/events/log.h"
 #include "daemon/names.h"
@@ -243,6 +244,7 @@ int configuration_judge(
 		return status;
 	config_machine_here(&machine);
 	machine.device_exists = port_device_exists;
+	machine.credential_is_usable = credential_is_usable;
 	status = config_check_machine(config, &machine, faults);
 	if (status != 0) {
 		config_destroy(config);

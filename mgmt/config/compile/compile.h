@@ -18,6 +18,9 @@ struct compile_input {
 	// The addresses known for a name now: returns how many (0: none yet) and sets *out, which
 	// must stay valid during the call.
 	uint32_t (*resolve)(void *context, const char *name, const struct ip_address **out);
+	// The number of the profile by which a listener serves TLS, not 0 (slowpath/service.h).
+	// NULL where no listener does.
+	uint32_t (*security)(void *context, const struct config_listener *listener);
 	// Told of an address that a name resolved to and that one of the configuration's own
 	// listeners serves: it is left out, for it would be a loop. May be NULL.
 	void (*own_target)(void *context, const struct config_upstream *upstream,

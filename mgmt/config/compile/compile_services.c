@@ -97,6 +97,8 @@ static void listener_fill(const struct compiling *c, const struct config_listene
 	listener->congestion = (uint8_t)from->congestion;
 	listener->look = (uint8_t)from->tcp_profile;
 	listener->transparent = from->transparent;
+	if (from->transport.security == SECURITY_TLS)
+		listener->security = c->input->security(c->input->context, from);
 }
 
 static void former_remove(struct slot_entry *entry, uint32_t at)

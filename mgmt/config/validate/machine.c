@@ -83,6 +83,21 @@ static void check_devices(const struct config *config, const struct config_machi
 	}
 }
 
+static void check_credential_files(const struct config *config,
+	const struct config_machine *machine, struct config_faults *faults)
+{
+	for (uint32_t i = 0; machine->credential_is_usable && i < config->credentials.count; i++) {
+		const struct config_credential *credential = &config_credentials(config)[i];
+		char error[FAULT_TEXT_BYTES];
+		char path[FAULT_PATH_BYTES];
+
+		if (machine->credential_is_usable(config, credential, error, sizeof(error)) == 0)
+			continue;
+		snprintf(path, sizeof(path), "credentials[%u]", i);
+		fault_add(faults, &credential->node->place, path, "%s", error);
+	}
+}
+
 static void check_group(const struct config *config, const struct config_machine *machine,
 	const char *key, const char *group, struct config_faults *faults)
 {
@@ -105,6 +120,7 @@ int config_check_machine(const struct config *config, const struct config_machin
 	check_cpus(machine, config->slowpath.node, &config->slowpath.cpus, "slowpath.cpus", faults);
 	check_memory(config, machine, faults);
 	check_devices(config, machine, faults);
+	check_credential_files(config, machine, faults);
 	check_group(config, machine, "group", config->management.group, faults);
 	check_group(config, machine, "read_group", config->management.read_group, faults);
 	return faults->errors > before ? -EINVAL : 0;

@@ -14,6 +14,10 @@ struct config_machine {
 	// 0, or a negative errno with a line in error (port_device_exists of io/port.h). NULL: not
 	// judged.
 	int (*device_exists)(const char *device, char *error, size_t error_size);
+	// 0, or a negative errno with a line in error: whether a credential's files can be used.
+	// NULL: not judged.
+	int (*credential_is_usable)(const struct config *config,
+		const struct config_credential *credential, char *error, size_t error_size);
 };
 
 // This machine: CPUs, memory and groups; device_exists is the caller's to set.

@@ -153,6 +153,7 @@ static void check_all(const struct checking *c)
 	check_workers(c);
 	check_ports(c);
 	check_routes(c);
+	check_credentials(c);
 	check_upstreams(c);
 	check_listeners(c);
 }

@@ -48,5 +48,8 @@ const struct text_place *place_of(const struct text_node *group, const char *chi
 
 void check_ports(const struct checking *c); // config/validate_ports.c
 void check_routes(const struct checking *c);
-void check_upstreams(const struct checking *c); // config/validate_services.c
+void check_upstreams(const struct checking *c);   // config/validate_services.c
+void check_credentials(const struct checking *c); // config/validate_credentials.c
+// The listener's security and what it needs.
+void check_listener_security(const struct checking *c, uint32_t index);
 void check_listeners(const struct checking *c);

@@ -441,5 +441,6 @@ void check_listeners(const struct checking *c)
 		snprintf(path, sizeof(path), "listeners[%u].transport.outer", i);
 		check_transport(c, listener, &listener->transport, path);
 		check_listener_upstream(c, i);
+		check_listener_security(c, i);
 	}
 }

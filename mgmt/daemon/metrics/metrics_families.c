@@ -7,6 +7,7 @@
 #include "daemon/methods/methods.h"
 #include "daemon/metrics/metrics.h"
 #include "shape/link.h"
+#include "slowpath/service.h"
 #include "tcp/stats.h"
 
 #define WORKER_LABEL(text, worker)                                                                 \
@@ -327,6 +328,52 @@ static void drops(struct metrics_output *out, const struct daemon *daemon)
 			drop_reason_name(r));
 }
 
+static void tls_handshakes(struct metrics_output *out, const struct daemon *daemon)
+{
+	static const struct {
+		const char *result;
+		enum drop_reason reason;
+	} FAILURES[] = {
+		{"failed", DROP_TLS_HANDSHAKE},
+		{"refused", DROP_TLS_REFUSED},
+		{"timeout", DROP_TLS_TIMEOUT},
+	};
+	uint64_t done = 0;
+
+	for (uint16_t w = 0; w < workers(daemon); w++)
+		done += counter_read(&node_worker_stats(daemon->node, w)->tls_handshakes_done);
+	metrics_series(out, (double)done, "done");
+	for (size_t i = 0; i < nx_array_size(FAILURES); i++)
+		metrics_series(out,
+			daemon->node != NULL ? (double)drop_sum(daemon->node, FAILURES[i].reason)
+					     : 0,
+			FAILURES[i].result);
+}
+
+static struct slowpath_counts slowpath_counts(const struct daemon *daemon)
+{
+	struct slowpath_counts counts = {0};
+
+	if (daemon->slowpath != NULL)
+		slowpath_count(daemon->slowpath, &counts);
+	return counts;
+}
+
+static void slowpath_in_flight(struct metrics_output *out, const struct daemon *daemon)
+{
+	metrics_series(out, (double)slowpath_counts(daemon).in_flight);
+}
+
+static void slowpath_handshakes(struct metrics_output *out, const struct daemon *daemon)
+{
+	struct slowpath_counts counts = slowpath_counts(daemon);
+
+	metrics_series(out, (double)counts.done, "done");
+	metrics_series(out, (double)counts.failed, "failed");
+	metrics_series(out, (double)counts.refused, "refused");
+	metrics_series(out, (double)counts.forgotten, "forgotten");
+}
+
 // One counter of each stage of each worker.
 #define STAGE_FAMILY(field)                                                                        \
 	static void stage_##field(struct metrics_output *out, const struct daemon *daemon)         \
@@ -469,6 +516,13 @@ const struct metrics_family METRICS_FAMILIES[] = {
 #undef X
 		COUNTER("nexpath_unreachables_sent_total", NO_LABELS,
 			"ICMP unreachable messages sent", sum_unreachables_sent),
+	COUNTER("nexpath_tls_handshakes_total", LABEL("result"),
+		"TLS handshakes of clients, as workers saw them end", tls_handshakes),
+	GAUGE("nexpath_slowpath_handshakes_in_flight", NO_LABELS,
+		"handshakes that the slow path holds", slowpath_in_flight),
+	COUNTER("nexpath_slowpath_handshakes_total", LABEL("result"),
+		"handshakes of the slow path; forgotten: their session ended first",
+		slowpath_handshakes),
 	GAUGE("nexpath_pool_used", LABEL("pool"), "objects in use", pool_used),
 	GAUGE("nexpath_pool_capacity", LABEL("pool"), "objects in all", pool_capacity),
 	GAUGE("nexpath_pool_high_water", LABEL("pool"),

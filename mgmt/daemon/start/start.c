@@ -7,6 +7,7 @@
 #include "config/edit/hidden.h"
 #include "config/validate/machine.h"
 #include "daemon/control_loop.h"
+#include "daemon/credentials.h"
 #include "daemon/dataplane.h"
 #include "daemon/events/log.h"
 #include "daemon/names.h"
@@ -97,13 +98,8 @@ static int bring_up(struct daemon *daemon, const struct config *config, bool len
 		status = names_follow(daemon->names, config, error, error_size);
 	if (status == 0)
 		status = dataplane_compile(daemon, config, snapshot, error, error_size);
-	if (status != 0 && daemon->node != NULL) {
-		char ignored[256];
-
-		(void)node_destroy(daemon->node, ignored, sizeof(ignored));
-		daemon->node = NULL;
-		daemon->port_count = 0;
-	}
+	if (status != 0 && daemon->node != NULL)
+		dataplane_abandon(daemon);
 	return status;
 }
 
@@ -315,6 +311,7 @@ static int check_machine(const struct config *config, struct config_faults *faul
 
 	config_machine_here(&machine);
 	machine.device_exists = port_device_exists;
+	machine.credential_is_usable = credential_is_usable;
 	return config_check_machine(config, &machine, faults);
 }
 

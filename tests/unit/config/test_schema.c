@@ -174,6 +174,10 @@ static void texts_of_the_wrong_form_are_refused(void **state)
 			refuse_value(key, longer);
 			refuse_value(key, "\"\"");
 			break;
+		case SCHEMA_STRINGS:
+			refuse_value(key, "[77]");
+			refuse_value(key, "\"a\"");
+			break;
 		case SCHEMA_GROUP:
 		case SCHEMA_GROUPS:
 		case SCHEMA_INTEGER:
@@ -202,8 +206,8 @@ static void words_of_later_versions_are_named(void **state)
 	assert_fault(
 		"upstreams = ( { name = \"u\"; targets = [\"10.0.0.1:1\"]; transport = { security = \"tls\"; }; } );",
 		1, "\"tls\" is not served by this version; it serves raw");
-	assert_fault("credentials = ( { name = \"x\"; } );", 1,
-		"credentials: is not served by this version");
+	assert_fault("credentials = ( { name = \"x\"; kind = \"reality\"; } );", 1,
+		"\"reality\" is not served by this version; it serves tls");
 }
 
 static void unknown_keys_get_a_suggestion(void **state)

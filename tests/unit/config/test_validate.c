@@ -223,6 +223,44 @@ static void keepalive_needs_connections_that_end_here(void **state)
 	variant_refused("upstream = \"web\"", "upstream = \"web\"; close_timeout_s = 0", 7, "");
 }
 
+#define CREDENTIAL(more)                                                                                      \
+	"credentials = ( { name = \"c\"; kind = \"tls\"; certificate = \"file:/c\"; key = \"file:/k\"; " more \
+	" } );\nlisteners = ( "
+#define SECURED(more) "upstream = \"web\"; transport = { security = \"tls\"; " more " }"
+
+static void tls_needs_credentials_and_connections_that_end_here(void **state)
+{
+	char *with = test_variant("listeners = ( ", CREDENTIAL(""));
+	char *listener = strstr(with, "upstream = \"web\"");
+	char text[4096];
+	struct config *config;
+
+	snprintf(text, sizeof(text), "%.*s%s; mode = \"terminate\"%s", (int)(listener - with), with,
+		SECURED("credentials = [\"c\"];"), listener + strlen("upstream = \"web\""));
+	config = test_config(text);
+	assert_int_equal(config_listeners(config)[0].transport.security, SECURITY_TLS);
+	assert_ptr_equal(config_credential_find(config, "c"), config_credentials(config));
+	assert_string_equal(config_file_path(config_credentials(config)[0].key), "/k");
+	config_destroy(config);
+	test_free(with);
+	variant_refused("upstream = \"web\"", SECURED("credentials = [\"c\"];"), 7,
+		"there is no credential \"c\"");
+	variant_refused("upstream = \"web\"", SECURED(""), 7, "serves tls without a credential");
+	variant_refused("upstream = \"web\"", SECURED("credentials = [\"c\"];"), 7,
+		"tls ends the client's connection here; write mode = \"terminate\"");
+	variant_refused("upstream = \"web\"",
+		SECURED("credentials = [\"c\"];") "; mode = \"terminate\"; transparent = true", 7,
+		"tls leaves nothing as it came");
+	variant_refused("upstream = \"web\"",
+		"upstream = \"web\"; transport = { credentials = [\"c\"]; }", 7,
+		"raw takes no credentials");
+	variant_refused("listeners = ( ", CREDENTIAL("names = [\"*.*.x\"];"), 7, "is no host name");
+	variant_refused("listeners = ( ", CREDENTIAL("alpn = [\"\"];"), 7, "has 0 characters");
+	variant_refused("listeners = ( ",
+		"credentials = ( { name = \"c\"; kind = \"tls\"; certificate = \"file:/c\"; key = \"not a file\"; } );\nlisteners = ( ",
+		7, "credentials[0].key: does not name a file; write \"file:/PATH\"");
+}
+
 static void targets_that_are_ours_are_loops(void **state)
 {
 	variant_refused(
@@ -397,6 +435,7 @@ int main(void)
 		cmocka_unit_test(terminate_takes_any_family),
 		cmocka_unit_test(transparent_needs_connections_that_end_here),
 		cmocka_unit_test(keepalive_needs_connections_that_end_here),
+		cmocka_unit_test(tls_needs_credentials_and_connections_that_end_here),
 		cmocka_unit_test(targets_that_are_ours_are_loops),
 		cmocka_unit_test(warnings_do_not_refuse),
 		cmocka_unit_test(listeners_clash_over_address_port_and_wire_protocol),

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// The layer between a leg's connection and the payload of its session. A raw leg has none: its
+// bytes are the connection's. A secured one begins with a handshake, which the slow path does
+// (slowpath/msg.h), and then speaks TLS records (tls/record.h). The rest of the relay moves payload
+// through leg_receive and leg_send and knows no difference. Private to stream/.
+
+#include "stream/relay_impl.h"
+
+struct secure;
+
+// Tables for the legs that may be secured at once, and what sealing needs. -ENOMEM, or what locked
+// memory and the crypto library answer.
+[[nodiscard]] int secure_create(struct relay *r, struct secure **out);
+void secure_destroy(struct secure *secure); // NULL is allowed
+
+// Begins a handshake on a leg whose connection is established; first: what has been received of it
+// already, NULL for nothing, taken in every case. announced: given back when the keys are there.
+// False: there is no room for another secured leg.
+bool secure_begin(struct relay *r, struct relay_session *s, unsigned int leg, uint32_t profile,
+	struct buffer *first, const struct flow_key *announced);
+// The leg goes: forgets and wipes all about it. Harmless on a raw one.
+void secure_end(struct relay *r, struct relay_session *s, unsigned int leg);
+
+// What happened to a leg's connection while it awaits keys.
+void secure_handshake_event(
+	struct relay *r, struct relay_session *s, unsigned int leg, uint16_t events);
+// The slow path's answers, and legs that could not do all they had to. At most so many of each.
+void secure_run(struct relay *r, uint32_t budget);
+// Whether secure_run has something to do.
+bool secure_has_work(const struct relay *r);
+// The end of a turn: wakes threads of the slow path that were given something.
+void secure_flush(struct relay *r);
+// Ends a session whose leg broke (RELAY_BROKEN): the peer gets the alert that it is owed and a FIN,
+// the other side a reset.
+void secure_break(struct relay *r, struct relay_session *s);
+
+// As the functions of tcp/tcp.h, for a secured leg.
+struct buffer *secure_receive(
+	struct relay *r, struct relay_session *s, unsigned int leg, uint32_t max);
+void secure_send(struct relay *r, struct relay_session *s, unsigned int leg, struct buffer *chain,
+	uint32_t flags);
+uint32_t secure_room(struct relay *r, struct relay_session *s, unsigned int leg);
+void secure_shutdown(struct relay *r, struct relay_session *s, unsigned int leg);
+// The connection's peer sent its FIN.
+void secure_connection_end(struct relay *r, struct relay_session *s, unsigned int leg);
+
+static inline bool leg_is_secure(const struct relay_session *s, unsigned int leg)
+{
+	return s->flags & leg_flag(RELAY_SECURE, leg);
+}
+
+// Payload that the leg's peer sent, at most about max bytes; NULL when there is none now.
+static inline struct buffer *leg_receive(
+	struct relay *r, struct relay_session *s, unsigned int leg, uint32_t max)
+{
+	if (nx_unlikely(leg_is_secure(s, leg)))
+		return secure_receive(r, s, leg, max);
+	return tcp_receive(r->tcp, s->connection[leg], max, r->now);
+}
+
+// Whether payload is there that leg_receive has not given yet. A secured leg's end is known only
+// behind its last payload.
+static inline bool leg_has_payload(
+	const struct relay *r, const struct relay_session *s, unsigned int leg)
+{
+	return !leg_is_secure(s, leg) && tcp_receive_ready(r->tcp, s->connection[leg]) > 0;
+}
+
+// Payload bytes that the leg takes now.
+static inline uint32_t leg_room(struct relay *r, struct relay_session *s, unsigned int leg)
+{
+	if (nx_unlikely(leg_is_secure(s, leg)))
+		return secure_room(r, s, leg);
+	return tcp_send_room(r->tcp, s->connection[leg]);
+}
+
+// Queues payload for the leg's peer. Takes the chain; refused only when the connection has failed,
+// whose event is on its way.
+static inline void leg_send(struct relay *r, struct relay_session *s, unsigned int leg,
+	struct buffer *chain, uint32_t flags)
+{
+	if (nx_unlikely(leg_is_secure(s, leg)))
+		secure_send(r, s, leg, chain, flags);
+	else
+		(void)tcp_send(r->tcp, s->connection[leg], chain, flags, r->now);
+}
+
+// Tells the leg's peer that nothing follows.
+static inline void leg_shutdown(struct relay *r, struct relay_session *s, unsigned int leg)
+{
+	if (nx_unlikely(leg_is_secure(s, leg)))
+		secure_shutdown(r, s, leg);
+	else
+		tcp_shutdown(r->tcp, s->connection[leg], r->now);
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// A secured leg from inside: for secure*.c.
+
+#include <sys/queue.h>
+
+#include "core/memory.h"
+#include "crypto/secret.h"
+#include "slowpath/msg.h"
+#include "stream/secure.h"
+#include "tls/record.h"
+
+enum secure_state {
+	SECURE_HANDSHAKE = 0,
+	SECURE_OPEN,
+};
+
+// Lives in locked memory. While the handshake lasts `records` is unused; after it, held is.
+struct secure_leg {
+	struct tls_records records;
+	struct tls_queue held; // received, not known to be consumed: held begins the stream
+	struct buffer *unsent; // payload that sealing found no buffer for
+	struct flow_key announced;
+	struct relay_session *session;
+	TAILQ_ENTRY(secure_leg) behind; // while is_behind
+	struct slow_link *link;
+	uint32_t profile; // who we are in it
+	uint64_t name;    // of the handshake, to the slow path
+	uint32_t passed;  // bytes of held that the slow path has
+	uint16_t mss;     // payload of a segment: sizes records
+	uint8_t state;    // enum secure_state
+	uint8_t leg;
+	uint8_t broken;   // enum tls_verdict, when RELAY_BROKEN
+	bool is_behind;   // has something left to do that no event will bring about
+	bool is_opened;   // the slow path has been told of it
+	bool input_ended; // FIN of the peer
+	bool end_passed;  // and the slow path knows
+	bool shut_wanted; // close_notify follows what is unsent
+};
+
+struct secure {
+	struct tls_context tls;
+	struct secret_pool *pool;
+	struct memory legs_memory;
+	struct secure_leg **legs; // of session index * 2 + leg
+	TAILQ_HEAD(secure_legs, secure_leg) behind;
+	bool wake[SLOW_THREADS_MAX];
+};
+
+static inline struct secure_leg *secure_at(
+	const struct relay *r, const struct relay_session *s, unsigned int leg)
+{
+	return r->secure->legs[2 * (size_t)session_index(r, s) + leg];
+}
+
+// The leg has something left to do in a later turn.
+static inline void secure_defer(struct relay *r, struct secure_leg *l)
+{
+	if (!l->is_behind)
+		TAILQ_INSERT_TAIL(&r->secure->behind, l, behind);
+	l->is_behind = true;
+}
+
+// secure_records.c: the handshake gave keys. False: the record layer does not have the suite.
+bool secure_records_begin(struct relay *r, struct secure_leg *l, const struct slow_keys *keys);
+// Seals and sends what waits. What it cannot do now it defers.
+void secure_catch_up(struct relay *r, struct secure_leg *l);
+// secure_handshake.c: hands over what was received.
+void secure_handshake_go_on(struct relay *r, struct secure_leg *l);

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "daemon/credentials.h"
+
+#include <limits.h>
+#include <openssl/evp.h>
+#include <openssl/tls1.h>
+
+#include "slowpath/service.h"
+
+enum {
+	DIGEST_BYTES = 32,
+	FILE_BYTES_MAX = 1 << 20
+};
+
+// A profile that the slow path has.
+struct profile {
+	uint8_t digest[DIGEST_BYTES];
+	uint32_t number;
+	bool wanted; // by the configuration that is followed
+};
+
+// A listener of that configuration.
+struct assignment {
+	char name[NAME_BYTES];
+	uint32_t number;
+};
+
+struct credentials {
+	struct profile *profiles;
+	uint32_t profile_count;
+	struct assignment *assignments;
+	uint32_t assignment_count;
+};
+
+int credentials_create(struct daemon *daemon, struct credentials **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out != NULL ? 0 : -ENOMEM;
+}
+
+void credentials_destroy(struct credentials *credentials)
+{
+	if (credentials == NULL)
+		return;
+	free(credentials->profiles);
+	free(credentials->assignments);
+	free(credentials);
+}
+
+// The file itself, links followed, lies in the folder for keys.
+static int key_place_check(const struct config *config, const char *path, char *error, size_t size)
+{
+	char folder[PATH_MAX], file[PATH_MAX];
+	const char *wanted = config->management.key_dir;
+
+	if (realpath(path, file) == NULL) {
+		int why = errno;
+
+		snprintf(error, size, "%s: %s", path, strerror(why));
+		return -why;
+	}
+	if (realpath(wanted, folder) == NULL)
+		snprintf(folder, sizeof(folder), "%s", wanted);
+
+	size_t length = strlen(folder);
+
+	if (strncmp(file, folder, length) == 0 &&
+		(file[length] == '/' || folder[length - 1] == '/'))
+		return 0;
+	snprintf(error, size, "%s is not under %s; move it there, or set management.key_dir", file,
+		folder);
+	return -EPERM;
+}
+
+static struct tls_certificate certificate_of(const struct config_credential *credential)
+{
+	return (struct tls_certificate){
+		.name = credential->name,
+		.certificate = config_file_path(credential->certificate),
+		.key = config_file_path(credential->key),
+		.names = credential->names.items,
+		.name_count = credential->names.count,
+		.alpn = credential->alpn.items,
+		.alpn_count = credential->alpn.count,
+		.min_version = credential->min_version == TLS_VERSION_WORD_1_3 ? TLS1_3_VERSION
+									       : TLS1_2_VERSION,
+	};
+}
+
+int credential_is_usable(const struct config *config, const struct config_credential *credential,
+	char *error, size_t error_size)
+{
+	struct tls_certificate certificate = certificate_of(credential);
+	struct tls_profile *profile;
+	int status = key_place_check(config, certificate.key, error, error_size);
+
+	if (status == 0)
+		status = tls_profile_create(&certificate, 1, &profile, error, error_size);
+	if (status == 0)
+		tls_profile_destroy(profile);
+	return status;
+}
+
+static bool digest_text(EVP_MD_CTX *digest, const char *text)
+{
+	return EVP_DigestUpdate(digest, text, strlen(text) + 1) == 1;
+}
+
+static bool digest_strings(EVP_MD_CTX *digest, const struct config_strings *strings)
+{
+	bool done = EVP_DigestUpdate(digest, &strings->count, sizeof(strings->count)) == 1;
+
+	for (uint32_t i = 0; done && i < strings->count; i++)
+		done = digest_text(digest, strings->items[i]);
+	return done;
+}
+
+static bool digest_file(EVP_MD_CTX *digest, const char *path)
+{
+	FILE *file = fopen(path, "rbe");
+	uint8_t bytes[4096];
+	size_t length = 0, sum = 0;
+	bool done = file != NULL;
+
+	while (done && sum < FILE_BYTES_MAX &&
+		(length = fread(bytes, 1, sizeof(bytes), file)) > 0) {
+		done = EVP_DigestUpdate(digest, bytes, length) == 1;
+		sum += length;
+	}
+	explicit_bzero(bytes, sizeof(bytes));
+	if (file != NULL)
+		fclose(file);
+	return done && EVP_DigestUpdate(digest, &sum, sizeof(sum)) == 1;
+}
+
+static bool digest_certificate(EVP_MD_CTX *digest, const struct config_credential *credential)
+{
+	return digest_text(digest, credential->name) &&
+	       digest_file(digest, config_file_path(credential->certificate)) &&
+	       digest_file(digest, config_file_path(credential->key)) &&
+	       digest_strings(digest, &credential->names) &&
+	       digest_strings(digest, &credential->alpn) &&
+	       EVP_DigestUpdate(
+		       digest, &credential->min_version, sizeof(credential->min_version)) == 1;
+}
+
+// What tells profiles apart. A file that cannot be read gives some digest: reading it for the
+// profile says what is wrong with it.
+static int digest_listener(const struct config *config, const struct config_listener *listener,
+	uint8_t out[DIGEST_BYTES])
+{
+	const struct config_strings *names = &listener->transport.credentials;
+	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	bool done = digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1;
+
+	for (uint32_t i = 0; done && i < names->count; i++) {
+		const struct config_credential *credential =
+			config_credential_find(config, names->items[i]);
+
+		if (!digest_certificate(digest, credential))
+			done = digest_text(digest, "unread");
+	}
+	done = done && EVP_DigestFinal_ex(digest, out, NULL) == 1;
+	EVP_MD_CTX_free(digest);
+	return done ? 0 : -ENOMEM;
+}
+
+static int profile_make(struct daemon *daemon, const struct config *config,
+	const struct config_listener *listener, uint32_t *number, char *error, size_t error_size)
+{
+	const struct config_strings *names = &listener->transport.credentials;
+	struct tls_certificate *certificates = calloc(names->count, sizeof(*certificates));
+	struct tls_profile *profile;
+	int status = certificates != NULL ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; status == 0 && i < names->count; i++) {
+		certificates[i] = certificate_of(config_credential_find(config, names->items[i]));
+		status = key_place_check(config, certificates[i].key, error, error_size);
+	}
+	if (status == 0)
+		status =
+			tls_profile_create(certificates, names->count, &profile, error, error_size);
+	free(certificates);
+	if (status != 0)
+		return status;
+	*number = slowpath_profile_add(daemon->slowpath, profile);
+	if (*number != 0)
+		return 0;
+	tls_profile_destroy(profile);
+	return -ENOMEM;
+}
+
+static struct profile *profile_find(const struct credentials *c, const uint8_t digest[DIGEST_BYTES])
+{
+	for (uint32_t i = 0; i < c->profile_count; i++)
+		if (memcmp(c->profiles[i].digest, digest, DIGEST_BYTES) == 0)
+			return &c->profiles[i];
+	return NULL;
+}
+
+// The listener's profile: the one that is there, or a new one.
+static int listener_follow(struct daemon *daemon, const struct config *config,
+	const struct config_listener *listener, uint32_t *number, char *error, size_t error_size)
+{
+	struct credentials *c = daemon->credentials;
+	struct profile *grown, *known;
+	uint8_t digest[DIGEST_BYTES];
+	int status = digest_listener(config, listener, digest);
+
+	if (status != 0)
+		return status;
+	known = profile_find(c, digest);
+	if (known != NULL) {
+		*number = known->number;
+		return 0;
+	}
+	grown = realloc(c->profiles, (c->profile_count + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return -ENOMEM;
+	c->profiles = grown;
+	status = profile_make(daemon, config, listener, number, error, error_size);
+	if (status != 0)
+		return status;
+	memcpy(grown[c->profile_count].digest, digest, DIGEST_BYTES);
+	grown[c->profile_count].number = *number;
+	grown[c->profile_count].wanted = false;
+	c->profile_count++;
+	return 0;
+}
+
+static void wanted_mark(struct credentials *c)
+{
+	for (uint32_t p = 0; p < c->profile_count; p++) {
+		c->profiles[p].wanted = false;
+		for (uint32_t i = 0; i < c->assignment_count; i++)
+			if (c->assignments[i].number == c->profiles[p].number)
+				c->profiles[p].wanted = true;
+	}
+}
+
+int credentials_follow(
+	struct daemon *daemon, const struct config *config, char *error, size_t error_size)
+{
+	struct credentials *c = daemon->credentials;
+	const struct config_listener *listeners = config_listeners(config);
+	struct assignment *next = calloc(config->listeners.count + 1, sizeof(*next));
+	uint32_t count = 0;
+	int status = next != NULL ? 0 : -ENOMEM;
+
+	snprintf(error, error_size, "out of memory");
+	for (uint32_t i = 0; status == 0 && i < config->listeners.count; i++) {
+		if (listeners[i].transport.security != SECURITY_TLS)
+			continue;
+		if (daemon->slowpath == NULL) {
+			snprintf(error, error_size,
+				"listeners.%s: without locked memory there is no TLS; raise "
+				"LimitMEMLOCK and restart nexpathd",
+				listeners[i].name);
+			status = -EPERM;
+			break;
+		}
+		snprintf(next[count].name, sizeof(next[count].name), "%s", listeners[i].name);
+		status = listener_follow(
+			daemon, config, &listeners[i], &next[count].number, error, error_size);
+		count++;
+	}
+	if (status != 0) {
+		free(next);
+		return status;
+	}
+	free(c->assignments);
+	c->assignments = next;
+	c->assignment_count = count;
+	wanted_mark(c);
+	return 0;
+}
+
+uint32_t credentials_number(struct daemon *daemon, const struct config_listener *listener)
+{
+	const struct credentials *c = daemon->credentials;
+
+	for (uint32_t i = 0; i < c->assignment_count; i++)
+		if (strcmp(c->assignments[i].name, listener->name) == 0)
+			return c->assignments[i].number;
+	return 0;
+}
+
+void credentials_sweep(struct daemon *daemon)
+{
+	struct credentials *c = daemon->credentials;
+
+	for (uint32_t i = c->profile_count; i-- > 0;) {
+		if (c->profiles[i].wanted)
+			continue;
+		slowpath_profile_remove(daemon->slowpath, c->profiles[i].number);
+		c->profiles[i] = c->profiles[--c->profile_count];
+	}
+}
+
+void credentials_forget(struct daemon *daemon)
+{
+	daemon->credentials->profile_count = 0;
+	daemon->credentials->assignment_count = 0;
+}
