@@ -10,7 +10,7 @@ enum {
 	EVENTS_A_TURN = 1024,
 	SECURED_A_TURN = 64, // legs behind
 	TIMER_SHIFT = 13,
-	// A session has two connections; more of them wait in TIME-WAIT or are half open.
+	// A session has two connections; more of them close or are half open.
 	CONNECTIONS_FOR_TWO = 5,
 	// Buffer bytes that a connection holds at most, each way (docs/performance.md says what
 	// rates that allows).

@@ -230,6 +230,35 @@ static_assert(offsetof(struct tcp_connection, snd_una) == 128);
 static_assert(offsetof(struct tcp_connection, timer) == 192);
 static_assert(sizeof(struct tcp_connection) <= 576);
 
+// What TIME-WAIT needs of a connection that its user has let go, with the names that they have
+// there.
+struct tcp_time_wait {
+	struct flow_key key;
+	uint32_t chain; // next in its bucket: index + 1
+	uint32_t older;
+	uint32_t newer;
+	struct wheel_entry timer;
+	uint32_t rcv_nxt;
+	uint32_t rcv_edge;
+	uint32_t snd_nxt;
+	uint32_t snd_wnd_max;
+	uint32_t ts_recent;
+	uint32_t ts_recent_time;
+	uint32_t ts_offset;
+	uint32_t last_ack_sent;
+	uint32_t last_heard;
+	uint32_t challenged_at;
+	uint32_t rto_us;
+	uint32_t way;
+	uint32_t flags; // TIME_WAIT_FLAGS of them
+	uint16_t packet_id;
+	uint8_t profile;
+	uint8_t receive_scale;
+	uint8_t challenges;
+	uint8_t dscp;
+};
+static_assert(sizeof(struct tcp_time_wait) <= 128);
+
 // In the state area of a buffer of the send queue: one sequence range sent and judged as a whole.
 // Such a buffer's `next` is always NULL, so that a header can be chained to it.
 struct tcp_entry {

@@ -28,7 +28,12 @@ static int tables_create(struct tcp_engine *e)
 	e->buckets = e->buckets_memory.base;
 	e->bucket_mask = buckets - 1;
 	memset(e->buckets, 0xff, (size_t)buckets * sizeof(*e->buckets));
-	return 0;
+	error = time_waits_create(e);
+	if (error) {
+		memory_unmap(&e->buckets_memory);
+		pool_fini(&e->connections);
+	}
+	return error;
 }
 
 // A key for each use: what one of them might give away is no word of another's. The table's hash is
@@ -105,6 +110,7 @@ uint32_t tcp_engine_destroy(struct tcp_engine *engine)
 	uint32_t owned = engine->owned;
 
 	connections_each(engine, connection_free);
+	time_waits_destroy(engine);
 	nx_bug_on(engine->connections.used != 0);
 	pool_fini(&engine->connections);
 	memory_unmap(&engine->buckets_memory);
@@ -114,10 +120,11 @@ uint32_t tcp_engine_destroy(struct tcp_engine *engine)
 
 uint32_t tcp_abort_all(struct tcp_engine *engine, usec_t now)
 {
-	uint32_t count = engine->connections.used;
+	uint32_t count = tcp_connections(engine);
 
 	engine->now = now;
 	connections_each(engine, connection_reset);
+	time_waits_clear(engine);
 	return count;
 }
 
@@ -128,38 +135,39 @@ const struct tcp_stats *tcp_engine_stats(const struct tcp_engine *engine)
 
 uint32_t tcp_connections(const struct tcp_engine *engine)
 {
-	return engine->connections.used;
+	return engine->connections.used + engine->waits.used;
 }
 
 bool tcp_engine_pool(const struct tcp_engine *engine, uint32_t index, const char **name,
 	uint64_t *used, uint64_t *capacity, uint64_t *high_water)
 {
-	if (index != 0)
+	const struct pool *pool = index == 0 ? &engine->connections : &engine->waits;
+
+	if (index > 1)
 		return false;
-	*name = "tcp_connections";
-	*used = engine->connections.used;
-	*capacity = engine->connections.capacity;
-	*high_water = engine->connections.high_water;
+	*name = index == 0 ? "tcp_connections" : "tcp_time_wait";
+	*used = pool->used;
+	*capacity = pool->capacity;
+	*high_water = pool->high_water;
 	return true;
 }
 
 uint32_t tcp_timers_run(struct tcp_engine *engine, usec_t now, uint32_t budget)
 {
-	uint32_t left = budget;
+	uint32_t kept = budget / 8; // for TIME-WAIT, however many others are due
+	uint32_t left = budget - kept;
+	uint32_t index;
 
 	engine->now = now;
-	for (;;) {
-		uint32_t index = wheel_take_due(&engine->wheel, now, &left);
-
-		if (index == WHEEL_NONE)
-			return budget - left;
+	while ((index = wheel_take_due(&engine->wheel, now, &left)) != WHEEL_NONE)
 		timers_due(engine, engine_at(engine, index));
-	}
+	left += kept;
+	return budget - left + time_waits_run(engine, left);
 }
 
 usec_t tcp_timers_next(const struct tcp_engine *engine)
 {
-	return wheel_next(&engine->wheel);
+	return u64_min(wheel_next(&engine->wheel), wheel_next(&engine->wait_wheel));
 }
 
 bool tcp_flush(struct tcp_engine *engine, usec_t now)
@@ -168,10 +176,8 @@ bool tcp_flush(struct tcp_engine *engine, usec_t now)
 	struct tcp_connection *c;
 
 	engine->now = now;
-	if (last == TCP_NONE)
-		return true;
 	// Once round: what finds no buffer queues up again behind `last`.
-	while ((c = flush_take(engine)) != NULL) {
+	while (last != TCP_NONE && (c = flush_take(engine)) != NULL) {
 		bool was_last = engine_index(engine, c) == last;
 
 		if (!output_run(engine, c))
@@ -179,5 +185,6 @@ bool tcp_flush(struct tcp_engine *engine, usec_t now)
 		if (was_last)
 			break;
 	}
+	time_waits_shrink(engine);
 	return engine->flush.first == TCP_NONE;
 }

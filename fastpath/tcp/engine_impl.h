@@ -48,8 +48,8 @@ struct tcp_list {
 enum tcp_list_name {
 	LIST_NONE = 0,
 	LIST_HALF_OPEN,
-	LIST_HELD, // asked, or answered and not yet established
-	LIST_TIME_WAIT,
+	LIST_HELD,      // asked, or answered and not yet established
+	LIST_TIME_WAIT, // of nobody: until the turn's end, then without a connection
 	LIST_COUNT,
 };
 
@@ -77,6 +77,10 @@ struct tcp_index_slot {
 	uint32_t block;
 };
 
+#define TIME_WAIT_FLAGS                                                                            \
+	(TCP_IS_PASSIVE | TCP_HAS_TIMESTAMPS | TCP_HAS_SACK | TCP_HAS_ECN | TCP_FIN_QUEUED |       \
+		TCP_FIN_SENT | TCP_FIN_RECEIVED | TCP_FIN_KNOWN | TCP_NO_MORE_DATA)
+
 struct tcp_engine {
 	struct tcp_engine_config config;
 	usec_t now;
@@ -84,9 +88,16 @@ struct tcp_engine {
 	struct siphash_key table_key; // of the connections' hash
 	struct pool connections;
 	struct memory buckets_memory;
-	uint32_t *buckets; // first connection, POOL_NONE = none
-	uint32_t bucket_mask;
+	uint32_t *buckets;    // first connection, POOL_NONE = none
+	uint32_t bucket_mask; // of both tables
 	struct wheel wheel;
+	// TIME-WAIT without a connection (time_wait.c).
+	struct pool waits;
+	struct memory wait_buckets_memory;
+	uint32_t *wait_buckets; // first, index + 1
+	struct wheel wait_wheel;
+	uint32_t wait_oldest;
+	uint32_t wait_newest;
 	struct tcp_queue flush;
 	struct tcp_queue events;
 	struct tcp_list lists[LIST_COUNT];
@@ -212,6 +223,8 @@ bool profile_counts_packets(const struct tcp_profile *profile);
 bool profile_counts_answers(const struct tcp_profile *profile);
 
 // table.c
+// Of both tables.
+uint32_t bucket_number(const struct tcp_engine *e, const struct flow_key *key);
 struct tcp_connection *connection_find(const struct tcp_engine *e, const struct flow_key *key);
 // bucket: what tcp_bucket_prefetch told of the key.
 struct tcp_connection *connection_find_in(
@@ -248,6 +261,19 @@ void connection_trouble(struct tcp_engine *e, struct tcp_connection *c, int erro
 // FIN has been acknowledged or received: the end of a connection that is the engine's own.
 void life_update(struct tcp_engine *e, struct tcp_connection *c);
 void life_expired(struct tcp_engine *e, struct tcp_connection *c);
+
+// time_wait.c. -ENOMEM with nothing kept.
+int time_waits_create(struct tcp_engine *e);
+void time_waits_clear(struct tcp_engine *e);
+void time_waits_destroy(struct tcp_engine *e);
+const struct tcp_time_wait *time_wait_find(const struct tcp_engine *e, const struct flow_key *key);
+// Makes a connection of one again. NULL when there is none, or no place for it.
+struct tcp_connection *time_wait_restore(struct tcp_engine *e, const struct flow_key *key);
+// Takes a connection in TIME-WAIT that is the engine's own; all of LIST_TIME_WAIT at a turn's end.
+void time_wait_shrink(struct tcp_engine *e, struct tcp_connection *c);
+void time_waits_shrink(struct tcp_engine *e);
+// Ends those whose time is over, at most budget; how many.
+uint32_t time_waits_run(struct tcp_engine *e, uint32_t budget);
 
 // timers.c: deadlines of one connection; the wheel holds the earliest.
 void timer_set(struct tcp_engine *e, struct tcp_connection *c, enum tcp_timer timer, usec_t delay);

@@ -60,20 +60,27 @@ void handshake_adopt(struct tcp_engine *e, struct tcp_connection *c, const struc
 }
 
 // RFC 6191: with timestamps a new connection may follow one in TIME-WAIT after a second.
+static bool has_waited(const struct tcp_engine *e, uint32_t flags, uint32_t last_heard)
+{
+	return (flags & TCP_HAS_TIMESTAMPS) &&
+	       engine_tick(e) - last_heard > (uint32_t)(TIME_WAIT_REUSED >> TICK_SHIFT);
+}
+
 static bool time_wait_is_over(const struct tcp_engine *e, const struct tcp_connection *c)
 {
 	return c->state == TCP_TIME_WAIT && !(c->flags & TCP_IS_OWNED) &&
-	       (c->flags & TCP_HAS_TIMESTAMPS) &&
-	       engine_tick(e) - c->last_heard > (uint32_t)(TIME_WAIT_REUSED >> TICK_SHIFT);
+	       has_waited(e, c->flags, c->last_heard);
 }
 
 bool tcp_key_is_used(struct tcp_engine *engine, const struct flow_key *key, usec_t now)
 {
 	struct flow_key in = key_reverse(key);
 	const struct tcp_connection *c = connection_find(engine, &in);
+	const struct tcp_time_wait *w = c ? NULL : time_wait_find(engine, &in);
 
 	engine->now = now;
-	return c && !time_wait_is_over(engine, c);
+	return (c && !time_wait_is_over(engine, c)) ||
+	       (w && !has_waited(engine, w->flags, w->last_heard));
 }
 
 // The one of ours in TIME-WAIT that gives way to a new one, as the peer saw it.
@@ -136,6 +143,8 @@ int tcp_connect_after(struct tcp_engine *engine, uint16_t profile, const struct 
 	engine->now = now;
 	in.protocol = IPPROTO_TCP;
 	c = connection_find(engine, &in);
+	if (c == NULL)
+		c = time_wait_restore(engine, &in);
 	if (c && !time_wait_is_over(engine, c))
 		return -EADDRINUSE;
 	if (c) {

@@ -471,10 +471,18 @@ static enum drop_reason input_end(
 	return reason;
 }
 
+static struct tcp_connection *find(struct tcp_engine *e, const struct packet *packet, usec_t now)
+{
+	struct tcp_connection *c = connection_find(e, &packet->key);
+
+	e->now = now;
+	return c ? c : time_wait_restore(e, &packet->key);
+}
+
 enum drop_reason tcp_segment_input(
 	struct tcp_engine *engine, const struct packet *packet, usec_t now)
 {
-	struct tcp_connection *c = connection_find(engine, &packet->key);
+	struct tcp_connection *c = find(engine, packet, now);
 	const struct tcp_listener *l;
 	struct tcp_segment s;
 
@@ -504,7 +512,7 @@ bool tcp_segment_known(struct tcp_engine *engine, const struct packet *packet, u
 bool tcp_segment_try(struct tcp_engine *engine, const struct packet *packet, usec_t now,
 	enum drop_reason *reason)
 {
-	struct tcp_connection *c = connection_find(engine, &packet->key);
+	struct tcp_connection *c = find(engine, packet, now);
 	struct tcp_listener offered;
 	const struct tcp_listener *l = NULL;
 	struct tcp_segment s;

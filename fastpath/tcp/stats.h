@@ -59,7 +59,7 @@ const char *tcp_state_name(enum tcp_state state);
 	X(cookies_accepted, "connections made from a cookie")                                      \
 	X(cookies_refused, "acknowledgements with no valid cookie while cookies were out")         \
 	X(time_wait_reused, "connections that took over one in TIME-WAIT")                         \
-	X(time_wait_evicted, "TIME-WAIT ended early for a new connection")                         \
+	X(time_wait_evicted, "TIME-WAIT ended early for a newer one")                              \
 	X(path_mtu_lowered, "path MTU lowered by a validated packet-too-big")                      \
 	X(path_black_holes, "path MTU lowered because large segments vanished")                    \
 	X(path_mtu_probes, "larger segments sent to find a larger path MTU")                       \

@@ -29,7 +29,7 @@ static uint64_t key_hash(const struct siphash_key *key, const struct flow_key *f
 	return h ^ (h >> 32);
 }
 
-static uint32_t bucket_number(const struct tcp_engine *e, const struct flow_key *key)
+uint32_t bucket_number(const struct tcp_engine *e, const struct flow_key *key)
 {
 	return (uint32_t)key_hash(&e->table_key, key) & e->bucket_mask;
 }
@@ -83,8 +83,7 @@ struct tcp_connection *connection_find_in(
 	return NULL;
 }
 
-// The oldest in TIME-WAIT gives way to a new connection: RFC 9293 3.6.1 wants it kept, a full table
-// wants it less than a refused client.
+// One that is in TIME-WAIT since this turn gives its place at once.
 static uint32_t index_get(struct tcp_engine *e)
 {
 	uint32_t index = pool_get(&e->connections);
@@ -92,8 +91,7 @@ static uint32_t index_get(struct tcp_engine *e)
 
 	if (index != POOL_NONE || oldest == TCP_NONE)
 		return index;
-	tcp_count(e, time_wait_evicted);
-	connection_free(e, engine_at(e, oldest));
+	time_wait_shrink(e, engine_at(e, oldest));
 	return pool_get(&e->connections);
 }
 
@@ -173,7 +171,8 @@ const struct tcp_listener *listener_find(const struct tcp_engine *e, const struc
 
 bool tcp_engine_owns(const struct tcp_engine *engine, const struct flow_key *key)
 {
-	return connection_find(engine, key) != NULL || listener_find(engine, key) != NULL;
+	return connection_find(engine, key) != NULL || time_wait_find(engine, key) != NULL ||
+	       listener_find(engine, key) != NULL;
 }
 
 // One form of "any address", whichever family's the user wrote.

@@ -58,7 +58,7 @@ struct tcp_terms {
 };
 
 struct tcp_engine_config {
-	uint32_t connections; // capacity, TIME-WAIT included
+	uint32_t connections; // capacity; as many more may be in TIME-WAIT
 	uint32_t half_open;   // in SYN-RECEIVED, before SYN cookies; 0: an eighth of connections
 	bool huge;            // hugepages for the tables
 	uint8_t secret[TCP_SECRET_BYTES]; // random: keys initial sequence numbers, cookies, hashes
@@ -171,7 +171,7 @@ uint32_t tcp_engine_destroy(struct tcp_engine *engine);
 const struct tcp_stats *tcp_engine_stats(const struct tcp_engine *engine);
 // Connections in any state, those that only the engine still holds included.
 uint32_t tcp_connections(const struct tcp_engine *engine);
-// Pools for node_pool_status: connections. False beyond the last.
+// Pools for node_pool_status: connections, and those in TIME-WAIT. False beyond the last.
 bool tcp_engine_pool(const struct tcp_engine *engine, uint32_t index, const char **name,
 	uint64_t *used, uint64_t *capacity, uint64_t *high_water);
 
