@@ -67,7 +67,10 @@ uint32_t flow_engine_destroy(struct flow_engine *engine)
 
 static inline void lookup_prefetch(void *context, uint32_t reference)
 {
-	const struct session *s = engine_session(context, flow_reference_session(reference));
+	const struct flow_engine *engine = context;
+	// Not engine_session: what a hash of 0 found need not be a session, and is only prefetched.
+	const struct session *s = (const struct session *)(const void *)engine->sessions.objects +
+				  flow_reference_session(reference);
 
 	__builtin_prefetch(&s->leg[0]);
 	__builtin_prefetch(&s->leg[1]);
