@@ -284,6 +284,9 @@ enum flow_verdict session_open(struct flow_engine *engine, const struct snapshot
 		return FLOW_LOCAL;
 	}
 	reason = choose(&o);
+	// It ends here: no port changes hands, and what is known of one stays.
+	if (reason == DROP_NONE && packet->hop_limit <= 1)
+		return FLOW_HOP_LIMIT;
 	if (reason == DROP_NONE)
 		reason = take_all(&o);
 	if (reason != DROP_NONE) {

@@ -8,6 +8,7 @@ enum {
 	KEYS = 2048, // expanded, in the cache: those of the legs that are busy now
 	LEGS_LEAST = 64,
 	ANSWERS_A_LINK = 64,
+	GATHER_BYTES_MAX = 512, // pieces of a handshake up to this size are put together
 };
 static_assert(TLS_WANT_MORE == 0, "secure_leg.broken is 0 while nothing is");
 
@@ -167,6 +168,37 @@ static bool open_send(struct relay *r, struct secure_leg *l)
 	return true;
 }
 
+// A small piece goes into the room behind the last one: a buffer for each would let a peer that
+// sends byte by byte hold thousands of them.
+static bool gather(struct tls_queue *held, const struct buffer *piece)
+{
+	struct buffer *tail = held->tail;
+
+	if (!tail || piece->length > GATHER_BYTES_MAX || buffer_tailroom(tail) < piece->length ||
+		!buffer_is_exclusive(tail))
+		return false;
+	memcpy(buffer_data(tail) + tail->length, buffer_data(piece), piece->length);
+	tail->length = (uint16_t)(tail->length + piece->length);
+	held->bytes += piece->length;
+	return true;
+}
+
+static void hold_chain(struct relay *r, struct tls_queue *held, struct buffer *chain)
+{
+	while (chain) {
+		struct buffer *b = chain;
+
+		chain = b->next;
+		b->next = NULL;
+		b->segments = 1;
+		b->total_length = b->length;
+		if (gather(held, b))
+			r->config.buffers->put(r->config.buffers, b);
+		else
+			tls_queue_append(held, b);
+	}
+}
+
 // Takes from the connection no more than a handshake may have: what follows stays in its window.
 static void hold(struct relay *r, struct secure_leg *l)
 {
@@ -175,7 +207,7 @@ static void hold(struct relay *r, struct secure_leg *l)
 	while (l->held.bytes < SLOW_STREAM_BYTES &&
 		(chain = tcp_receive(r->tcp, l->session->connection[l->leg],
 			 SLOW_STREAM_BYTES - l->held.bytes, r->now)) != NULL)
-		tls_queue_append(&l->held, chain);
+		hold_chain(r, &l->held, chain);
 }
 
 // All is handed over: that nothing follows it, too.

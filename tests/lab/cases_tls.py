@@ -214,6 +214,26 @@ def tls_server_ends(t):
 
 
 @case
+def tls_byte_by_byte(t):
+    """10,000 single bytes of a hello that never ends hold no more than a few packet buffers; another client is served"""
+    lab, certificates = secured_lab(t)
+    with ending_clean(lab):
+        def used():
+            return sum(pool["used"] for pool in lab.query("pool", "list")["pools"] if pool["name"].startswith("nexpath_"))
+        before = used()
+        slow = connect(lab)
+        slow.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        slow.sendall(b"\x16\x03\x01\x40\x00")
+        for _ in range(10000):
+            slow.send(b"\x01")
+        held = used() - before
+        check(held < 10, f"{held} buffers are held")
+        with connect_secured(lab, certificates) as other:
+            exchange(other)
+        slow.close()
+
+
+@case
 def tls_garbage(t):
     """what is no TLS, half a hello, and a broken record end that connection and no other"""
     lab, certificates = secured_lab(t)

@@ -318,6 +318,25 @@ static void hop_limit_and_size_are_judged_before_anything_changes(void **state)
 	}
 }
 
+static void what_expires_here_takes_no_port(void **state)
+{
+	be16 ports[2];
+
+	for (int before = 0; before < 2; before++) {
+		struct world *w = new_world();
+		struct world_packet p = from_client(0, IPPROTO_TCP, 5000);
+
+		p.flags = TCP_FLAG_SYN;
+		p.hop_limit = 1;
+		if (before)
+			assert_int_equal(world_send(w, &p).verdict, FLOW_HOP_LIMIT);
+		p.hop_limit = 0;
+		ports[before] = send_ok(w, &p).key.source_port;
+		assert_int_equal(world_destroy(w), 0);
+	}
+	assert_int_equal(ports[0], ports[1]);
+}
+
 static void segmented_frames_are_judged_by_their_segments(void **state)
 {
 	struct world *w = new_world();
@@ -693,6 +712,7 @@ int main(void)
 		T(unanswered_udp_ends_soon_and_is_told),
 		T(events_are_rate_limited_and_carry_their_count),
 		T(hop_limit_and_size_are_judged_before_anything_changes),
+		T(what_expires_here_takes_no_port),
 		T(segmented_frames_are_judged_by_their_segments),
 		T(partial_checksums_stay_partial),
 		T(mss_is_clamped_both_ways),
