@@ -55,7 +55,7 @@ void session_splice(struct reality_server *s, enum reality_result result);
 // session_target.c: bytes of the target, from its ServerHello on.
 void session_take_target(struct reality_server *s, struct cursor bytes);
 // The rest of a record of which the target sent a part, and what it would send behind the client's
-// Finished. False without memory.
+// Finished. False without memory; nothing is to go out then.
 [[nodiscard]] bool session_imitate(struct reality_server *s);
 
 // session_client.c: what is held of the client.

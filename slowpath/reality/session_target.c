@@ -39,6 +39,25 @@ static bool gather_answer(struct reality_server *s, struct cursor *c)
 	return gather(s, c, RECORD_HEADER_BYTES + (size_t)length_of(header));
 }
 
+// n bytes of our record go out. What does not fit is not done with, and the target's follows.
+static bool release(struct reality_server *s, size_t n)
+{
+	writer_bytes(&s->to_client, s->record.base + s->released, n);
+	if (s->to_client.failed)
+		return false;
+	s->released += n;
+	s->target_done += n;
+	return true;
+}
+
+// Our ServerHello goes out whole or not at all: behind a part of one the target's could not follow.
+static bool release_answer(struct reality_server *s)
+{
+	writer_bytes(&s->record, s->target_in.base, RECORD_HEADER_BYTES);
+	writer_bytes(&s->record, s->answer.base, s->answer.used);
+	return !s->record.failed && release(s, s->record.used);
+}
+
 static void take_answer(struct reality_server *s, struct cursor *c)
 {
 	const uint8_t *header;
@@ -46,13 +65,11 @@ static void take_answer(struct reality_server *s, struct cursor *c)
 	if (!gather_answer(s, c))
 		return;
 	header = s->target_in.base;
-	if (!session_answer(s, header + RECORD_HEADER_BYTES, length_of(header))) {
+	if (!session_answer(s, header + RECORD_HEADER_BYTES, length_of(header)) ||
+		!release_answer(s)) {
 		session_splice(s, REALITY_TARGET_SHAPE);
 		return;
 	}
-	writer_bytes(&s->to_client, header, RECORD_HEADER_BYTES);
-	writer_bytes(&s->to_client, s->answer.base, s->answer.used);
-	s->target_done = s->target_in.used;
 	s->target_in.used = 0;
 	s->state = SESSION_FINISHED;
 }
@@ -85,17 +102,6 @@ static bool answer_record(struct reality_server *s)
 		return false;
 	record_write_plain(&s->record, RECORD_CHANGE_CIPHER_SPEC, VERSION_1_2, (uint8_t[]){1}, 1);
 	return !s->record.failed;
-}
-
-// n bytes of our record go out. What does not fit is not done with, and the target's follows.
-static bool release(struct reality_server *s, size_t n)
-{
-	writer_bytes(&s->to_client, s->record.base + s->released, n);
-	if (s->to_client.failed)
-		return false;
-	s->released += n;
-	s->target_done += n;
-	return true;
 }
 
 // The next piece of the target's bytes. False when nothing can answer to it.
@@ -131,12 +137,11 @@ void session_take_target(struct reality_server *s, struct cursor bytes)
 	take_records(s, &bytes);
 }
 
-bool session_imitate(struct reality_server *s)
+static bool imitate(struct reality_server *s)
 {
 	const struct reality_shape *shape = &s->flight.shape;
 
-	if (s->record.used != s->released && !release(s, s->record.used - s->released))
-		return false;
+	writer_bytes(&s->to_client, s->record.base + s->released, s->record.used - s->released);
 	for (uint32_t i = s->flight.after; i < shape->after_count; i++) {
 		if (shape->after[i] < FLIGHT_LENGTH_MIN)
 			continue;
@@ -144,5 +149,16 @@ bool session_imitate(struct reality_server *s)
 			    0, (size_t)shape->after[i] - FLIGHT_LENGTH_MIN))
 			return false;
 	}
-	return true;
+	return !s->to_client.failed;
+}
+
+// None of it answers to bytes of the target's, so that it goes out as a whole or not at all.
+bool session_imitate(struct reality_server *s)
+{
+	size_t before = s->to_client.used;
+
+	if (imitate(s))
+		return true;
+	s->to_client.used = before;
+	return false;
 }
