@@ -2,6 +2,7 @@
 // Secured legs: their tables, and the handshakes that the slow path does for them.
 #include "stream/secure.h"
 
+#include "core/chain.h"
 #include "stream/secure_impl.h"
 
 enum {
@@ -85,26 +86,6 @@ static void message_send(struct relay *r, const struct secure_leg *l)
 	ring_publish(&l->link->to_slow);
 	r->secure->wake[(uint32_t)(l->link - r->config.slow->links) % r->config.slow->threads] =
 		true;
-}
-
-static uint32_t chain_copy_from(
-	const struct tls_queue *q, uint32_t from, uint32_t length, uint8_t *out)
-{
-	uint32_t copied = 0;
-
-	for (const struct buffer *b = q->head; b && copied < length; b = b->next) {
-		uint32_t n;
-
-		if (from >= b->length) {
-			from -= b->length;
-			continue;
-		}
-		n = u32_min(b->length - from, length - copied);
-		memcpy(out + copied, buffer_data(b) + from, n);
-		copied += n;
-		from = 0;
-	}
-	return copied;
 }
 
 bool secure_begin(struct relay *r, struct relay_session *s, unsigned int leg, uint32_t profile,
@@ -232,7 +213,7 @@ void secure_handshake_go_on(struct relay *r, struct secure_leg *l)
 
 		if (!m)
 			break;
-		m->length = (uint16_t)chain_copy_from(&l->held, l->passed,
+		m->length = (uint16_t)chain_copy(l->held.head, l->passed,
 			u32_min(SLOW_DATA_BYTES, SLOW_STREAM_BYTES - l->passed), m->data);
 		l->passed += m->length;
 		message_send(r, l);

@@ -6,8 +6,8 @@ import time
 
 from cases_terminate_peers import haproxy
 from harness import (CLIENT4, CLIENT6, ECHO, GATEWAY_C4, LISTEN, case, check, check_equal, connect, echo, exchange,
-                     payload, receive_exactly, wait_for)
-from terminating import WAYS, at, echo_lab, ending_clean, one, service, sessions
+                     payload, receive_exactly)
+from terminating import WAYS, at, echo_lab, ending_clean, nginx_of, one, service, sessions
 
 RECEIVES = 'proxy_protocol = "required";'
 SENDS = {1: 'proxy_protocol = "v1";', 2: 'proxy_protocol = "v2";'}
@@ -30,22 +30,8 @@ def line(source, source_port, destination, destination_port):
 
 def nginx_that_tells(lab):
     """nginx that wants a PROXY header and answers with the address and port in it."""
-    path = lab.folder / "nginx.conf"
-    path.write_text(f"""daemon off;
-user root;
-pid {lab.folder}/nginx.pid;
-error_log {lab.folder}/nginx-error.log;
-events {{ worker_connections 500; }}
-http {{
-    access_log off;
-    client_body_temp_path {lab.scratch}; proxy_temp_path {lab.scratch}; fastcgi_temp_path {lab.scratch};
-    uwsgi_temp_path {lab.scratch}; scgi_temp_path {lab.scratch};
-    server {{ listen {WEB} proxy_protocol; listen [::]:{WEB} proxy_protocol;
-        location / {{ return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_port\\n"; }} }}
-}}
-""")
-    lab.spawn("server", "nginx", "-c", path, "-e", "stderr")
-    wait_for("nginx", lambda: lab.listening("server", WEB))
+    nginx_of(lab, f"""server {{ listen {WEB} proxy_protocol; listen [::]:{WEB} proxy_protocol;
+        location / {{ return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_port\\n"; }} }}""", WEB)
 
 
 def ask(s):

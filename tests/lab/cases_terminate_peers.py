@@ -8,36 +8,17 @@ import re
 import threading
 
 from harness import (CLIENT4, GATEWAY_C4, LISTEN, SERVER4, case, check, check_equal, wait_for)
-from terminating import WAYS, at, ending_clean, one, service
+from terminating import WAYS, at, ending_clean, nginx_of, one, service
 
 HTTP, HTTP2, IPERF, TOOL, FRONT = 8080, 8081, 5201, 8001, 7000
 LARGE = 200_000_000
 
-NGINX = """daemon off;
-user root;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx-error.log;
-events {{ worker_connections 2000; }}
-http {{
-    access_log off;
-    sendfile on;
-    keepalive_requests 1000000;
-    client_body_temp_path {scratch}; proxy_temp_path {scratch}; fastcgi_temp_path {scratch};
-    uwsgi_temp_path {scratch}; scgi_temp_path {scratch};
-    server {{ listen {http}; listen [::]:{http}; location / {{ root {scratch}; }}
-              location /small {{ return 200 "a small answer\\n"; }} }}
-    server {{ listen {http2} http2; listen [::]:{http2} http2; location / {{ return 200 "a small answer\\n"; }} }}
-}}
-"""
-
-
 def nginx(lab):
     """nginx in the server namespace: files of the lab's scratch folder, small answers, and HTTP/2."""
-    path = lab.folder / "nginx.conf"
-    path.write_text(NGINX.format(folder=lab.folder, scratch=lab.scratch, http=HTTP, http2=HTTP2))
-    lab.spawn("server", "nginx", "-c", path, "-e", "stderr")
-    wait_for("nginx", lambda: lab.listening("server", HTTP) and lab.listening("server", HTTP2))
+    nginx_of(lab, f"""server {{ listen {HTTP}; listen [::]:{HTTP}; location / {{ root {lab.scratch}; }}
+              location /small {{ return 200 "a small answer\\n"; }} }}
+    server {{ listen {HTTP2} http2; listen [::]:{HTTP2} http2; location / {{ return 200 "a small answer\\n"; }} }}""",
+             HTTP, HTTP2)
 
 
 def random_file(path, size):

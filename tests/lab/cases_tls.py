@@ -3,12 +3,11 @@
 
 import socket
 import ssl
-import time
 
 from harness import (ECHO, GATEWAY_C4, LISTEN, case, check, check_equal, connect, echo, expect_error, payload,
                      receive_exactly, reset, wait_for)
 from securing import NAME, OTHER, Certificates, connect_secured, context, exchange, secured, secured_lab
-from terminating import ending_clean
+from terminating import ending_clean, nginx_of
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 WEB = 8080
@@ -17,21 +16,7 @@ WEB = 8080
 def nginx_raw(lab, size):
     """nginx without TLS behind the node: a page of this size."""
     (lab.folder / "page").write_bytes(payload(size))
-    path = lab.folder / "nginx.conf"
-    path.write_text(f"""daemon off;
-user root;
-pid {lab.folder}/nginx.pid;
-error_log {lab.folder}/nginx-error.log;
-events {{ worker_connections 500; }}
-http {{
-    access_log off;
-    client_body_temp_path {lab.scratch}; proxy_temp_path {lab.scratch}; fastcgi_temp_path {lab.scratch};
-    uwsgi_temp_path {lab.scratch}; scgi_temp_path {lab.scratch};
-    server {{ listen {WEB}; root {lab.folder}; }}
-}}
-""")
-    lab.spawn("server", "nginx", "-c", path, "-e", "stderr")
-    wait_for("nginx", lambda: lab.listening("server", WEB))
+    nginx_of(lab, f"server {{ listen {WEB}; root {lab.folder}; }}", WEB)
 
 
 def curl(lab, certificates, *more, name=NAME, out="-"):

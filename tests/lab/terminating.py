@@ -3,7 +3,7 @@
 
 import contextlib
 
-from harness import (ECHO, GATEWAY_C4, GATEWAY_C6, LISTEN, SERVER4, SERVER6, LabError, check, check_equal, connect, echo,
+from harness import (ECHO, GATEWAY_C4, GATEWAY_C6, LISTEN, SERVER4, SERVER6, LabError, check_equal, connect, echo,
                      exchange, listener, upstream, wait_for)
 
 MODE = 'mode = "terminate";'
@@ -13,6 +13,31 @@ WAN = 'name = "wan"; device = "af_packet:gw-s"; address = ["10.2.0.2/24", "fd00:
 # (client's family, target's family) -> where a client connects to get there, for two listening ports.
 WAYS = {(4, 4): (GATEWAY_C4, LISTEN), (6, 6): (GATEWAY_C6, LISTEN),
         (4, 6): (GATEWAY_C4, LISTEN + 1), (6, 4): (GATEWAY_C6, LISTEN + 1)}
+
+
+NGINX = """daemon off;
+user root;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx-error.log;
+events {{ worker_connections 2000; }}
+http {{
+    access_log off;
+    sendfile on;
+    keepalive_requests 1000000;
+    client_body_temp_path {scratch}; proxy_temp_path {scratch}; fastcgi_temp_path {scratch};
+    uwsgi_temp_path {scratch}; scgi_temp_path {scratch};
+    {servers}
+}}
+"""
+
+
+def nginx_of(lab, servers, *ports):
+    """nginx in the server namespace with these server blocks, once it listens on the ports."""
+    path = lab.folder / "nginx.conf"
+    path.write_text(NGINX.format(folder=lab.folder, scratch=lab.scratch, servers=servers))
+    lab.spawn("server", "nginx", "-c", path, "-e", "stderr")
+    wait_for("nginx", lambda: all(lab.listening("server", port) for port in ports))
 
 
 def at(address, port):
