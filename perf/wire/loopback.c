@@ -10,21 +10,17 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "nexwire/rest.h"
 #include "nexwire/ws.h"
 
 #include "bench.h"
+#include "order.h"
 
 enum {
 	FRAME = 42, // a server's frame of 40 bytes
 	BURST = 1000
 };
 
-static const char answer[] =
-	"HTTP/1.1 200 OK\r\nContent-Length: 36\r\nX-RateLimit-Remaining: 1200\r\n\r\n"
-	"{\"orderId\":123456,\"status\":\"FILLED\"}";
-
-// A body ends with "}". Anything that begins with 'w' asks for that many bursts of frames.
+// Anything that begins with 'w' asks for that many bursts of frames.
 static void serve(int fd)
 {
 	static uint8_t frames[FRAME * BURST];
@@ -39,8 +35,8 @@ static void serve(int fd)
 			for (long i = strtol(request + 1, NULL, 10); i > 0; i--)
 				if (send(fd, frames, sizeof(frames), MSG_NOSIGNAL) < 0)
 					return;
-		} else if (request[n - 1] == '}' &&
-			   send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL) < 0) {
+		} else if (order_is_whole(request, (size_t)n) &&
+			   send(fd, order_answer, sizeof(order_answer) - 1, MSG_NOSIGNAL) < 0) {
 			return;
 		}
 	}
@@ -66,15 +62,10 @@ int loopback_serve(const char *port)
 
 static void post(struct nx_rest *rest)
 {
-	static const char order[] =
-		"{\"symbol\":\"BTCUSDT\",\"side\":\"BUY\",\"type\":\"LIMIT\",\"quantity\":\"0.001\"}";
 	struct nx_response response;
 
-	nx_rest_begin(rest, "POST", "/api/v3/order");
-	nx_rest_field(rest, "X-MBX-TIMESTAMP", "1700000000000");
-	BUG_ON(nx_rest_send(rest, order, sizeof(order) - 1) != NX_CLIENT_DONE);
-	BUG_ON(nx_rest_receive(rest, &response) != NX_CLIENT_DONE);
-	BUG_ON(response.body.length != 36);
+	BUG_ON(order_send(rest) != NX_CLIENT_DONE);
+	order_check(nx_rest_receive(rest, &response), &response);
 }
 
 static void burst_read(struct nx_stream *stream, struct nx_ws_reader *reader)

@@ -20,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 SHARES = ("p50", "p90", "p99", "p99.9")
 LOOPBACK = (("nexus-web", "loopback-post"), ("reqwest", "loopback-post"), ("nexus-web", "loopback-messages-40"),
             ("tungstenite", "loopback-messages-40"))
+RING_PAGES = 80  # of 2 MiB, that wire-bench-ring takes
 MESSAGES_A_ROUND = {"loopback-post": 1, "loopback-messages-40": 10}
 
 
@@ -72,6 +73,21 @@ def loopback(rounds, core, program, peers, port):
     for peer, row in LOOPBACK if peers else ():
         for _, _, *figures in run(core, peers, "loopback", peer, row, port, 20000):
             add(rounds, peer, row, figures)
+
+
+def over_our_tcp(rounds, core, other, program):
+    """The exchange of loopback-post over fastpath/tcp and ring ports, in one process."""
+    free = int(re.search(r"HugePages_Free:\s+(\d+)", Path("/proc/meminfo").read_text(encoding="ascii")).group(1))
+    pages = () if free >= RING_PAGES else ("--no-huge",)
+    for row, *figures in run(core, program.parent / "wire-bench-ring", core, other, 20000, *pages):
+        add(rounds, "nexpath", row, figures)
+
+
+def beside_kernel_loopback(rows):
+    """Peers have no TCP of their own: their round trip is the one through the kernel."""
+    if "nexus-web" in rows["loopback-post"]:
+        rows["ring-post"]["nexus-web"] = rows["loopback-post"]["nexus-web"]
+    return rows
 
 
 def system_calls(command, rounds):
@@ -142,11 +158,13 @@ def measure(arguments):
             for _ in range(arguments.rounds):
                 in_memory(rounds, core, program, peers, Path(folder))
                 loopback(rounds, core, program, peers, port)
+                over_our_tcp(rounds, core, other, program)
             calls = all_calls(program, peers, port)
         finally:
             server.terminate()
             server.wait()
-    result = {"machine": machine(), "rounds": arguments.rounds, "rows": medians(rounds), "system_calls": calls}
+    result = {"machine": machine(), "rounds": arguments.rounds, "rows": beside_kernel_loopback(medians(rounds)),
+              "system_calls": calls}
     save(arguments, "wire", result)
     print_table(result)
     return 0
