@@ -10,14 +10,21 @@
 // them until it hears what became of them. The slow path answers with what is to be done at which
 // offset.
 //
-//   to the slow path                          to the worker
-//   OPEN   a handshake begins                 SEND    these bytes to the stream's peer, as they are
-//   BYTES  received, from offset              KEYS    from offset on the stream is records: these
-//   END    of the stream: nothing follows               keys protect it; what was before is
-//   consumed CLOSE  the session is over, forget it     FAILED  no handshake: close when all is sent
+//   to the slow path                    to the worker
+//   OPEN   a handshake begins           SEND    these bytes to the stream's peer, as they are; the
+//   BYTES  received, from offset                other stream's before offset are done with
+//   END    nothing follows on it        FORWARD the stream's bytes before offset go to the other
+//   CLOSE  the session is over,                 stream's peer, as they came
+//          forget it                    KEYS    from offset on the stream is records: these keys
+//                                               protect it; what was before is done with
+//                                       SPLICE  from these offsets on both streams go to the other
+//                                               one's peer, as they come
+//                                       FAILED  no handshake: close when all is sent
 //
-// KEYS and FAILED are the last word about a stream: its later BYTES are not read. A CLOSE may be
-// lost: the slow path gives up on its own after SLOW_FORGET.
+// A handshake has the stream that its OPEN names, or, to answer in another's likeness, both: the
+// client's, for which it is opened, and the target's. Only the latter kind says FORWARD, SPLICE and
+// done-with offsets in SEND. KEYS, SPLICE and FAILED are the last word: later BYTES are not read. A
+// CLOSE may be lost: the slow path gives up on its own after SLOW_FORGET.
 
 #include <unistd.h>
 
@@ -27,8 +34,8 @@ enum {
 	SLOW_MESSAGE_BYTES = 2048,
 	SLOW_DATA_BYTES = SLOW_MESSAGE_BYTES - 32,
 	SLOW_RING = 64, // messages, each way, for each pair of a worker and a thread
-	// Bytes of a stream that are handed over until there are keys: no handshake of ours has
-	// more, and what comes behind it waits in the connection's window.
+	// Bytes of a stream that are handed over and not done with: no handshake of ours needs
+	// more at once, and what comes behind them waits in the connection's window.
 	SLOW_STREAM_BYTES = 32768,
 	SLOW_SECRET_BYTES = 48,
 	SLOW_NONCE_BYTES = 12,
@@ -47,6 +54,8 @@ enum slow_kind {
 	SLOW_SEND,
 	SLOW_KEYS,
 	SLOW_FAILED,
+	SLOW_FORWARD,
+	SLOW_SPLICE,
 };
 
 enum slow_stream {
@@ -81,9 +90,14 @@ struct slow_keys {
 	struct slow_secret out;
 };
 
+struct slow_splice {
+	uint64_t client;
+	uint64_t target;
+};
+
 struct slow_message {
 	uint64_t session; // the worker's name for it, back in every answer
-	uint64_t offset;  // of data's first byte in the stream; KEYS: of the first record
+	uint64_t offset;  // of data's first byte in the stream; otherwise see above
 	uint8_t kind;     // enum slow_kind
 	uint8_t stream;   // enum slow_stream
 	uint8_t failure;  // enum slow_failure
@@ -91,6 +105,7 @@ struct slow_message {
 	union {
 		struct slow_open open;
 		struct slow_keys keys;
+		struct slow_splice splice;
 		uint8_t data[SLOW_DATA_BYTES];
 	};
 };

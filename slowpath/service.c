@@ -152,7 +152,7 @@ void slowpath_stop(struct slowpath *s)
 
 static void profile_free(struct slow_profile *p)
 {
-	tls_profile_destroy(p->profile);
+	p->kind->profile_destroy(p->profile);
 	free(p);
 }
 
@@ -182,12 +182,13 @@ void slowpath_destroy(struct slowpath *s)
 	free(s);
 }
 
-uint32_t slowpath_profile_add(struct slowpath *s, struct tls_profile *profile)
+uint32_t slowpath_profile_add(struct slowpath *s, const struct handshake_kind *kind, void *profile)
 {
 	struct slow_profile *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return 0;
+	p->kind = kind;
 	p->profile = profile;
 	p->users = 1;
 	pthread_mutex_lock(&s->lock);
@@ -264,6 +265,7 @@ void slowpath_count(const struct slowpath *s, struct slowpath_counts *out)
 
 		out->done += counter_read(&t->done);
 		out->failed += counter_read(&t->failed);
+		out->spliced += counter_read(&t->spliced);
 		out->refused += counter_read(&t->refused);
 		out->forgotten += counter_read(&t->forgotten);
 		out->in_flight += counter_read(&t->in_flight);

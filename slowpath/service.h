@@ -5,8 +5,7 @@
 // Control thread, unless said otherwise.
 
 #include "slowpath/admission/admission.h"
-#include "slowpath/msg.h"
-#include "slowpath/tls/profile.h"
+#include "slowpath/handshake.h"
 
 struct slowpath;
 
@@ -34,8 +33,9 @@ void slowpath_stop(struct slowpath *s);
 void slowpath_destroy(struct slowpath *s);
 
 // Handshakes that begin from now on may name the profile by the number returned, never 0 and never
-// given again. Takes the profile; 0: out of memory, and it is the caller's still.
-uint32_t slowpath_profile_add(struct slowpath *s, struct tls_profile *profile);
+// given again. Takes the profile, which is of that kind; 0: out of memory, and it is the caller's
+// still.
+uint32_t slowpath_profile_add(struct slowpath *s, const struct handshake_kind *kind, void *profile);
 // None may from now on; it is freed when those under way are over.
 void slowpath_profile_remove(struct slowpath *s, uint32_t number);
 
@@ -47,6 +47,7 @@ usec_t slowpath_stalled(const struct slowpath *s, uint32_t thread);
 struct slowpath_counts {
 	uint64_t done;
 	uint64_t failed;    // the peer's doing
+	uint64_t spliced;   // the streams went on without us
 	uint64_t refused;   // by admission control
 	uint64_t forgotten; // closed by the worker before the end, or by time
 	uint64_t in_flight;

@@ -9,32 +9,37 @@
 #include "core/limits.h"
 #include "core/memory.h"
 #include "slowpath/service.h"
-#include "slowpath/tls/handshake.h"
 
 // A profile that handshakes may name, or that some still use. Under slowpath.lock.
 struct slow_profile {
 	struct slow_profile *next;
-	struct tls_profile *profile;
+	const struct handshake_kind *kind;
+	void *profile; // the kind's
 	uint32_t number;
 	uint32_t users; // handshakes, and the configuration while it has not removed it
 	bool removed;
+};
+
+// Of one stream.
+struct slow_input {
+	uint64_t received; // bytes of the stream, all of which were in `bytes`
+	uint32_t waiting;  // in `bytes`, for the handshake's turn
+	bool ended;        // nothing follows them
+	uint8_t bytes[SLOW_STREAM_BYTES];
 };
 
 // One handshake, by its place in admission control.
 struct slow_handshake {
 	TAILQ_ENTRY(slow_handshake) by_age;
 	LIST_ENTRY(slow_handshake) by_session;
-	struct tls_handshake *tls; // NULL: the place is free
+	void *engine; // of profile->kind; NULL: the place is free
 	struct slow_profile *profile;
 	uint64_t session;
 	uint32_t place;
 	uint32_t worker;
 	uint8_t stream;
-	bool ended; // nothing follows what is in input
 	usec_t begun;
-	uint32_t received; // bytes of the stream, all of which were in input
-	uint32_t waiting;  // bytes in input
-	uint8_t input[SLOW_STREAM_BYTES];
+	struct slow_input input[2]; // by enum slow_stream
 };
 
 enum {
@@ -56,6 +61,7 @@ struct slow_thread {
 	uint64_t to_wake;                  // workers that something was put on a ring for
 	counter_t done;
 	counter_t failed;
+	counter_t spliced;
 	counter_t refused;
 	counter_t forgotten;
 	counter_t in_flight;

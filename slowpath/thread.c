@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "crypto/secret.h"
 #include "slowpath/service_impl.h"
@@ -15,6 +16,14 @@ enum {
 	SLEEP_MS = 100,
 	BLOCKED_MS = 1, // while answers wait for room in a ring
 };
+
+static int64_t unix_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
 
 static struct slow_link *link_of(const struct slow_thread *t, uint32_t worker)
 {
@@ -40,8 +49,8 @@ static void end(struct slow_thread *t, uint32_t place, counter_t *why)
 {
 	struct slow_handshake *h = t->handshakes[place];
 
-	tls_handshake_destroy(h->tls);
-	h->tls = NULL;
+	h->profile->kind->destroy(h->engine);
+	h->engine = NULL;
 	slow_profile_put(t->service, h->profile);
 	TAILQ_REMOVE(&t->ages, h, by_age);
 	LIST_REMOVE(h, by_session);
@@ -96,7 +105,7 @@ static bool begin(
 	h->profile = slow_profile_get(t->service, open->open.profile);
 	if (!h->profile)
 		return false;
-	if (tls_handshake_create(h->profile->profile, &h->tls) != 0) {
+	if (h->profile->kind->create(h->profile->profile, &h->engine) != 0) {
 		slow_profile_put(t->service, h->profile);
 		return false;
 	}
@@ -105,8 +114,10 @@ static bool begin(
 	h->worker = worker;
 	h->stream = open->stream;
 	h->begun = slow_now();
-	h->received = h->waiting = 0;
-	h->ended = false;
+	for (int i = 0; i < 2; i++) {
+		h->input[i].received = h->input[i].waiting = 0;
+		h->input[i].ended = false;
+	}
 	TAILQ_INSERT_TAIL(&t->ages, h, by_age);
 	LIST_INSERT_HEAD(&t->sessions[chain_of(h->session, worker)], h, by_session);
 	return true;
@@ -131,19 +142,31 @@ static void open_take(struct slow_thread *t, uint32_t worker, const struct slow_
 		return;
 	}
 	counter_set(&t->in_flight, admission_in_flight(t->admission));
+	admission_queue(t->admission, place);
 }
 
 // Bytes in order, within the stream's bound: others are none that our worker sends.
 static void bytes_take(struct slow_thread *t, uint32_t worker, const struct slow_message *m)
 {
-	struct slow_handshake *h = find(t, worker, m->session);
+	struct slow_handshake *h = m->stream <= SLOW_TARGET ? find(t, worker, m->session) : NULL;
+	struct slow_input *in = h ? &h->input[m->stream] : NULL;
 
-	if (!h || m->offset != h->received || m->length > SLOW_DATA_BYTES ||
-		m->length > SLOW_STREAM_BYTES - h->received)
+	if (!h || m->offset != in->received || m->length > SLOW_DATA_BYTES ||
+		m->length > SLOW_STREAM_BYTES - in->waiting)
 		return;
-	memcpy(h->input + h->waiting, m->data, m->length);
-	h->waiting += m->length;
-	h->received += m->length;
+	memcpy(in->bytes + in->waiting, m->data, m->length);
+	in->waiting += m->length;
+	in->received += m->length;
+	admission_queue(t->admission, h->place);
+}
+
+static void end_take(struct slow_thread *t, uint32_t worker, const struct slow_message *m)
+{
+	struct slow_handshake *h = m->stream <= SLOW_TARGET ? find(t, worker, m->session) : NULL;
+
+	if (!h)
+		return;
+	h->input[m->stream].ended = true;
 	admission_queue(t->admission, h->place);
 }
 
@@ -159,11 +182,7 @@ static void message_take(struct slow_thread *t, uint32_t worker, const struct sl
 		bytes_take(t, worker, m);
 		break;
 	case SLOW_END:
-		h = find(t, worker, m->session);
-		if (!h)
-			break;
-		h->ended = true;
-		admission_queue(t->admission, h->place);
+		end_take(t, worker, m);
 		break;
 	case SLOW_CLOSE:
 		h = find(t, worker, m->session);
@@ -193,55 +212,63 @@ static bool messages_take(struct slow_thread *t)
 	return any;
 }
 
-// False: the ring is full.
-static bool output_send(struct slow_thread *t, struct slow_handshake *h)
+// Tells the worker what the handshake says. HANDSHAKE_ACTS: the ring is full, there may be more.
+static enum handshake_step answers_send(struct slow_thread *t, struct slow_handshake *h)
 {
-	for (;;) {
-		struct slow_message *m =
-			answer_begin(t, h->worker, h->session, SLOW_SEND, h->stream);
+	enum handshake_step step = HANDSHAKE_ACTS;
+
+	while (step == HANDSHAKE_ACTS) {
+		struct slow_message *m = answer_begin(t, h->worker, h->session, 0, h->stream);
 
 		if (!m)
-			return false;
-		m->length = (uint16_t)tls_handshake_output(h->tls, m->data, sizeof(m->data));
-		if (m->length == 0)
-			return true;
-		answer_send(t, h->worker);
+			break;
+		step = h->profile->kind->next(h->engine, m);
+		if (step != HANDSHAKE_WAITS)
+			answer_send(t, h->worker);
+	}
+	return step;
+}
+
+static void input_give(struct slow_handshake *h)
+{
+	const struct handshake_kind *kind = h->profile->kind;
+	int64_t now_ms = unix_ms();
+
+	for (int i = 0; i < 2; i++) {
+		struct slow_input *in = &h->input[i];
+
+		if (in->waiting > 0)
+			kind->input(h->engine, (enum slow_stream)i, in->bytes, in->waiting, now_ms);
+		in->waiting = 0;
+		if (in->ended)
+			kind->end(h->engine, (enum slow_stream)i);
+		in->ended = false;
 	}
 }
 
-// The last word. False: the ring is full.
-static bool result_send(
-	struct slow_thread *t, struct slow_handshake *h, enum tls_handshake_state state)
+static counter_t *count_of(struct slow_thread *t, enum handshake_step last)
 {
-	bool done = state == TLS_HANDSHAKE_DONE;
-	struct slow_message *m =
-		answer_begin(t, h->worker, h->session, done ? SLOW_KEYS : SLOW_FAILED, h->stream);
-
-	if (!m)
-		return false;
-	if (done)
-		tls_handshake_keys(h->tls, &m->keys, &m->offset);
-	else
-		m->failure = SLOW_FAILURE_HANDSHAKE;
-	answer_send(t, h->worker);
-	return true;
+	if (last == HANDSHAKE_DONE)
+		return &t->done;
+	return last == HANDSHAKE_SPLICED ? &t->spliced : &t->failed;
 }
 
 // Carries one handshake on. False: it waits for room in the ring, in its queue.
 static bool step(struct slow_thread *t, uint32_t place)
 {
 	struct slow_handshake *h = t->handshakes[place];
-	enum tls_handshake_state state = tls_handshake_input(h->tls, h->input, h->waiting);
+	enum handshake_step step = answers_send(t, h); // what a full ring held up before
 
-	h->waiting = 0;
-	if (state == TLS_HANDSHAKE_GOES_ON && h->ended)
-		state = TLS_HANDSHAKE_FAILED;
-	if (!output_send(t, h) || (state != TLS_HANDSHAKE_GOES_ON && !result_send(t, h, state))) {
+	if (step == HANDSHAKE_WAITS) {
+		input_give(h);
+		step = answers_send(t, h);
+	}
+	if (step == HANDSHAKE_ACTS) {
 		admission_queue(t->admission, place);
 		return false;
 	}
-	if (state != TLS_HANDSHAKE_GOES_ON)
-		end(t, place, state == TLS_HANDSHAKE_DONE ? &t->done : &t->failed);
+	if (step != HANDSHAKE_WAITS)
+		end(t, place, count_of(t, step));
 	return true;
 }
 

@@ -7,6 +7,8 @@
 #include <openssl/tls1.h>
 
 #include "slowpath/service.h"
+#include "slowpath/tls/engine.h"
+#include "slowpath/tls/profile.h"
 
 enum {
 	DIGEST_BYTES = 32,
@@ -184,7 +186,7 @@ static int profile_make(struct daemon *daemon, const struct config *config,
 	free(certificates);
 	if (status != 0)
 		return status;
-	*number = slowpath_profile_add(daemon->slowpath, profile);
+	*number = slowpath_profile_add(daemon->slowpath, &tls_server_kind, profile);
 	if (*number != 0)
 		return 0;
 	tls_profile_destroy(profile);

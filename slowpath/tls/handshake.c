@@ -258,6 +258,17 @@ enum tls_handshake_state tls_handshake_input(
 	return h->state;
 }
 
+void tls_handshake_end(struct tls_handshake *h)
+{
+	if (h->state == TLS_HANDSHAKE_GOES_ON)
+		fail(h, "the peer's stream ended early");
+}
+
+enum tls_handshake_state tls_handshake_state(const struct tls_handshake *h)
+{
+	return h->state;
+}
+
 size_t tls_handshake_output(struct tls_handshake *h, uint8_t *out, size_t size)
 {
 	int n = BIO_read(h->out, out, (int)size);

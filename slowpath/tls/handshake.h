@@ -28,6 +28,10 @@ void tls_handshake_destroy(struct tls_handshake *h);
 enum tls_handshake_state tls_handshake_input(
 	struct tls_handshake *h, const uint8_t *bytes, size_t length);
 
+// Nothing follows: a handshake that goes on has failed.
+void tls_handshake_end(struct tls_handshake *h);
+enum tls_handshake_state tls_handshake_state(const struct tls_handshake *h);
+
 // Moves up to size bytes for the peer to out; how many.
 size_t tls_handshake_output(struct tls_handshake *h, uint8_t *out, size_t size);
 

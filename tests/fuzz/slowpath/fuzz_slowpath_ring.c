@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include "slowpath/service_impl.h"
+#include "slowpath/tls/engine.h"
 #include "slowpath/tls/profile_impl.h"
 
 #define MUST(cond)                                                                                 \
@@ -43,7 +44,8 @@ static void setup(void)
 	MUST(profile != NULL);
 	profile->count = 1;
 	profile->entries[0].context = SSL_CTX_new(TLS_server_method());
-	MUST(profile->entries[0].context && slowpath_profile_add(service, profile) == 1);
+	MUST(profile->entries[0].context &&
+		slowpath_profile_add(service, &tls_server_kind, profile) == 1);
 	service->wake = wake;
 }
 

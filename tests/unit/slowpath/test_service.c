@@ -11,6 +11,8 @@
 #include "certificate.h"
 #include "slowpath/service.h"
 #include "slowpath/service_impl.h"
+#include "slowpath/tls/engine.h"
+#include "slowpath/tls/profile.h"
 
 static struct test_certificate files;
 static struct slowpath *service;
@@ -42,7 +44,7 @@ static int set_up(void **state)
 		tls_profile_create(&certificate, 1, &p, error, sizeof(error)) != 0)
 		return -1;
 	service->wake = wake;
-	profile = slowpath_profile_add(service, p);
+	profile = slowpath_profile_add(service, &tls_server_kind, p);
 	return profile != 0 ? 0 : -1;
 }
 
