@@ -27,6 +27,7 @@ struct tls_handshake {
 	uint32_t have;     // bytes of the record under way
 	struct slow_keys keys;
 	uint8_t have_secrets; // TLS 1.3: one bit a direction
+	bool is_untrusted;    // the peer's certificate made it fail
 	uint8_t record[RECORD_HEADER + RECORD_MAX];
 };
 
@@ -51,29 +52,40 @@ static bool secret_read(const char *hex, struct slow_secret *out)
 	return OPENSSL_hexstr2buf_ex(out->secret, sizeof(out->secret), &length, hex, '\0') == 1;
 }
 
+static struct slow_secret *client_keys(struct tls_handshake *h)
+{
+	return h->keys.is_client ? &h->keys.out : &h->keys.in;
+}
+
+static struct slow_secret *server_keys(struct tls_handshake *h)
+{
+	return h->keys.is_client ? &h->keys.in : &h->keys.out;
+}
+
 // "LABEL CLIENT_RANDOM SECRET" in hexadecimal. Of those that TLS 1.3 has, the two that protect
 // application data are wanted.
 void tls_handshake_keylog(const SSL *ssl, const char *line)
 {
-	static const char OURS[] = "SERVER_TRAFFIC_SECRET_0 ", PEERS[] = "CLIENT_TRAFFIC_SECRET_0 ";
+	static const char SERVERS[] = "SERVER_TRAFFIC_SECRET_0 ";
+	static const char CLIENTS[] = "CLIENT_TRAFFIC_SECRET_0 ";
 	struct tls_handshake *h = SSL_get_ex_data(ssl, tls_handshake_index());
 	const char *secret = strrchr(line, ' ');
 
 	if (!h || !secret)
 		return;
-	if (strncmp(line, OURS, sizeof(OURS) - 1) == 0)
-		h->have_secrets |= secret_read(secret + 1, &h->keys.out) ? 1 : 0;
-	else if (strncmp(line, PEERS, sizeof(PEERS) - 1) == 0)
-		h->have_secrets |= secret_read(secret + 1, &h->keys.in) ? 2 : 0;
+	if (strncmp(line, SERVERS, sizeof(SERVERS) - 1) == 0)
+		h->have_secrets |= secret_read(secret + 1, server_keys(h)) ? 1 : 0;
+	else if (strncmp(line, CLIENTS, sizeof(CLIENTS) - 1) == 0)
+		h->have_secrets |= secret_read(secret + 1, client_keys(h)) ? 2 : 0;
 }
 
-int tls_handshake_create(const struct tls_profile *profile, struct tls_handshake **out)
+static int make(SSL_CTX *context, struct tls_handshake **out)
 {
 	struct tls_handshake *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return -ENOMEM;
-	h->ssl = SSL_new(profile->entries[0].context);
+	h->ssl = SSL_new(context);
 	h->in = BIO_new(BIO_s_mem());
 	h->out = BIO_new(BIO_s_mem());
 	if (!h->ssl || !h->in || !h->out ||
@@ -85,9 +97,40 @@ int tls_handshake_create(const struct tls_profile *profile, struct tls_handshake
 		return -ENOMEM;
 	}
 	SSL_set_bio(h->ssl, h->in, h->out);
-	SSL_set_accept_state(h->ssl);
 	*out = h;
 	return 0;
+}
+
+int tls_handshake_create(const struct tls_profile *profile, struct tls_handshake **out)
+{
+	int status = make(profile->entries[0].context, out);
+
+	if (status == 0)
+		SSL_set_accept_state((*out)->ssl);
+	return status;
+}
+
+int tls_handshake_connect(
+	const struct tls_client_profile *profile, const char *host, struct tls_handshake **out)
+{
+	struct tls_handshake *h;
+	int status = make(tls_client_profile_context(profile), &h);
+
+	if (status)
+		return status;
+	h->keys.is_client = true;
+	SSL_set_connect_state(h->ssl);
+	status = tls_client_profile_name(profile, host, h->ssl);
+	ERR_clear_error();
+	// The hello: nothing else can be had before the server has answered.
+	if (status == 0 &&
+		(SSL_do_handshake(h->ssl) == 1 || SSL_get_error(h->ssl, -1) != SSL_ERROR_WANT_READ))
+		status = -ENOMEM;
+	if (status)
+		tls_handshake_destroy(h);
+	else
+		*out = h;
+	return status;
 }
 
 void tls_handshake_destroy(struct tls_handshake *h)
@@ -104,6 +147,18 @@ static enum tls_handshake_state fail(struct tls_handshake *h, const char *reason
 	h->state = TLS_HANDSHAKE_FAILED;
 	h->reason = reason;
 	return h->state;
+}
+
+// What OpenSSL says; of a certificate, why it cannot be trusted.
+static enum tls_handshake_state fail_by_library(struct tls_handshake *h)
+{
+	unsigned long code = ERR_peek_last_error();
+
+	h->is_untrusted = ERR_GET_LIB(code) == ERR_LIB_SSL &&
+			  ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+	if (h->is_untrusted)
+		return fail(h, X509_verify_cert_error_string(SSL_get_verify_result(h->ssl)));
+	return fail(h, ERR_reason_error_string(code));
 }
 
 // The records of application data in what OpenSSL wrote: a server's tickets, protected with the
@@ -168,10 +223,10 @@ static bool keys_make_1_2(struct tls_handshake *h)
 	// RFC 5246 6.3: the client's key, the server's, the client's nonce, the server's.
 	if (!key_block_make(h->ssl, block, 2 * (key + iv)))
 		return false;
-	memcpy(h->keys.in.secret, at, key);
-	memcpy(h->keys.out.secret, at + key, key);
-	memcpy(h->keys.in.iv, at + 2 * key, iv);
-	memcpy(h->keys.out.iv, at + 2 * key + iv, iv);
+	memcpy(client_keys(h)->secret, at, key);
+	memcpy(server_keys(h)->secret, at + key, key);
+	memcpy(client_keys(h)->iv, at + 2 * key, iv);
+	memcpy(server_keys(h)->iv, at + 2 * key + iv, iv);
 	// Each side's Finished was its record 0.
 	h->keys.in.sequence = h->keys.out.sequence = 1;
 	OPENSSL_cleanse(block, sizeof(block));
@@ -187,7 +242,8 @@ static enum tls_handshake_state finish(struct tls_handshake *h, uint64_t records
 	if (h->keys.version == TLS1_3_VERSION) {
 		made = h->have_secrets == 3;
 		h->keys.in.sequence = 0;
-		h->keys.out.sequence = records;
+		// A client's last words are still under the handshake's keys.
+		h->keys.out.sequence = h->keys.is_client ? 0 : records;
 	} else {
 		made = keys_make_1_2(h);
 	}
@@ -217,7 +273,7 @@ static enum tls_handshake_state record_take(struct tls_handshake *h)
 	}
 	if (SSL_get_error(h->ssl, rc) == SSL_ERROR_WANT_READ)
 		return TLS_HANDSHAKE_GOES_ON;
-	return fail(h, ERR_reason_error_string(ERR_peek_last_error()));
+	return fail_by_library(h);
 }
 
 // How many bytes the record under way still lacks, as far as that is known. 0: it is no record.
@@ -286,4 +342,9 @@ void tls_handshake_keys(const struct tls_handshake *h, struct slow_keys *keys, u
 const char *tls_handshake_reason(const struct tls_handshake *h)
 {
 	return h->reason ? h->reason : "";
+}
+
+bool tls_handshake_is_untrusted(const struct tls_handshake *h)
+{
+	return h->is_untrusted;
 }

@@ -7,6 +7,7 @@
 // thread at a time.
 
 #include "slowpath/msg.h"
+#include "slowpath/tls/client_profile.h"
 #include "slowpath/tls/profile.h"
 
 struct tls_handshake;
@@ -20,6 +21,12 @@ enum tls_handshake_state {
 // The server's side. profile outlives it. -ENOMEM.
 [[nodiscard]] int tls_handshake_create(
 	const struct tls_profile *profile, struct tls_handshake **out);
+// The client's side, with its hello ready as output. host: the target's host name or address, which
+// the profile's server name stands in for; it goes out as SNI if it is a name, and is what the
+// server's certificate must be for. profile outlives the handshake. -EINVAL without a host,
+// -ENOMEM.
+[[nodiscard]] int tls_handshake_connect(
+	const struct tls_client_profile *profile, const char *host, struct tls_handshake **out);
 // Wipes and frees. NULL is allowed.
 void tls_handshake_destroy(struct tls_handshake *h);
 
@@ -38,5 +45,7 @@ size_t tls_handshake_output(struct tls_handshake *h, uint8_t *out, size_t size);
 // Once DONE: the keys, and how many bytes of the peer's stream the handshake was.
 void tls_handshake_keys(const struct tls_handshake *h, struct slow_keys *keys, uint64_t *offset);
 
-// A sentence about a failure: what OpenSSL says. Valid until the next call.
+// A sentence about a failure: what OpenSSL says. Never freed.
 const char *tls_handshake_reason(const struct tls_handshake *h);
+// Once FAILED: whether it was because the peer's certificate is not to be trusted.
+bool tls_handshake_is_untrusted(const struct tls_handshake *h);

@@ -15,6 +15,12 @@ static const char SUITES_1_2[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 static const char SUITES_1_3[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
 				 "TLS_CHACHA20_POLY1305_SHA256";
 
+bool tls_suites_set(SSL_CTX *context)
+{
+	return SSL_CTX_set_cipher_list(context, SUITES_1_2) &&
+	       SSL_CTX_set_ciphersuites(context, SUITES_1_3);
+}
+
 static int fail(const struct tls_certificate *c, const char *path, const char *what, char *error,
 	size_t error_size)
 {
@@ -182,8 +188,7 @@ static bool context_set_up(
 	if (e->alpn)
 		SSL_CTX_set_alpn_select_cb(x, on_protocols, e);
 	return SSL_CTX_set_min_proto_version(x, c->min_version ? c->min_version : TLS1_2_VERSION) &&
-	       SSL_CTX_set_max_proto_version(x, TLS1_3_VERSION) &&
-	       SSL_CTX_set_cipher_list(x, SUITES_1_2) && SSL_CTX_set_ciphersuites(x, SUITES_1_3) &&
+	       SSL_CTX_set_max_proto_version(x, TLS1_3_VERSION) && tls_suites_set(x) &&
 	       SSL_CTX_set_session_id_context(x, session_context, sizeof(session_context) - 1);
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// A profile from inside: for profile.c and handshake.c.
+// Profiles from inside: for profile.c, client_profile.c and handshake.c.
 
 #include <openssl/ssl.h>
 
+#include "slowpath/tls/client_profile.h"
 #include "slowpath/tls/profile.h"
 
 struct tls_profile_entry {
@@ -24,3 +25,11 @@ struct tls_profile {
 int tls_handshake_index(void);
 // The key-log callback (SSL_CTX_set_keylog_callback).
 void tls_handshake_keylog(const SSL *ssl, const char *line);
+// profile.c: the suites of both versions that the record layer has. False: out of memory.
+bool tls_suites_set(SSL_CTX *context);
+
+// client_profile.c
+SSL_CTX *tls_client_profile_context(const struct tls_client_profile *profile);
+// What a handshake asks its server for, and verifies. -EINVAL: there is no name, -ENOMEM.
+[[nodiscard]] int tls_client_profile_name(
+	const struct tls_client_profile *profile, const char *host, SSL *ssl);

@@ -19,6 +19,12 @@ static void write_files(const struct test_certificate *c, X509 *x, EVP_PKEY *key
 
 void test_certificate_make(const char *names, struct test_certificate *out)
 {
+	test_certificate_make_until(names, 86400, out);
+}
+
+void test_certificate_make_until(
+	const char *names, int seconds_from_now, struct test_certificate *out)
+{
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *x = X509_new();
 	X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
@@ -31,7 +37,7 @@ void test_certificate_make(const char *names, struct test_certificate *out)
 	X509_set_version(x, X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
 	X509_gmtime_adj(X509_getm_notBefore(x), -60);
-	X509_gmtime_adj(X509_getm_notAfter(x), 86400);
+	X509_gmtime_adj(X509_getm_notAfter(x), seconds_from_now);
 	X509_NAME_add_entry_by_txt(
 		subject, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
 	X509_set_issuer_name(x, subject);

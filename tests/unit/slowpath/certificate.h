@@ -13,4 +13,7 @@ struct test_certificate {
 
 // P-256, for these subjectAltNames ("DNS:a,DNS:*.b").
 void test_certificate_make(const char *names, struct test_certificate *out);
+// The same, but its time ends then; below 0: it has ended.
+void test_certificate_make_until(
+	const char *names, int seconds_from_now, struct test_certificate *out);
 void test_certificate_remove(struct test_certificate *c);
