@@ -58,8 +58,9 @@ static void pump_layers(struct relay *r, struct relay_session *s, unsigned int f
 	struct buffer *chain;
 	uint32_t room;
 
-	while ((room = leg_room(r, s, !from)) > 0 &&
-		(chain = leg_receive(r, s, from, room)) != NULL) {
+	secure_share_begin(r);
+	while ((room = leg_room(r, s, !from)) > 0 && secure_share_lasts(r, s) &&
+		(chain = leg_receive(r, s, from, u32_min(room, SECURE_PIECE))) != NULL) {
 		count_moved(r, s, from, chain->total_length, chain->segments);
 		leg_send(r, s, !from, chain, leg_has_payload(r, s, from) ? TCP_SEND_MORE : 0);
 	}

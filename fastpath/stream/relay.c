@@ -178,7 +178,7 @@ uint32_t relay_destroy(struct relay *relay)
 
 bool relay_is_active(const struct relay *relay, const struct snapshot *snapshot)
 {
-	return snapshot->terminates || relay->is_behind || tcp_connections(relay->tcp) > 0;
+	return snapshot->terminates || relay_has_work(relay) || tcp_connections(relay->tcp) > 0;
 }
 
 bool relay_input(struct relay *relay, const struct snapshot *snapshot, const struct packet *packet,
@@ -292,12 +292,13 @@ bool relay_run(struct relay *relay, const struct snapshot *snapshot, usec_t now)
 
 	relay->snapshot = snapshot;
 	relay->now = now;
+	// Legs that are behind go first: events may take the turn's share of work with records.
+	secure_run(relay, SECURED_A_TURN);
 	// One at a time: what one event ends has no further ones.
 	while (left > 0 && tcp_events_take(relay->tcp, &event, 1) == 1) {
 		relay_session_event(relay, &event);
 		left--;
 	}
-	secure_run(relay, SECURED_A_TURN);
 	relay->is_behind = !tcp_flush(relay->tcp, now) || left == 0;
 	secure_flush(relay);
 	return !relay->is_behind;

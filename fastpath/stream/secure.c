@@ -336,12 +336,26 @@ static void catch_up(struct relay *r, struct secure_leg *l)
 		secure_break(r, s);
 }
 
+void secure_share_begin(struct relay *r)
+{
+	r->secure->share_left = u32_min(SHARE_BYTES, r->secure->turn_left);
+}
+
+bool secure_share_lasts(struct relay *r, struct relay_session *s)
+{
+	if (r->secure->share_left > 0)
+		return true;
+	secure_defer(r, secure_at(r, s, leg_is_secure(s, LEG_CLIENT) ? LEG_CLIENT : LEG_TARGET));
+	return false;
+}
+
 void secure_run(struct relay *r, uint32_t budget)
 {
 	struct secure_leg *last;
 
 	if (!r->secure)
 		return;
+	r->secure->turn_left = TURN_BYTES;
 	answers_take(r);
 	last = TAILQ_LAST(&r->secure->behind, secure_legs);
 	for (struct secure_leg *l = TAILQ_FIRST(&r->secure->behind); l && budget > 0; budget--) {

@@ -10,6 +10,10 @@
 
 struct secure;
 
+enum {
+	SECURE_PIECE = 65536, // bytes moved at a time: what comes behind them stays in its window
+};
+
 // Tables for the legs that may be secured at once, and what sealing needs. -ENOMEM, or what locked
 // memory and the crypto library answer.
 [[nodiscard]] int secure_create(struct relay *r, struct secure **out);
@@ -30,6 +34,10 @@ void secure_handshake_event(
 void secure_run(struct relay *r, uint32_t budget);
 // Whether secure_run has something to do.
 bool secure_has_work(const struct relay *r);
+// Begins a share of a turn's work with records for one direction of a session; whether any of it is
+// left. Once it is not, the session goes on in a later turn, after others'.
+void secure_share_begin(struct relay *r);
+bool secure_share_lasts(struct relay *r, struct relay_session *s);
 // The end of a turn: wakes threads of the slow path that were given something.
 void secure_flush(struct relay *r);
 // Ends a session whose leg broke (RELAY_BROKEN): the peer gets the alert that it is owed and a FIN,

@@ -39,8 +39,19 @@ struct secure_leg {
 	bool shut_wanted; // close_notify follows what is unsent
 };
 
+enum {
+	// What a record costs at least, in bytes of a long one.
+	RECORD_COST = 2048,
+	// Bytes of records that a session may have opened or sealed each way before others have
+	// their turn, and those of all sessions before packets are looked at again.
+	SHARE_BYTES = 64 * RECORD_COST,
+	TURN_BYTES = 8 * SHARE_BYTES,
+};
+
 struct secure {
 	struct tls_context tls;
+	uint32_t turn_left; // of TURN_BYTES
+	uint32_t share_left;
 	struct secret_pool *pool;
 	struct memory legs_memory;
 	struct secure_leg **legs; // of session index * 2 + leg
@@ -60,6 +71,12 @@ static inline void secure_defer(struct relay *r, struct secure_leg *l)
 	if (!l->is_behind)
 		TAILQ_INSERT_TAIL(&r->secure->behind, l, behind);
 	l->is_behind = true;
+}
+
+static inline void secure_work_done(struct relay *r, uint32_t bytes)
+{
+	r->secure->turn_left -= u32_min(r->secure->turn_left, bytes);
+	r->secure->share_left -= u32_min(r->secure->share_left, bytes);
 }
 
 // secure_records.c: the handshake gave keys. False: the record layer does not have the suite.

@@ -88,6 +88,7 @@ void secure_send(struct relay *r, struct relay_session *s, unsigned int leg, str
 {
 	struct secure_leg *l = secure_at(r, s, leg);
 
+	secure_work_done(r, u32_max(chain->total_length, RECORD_COST / 4));
 	seal(r, l, chain, flags);
 }
 
@@ -144,7 +145,11 @@ struct buffer *secure_receive(
 	if (l->state != SECURE_OPEN || (s->flags & RELAY_BROKEN))
 		return NULL;
 	for (;;) {
+		uint32_t opened = l->records.in.opened;
+
 		v = tls_next(&r->secure->tls, &l->records, &out);
+		secure_work_done(r, u32_max(v == TLS_DATA ? out->total_length : 0,
+					    (l->records.in.opened - opened) * RECORD_COST));
 		if (v == TLS_DATA)
 			break;
 		if (v == TLS_MESSAGE) {

@@ -108,6 +108,7 @@ static enum tls_verdict record_decrypt(struct tls_context *context, struct tls_r
 	tls_aead_prepare(context, key, header, length, nonce, &aead);
 	if (!aead_open_chain(context->crypto, &aead.input, record->head, before, length, tag))
 		return TLS_BAD_RECORD;
+	t->in.opened++;
 	tls_key_used(key, length);
 	tls_queue_drop_front(record, before, context->buffers);
 	tls_queue_drop_back(record, AEAD_TAG_BYTES, context->buffers);

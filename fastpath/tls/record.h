@@ -58,6 +58,7 @@ struct tls_key {
 struct tls_input {
 	struct tls_key key;
 	struct tls_queue pending; // at most one record that is not whole, after tls_next
+	uint32_t opened;          // records, whatever was in them, modulo 2^32
 	uint32_t message_left;    // bytes to come of the handshake message under way
 	uint8_t message[4];       // its header so far
 	uint8_t message_have;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "rig.h"
 
+#include "secured.h"
+
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,7 +73,8 @@ static void launch(struct rig *rig, enum rig_host to, const struct buffer *packe
 	if (chance(rig, rig->loss_ppm) || (to == RIG_TARGET && rig->target_deaf))
 		return;
 	assert_true(rig->count < RIG_FLIGHT);
-	rig->flight[rig->count++] = (struct rig_packet){.due = rig->world->now + rig->delay,
+	rig->flight[rig->count++] = (struct rig_packet){
+		.due = rig->world->now + rig->delay + (rig->jitter ? draw(rig) % rig->jitter : 0),
 		.frame = frame_copy(packet),
 		.to = (uint8_t)to};
 }
@@ -182,22 +185,33 @@ static struct buffer *chunk_make(enum rig_host host, uint32_t user, uint64_t at,
 	return b;
 }
 
+static bool is_secured(const struct rig *rig, enum rig_host host)
+{
+	return rig->secured && host == RIG_CLIENT;
+}
+
 static void user_send(struct rig *rig, enum rig_host host, uint32_t number)
 {
 	struct rig_user *u = &rig->user[host][number];
 	struct tcp_engine *e = rig->host[host];
 
+	if (is_secured(rig, host) && !secured_ready(rig, number))
+		return;
 	while (u->sent < u->to_send && tcp_send_room(e, u->connection) >= CHUNK) {
 		uint32_t n = (uint32_t)u64_min(CHUNK, u->to_send - u->sent);
+		struct buffer *chunk = chunk_make(host, number, u->sent, n);
 
-		assert_int_equal(tcp_send(e, u->connection, chunk_make(host, number, u->sent, n), 0,
-					 rig->world->now),
-			0);
+		if (is_secured(rig, host))
+			chunk = secured_seal(rig, number, chunk);
+		if (chunk)
+			assert_int_equal(tcp_send(e, u->connection, chunk, 0, rig->world->now), 0);
 		u->sent += n;
 	}
 	if (u->sent == u->to_send && !u->keeps_open && !u->is_shut &&
 		(u->to_send > 0 || u->ended)) {
 		u->is_shut = true;
+		if (is_secured(rig, host))
+			secured_close(rig, number);
 		tcp_shutdown(e, u->connection, rig->world->now);
 	}
 }
@@ -229,6 +243,14 @@ static void user_receive(struct rig *rig, enum rig_host host, uint32_t number)
 
 	while (!u->stops_reading &&
 		(chain = tcp_receive(e, u->connection, UINT32_MAX, rig->world->now))) {
+		if (is_secured(rig, host)) {
+			secured_push(rig, number, chain);
+			while ((chain = secured_next(rig, number)) != NULL) {
+				check_stream(rig, host, number, chain);
+				buffer_heap_put(&buffer_heap_source, chain);
+			}
+			continue;
+		}
 		check_stream(rig, host, number, chain);
 		if (u->echoes)
 			assert_int_equal(tcp_send(e, u->connection, chain, 0, rig->world->now), 0);
@@ -292,6 +314,7 @@ static void turn(struct rig *rig)
 	flight_land(rig);
 	host_turn(rig, RIG_CLIENT);
 	host_turn(rig, RIG_TARGET);
+	secured_turn(rig);
 	relay_tick(rig->relay, &rig->world->snapshot, rig->world->now, UINT32_MAX);
 	relay_run(rig->relay, &rig->world->snapshot, rig->world->now);
 }
@@ -348,7 +371,7 @@ static bool is_used(void *context, const struct flow_key *key)
 	return relay_uses(rig->relay, key, rig->world->now);
 }
 
-void rig_open(struct rig *rig, uint32_t sessions)
+static void open_rig(struct rig *rig, uint32_t sessions, uint32_t legs)
 {
 	struct relay_config config = {.worker = 3,
 		.sessions = sessions,
@@ -366,12 +389,25 @@ void rig_open(struct rig *rig, uint32_t sessions)
 	config.stats = rig->world->stats;
 	config.flow = rig->world->engine;
 	config.now = rig->world->now;
+	config.secured = legs;
+	if (legs > 0)
+		secured_create(rig, &config);
 	assert_int_equal(relay_create(&config, &rig->relay), 0);
 	relay_log(rig->relay, 1);
 	rig->world->is_used = is_used;
 	rig->world->is_used_context = rig;
 	rig->host[RIG_CLIENT] = engine_make(rig, 1);
 	rig->host[RIG_TARGET] = engine_make(rig, 2);
+}
+
+void rig_open(struct rig *rig, uint32_t sessions)
+{
+	open_rig(rig, sessions, 0);
+}
+
+void rig_open_secured(struct rig *rig, uint32_t sessions, uint32_t legs)
+{
+	open_rig(rig, sessions, legs);
 }
 
 void rig_close(struct rig *rig)
@@ -381,6 +417,7 @@ void rig_close(struct rig *rig)
 	for (uint32_t i = 0; i < rig->count; i++)
 		buffer_heap_put(&buffer_heap_source, rig->flight[i].frame);
 	tcp_engine_destroy(rig->host[RIG_CLIENT]);
+	secured_destroy(rig);
 	tcp_engine_destroy(rig->host[RIG_TARGET]);
 	// Sessions, source ports and every gauge are back.
 	assert_int_equal(world_destroy(rig->world), 0);
@@ -434,6 +471,11 @@ void rig_reset(struct rig *rig, enum rig_host host, uint32_t user)
 {
 	tcp_abort(rig->host[host], rig->user[host][user].connection, rig->world->now);
 	rig->user[host][user].connection = TCP_NONE;
+}
+
+uint64_t rig_received(const struct rig *rig, enum rig_host from)
+{
+	return counter_read(&rig->world->stats->listeners[WORLD_TCP].bytes[from]);
 }
 
 uint64_t rig_sessions(const struct rig *rig)

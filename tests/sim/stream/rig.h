@@ -42,13 +42,17 @@ struct rig_packet {
 	uint8_t to;
 };
 
+struct rig_secured;
+
 struct rig {
 	struct world *world;
+	struct rig_secured *secured; // NULL: clients speak no TLS (secured.h)
 	struct relay *relay;
 	struct tcp_engine *host[2]; // client's, target's
 	struct rig_user user[2][RIG_USERS];
 	uint32_t users[2];
 	usec_t delay;
+	usec_t jitter; // at most, of each packet: some overtake others
 	uint32_t loss_ppm;
 	uint32_t fail_ppm;         // of the relay's buffers
 	bool target_deaf;          // what is sent to targets vanishes
@@ -76,5 +80,7 @@ void rig_reset(struct rig *rig, enum rig_host host, uint32_t user);
 void rig_wait(struct rig *rig, usec_t time);
 // Until no packet is under way and no user has anything to do, at most so long; whether so.
 bool rig_settle(struct rig *rig, usec_t most);
+// Payload that the relay has taken over from clients, or targets, so far.
+uint64_t rig_received(const struct rig *rig, enum rig_host from);
 uint64_t rig_sessions(const struct rig *rig);
 uint64_t rig_drops(const struct rig *rig, enum drop_reason reason);

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "secured.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "core/chain.h"
+
+enum {
+	WORKER = 3, // the rig's relay
+	SUITE = 0x1301,
+	SEGMENT = 1400,
+};
+
+static const uint8_t hello[SECURED_HELLO] = "hello!\r\n";
+static const uint8_t answer[SECURED_HELLO] = "welcome\n";
+
+// Of what a client sends, and of what it gets.
+static struct tls_secret secret_of(bool from_client)
+{
+	struct tls_secret s = {0};
+
+	memset(s.secret, from_client ? 0x31 : 0x32, sizeof(s.secret));
+	return s;
+}
+
+void secured_create(struct rig *rig, struct relay_config *config)
+{
+	struct rig_secured *x = calloc(1, sizeof(*x));
+	size_t ring_bytes = (size_t)SLOW_RING * SLOW_MESSAGE_BYTES;
+
+	assert_non_null(x);
+	rig->secured = x;
+	x->slots = calloc(2 * SECURED_THREADS, ring_bytes);
+	assert_non_null(x->slots);
+	for (uint32_t t = 0; t < SECURED_THREADS; t++) {
+		struct slow_link *link = &x->link[WORKER * SECURED_THREADS + t];
+
+		ring_init(&link->to_slow, x->slots + (size_t)2 * t * ring_bytes, SLOW_RING,
+			SLOW_MESSAGE_BYTES);
+		ring_init(&link->to_worker, x->slots + ((size_t)2 * t + 1) * ring_bytes, SLOW_RING,
+			SLOW_MESSAGE_BYTES);
+		link->gate = &x->gates[t];
+		x->gates[t].wake_fd = -1;
+	}
+	x->links = (struct slow_links){.threads = SECURED_THREADS, .links = x->link};
+	x->tls.buffers = &buffer_heap_source;
+	assert_int_equal(crypto_manager_create(&x->tls.crypto), 0);
+	assert_int_equal(key_cache_create(x->tls.crypto, 64, &x->tls.keys), 0);
+	config->slow = &x->links;
+	rig->world->listeners[WORLD_TCP].security = 1;
+}
+
+void secured_destroy(struct rig *rig)
+{
+	struct rig_secured *x = rig->secured;
+
+	if (!x)
+		return;
+	for (uint32_t i = 0; i < RIG_USERS; i++)
+		if (x->open[i])
+			tls_records_fini(&x->tls, &x->records[i]);
+	key_cache_destroy(x->tls.keys);
+	crypto_manager_destroy(x->tls.crypto);
+	free(x->slots);
+	free(x);
+	rig->secured = NULL;
+}
+
+static struct slow_message *answer_to(struct slow_link *link, uint64_t session, enum slow_kind kind)
+{
+	struct slow_message *m = ring_reserve(&link->to_worker);
+
+	assert_non_null(m);
+	memset(m, 0, sizeof(*m));
+	m->session = session;
+	m->kind = (uint8_t)kind;
+	return m;
+}
+
+static void keys_of(struct slow_keys *keys)
+{
+	struct tls_secret in = secret_of(true), out = secret_of(false);
+
+	*keys = (struct slow_keys){.version = TLS_VERSION_1_3, .suite = SUITE};
+	memcpy(keys->in.secret, in.secret, sizeof(in.secret));
+	memcpy(keys->out.secret, out.secret, sizeof(out.secret));
+}
+
+// The hello comes whole, or not at all: a peer that sends half of one is waited for.
+static void message_take(
+	struct rig_secured *x, struct slow_link *link, const struct slow_message *m)
+{
+	struct slow_message *a;
+
+	x->opens += m->kind == SLOW_OPEN;
+	x->closes += m->kind == SLOW_CLOSE;
+	if (m->kind != SLOW_BYTES || m->offset != 0 || m->length < SECURED_HELLO)
+		return;
+	assert_memory_equal(m->data, hello, SECURED_HELLO);
+	a = answer_to(link, m->session, SLOW_SEND);
+	a->length = SECURED_HELLO;
+	memcpy(a->data, answer, SECURED_HELLO);
+	ring_publish(&link->to_worker);
+	a = answer_to(link, m->session, SLOW_KEYS);
+	a->offset = SECURED_HELLO;
+	keys_of(&a->keys);
+	ring_publish(&link->to_worker);
+	x->answers++;
+}
+
+void secured_turn(struct rig *rig)
+{
+	struct rig_secured *x = rig->secured;
+
+	for (uint32_t t = 0; x && t < SECURED_THREADS; t++) {
+		struct slow_link *link = &x->link[WORKER * SECURED_THREADS + t];
+		struct slow_message *m;
+
+		// No more than the answers have room for.
+		for (uint32_t i = 0; !x->stalled[t] && i < SLOW_RING / 2 &&
+				     (m = ring_peek(&link->to_slow)) != NULL;
+			i++) {
+			message_take(x, link, m);
+			ring_release(&link->to_slow);
+		}
+	}
+}
+
+void secured_say(struct rig *rig, uint32_t client, struct buffer *records)
+{
+	assert_int_equal(tcp_send(rig->host[RIG_CLIENT], rig->user[RIG_CLIENT][client].connection,
+				 records, 0, rig->world->now),
+		0);
+}
+
+bool secured_ready(struct rig *rig, uint32_t client)
+{
+	struct rig_secured *x = rig->secured;
+
+	if (!x->greeted[client] && !x->speechless) {
+		x->greeted[client] = true;
+		rig_say(rig, client, hello, sizeof(hello));
+	}
+	return x->open[client];
+}
+
+static struct buffer *seal_all(struct rig *rig, uint32_t client, struct buffer *payload)
+{
+	struct rig_secured *x = rig->secured;
+	struct buffer *out;
+
+	assert_int_equal(
+		tls_seal(&x->tls, &x->records[client], SEGMENT, rig->world->now, &payload, &out),
+		TLS_SEALED);
+	return out;
+}
+
+struct buffer *secured_seal(struct rig *rig, uint32_t client, struct buffer *payload)
+{
+	struct rig_secured *x = rig->secured;
+
+	if (!x->padded)
+		return seal_all(rig, client, payload);
+	for (uint32_t i = 0; i < payload->length; i++) {
+		struct buffer *b = buffer_heap_get(&buffer_heap_source, 64);
+
+		assert_non_null(b);
+		buffer_data(b)[0] = buffer_data(payload)[i];
+		b->length = 1;
+		b->total_length = 1;
+		secured_say(rig, client, seal_all(rig, client, b));
+	}
+	buffer_heap_put(&buffer_heap_source, payload);
+	return NULL;
+}
+
+// What comes first is the answer to the hello.
+void secured_push(struct rig *rig, uint32_t client, struct buffer *chain)
+{
+	struct rig_secured *x = rig->secured;
+	struct tls_secret in = secret_of(false), out = secret_of(true);
+	uint8_t bytes[SECURED_HELLO];
+
+	if (!x->open[client]) {
+		assert_int_equal(chain_copy(chain, 0, sizeof(bytes), bytes), sizeof(bytes));
+		assert_memory_equal(bytes, answer, sizeof(bytes));
+		chain = chain_skip(chain, sizeof(bytes), &buffer_heap_source);
+		assert_int_equal(tls_records_init(&x->tls, true, TLS_VERSION_1_3, SUITE, &in, &out,
+					 &x->records[client]),
+			0);
+		x->open[client] = true;
+	}
+	if (chain)
+		tls_push(&x->tls, &x->records[client], chain);
+}
+
+struct buffer *secured_next(struct rig *rig, uint32_t client)
+{
+	struct rig_secured *x = rig->secured;
+	struct buffer *out = NULL;
+	enum tls_verdict v;
+
+	if (!x->open[client])
+		return NULL;
+	v = tls_next(&x->tls, &x->records[client], &out);
+	x->closed[client] |= v == TLS_CLOSED;
+	if (tls_verdict_is_fatal(v)) {
+		x->verdict[client] = v;
+		x->alert[client] = tls_peer_alert(&x->records[client]);
+	}
+	return v == TLS_DATA ? out : NULL;
+}
+
+void secured_close(struct rig *rig, uint32_t client)
+{
+	struct rig_secured *x = rig->secured;
+	struct buffer *out;
+
+	if (!x->open[client] || x->cuts)
+		return;
+	assert_int_equal(tls_close(&x->tls, &x->records[client], &out), TLS_SEALED);
+	secured_say(rig, client, out);
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// Clients of the rig that speak TLS records, and a thread of the slow path that plays a handshake
+// of eight bytes each way, so that all that the worker does with the rings and the records is run
+// in virtual time. (Real handshakes over the same rings: tests/unit/slowpath.)
+
+#include "rig.h"
+#include "slowpath/msg.h"
+#include "tls/record.h"
+
+enum {
+	SECURED_HELLO = 8, // bytes, each way
+	SECURED_THREADS = 2,
+};
+
+struct rig_secured {
+	struct slow_gate gates[SECURED_THREADS];
+	struct slow_link link[SECURED_THREADS * 4]; // the relay is worker 3
+	struct slow_links links;
+	uint8_t *slots;
+	struct tls_context tls;
+	struct tls_records records[RIG_USERS];
+	bool greeted[RIG_USERS]; // its hello is sent
+	bool open[RIG_USERS];
+	bool closed[RIG_USERS]; // the relay's close_notify came
+	uint8_t alert[RIG_USERS];
+	bool stalled[SECURED_THREADS]; // the thread does nothing
+	bool speechless;               // clients say nothing
+	bool padded;                   // each record of a client is a byte of payload
+	bool cuts;                     // clients end without close_notify
+	uint32_t opens, closes, answers;
+	enum tls_verdict verdict[RIG_USERS]; // of the last fault
+};
+
+// As rig_open, with a listener whose clients are to be secured, `legs` of them at once.
+void rig_open_secured(struct rig *rig, uint32_t sessions, uint32_t legs);
+void secured_create(struct rig *rig, struct relay_config *config);
+void secured_destroy(struct rig *rig);
+// The threads' turn.
+void secured_turn(struct rig *rig);
+// Payload of a client as what its connection carries, and back. NULL: nothing of the kind.
+struct buffer *secured_seal(struct rig *rig, uint32_t client, struct buffer *payload);
+void secured_push(struct rig *rig, uint32_t client, struct buffer *chain);
+struct buffer *secured_next(struct rig *rig, uint32_t client);
+// Whether the client may send payload; says its hello when its connection is there.
+bool secured_ready(struct rig *rig, uint32_t client);
+// The client's close_notify.
+void secured_close(struct rig *rig, uint32_t client);
+// Any record's bytes, as they are to be sent.
+void secured_say(struct rig *rig, uint32_t client, struct buffer *records);

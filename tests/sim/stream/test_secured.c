@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a client behind TLS and a target without see of the relay between them, in virtual time: the
+// path, the slow path and the peers each at their worst.
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "secured.h"
+
+#define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
+
+enum {
+	SESSIONS = 256,
+	LEGS = 64,
+};
+
+static struct rig rig;
+static const char *const own = "10.1.0.2";
+
+static int set_up(void **state)
+{
+	rig_open_secured(&rig, SESSIONS, LEGS);
+	rig_listen(&rig, "10.2.0.1");
+	rig.world->upstreams[WORLD_TCP].target_count = 0;
+	world_target(rig.world, WORLD_TCP, 0, "10.2.0.1", 80, 1);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	rig_close(&rig);
+	return 0;
+}
+
+static struct rig_user *client(uint32_t n)
+{
+	return &rig.user[RIG_CLIENT][n];
+}
+
+static struct rig_user *target(uint32_t n)
+{
+	return &rig.user[RIG_TARGET][n];
+}
+
+static enum session_end last_end(void)
+{
+	assert_true(rig.world->record_count > 0);
+	return rig.world->records[rig.world->record_count - 1].end;
+}
+
+// Client 0, whose session is open.
+static void one_open(void)
+{
+	rig_connect(&rig, own);
+	client(0)->keeps_open = true;
+	rig_wait(&rig, SECONDS(1));
+	assert_true(rig.secured->open[0]);
+	assert_int_equal(rig.users[RIG_TARGET], 1);
+	target(0)->keeps_open = true;
+}
+
+static void both_directions_arrive_whole(void **state)
+{
+	one_open();
+	client(0)->keeps_open = target(0)->keeps_open = false;
+	rig_send(&rig, RIG_CLIENT, 0, 3000000);
+	rig_send(&rig, RIG_TARGET, 0, 2000000);
+	assert_true(rig_settle(&rig, SECONDS(60)));
+	assert_int_equal(target(0)->received, 3000000);
+	assert_int_equal(client(0)->received, 2000000);
+	assert_true(rig.secured->closed[0]);
+	assert_int_equal(last_end(), SESSION_END_CLOSED);
+	assert_int_equal(rig.world->records[0].bytes[0], 3000000);
+	assert_int_equal(rig.world->records[0].bytes[1], 2000000);
+}
+
+// A turn does so much for one session and no more, whatever lies there for it.
+static void small_records_do_not_hold_a_turn(void **state)
+{
+	uint64_t most = 0;
+
+	one_open();
+	rig.secured->padded = true;
+	rig_send(&rig, RIG_CLIENT, 0, 20000);
+	for (int i = 0; i < 40000 && target(0)->received < 20000; i++) {
+		uint64_t before = rig_received(&rig, RIG_CLIENT);
+		uint64_t moved;
+
+		rig_wait(&rig, 1);
+		moved = rig_received(&rig, RIG_CLIENT) - before;
+		most = moved > most ? moved : most;
+	}
+	assert_int_equal(target(0)->received, 20000);
+	assert_true(most > 0);
+	// Twice: by an event, and by what the turn before had put off.
+	assert_in_range(most, 1, 128);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(both_directions_arrive_whole),
+		TEST(small_records_do_not_hold_a_turn),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
