@@ -83,5 +83,15 @@ static inline void secure_work_done(struct relay *r, uint32_t bytes)
 bool secure_records_begin(struct relay *r, struct secure_leg *l, const struct slow_keys *keys);
 // Seals and sends what waits. What it cannot do now it defers.
 void secure_catch_up(struct relay *r, struct secure_leg *l);
-// secure_handshake.c: hands over what was received.
+// secure.c: a leg with a layer, whose handshake is to begin. NULL: there is no room for another.
+struct secure_leg *secure_leg_add(struct relay *r, struct relay_session *s, unsigned int leg);
+
+// secure_handshake.c: whom the handshake is for, and with what profile.
+void secure_handshake_name(
+	struct relay *r, struct secure_leg *l, uint32_t profile, const struct flow_key *announced);
+// Hands over what was received.
 void secure_handshake_go_on(struct relay *r, struct secure_leg *l);
+// The slow path's answer to a handshake that goes on.
+void secure_handshake_answer(struct relay *r, struct secure_leg *l, const struct slow_message *m);
+// Tells the slow path that the session is over. Should the ring be full, it forgets by itself.
+void secure_handshake_close(struct relay *r, struct secure_leg *l);
