@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <openssl/evp.h>
 #include <openssl/tls1.h>
+#include <time.h>
 
 #include "slowpath/service.h"
 #include "slowpath/tls/engine.h"
@@ -29,6 +30,7 @@ struct assignment {
 };
 
 struct credentials {
+	struct ticket_keys *tickets; // of all profiles; NULL until there is one
 	struct profile *profiles;
 	uint32_t profile_count;
 	struct assignment *assignments;
@@ -45,6 +47,7 @@ void credentials_destroy(struct credentials *credentials)
 {
 	if (credentials == NULL)
 		return;
+	ticket_keys_destroy(credentials->tickets);
 	free(credentials->profiles);
 	free(credentials->assignments);
 	free(credentials);
@@ -98,7 +101,7 @@ int credential_is_usable(const struct config *config, const struct config_creden
 	int status = key_place_check(config, certificate.key, error, error_size);
 
 	if (status == 0)
-		status = tls_profile_create(&certificate, 1, &profile, error, error_size);
+		status = tls_profile_create(&certificate, 1, NULL, &profile, error, error_size);
 	if (status == 0)
 		tls_profile_destroy(profile);
 	return status;
@@ -168,6 +171,25 @@ static int digest_listener(const struct config *config, const struct config_list
 	return done ? 0 : -ENOMEM;
 }
 
+static uint64_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec;
+}
+
+static int tickets_make(struct credentials *c, char *error, size_t error_size)
+{
+	int status = c->tickets == NULL ? ticket_keys_create(seconds, &c->tickets) : 0;
+
+	if (status != 0)
+		snprintf(error, error_size,
+			"the keys of session tickets need locked memory: %s; raise LimitMEMLOCK",
+			strerror(-status));
+	return status;
+}
+
 static int profile_make(struct daemon *daemon, const struct config *config,
 	const struct config_listener *listener, uint32_t *number, char *error, size_t error_size)
 {
@@ -181,8 +203,8 @@ static int profile_make(struct daemon *daemon, const struct config *config,
 		status = key_place_check(config, certificates[i].key, error, error_size);
 	}
 	if (status == 0)
-		status =
-			tls_profile_create(certificates, names->count, &profile, error, error_size);
+		status = tls_profile_create(certificates, names->count,
+			daemon->credentials->tickets, &profile, error, error_size);
 	free(certificates);
 	if (status != 0)
 		return status;
@@ -221,6 +243,9 @@ static int listener_follow(struct daemon *daemon, const struct config *config,
 	if (grown == NULL)
 		return -ENOMEM;
 	c->profiles = grown;
+	status = tickets_make(c, error, error_size);
+	if (status != 0)
+		return status;
 	status = profile_make(daemon, config, listener, number, error, error_size);
 	if (status != 0)
 		return status;

@@ -5,7 +5,6 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "slowpath/tls/profile_impl.h"
@@ -122,59 +121,20 @@ static int alpn_fill(struct tls_profile_entry *e, const struct tls_certificate *
 	return 0;
 }
 
-// Whether name ("www.example.org" or "*.example.org") is for host: a wildcard stands for exactly
-// one label.
-static bool name_covers(const char *name, const char *host, bool wildcards)
+// Tickets of one credential are no good with another, nor once the authorities of its clients have
+// changed: a session that resumes asks for no certificate again.
+static bool session_context_set(SSL_CTX *x, const struct tls_certificate *c)
 {
-	const char *dot;
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned int length;
 
-	if (name[0] != '*' || name[1] != '.')
-		return !wildcards && strcasecmp(name, host) == 0;
-	dot = strchr(host, '.');
-	return wildcards && dot && dot != host && strcasecmp(name + 1, dot) == 0;
+	return EVP_Digest(c->name, strlen(c->name), digest, &length, EVP_sha256(), NULL) == 1 &&
+	       SSL_CTX_set_session_id_context(x, digest, length) == 1;
 }
 
-uint32_t tls_profile_select(const struct tls_profile *profile, const char *host)
+static bool context_set_up(struct tls_profile *profile, struct tls_profile_entry *e,
+	const struct tls_certificate *c, struct ticket_keys *tickets)
 {
-	for (int wildcards = 0; host && wildcards < 2; wildcards++)
-		for (uint32_t i = 0; i < profile->count; i++)
-			for (uint32_t n = 0; n < profile->entries[i].name_count; n++)
-				if (name_covers(profile->entries[i].names[n], host, wildcards))
-					return i;
-	return 0;
-}
-
-static int on_server_name(SSL *ssl, int *alert, void *context)
-{
-	const struct tls_profile *profile = context;
-	const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	uint32_t chosen = tls_profile_select(profile, host);
-
-	if (chosen != 0 && !SSL_set_SSL_CTX(ssl, profile->entries[chosen].context)) {
-		*alert = SSL_AD_INTERNAL_ERROR;
-		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	}
-	return host ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
-}
-
-// The protocol that we like best of those that the client speaks (RFC 7301 3.2).
-static int on_protocols(SSL *ssl, const unsigned char **out, unsigned char *length,
-	const unsigned char *offered, unsigned int offered_bytes, void *context)
-{
-	const struct tls_profile_entry *e = context;
-	unsigned char *chosen;
-
-	if (SSL_select_next_proto(&chosen, length, e->alpn, e->alpn_bytes, offered,
-		    offered_bytes) != OPENSSL_NPN_NEGOTIATED)
-		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	*out = chosen;
-	return SSL_TLSEXT_ERR_OK;
-}
-
-static bool context_set_up(
-	struct tls_profile *profile, struct tls_profile_entry *e, const struct tls_certificate *c)
-{
-	static const unsigned char session_context[] = "nexpath";
 	SSL_CTX *x = e->context;
 
 	// A worker carries on after the handshake: it knows no renegotiation and no early data.
@@ -183,17 +143,15 @@ static bool context_set_up(
 	SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_max_early_data(x, 0);
 	SSL_CTX_set_keylog_callback(x, tls_handshake_keylog);
-	SSL_CTX_set_tlsext_servername_callback(x, on_server_name);
-	SSL_CTX_set_tlsext_servername_arg(x, profile);
-	if (e->alpn)
-		SSL_CTX_set_alpn_select_cb(x, on_protocols, e);
-	return SSL_CTX_set_min_proto_version(x, c->min_version ? c->min_version : TLS1_2_VERSION) &&
+	tls_choice_set(x, profile, e);
+	return SSL_CTX_set_min_proto_version(x, e->min_version) &&
 	       SSL_CTX_set_max_proto_version(x, TLS1_3_VERSION) && tls_suites_set(x) &&
-	       SSL_CTX_set_session_id_context(x, session_context, sizeof(session_context) - 1);
+	       session_context_set(x, c) && (!tickets || ticket_keys_use(x, tickets));
 }
 
 static int entry_fill(struct tls_profile *profile, struct tls_profile_entry *e,
-	const struct tls_certificate *c, char *error, size_t error_size)
+	const struct tls_certificate *c, struct ticket_keys *tickets, char *error,
+	size_t error_size)
 {
 	char why[400];
 	int status = tls_key_file_check(c->key, why, sizeof(why));
@@ -202,6 +160,7 @@ static int entry_fill(struct tls_profile *profile, struct tls_profile_entry *e,
 		snprintf(error, error_size, "credential \"%s\": %s", c->name, why);
 		return status;
 	}
+	e->min_version = c->min_version ? c->min_version : TLS1_2_VERSION;
 	e->context = SSL_CTX_new(TLS_server_method());
 	if (!e->context)
 		return -ENOMEM;
@@ -214,13 +173,13 @@ static int entry_fill(struct tls_profile *profile, struct tls_profile_entry *e,
 	status = names_fill(e, c);
 	if (status == 0)
 		status = alpn_fill(e, c);
-	if (status == 0 && !context_set_up(profile, e, c))
+	if (status == 0 && !context_set_up(profile, e, c, tickets))
 		status = -ENOMEM;
 	return status;
 }
 
 int tls_profile_create(const struct tls_certificate *certificates, uint32_t count,
-	struct tls_profile **out, char *error, size_t error_size)
+	struct ticket_keys *tickets, struct tls_profile **out, char *error, size_t error_size)
 {
 	struct tls_profile *p = calloc(1, sizeof(*p) + count * sizeof(p->entries[0]));
 	int status = p ? 0 : -ENOMEM;
@@ -228,7 +187,8 @@ int tls_profile_create(const struct tls_certificate *certificates, uint32_t coun
 	ERR_clear_error();
 	for (uint32_t i = 0; status == 0 && i < count; i++) {
 		p->count++;
-		status = entry_fill(p, &p->entries[i], &certificates[i], error, error_size);
+		status =
+			entry_fill(p, &p->entries[i], &certificates[i], tickets, error, error_size);
 	}
 	if (status == 0) {
 		*out = p;

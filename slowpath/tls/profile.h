@@ -5,7 +5,7 @@
 // and ticket keys. Made by the control thread from files, read by handshakes on any thread, never
 // changed.
 
-#include "core/base.h"
+#include "slowpath/tls/ticket_keys.h"
 
 struct tls_profile;
 
@@ -24,10 +24,11 @@ struct tls_certificate {
 };
 
 // Reads the files of count certificates, the first of which serves clients that name none of them.
+// tickets, which outlives the profile, protects session tickets; NULL: keys that go with it.
 // -EINVAL with a line in error that says which file and what is wrong with it; -EACCES for a key
 // that others than its owner can read; -ENOMEM.
 [[nodiscard]] int tls_profile_create(const struct tls_certificate *certificates, uint32_t count,
-	struct tls_profile **out, char *error, size_t error_size);
+	struct ticket_keys *tickets, struct tls_profile **out, char *error, size_t error_size);
 // NULL is allowed. Handshakes that use it must be over.
 void tls_profile_destroy(struct tls_profile *profile);
 

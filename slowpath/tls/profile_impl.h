@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// Profiles from inside: for profile.c, client_profile.c and handshake.c.
+// Profiles from inside: for profile.c, choice.c, client_profile.c and handshake.c.
 
 #include <openssl/ssl.h>
 
@@ -14,6 +14,7 @@ struct tls_profile_entry {
 	uint32_t name_count;
 	uint8_t *alpn; // RFC 7301 3.1: each protocol behind its length
 	uint32_t alpn_bytes;
+	uint16_t min_version; // as on the wire
 };
 
 struct tls_profile {
@@ -33,3 +34,7 @@ SSL_CTX *tls_client_profile_context(const struct tls_client_profile *profile);
 // What a handshake asks its server for, and verifies. -EINVAL: there is no name, -ENOMEM.
 [[nodiscard]] int tls_client_profile_name(
 	const struct tls_client_profile *profile, const char *host, SSL *ssl);
+
+// choice.c: the context's callbacks that choose for each client: the profile's entry by the name it
+// asks for, and the protocol, of those of the context's own entry.
+void tls_choice_set(SSL_CTX *context, struct tls_profile *profile, struct tls_profile_entry *entry);

@@ -297,3 +297,46 @@ def tls_certificate_replaced(t):
                     return s.getpeercert()["serialNumber"] != serial
             wait_for("the new certificate", replaced)
             exchange(live)
+
+
+@case
+def tls_sessions_outlive_a_reload(t):
+    """a ticket from before new certificates were read resumes after it, over TLS 1.2 and 1.3, on any thread"""
+    lab = t.lab()
+    certificates = Certificates(lab)
+    t.tcp_server(lab, ECHO, echo)
+    text = secured(lab, [certificates.make("www", NAME)])
+    lab.start(text)
+    with ending_clean(lab):
+        contexts = {version: context(certificates, version) for version in VERSIONS}
+
+        def visit(version, session=None):
+            with contexts[version].wrap_socket(connect(lab), server_hostname=NAME, session=session) as s:
+                exchange(s)
+                reused, session = s.session_reused, s.session
+                s.unwrap().close()
+                return reused, session
+        sessions = {version: visit(version)[1] for version in VERSIONS}
+        certificates.make("www", NAME)
+        lab.apply(text + "# again\n")
+        for version in VERSIONS:
+            check_equal(visit(version, sessions[version])[0], True, f"{version}: resumed")
+
+
+@case
+def tls_least_version_of_each_name(t):
+    """min_version is that of the credential a client asks for, whichever is the first"""
+    lab = t.lab()
+    certificates = Certificates(lab)
+    t.tcp_server(lab, ECHO, echo)
+    new = certificates.make("www", NAME).replace("}", 'min_version = "1.3"; }')
+    lab.start(secured(lab, [new, certificates.make("shop", OTHER)], names=("www", "shop")))
+    with ending_clean(lab):
+        for name, version, good in ((NAME, VERSIONS[0], False), (NAME, VERSIONS[1], True), (OTHER, VERSIONS[0], True),
+                                    (OTHER, VERSIONS[1], True)):
+            if good:
+                with connect_secured(lab, certificates, name, version=version) as s:
+                    exchange(s)
+            else:
+                expect_error(ssl.SSLError, lambda n=name, v=version: connect_secured(lab, certificates, n, version=v),
+                             f"{name} with {version}")

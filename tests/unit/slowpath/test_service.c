@@ -41,7 +41,7 @@ static int set_up(void **state)
 	struct tls_profile *p;
 
 	if (slowpath_create(&config, &service, error, sizeof(error)) != 0 ||
-		tls_profile_create(&certificate, 1, &p, error, sizeof(error)) != 0)
+		tls_profile_create(&certificate, 1, NULL, &p, error, sizeof(error)) != 0)
 		return -1;
 	service->wake = wake;
 	profile = slowpath_profile_add(service, &tls_server_kind, p);

@@ -5,11 +5,10 @@
 #include <stddef.h>
 
 #include <cmocka.h>
-#include <openssl/ssl.h>
 #include <sys/stat.h>
 
 #include "certificate.h"
-#include "slowpath/tls/handshake.h"
+#include "peer.h"
 
 static struct test_certificate files[2];
 static struct tls_profile *profile;
@@ -29,8 +28,9 @@ static int set_up(void **state)
 			.key = files[i].key,
 			.alpn = protocols,
 			.alpn_count = 2,
+			.min_version = i ? TLS1_2_VERSION : TLS1_3_VERSION,
 		};
-	return tls_profile_create(certificates, 2, &profile, error, sizeof(error));
+	return tls_profile_create(certificates, 2, NULL, &profile, error, sizeof(error));
 }
 
 static int tear_down(void **state)
@@ -60,80 +60,18 @@ static void a_key_that_others_can_read_is_refused(void **state)
 	struct tls_profile *p = NULL;
 
 	assert_int_equal(chmod(files[0].key, 0640), 0);
-	assert_int_equal(tls_profile_create(&c, 1, &p, error, sizeof(error)), -EACCES);
+	assert_int_equal(tls_profile_create(&c, 1, NULL, &p, error, sizeof(error)), -EACCES);
 	assert_non_null(strstr(error, "chmod 600"));
 	assert_int_equal(chmod(files[0].key, 0600), 0);
 	c.key = files[1].key;
-	assert_int_equal(tls_profile_create(&c, 1, &p, error, sizeof(error)), -EINVAL);
+	assert_int_equal(tls_profile_create(&c, 1, NULL, &p, error, sizeof(error)), -EINVAL);
 	assert_non_null(strstr(error, files[1].key));
 	c.key = "/nonexistent/key";
-	assert_int_equal(tls_profile_create(&c, 1, &p, error, sizeof(error)), -ENOENT);
+	assert_int_equal(tls_profile_create(&c, 1, NULL, &p, error, sizeof(error)), -ENOENT);
 	c.key = files[0].key;
 	c.certificate = files[0].key;
-	assert_int_equal(tls_profile_create(&c, 1, &p, error, sizeof(error)), -EINVAL);
+	assert_int_equal(tls_profile_create(&c, 1, NULL, &p, error, sizeof(error)), -EINVAL);
 	assert_null(p);
-}
-
-// One client of OpenSSL, and what it sends and gets.
-struct peer {
-	SSL_CTX *context;
-	SSL *ssl;
-	BIO *in;
-	BIO *out;
-};
-
-static void peer_open(struct peer *p, int version, const char *suites, SSL_SESSION *session)
-{
-	p->context = SSL_CTX_new(TLS_client_method());
-	SSL_CTX_set_min_proto_version(p->context, version);
-	SSL_CTX_set_max_proto_version(p->context, version);
-	assert_int_equal(version == TLS1_3_VERSION ? SSL_CTX_set_ciphersuites(p->context, suites)
-						   : SSL_CTX_set_cipher_list(p->context, suites),
-		1);
-	p->ssl = SSL_new(p->context);
-	p->in = BIO_new(BIO_s_mem());
-	p->out = BIO_new(BIO_s_mem());
-	SSL_set_bio(p->ssl, p->in, p->out);
-	SSL_set_connect_state(p->ssl);
-	SSL_set_tlsext_host_name(p->ssl, "shop.example.net");
-	if (session)
-		SSL_set_session(p->ssl, session);
-}
-
-static void peer_close(struct peer *p)
-{
-	SSL_free(p->ssl);
-	SSL_CTX_free(p->context);
-}
-
-// Carries the handshake on, pieces of `piece` bytes at a time towards us. What the client wrote
-// behind its handshake is in *behind (bytes that we must not have consumed).
-static enum tls_handshake_state shake(
-	struct tls_handshake *h, struct peer *p, size_t piece, uint64_t *sent)
-{
-	enum tls_handshake_state state = TLS_HANDSHAKE_GOES_ON;
-	uint8_t bytes[8192];
-	bool spoke = false;
-	int n;
-
-	for (int i = 0; i < 20 && state == TLS_HANDSHAKE_GOES_ON; i++) {
-		if (SSL_do_handshake(p->ssl) == 1 && !spoke) {
-			assert_int_equal(SSL_write(p->ssl, "early bird", 10), 10);
-			spoke = true;
-		}
-		n = BIO_read(p->out, bytes, sizeof(bytes));
-		for (int at = 0; at < n; at += (int)piece) {
-			size_t length = (size_t)(n - at) < piece ? (size_t)(n - at) : piece;
-
-			*sent += length;
-			state = tls_handshake_input(h, bytes + at, length);
-		}
-		size_t out;
-
-		while ((out = tls_handshake_output(h, bytes, sizeof(bytes))) > 0)
-			assert_int_equal(BIO_write(p->in, bytes, (int)out), (int)out);
-	}
-	return state;
 }
 
 static void one(int version, const char *suites, size_t piece, uint16_t suite)
@@ -144,8 +82,8 @@ static void one(int version, const char *suites, size_t piece, uint16_t suite)
 	uint64_t sent = 0, offset;
 
 	assert_int_equal(tls_handshake_create(profile, &h), 0);
-	peer_open(&p, version, suites, NULL);
-	assert_int_equal(shake(h, &p, piece, &sent), TLS_HANDSHAKE_DONE);
+	peer_open(&p, version, suites, "shop.example.net", NULL);
+	assert_int_equal(peer_shake(&p, h, piece, &sent), TLS_HANDSHAKE_DONE);
 	tls_handshake_keys(h, &keys, &offset);
 	assert_int_equal(keys.version, version);
 	assert_int_equal(keys.suite, suite);
@@ -179,6 +117,33 @@ static void bytes_may_come_in_any_pieces(void **state)
 	}
 }
 
+static enum tls_handshake_state outcome(int version, const char *host)
+{
+	enum tls_handshake_state state;
+	struct tls_handshake *h;
+	struct peer p;
+	uint64_t sent = 0;
+
+	assert_int_equal(tls_handshake_create(profile, &h), 0);
+	peer_open(&p, version, NULL, host, NULL);
+	state = peer_shake(&p, h, 4096, &sent);
+	peer_close(&p);
+	tls_handshake_destroy(h);
+	return state;
+}
+
+static void the_least_version_is_that_of_the_name(void **state)
+{
+	// The first credential asks for 1.3, the other for 1.2.
+	assert_int_equal(outcome(TLS1_2_VERSION, "www.example.org"), TLS_HANDSHAKE_FAILED);
+	assert_int_equal(outcome(TLS1_2_VERSION, "nobody.example.com"), TLS_HANDSHAKE_FAILED);
+	assert_int_equal(outcome(TLS1_2_VERSION, NULL), TLS_HANDSHAKE_FAILED);
+	assert_int_equal(outcome(TLS1_2_VERSION, "Shop.example.net"), TLS_HANDSHAKE_DONE);
+	assert_int_equal(outcome(TLS1_3_VERSION, "www.example.org"), TLS_HANDSHAKE_DONE);
+	assert_int_equal(outcome(TLS1_3_VERSION, "shop.example.net"), TLS_HANDSHAKE_DONE);
+	assert_int_equal(outcome(TLS1_3_VERSION, NULL), TLS_HANDSHAKE_DONE);
+}
+
 static void no_common_suite_is_an_alert(void **state)
 {
 	struct tls_handshake *h;
@@ -186,8 +151,8 @@ static void no_common_suite_is_an_alert(void **state)
 	uint64_t sent = 0;
 
 	assert_int_equal(tls_handshake_create(profile, &h), 0);
-	peer_open(&p, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", NULL);
-	assert_int_equal(shake(h, &p, 4096, &sent), TLS_HANDSHAKE_FAILED);
+	peer_open(&p, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", "shop.example.net", NULL);
+	assert_int_equal(peer_shake(&p, h, 4096, &sent), TLS_HANDSHAKE_FAILED);
 	assert_true(strlen(tls_handshake_reason(h)) > 0);
 	assert_true(SSL_do_handshake(p.ssl) <= 0);
 	assert_int_equal(SSL_get_error(p.ssl, -1), SSL_ERROR_SSL);
@@ -231,6 +196,7 @@ int main(void)
 		cmocka_unit_test(a_key_that_others_can_read_is_refused),
 		cmocka_unit_test(every_suite_gives_keys),
 		cmocka_unit_test(bytes_may_come_in_any_pieces),
+		cmocka_unit_test(the_least_version_is_that_of_the_name),
 		cmocka_unit_test(no_common_suite_is_an_alert),
 		cmocka_unit_test(what_is_no_record_fails_at_once),
 		cmocka_unit_test(a_handshake_without_end_is_cut),

@@ -189,7 +189,7 @@ static void both_ends_of_ours_have_the_same_keys(void **state)
 	struct slow_keys ours, theirs;
 	uint64_t offset;
 
-	assert_int_equal(tls_profile_create(&c, 1, &in, error, sizeof(error)), 0);
+	assert_int_equal(tls_profile_create(&c, 1, NULL, &in, error, sizeof(error)), 0);
 	assert_int_equal(tls_handshake_create(in, &server), 0);
 	assert_int_equal(tls_handshake_connect(out, "10.2.0.1", &client), 0);
 	assert_int_equal(pass(client, server), TLS_HANDSHAKE_GOES_ON);
