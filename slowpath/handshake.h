@@ -19,8 +19,8 @@ enum handshake_step {
 // profile: what handshakes of one listener or upstream share, as given to slowpath_profile_add.
 // handshake: what create made. Both are the kind's own types.
 struct handshake_kind {
-	// profile outlives the handshake. -ENOMEM; *out untouched then.
-	int (*create)(void *profile, void **out);
+	// profile outlives the handshake, open does not. -ENOMEM; *out untouched then.
+	int (*create)(void *profile, const struct slow_open *open, void **out);
 	// Wipes and frees.
 	void (*destroy)(void *handshake);
 	// The next bytes of a stream, at most SLOW_STREAM_BYTES at once. now_ms: Unix time. Nothing

@@ -19,7 +19,8 @@
 //                                               protect it; what was before is done with
 //                                       SPLICE  from these offsets on both streams go to the other
 //                                               one's peer, as they come
-//                                       FAILED  no handshake: close when all is sent
+//                                       FAILED  no handshake: close when all is sent; the data is
+//                                               a sentence that says why, where there is one
 //
 // A handshake has the stream that its OPEN names, or, to answer in another's likeness, both: the
 // client's, for which it is opened, and the target's. Only the latter kind says FORWARD, SPLICE and
@@ -39,6 +40,7 @@ enum {
 	SLOW_STREAM_BYTES = 32768,
 	SLOW_SECRET_BYTES = 48,
 	SLOW_NONCE_BYTES = 12,
+	SLOW_TARGET_BYTES = 128,
 	SLOW_THREADS_MAX = 64,
 };
 
@@ -68,11 +70,15 @@ enum slow_failure {
 	SLOW_FAILURE_HANDSHAKE = 1, // the peer's doing: no common ground, an alert, no TLS at all
 	SLOW_FAILURE_REFUSED,       // admission control: too many, or too many of this source
 	SLOW_FAILURE_LOCAL,         // no such profile any more, or memory is out
+	// Of a client's handshake, and no reason to try another target:
+	SLOW_FAILURE_UNTRUSTED, // the certificate is not to be trusted, or for another name
 };
 
 struct slow_open {
 	uint32_t profile;         // who we are: slowpath_profile_add
-	struct ip_address source; // the peer's, for admission control
+	struct ip_address source; // the session's client, for admission control
+	// Of a client's handshake: the peer as configured, "www.example.org:443".
+	char target[SLOW_TARGET_BYTES];
 };
 
 // One direction, as struct tls_secret (tls/record.h) has it.

@@ -88,6 +88,7 @@ int slowpath_create(
 	if (s) {
 		s->config = *config;
 		pthread_mutex_init(&s->lock, NULL);
+		pthread_mutex_init(&s->reports.lock, NULL);
 		status = all_create(s);
 	}
 	if (status == 0) {
@@ -179,6 +180,7 @@ void slowpath_destroy(struct slowpath *s)
 	free(s->cpus);
 	secret_unmap(&s->memory);
 	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->reports.lock);
 	free(s);
 }
 
@@ -242,6 +244,11 @@ void slowpath_profile_remove(struct slowpath *s, uint32_t number)
 	pthread_mutex_unlock(&s->lock);
 	if (p)
 		slow_profile_put(s, p);
+}
+
+bool slowpath_report_take(struct slowpath *s, struct slowpath_report *out)
+{
+	return slow_reports_take(&s->reports, slow_now(), out);
 }
 
 uint32_t slowpath_threads(const struct slowpath *s)

@@ -39,6 +39,18 @@ uint32_t slowpath_profile_add(struct slowpath *s, const struct handshake_kind *k
 // None may from now on; it is freed when those under way are over.
 void slowpath_profile_remove(struct slowpath *s, uint32_t number);
 
+// Why handshakes with targets fail: one report of a profile, a target and a reason, however often
+// that happens.
+struct slowpath_report {
+	uint32_t profile;
+	uint32_t count;  // since the last one
+	uint8_t failure; // enum slow_failure
+	char target[SLOW_TARGET_BYTES];
+	char reason[128];
+};
+// The next one that is due, each at most once in ten seconds. False: none is.
+bool slowpath_report_take(struct slowpath *s, struct slowpath_report *out);
+
 uint32_t slowpath_threads(const struct slowpath *s);
 // How long a thread has been at one thing, 0 while it sleeps.
 usec_t slowpath_stalled(const struct slowpath *s, uint32_t thread);

@@ -8,6 +8,7 @@
 
 #include "core/limits.h"
 #include "core/memory.h"
+#include "slowpath/reports.h"
 #include "slowpath/service.h"
 
 // A profile that handshakes may name, or that some still use. Under slowpath.lock.
@@ -39,6 +40,7 @@ struct slow_handshake {
 	uint32_t worker;
 	uint8_t stream;
 	usec_t begun;
+	char target[SLOW_TARGET_BYTES];
 	struct slow_input input[2]; // by enum slow_stream
 };
 
@@ -78,6 +80,7 @@ struct slowpath {
 	pthread_mutex_t lock;
 	struct slow_profile *profiles;
 	uint32_t profiles_made;
+	struct slow_reports reports;
 };
 
 usec_t slow_now(void); // CLOCK_MONOTONIC

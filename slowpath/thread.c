@@ -105,7 +105,7 @@ static bool begin(
 	h->profile = slow_profile_get(t->service, open->open.profile);
 	if (!h->profile)
 		return false;
-	if (h->profile->kind->create(h->profile->profile, &h->engine) != 0) {
+	if (h->profile->kind->create(h->profile->profile, &open->open, &h->engine) != 0) {
 		slow_profile_put(t->service, h->profile);
 		return false;
 	}
@@ -114,6 +114,8 @@ static bool begin(
 	h->worker = worker;
 	h->stream = open->stream;
 	h->begun = slow_now();
+	memcpy(h->target, open->open.target, sizeof(h->target));
+	h->target[sizeof(h->target) - 1] = '\0';
 	for (int i = 0; i < 2; i++) {
 		h->input[i].received = h->input[i].waiting = 0;
 		h->input[i].ended = false;
@@ -223,6 +225,8 @@ static enum handshake_step answers_send(struct slow_thread *t, struct slow_hands
 		if (!m)
 			break;
 		step = h->profile->kind->next(h->engine, m);
+		if (step == HANDSHAKE_FAILED && m->length > 0)
+			slow_reports_add(&t->service->reports, h->profile->number, h->target, m);
 		if (step != HANDSHAKE_WAITS)
 			answer_send(t, h->worker);
 	}

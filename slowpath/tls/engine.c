@@ -1,13 +1,39 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "slowpath/tls/engine.h"
 
+#include <string.h>
+
 #include "slowpath/tls/handshake.h"
 
-static int server_create(void *profile, void **out)
+static int server_create(void *profile, const struct slow_open *open, void **out)
 {
 	struct tls_handshake *h;
 	int status = tls_handshake_create(profile, &h);
 
+	if (status == 0)
+		*out = h;
+	return status;
+}
+
+// The host of "host:port", "1.2.3.4:port" or "[fd00::1]:port".
+static const char *host_of(char target[SLOW_TARGET_BYTES])
+{
+	char *host = target[0] == '[' ? target + 1 : target;
+	char *end = target[0] == '[' ? strchr(host, ']') : strrchr(host, ':');
+
+	if (end)
+		*end = '\0';
+	return host;
+}
+
+static int client_create(void *profile, const struct slow_open *open, void **out)
+{
+	struct tls_handshake *h;
+	char target[SLOW_TARGET_BYTES];
+	int status;
+
+	snprintf(target, sizeof(target), "%.*s", SLOW_TARGET_BYTES - 1, open->target);
+	status = tls_handshake_connect(profile, host_of(target), &h);
 	if (status == 0)
 		*out = h;
 	return status;
@@ -29,6 +55,17 @@ static void end(void *handshake, enum slow_stream stream)
 	tls_handshake_end(handshake);
 }
 
+// Servers say nothing of clients that fail: there are too many.
+static void reason_put(const struct tls_handshake *h, struct slow_message *out)
+{
+	size_t length = strlen(tls_handshake_reason(h));
+
+	if (!tls_handshake_is_client(h))
+		return;
+	out->length = (uint16_t)(length < sizeof(out->data) ? length : sizeof(out->data));
+	memcpy(out->data, tls_handshake_reason(h), out->length);
+}
+
 static enum handshake_step next(void *handshake, struct slow_message *out)
 {
 	out->length = (uint16_t)tls_handshake_output(handshake, out->data, sizeof(out->data));
@@ -43,7 +80,9 @@ static enum handshake_step next(void *handshake, struct slow_message *out)
 		return HANDSHAKE_DONE;
 	case TLS_HANDSHAKE_FAILED:
 		out->kind = SLOW_FAILED;
-		out->failure = SLOW_FAILURE_HANDSHAKE;
+		out->failure = tls_handshake_is_untrusted(handshake) ? SLOW_FAILURE_UNTRUSTED
+								     : SLOW_FAILURE_HANDSHAKE;
+		reason_put(handshake, out);
 		return HANDSHAKE_FAILED;
 	default:
 		return HANDSHAKE_WAITS;
@@ -55,6 +94,11 @@ static void profile_destroy(void *profile)
 	tls_profile_destroy(profile);
 }
 
+static void client_profile_destroy(void *profile)
+{
+	tls_client_profile_destroy(profile);
+}
+
 const struct handshake_kind tls_server_kind = {
 	.create = server_create,
 	.destroy = destroy,
@@ -62,4 +106,13 @@ const struct handshake_kind tls_server_kind = {
 	.end = end,
 	.next = next,
 	.profile_destroy = profile_destroy,
+};
+
+const struct handshake_kind tls_client_kind = {
+	.create = client_create,
+	.destroy = destroy,
+	.input = input,
+	.end = end,
+	.next = next,
+	.profile_destroy = client_profile_destroy,
 };

@@ -7,3 +7,5 @@
 
 // The server's side; its profiles are struct tls_profile (tls/profile.h).
 extern const struct handshake_kind tls_server_kind;
+// The client's; struct tls_client_profile (tls/client_profile.h).
+extern const struct handshake_kind tls_client_kind;

@@ -27,7 +27,7 @@ struct tls_handshake {
 	uint32_t have;     // bytes of the record under way
 	struct slow_keys keys;
 	uint8_t have_secrets; // TLS 1.3: one bit a direction
-	bool is_untrusted;    // the peer's certificate made it fail
+	bool is_untrusted;    // the server's certificate made it fail
 	uint8_t record[RECORD_HEADER + RECORD_MAX];
 };
 
@@ -154,7 +154,7 @@ static enum tls_handshake_state fail_by_library(struct tls_handshake *h)
 {
 	unsigned long code = ERR_peek_last_error();
 
-	h->is_untrusted = ERR_GET_LIB(code) == ERR_LIB_SSL &&
+	h->is_untrusted = h->keys.is_client && ERR_GET_LIB(code) == ERR_LIB_SSL &&
 			  ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED;
 	if (h->is_untrusted)
 		return fail(h, X509_verify_cert_error_string(SSL_get_verify_result(h->ssl)));
@@ -342,6 +342,11 @@ void tls_handshake_keys(const struct tls_handshake *h, struct slow_keys *keys, u
 const char *tls_handshake_reason(const struct tls_handshake *h)
 {
 	return h->reason ? h->reason : "";
+}
+
+bool tls_handshake_is_client(const struct tls_handshake *h)
+{
+	return h->keys.is_client;
 }
 
 bool tls_handshake_is_untrusted(const struct tls_handshake *h)

@@ -47,5 +47,6 @@ void tls_handshake_keys(const struct tls_handshake *h, struct slow_keys *keys, u
 
 // A sentence about a failure: what OpenSSL says. Never freed.
 const char *tls_handshake_reason(const struct tls_handshake *h);
-// Once FAILED: whether it was because the peer's certificate is not to be trusted.
+bool tls_handshake_is_client(const struct tls_handshake *h);
+// Once a client's FAILED: whether it was because the certificate is not to be trusted.
 bool tls_handshake_is_untrusted(const struct tls_handshake *h);

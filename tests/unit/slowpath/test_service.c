@@ -11,6 +11,7 @@
 #include "certificate.h"
 #include "slowpath/service.h"
 #include "slowpath/service_impl.h"
+#include "slowpath/tls/client_profile.h"
 #include "slowpath/tls/engine.h"
 #include "slowpath/tls/profile.h"
 
@@ -311,6 +312,127 @@ static void bytes_out_of_place_are_left_alone(void **state)
 	assert_int_equal(counts().in_flight, 1);
 }
 
+static uint32_t add_client(void)
+{
+	struct tls_client_settings settings = {.name = "out", .roots = files.certificate};
+	struct tls_client_profile *p;
+
+	assert_int_equal(tls_client_profile_create(&settings, &p, error, sizeof(error)), 0);
+	return slowpath_profile_add(service, &tls_client_kind, p);
+}
+
+static void put_open_target(uint64_t session, uint32_t number, const char *target)
+{
+	struct slow_message *m = put(SLOW_OPEN, session, 0);
+
+	m->stream = SLOW_TARGET;
+	assert_true(ip_address_parse("10.0.0.1", &m->open.source));
+	m->open.profile = number;
+	snprintf(m->open.target, sizeof(m->open.target), "%s", target);
+	ring_publish(&link_1()->to_slow);
+}
+
+static void put_target_bytes(uint64_t session, const void *bytes, size_t length)
+{
+	struct slow_message *m = put(SLOW_BYTES, session, 0);
+
+	m->stream = SLOW_TARGET;
+	memcpy(m->data, bytes, length);
+	m->length = (uint16_t)length;
+	ring_publish(&link_1()->to_slow);
+}
+
+// Whether the hello that was sent asks for this name (RFC 6066 3).
+static bool hello_names(const struct slow_message *m, const char *name)
+{
+	return memmem(m->data, m->length, name, strlen(name)) != NULL;
+}
+
+static void a_client_speaks_first_and_asks_for_its_target(void **state)
+{
+	static const struct {
+		const char *target, *name;
+	} of[] = {{"www.example.org:443", "www.example.org"}, {"10.2.0.1:443", NULL},
+		{"[fd00:2::1]:443", NULL}};
+	uint32_t number = add_client();
+	const struct slow_message *m;
+
+	for (uint64_t i = 0; i < nx_array_size(of); i++) {
+		put_open_target(i, number, of[i].target);
+		turn();
+		m = expect(SLOW_SEND, i);
+		assert_int_equal(m->stream, SLOW_TARGET);
+		assert_int_equal(m->data[0], 22);
+		assert_int_equal(
+			hello_names(m, of[i].name ? of[i].name : "10.2"), of[i].name != NULL);
+		ring_release(&link_1()->to_worker);
+		expect_nothing();
+	}
+}
+
+static void a_failure_with_a_target_is_reported_once(void **state)
+{
+	static const uint8_t alert[] = {21, 3, 3, 0, 2, 2, 40};
+	uint32_t number = add_client();
+	struct slowpath_report report;
+	const struct slow_message *m;
+
+	for (uint64_t i = 0; i < 5; i++) {
+		put_open_target(i, number, "www.example.org:443");
+		turn();
+		expect(SLOW_SEND, i);
+		ring_release(&link_1()->to_worker);
+		put_target_bytes(i, alert, sizeof(alert));
+		turn();
+		m = expect(SLOW_FAILED, i);
+		assert_int_equal(m->failure, SLOW_FAILURE_HANDSHAKE);
+		assert_true(m->length > 0);
+		ring_release(&link_1()->to_worker);
+	}
+	assert_true(slowpath_report_take(service, &report));
+	assert_int_equal(report.profile, number);
+	assert_int_equal(report.count, 5);
+	assert_string_equal(report.target, "www.example.org:443");
+	assert_non_null(strstr(report.reason, "handshake failure"));
+	assert_false(slowpath_report_take(service, &report));
+	// Of a client that fails with us there is none.
+	put_open(9, profile);
+	put_bytes(9, 0, "GET / HTTP/1.1", 14);
+	turn();
+	expect_failure(SLOW_FAILURE_HANDSHAKE, 9);
+	assert_false(slowpath_report_take(service, &report));
+}
+
+static void a_report_returns_after_its_interval(void **state)
+{
+	struct slow_message m = {.failure = SLOW_FAILURE_UNTRUSTED, .length = 3, .data = "why"};
+	struct slow_reports *r = &service->reports;
+	struct slowpath_report report;
+	usec_t now = 100 * USEC_PER_SECOND;
+
+	slow_reports_add(r, 1, "a:1", &m);
+	slow_reports_add(r, 1, "b:1", &m);
+	slow_reports_add(r, 1, "a:1", &m);
+	assert_true(slow_reports_take(r, now, &report));
+	assert_int_equal(report.count, 2);
+	assert_string_equal(report.reason, "why");
+	assert_true(slow_reports_take(r, now, &report));
+	assert_string_equal(report.target, "b:1");
+	assert_false(slow_reports_take(r, now, &report));
+	slow_reports_add(r, 1, "a:1", &m);
+	assert_false(slow_reports_take(r, now + USEC_PER_SECOND, &report));
+	assert_true(slow_reports_take(r, now + 10 * USEC_PER_SECOND, &report));
+	assert_int_equal(report.count, 1);
+	// What stays away is forgotten, and told at once when it comes back. More than there are
+	// places for are not told.
+	assert_false(slow_reports_take(r, now + 30 * USEC_PER_SECOND, &report));
+	for (uint32_t i = 0; i < 2 * REPORTS; i++)
+		slow_reports_add(r, 100 + i, "c:1", &m);
+	for (uint32_t i = 0; i < REPORTS; i++)
+		assert_true(slow_reports_take(r, now + 31 * USEC_PER_SECOND, &report));
+	assert_false(slow_reports_take(r, now + 31 * USEC_PER_SECOND, &report));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -324,6 +446,12 @@ int main(void)
 		TEST(a_name_that_comes_again_is_a_new_handshake),
 		TEST(a_full_ring_makes_the_thread_wait),
 		TEST(bytes_out_of_place_are_left_alone),
+		cmocka_unit_test_setup_teardown(
+			a_client_speaks_first_and_asks_for_its_target, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_failure_with_a_target_is_reported_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_report_returns_after_its_interval, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, make_files, remove_files);
