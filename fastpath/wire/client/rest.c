@@ -142,7 +142,8 @@ bool nx_rest_is_alive(struct nx_rest *rest)
 	       !nx_stream_is_stale(&rest->stream);
 }
 
-void nx_rest_begin(struct nx_rest *rest, const char *method, const char *target)
+void nx_rest_begin_slice(
+	struct nx_rest *rest, struct nx_http_slice method, struct nx_http_slice target)
 {
 	struct nx_http_slice base = rest->url.target;
 
@@ -151,16 +152,16 @@ void nx_rest_begin(struct nx_rest *rest, const char *method, const char *target)
 	// An URL without a path has "/" for one, which joins nothing.
 	if (base.length == 1)
 		base.length = 0;
-	nx_http_client_request(&rest->http, &rest->writer, &rest->stream.out, nx_http_text(method),
-		base, nx_http_text(target));
+	nx_http_client_request(&rest->http, &rest->writer, &rest->stream.out, method, base, target);
 	if (rest->phase != REST_IDLE)
 		rest->writer.fault = NX_HTTP_WRITE_OUT_OF_ORDER;
 	rest->phase = rest->phase == REST_IDLE ? REST_QUERY : rest->phase;
 }
 
-void nx_rest_query(struct nx_rest *rest, const char *name, const char *value)
+void nx_rest_query_slice(
+	struct nx_rest *rest, struct nx_http_slice name, struct nx_http_slice value)
 {
-	nx_http_write_query(&rest->writer, nx_http_text(name), nx_http_text(value));
+	nx_http_write_query(&rest->writer, name, value);
 }
 
 // The prepared fields stand before the request's own.
@@ -172,10 +173,11 @@ static void fields_begin(struct nx_rest *rest)
 	rest->phase = REST_FIELDS;
 }
 
-void nx_rest_field(struct nx_rest *rest, const char *name, const char *value)
+void nx_rest_field_slice(
+	struct nx_rest *rest, struct nx_http_slice name, struct nx_http_slice value)
 {
 	fields_begin(rest);
-	nx_http_write_field(&rest->writer, nx_http_text(name), nx_http_text(value));
+	nx_http_write_field(&rest->writer, name, value);
 }
 
 // A request that could not be written leaves everything as it was.

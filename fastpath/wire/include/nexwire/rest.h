@@ -84,9 +84,28 @@ NX_API NX_CHECKED enum nx_client_verdict nx_rest_adopt(struct nx_rest *rest, int
 // A request: begin, queries, fields, then one of nx_rest_send or body_open with body_close. The
 // first fault is kept, and told by the last. Names and values are checked, queries are
 // percent-encoded; target is a path, encoded, perhaps with a query.
-NX_API void nx_rest_begin(struct nx_rest *rest, const char *method, const char *target);
-NX_API void nx_rest_query(struct nx_rest *rest, const char *name, const char *value);
-NX_API void nx_rest_field(struct nx_rest *rest, const char *name, const char *value);
+NX_API void nx_rest_begin_slice(
+	struct nx_rest *rest, struct nx_http_slice method, struct nx_http_slice target);
+NX_API void nx_rest_query_slice(
+	struct nx_rest *rest, struct nx_http_slice name, struct nx_http_slice value);
+NX_API void nx_rest_field_slice(
+	struct nx_rest *rest, struct nx_http_slice name, struct nx_http_slice value);
+
+// The same for strings, whose lengths a compiler knows where they are literals.
+static inline void nx_rest_begin(struct nx_rest *rest, const char *method, const char *target)
+{
+	nx_rest_begin_slice(rest, nx_http_text(method), nx_http_text(target));
+}
+
+static inline void nx_rest_query(struct nx_rest *rest, const char *name, const char *value)
+{
+	nx_rest_query_slice(rest, nx_http_text(name), nx_http_text(value));
+}
+
+static inline void nx_rest_field(struct nx_rest *rest, const char *name, const char *value)
+{
+	nx_rest_field_slice(rest, nx_http_text(name), nx_http_text(value));
+}
 
 // Ends the request, with a body if there is one (else NULL, 0), and sends. NX_CLIENT_DONE: it is
 // out. NX_CLIENT_AGAIN: part of it is; nx_rest_receive sends the rest.
