@@ -87,6 +87,9 @@ enum flow_verdict flow_engine_icmp_error(struct flow_engine *engine,
 
 // For sessions that end here and are relayed (stream/), of a listener in mode terminate.
 
+// Source ports that an address has toward one target.
+uint32_t flow_source_ports(const struct flow_engine *engine);
+
 // DROP_NONE when the listener takes one more session.
 enum drop_reason flow_listener_check(
 	const struct flow_engine *engine, const struct snapshot_listener *listener);

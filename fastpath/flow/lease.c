@@ -8,6 +8,11 @@ enum {
 	STAND_INS_LOOKED_AT = 64
 };
 
+uint32_t flow_source_ports(const struct flow_engine *engine)
+{
+	return engine->ports.stride;
+}
+
 enum drop_reason flow_listener_check(
 	const struct flow_engine *engine, const struct snapshot_listener *listener)
 {

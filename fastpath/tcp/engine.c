@@ -68,6 +68,8 @@ int tcp_engine_create(const struct tcp_engine_config *config, struct tcp_engine 
 	e->now = config->now;
 	if (e->config.half_open == 0)
 		e->config.half_open = config->connections / 8 + 1;
+	if (e->config.held == 0 || e->config.held > e->config.half_open)
+		e->config.held = e->config.half_open;
 	secrets_derive(e);
 	error = tables_create(e);
 	if (error) {
@@ -80,6 +82,7 @@ int tcp_engine_create(const struct tcp_engine_config *config, struct tcp_engine 
 	e->events = e->flush;
 	for (unsigned i = 0; i < LIST_COUNT; i++)
 		e->lists[i] = (struct tcp_list){.oldest = TCP_NONE, .newest = TCP_NONE};
+	held_init(e);
 	for (unsigned i = 0; i < RESET_SOURCES; i++)
 		rate_init(&e->resets[i], RESETS_PER_SECOND, RESETS_PER_SECOND);
 	memset(e->listener_buckets, 0xff, sizeof(e->listener_buckets));

@@ -27,6 +27,8 @@ enum {
 	COPY_MAX = 128,             // payload that is copied behind its header rather than chained
 	HEADER_ROOM = 60 + 40,      // IP and TCP headers with options
 	CHALLENGES_PER_SECOND = 10, // of one connection
+	HELD_SHARES = 1024,         // SYNs held, each for the sources that hash to it
+	HELD_SHARE_MAX = 4096,      // of one of them
 	RESET_SOURCES = 256,        // rates of resets, each for the sources that hash to it
 	RESETS_PER_SECOND = 100,    // of one of them
 	RETRANSMISSIONS_R1 = 3,     // RFC 9293 3.8.3
@@ -48,9 +50,33 @@ struct tcp_list {
 enum tcp_list_name {
 	LIST_NONE = 0,
 	LIST_HALF_OPEN,
-	LIST_HELD,      // asked, or answered and not yet established
 	LIST_TIME_WAIT, // of nobody: until the turn's end, then without a connection
 	LIST_COUNT,
+	LIST_HELD = LIST_COUNT, // asked, or answered and not yet established: held.c has its lists
+};
+
+// Connections of the sources that hash to one share, by age; and the share among those with as many.
+struct tcp_held_share {
+	struct tcp_list list;
+	uint16_t next; // index + 1
+	uint16_t previous;
+};
+
+// Shares by how many they have, each level in the order in which they came to it.
+struct tcp_held_level {
+	uint16_t first; // index + 1
+	uint16_t last;
+};
+
+// Invariant: levels[n] has every share with n connections, for n above 0; levels above `most` are
+// empty. A count changes by one, so does `most`.
+struct tcp_held {
+	struct tcp_held_share shares[HELD_SHARES];
+	struct tcp_held_level levels[HELD_SHARE_MAX + 1];
+	uint32_t most;
+	uint32_t count;
+	uint32_t limit;
+	uint32_t limit_source;
 };
 
 struct tcp_queue {
@@ -101,6 +127,7 @@ struct tcp_engine {
 	struct tcp_queue flush;
 	struct tcp_queue events;
 	struct tcp_list lists[LIST_COUNT];
+	struct tcp_held held;
 	struct rate resets[RESET_SOURCES];
 	uint64_t random;      // of the trees of runs; never 0
 	usec_t cookies_until; // until then acknowledgements may carry cookies
@@ -235,6 +262,8 @@ struct tcp_connection *connection_new(
 // Gives all it holds back, and the connection.
 void connection_free(struct tcp_engine *e, struct tcp_connection *c);
 const struct tcp_listener *listener_find(const struct tcp_engine *e, const struct flow_key *key);
+// Of an address, of IPv6 its /64: nobody outside can choose what collides.
+uint64_t source_hash(const struct tcp_engine *e, const struct ip_address *source);
 
 // queue.c
 void flush_add(struct tcp_engine *e, struct tcp_connection *c);
@@ -244,6 +273,16 @@ void event_raise(struct tcp_engine *e, struct tcp_connection *c, uint16_t events
 void event_remove(struct tcp_engine *e, struct tcp_connection *c);
 void list_add(struct tcp_engine *e, struct tcp_connection *c, enum tcp_list_name name);
 void list_remove(struct tcp_engine *e, struct tcp_connection *c);
+
+// held.c
+void held_init(struct tcp_engine *e);
+// Where connections from a peer's address are, by age.
+struct tcp_list *held_list(struct tcp_engine *e, const struct tcp_connection *c);
+// It came to its list, or left it.
+void held_added(struct tcp_engine *e, const struct tcp_connection *c);
+void held_removed(struct tcp_engine *e, const struct tcp_connection *c);
+// One more may come from this source: another may fail with ETIMEDOUT for it.
+void held_make_room(struct tcp_engine *e, const struct ip_address *source);
 
 // state.c
 void state_set(struct tcp_engine *e, struct tcp_connection *c, enum tcp_state state);

@@ -75,12 +75,18 @@ static bool time_wait_is_over(const struct tcp_engine *e, const struct tcp_conne
 bool tcp_key_is_used(struct tcp_engine *engine, const struct flow_key *key, usec_t now)
 {
 	struct flow_key in = key_reverse(key);
-	const struct tcp_connection *c = connection_find(engine, &in);
-	const struct tcp_time_wait *w = c ? NULL : time_wait_find(engine, &in);
+	struct tcp_connection *c = connection_find(engine, &in);
+	const struct tcp_time_wait *w;
 
 	engine->now = now;
-	return (c && !time_wait_is_over(engine, c)) ||
-	       (w && !has_waited(engine, w->flags, w->last_heard));
+	if (c && !time_wait_is_over(engine, c))
+		return true;
+	// One that is still whole, for an acknowledgement that it owes, would be given segments
+	// before whoever has the key next.
+	if (c)
+		time_wait_shrink(engine, c);
+	w = time_wait_find(engine, &in);
+	return w && !has_waited(engine, w->flags, w->last_heard);
 }
 
 // The one of ours in TIME-WAIT that gives way to a new one, as the peer saw it.
@@ -173,13 +179,6 @@ int tcp_connect_after(struct tcp_engine *engine, uint16_t profile, const struct 
 	return 0;
 }
 
-// Those that wait have a share of their own; nobody is refused for them.
-static void held_make_room(struct tcp_engine *e)
-{
-	if (e->lists[LIST_HELD].count >= e->config.half_open)
-		connection_fail(e, engine_at(e, e->lists[LIST_HELD].oldest), ETIMEDOUT);
-}
-
 static void hold(struct tcp_engine *e, struct tcp_connection *c)
 {
 	c->manner |= TCP_IS_HELD;
@@ -200,7 +199,7 @@ enum drop_reason handshake_listen(struct tcp_engine *e, const struct tcp_listene
 	if (tcp_options_parse(s->packet, &o) != TCP_OPTIONS_OK)
 		return DROP_TCP_BAD_OPTION;
 	if (l->is_held)
-		held_make_room(e);
+		held_make_room(e, &s->packet->key.source);
 	c = l->is_held || e->lists[LIST_HALF_OPEN].count < e->config.half_open
 		    ? connection_new(e, &s->packet->key, l->profile)
 		    : NULL;
@@ -233,13 +232,19 @@ enum drop_reason handshake_listen(struct tcp_engine *e, const struct tcp_listene
 	return DROP_NONE;
 }
 
+static bool is_held(const struct tcp_connection *c)
+{
+	return (c->manner & TCP_IS_HELD) && c->state == TCP_SYN_RECEIVED;
+}
+
 void tcp_answer(
 	struct tcp_engine *engine, uint32_t connection, const struct tcp_terms *terms, usec_t now)
 {
 	struct tcp_connection *c = engine_at(engine, connection);
 
 	engine->now = now;
-	if (!(c->manner & TCP_IS_HELD))
+	// It may have failed since, and its event be on its way.
+	if (!is_held(c))
 		return;
 	c->manner &= (uint8_t)~TCP_IS_HELD;
 	terms_adopt(c, terms);
@@ -254,7 +259,7 @@ void tcp_refuse(struct tcp_engine *engine, uint32_t connection, usec_t now)
 	struct tcp_connection *c = engine_at(engine, connection);
 
 	engine->now = now;
-	if (c->manner & TCP_IS_HELD)
+	if (is_held(c))
 		segment_send_refusal(engine, c);
 	connection_free(engine, c);
 }
@@ -262,6 +267,9 @@ void tcp_refuse(struct tcp_engine *engine, uint32_t connection, usec_t now)
 enum drop_reason handshake_held(
 	struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
 {
+	// Failed, and told nobody: the peer hears nothing of it either.
+	if (!is_held(c))
+		return DROP_TCP_NO_SESSION;
 	if (s->flags & TCP_FLAG_RST) {
 		if (s->sequence != c->rcv_nxt)
 			return DROP_TCP_UNPROVEN;

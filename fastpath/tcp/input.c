@@ -429,10 +429,10 @@ static enum drop_reason input_opening(
 {
 	if (c->state == TCP_SYN_SENT)
 		return handshake_syn_sent(e, c, s);
+	if (c->manner & TCP_IS_HELD)
+		return handshake_held(e, c, s);
 	// Over, but the user has not let go yet.
-	if (c->state == TCP_CLOSED)
-		return input_closed(e, s);
-	return c->manner & TCP_IS_HELD ? handshake_held(e, c, s) : input_known(e, c, s);
+	return c->state == TCP_CLOSED ? input_closed(e, s) : input_known(e, c, s);
 }
 
 static enum drop_reason input_connection(struct tcp_engine *e, struct tcp_connection *c,

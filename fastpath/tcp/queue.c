@@ -96,13 +96,19 @@ uint32_t tcp_events_take(struct tcp_engine *engine, struct tcp_event *out, uint3
 	return count;
 }
 
+static struct tcp_list *list_of(struct tcp_engine *e, const struct tcp_connection *c)
+{
+	return c->list == LIST_HELD ? held_list(e, c) : &e->lists[c->list];
+}
+
 void list_add(struct tcp_engine *e, struct tcp_connection *c, enum tcp_list_name name)
 {
-	struct tcp_list *list = &e->lists[name];
+	struct tcp_list *list;
 	uint32_t index = engine_index(e, c);
 
 	list_remove(e, c);
 	c->list = name;
+	list = list_of(e, c);
 	c->list_next = TCP_NONE;
 	c->list_previous = list->newest;
 	if (list->newest == TCP_NONE)
@@ -111,14 +117,17 @@ void list_add(struct tcp_engine *e, struct tcp_connection *c, enum tcp_list_name
 		engine_at(e, list->newest)->list_next = index;
 	list->newest = index;
 	list->count++;
+	if (name == LIST_HELD)
+		held_added(e, c);
 }
 
 void list_remove(struct tcp_engine *e, struct tcp_connection *c)
 {
-	struct tcp_list *list = &e->lists[c->list];
+	struct tcp_list *list;
 
 	if (c->list == LIST_NONE)
 		return;
+	list = list_of(e, c);
 	if (c->list_previous == TCP_NONE)
 		list->oldest = c->list_next;
 	else
@@ -128,5 +137,7 @@ void list_remove(struct tcp_engine *e, struct tcp_connection *c)
 	else
 		engine_at(e, c->list_next)->list_previous = c->list_previous;
 	list->count--;
+	if (c->list == LIST_HELD)
+		held_removed(e, c);
 	c->list = LIST_NONE;
 }

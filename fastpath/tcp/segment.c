@@ -423,11 +423,7 @@ void segment_send_refusal(struct tcp_engine *e, struct tcp_connection *c)
 // can have sent, one short segment for each of its own.
 static bool may_refuse(struct tcp_engine *e, const struct ip_address *source)
 {
-	bool v6 = !ip_address_is_v4(source);
-	uint64_t words[] = {source->halves[0], v6 ? 0 : source->halves[1]};
-	uint64_t hash = siphash_words(&e->key, words, nx_array_size(words));
-
-	return rate_take(&e->resets[hash % RESET_SOURCES], e->now);
+	return rate_take(&e->resets[source_hash(e, source) % RESET_SOURCES], e->now);
 }
 
 void segment_refuse(struct tcp_engine *e, const struct tcp_segment *s)

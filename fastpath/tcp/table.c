@@ -140,6 +140,14 @@ void connection_free(struct tcp_engine *e, struct tcp_connection *c)
 	pool_put(&e->connections, index);
 }
 
+uint64_t source_hash(const struct tcp_engine *e, const struct ip_address *source)
+{
+	bool v6 = !ip_address_is_v4(source);
+	uint64_t words[] = {source->halves[0], v6 ? 0 : source->halves[1]};
+
+	return siphash_words(&e->key, words, nx_array_size(words));
+}
+
 static uint32_t listener_hash(be16 port)
 {
 	return be16_to_host(port) % LISTENER_BUCKETS;

@@ -44,7 +44,8 @@ struct tcp_offer {
 	uint16_t profile;
 	// The SYN is not answered before tcp_answer says so; the connection is the user's from
 	// TCP_EVENT_ASKED on, and established with TCP_EVENT_CONNECTED. Of those that wait there
-	// are config.half_open at most: the oldest fails with ETIMEDOUT for a new one.
+	// are config.held at most, a quarter of them of one source: for a new one the oldest fails
+	// with ETIMEDOUT, its own source's or that of who has most.
 	bool is_held;
 	uint64_t context; // comes back with TCP_EVENT_ACCEPTED or TCP_EVENT_ASKED
 };
@@ -60,6 +61,7 @@ struct tcp_terms {
 struct tcp_engine_config {
 	uint32_t connections; // capacity; as many more may be in TIME-WAIT
 	uint32_t half_open;   // in SYN-RECEIVED, before SYN cookies; 0: an eighth of connections
+	uint32_t held;        // SYNs held (tcp_offer.is_held) at most; 0, or more: half_open
 	bool huge;            // hugepages for the tables
 	uint8_t secret[TCP_SECRET_BYTES]; // random: keys initial sequence numbers, cookies, hashes
 	uint32_t offload;                 // TCP_OFFLOAD_* bits

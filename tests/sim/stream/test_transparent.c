@@ -20,7 +20,7 @@ static const enum wire_side sides[] = {WIRE_CLIENT, WIRE_TARGET};
 
 static int set_up(void **state)
 {
-	wire_open(&wire);
+	wire_open(&wire, 16);
 	return 0;
 }
 
@@ -395,21 +395,6 @@ static void the_header_of_a_proxy_is_a_segment_of_its_own(void **state)
 	wire_expect(&wire, WIRE_TARGET, "A", 11);
 }
 
-static void those_who_wait_are_evicted_oldest_first(void **state)
-{
-	struct wire_peer *client = &wire.peer[WIRE_CLIENT];
-
-	// Sixteen sessions have forty connections, an eighth of which may wait, and one.
-	for (uint16_t i = 0; i < 12; i++) {
-		client->key.source_port = be16_from_host((uint16_t)(30000 + i));
-		client->next = 0;
-		wire_send(&wire, WIRE_CLIENT, "S", 0);
-		wire.peer[WIRE_TARGET].count = 0;
-	}
-	assert_int_equal(wire_sessions(&wire), 6);
-	wire_expect_nothing(&wire, WIRE_CLIENT);
-}
-
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -436,7 +421,6 @@ int main(void)
 		T(a_slow_reader_keeps_the_boundaries),
 		T(backpressure_is_as_before),
 		T(the_header_of_a_proxy_is_a_segment_of_its_own),
-		T(those_who_wait_are_evicted_oldest_first),
 	};
 
 	return cmocka_run_group_tests_name("stream/transparent", tests, NULL, NULL);

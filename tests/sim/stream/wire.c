@@ -45,11 +45,11 @@ static uint8_t flags_of(const char *letters)
 
 static bool is_to_client(const struct flow_key *key)
 {
-	return be16_to_host(key->destination_port) == CLIENT_PORT;
+	return be16_to_host(key->destination_port) != TARGET_PORT;
 }
 
-// One packet of one segment, parsed and verified.
-static void keep(struct wire_peer *peer, const struct buffer *packet, bool v6)
+// One packet of one segment, parsed and verified. Its flags.
+static uint8_t keep(struct wire_peer *peer, const struct buffer *packet, bool v6)
 {
 	struct buffer *frame =
 		buffer_heap_get(&buffer_heap_source, packet->total_length + SEGMENT_ETHERNET_BYTES);
@@ -76,6 +76,7 @@ static void keep(struct wire_peer *peer, const struct buffer *packet, bool v6)
 		assert_true(segment_payload_is(
 			&parsed, s->sequence - peer->their_base - 1 - peer->preface));
 	buffer_heap_put(&buffer_heap_source, frame);
+	return s->flags;
 }
 
 static void relay_transmit(
@@ -84,11 +85,12 @@ static void relay_transmit(
 	struct wire *w = context;
 	struct wire_peer *peer = &w->peer[is_to_client(key) ? WIRE_CLIENT : WIRE_TARGET];
 
-	if (!peer->is_known) {
+	uint8_t flags = keep(peer, packet, !ip_address_is_v4(&key->source));
+
+	if (!peer->is_known && (flags & TCP_FLAG_SYN)) {
 		peer->key = world_reverse(key);
 		peer->is_known = true;
 	}
-	keep(peer, packet, !ip_address_is_v4(&key->source));
 	buffer_heap_put(&buffer_heap_source, packet);
 }
 
@@ -99,9 +101,9 @@ static void note_session(void *context, const struct session_record *record)
 	w->world->records[w->world->record_count++ % WORLD_RECORDS] = *record;
 }
 
-void wire_open(struct wire *w)
+void wire_open(struct wire *w, uint32_t sessions)
 {
-	struct relay_config config = {.sessions = 16,
+	struct relay_config config = {.sessions = sessions,
 		.buffers = &relay_source,
 		.context = w,
 		.transmit = relay_transmit,
@@ -135,6 +137,15 @@ void wire_close(struct wire *w)
 	assert_int_equal(relay_destroy(w->relay), 0);
 	assert_int_equal(world_destroy(w->world), 0);
 	assert_int_equal(buffer_heap_alive(), 0);
+}
+
+void wire_newcomer(struct wire *w, const char *client, uint16_t port)
+{
+	w->peer[WIRE_CLIENT].key =
+		world_key(IPPROTO_TCP, client, port, "10.1.0.2", WORLD_TCP_PORT);
+	for (unsigned int i = 0; i < 2; i++)
+		w->peer[i].next = w->peer[i].heard = w->peer[i].count = 0;
+	w->peer[WIRE_TARGET].is_known = false;
 }
 
 static void turn(struct wire *w)
@@ -215,6 +226,19 @@ static void deliver(struct wire *w, enum wire_side side, const struct segment *s
 	}
 	if (!relay_input(w->relay, &w->world->snapshot, &packet, w->world->now))
 		buffer_heap_put(&buffer_heap_source, frame);
+}
+
+bool wire_is_taken(struct wire *w, enum wire_side side, const char *flags)
+{
+	struct segment s = compose(&w->peer[side], flags, w->peer[side].next, 0);
+	struct packet packet;
+	struct buffer *frame = segment_write(&s);
+
+	assert_true(segment_parse(frame, &packet));
+	if (relay_input_burst(w->relay, &w->world->snapshot, &packet, 1, w->world->now) == 1)
+		return true;
+	buffer_heap_put(&buffer_heap_source, frame);
+	return false;
 }
 
 static void launch(

@@ -50,12 +50,14 @@ struct wire {
 };
 
 // The listener of world is transparent and the only target 10.2.0.1:80.
-void wire_open(struct wire *w);
+void wire_open(struct wire *w, uint32_t sessions);
 // Everything must be given back by now.
 void wire_close(struct wire *w);
 
 // Both SYNs, both answers and the client's acknowledgement, each looked at.
 void wire_shake_hands(struct wire *w);
+// The peers are others, whom the relay does not know: this port of the client's, of any address.
+void wire_newcomer(struct wire *w, const char *client, uint16_t port);
 void wire_wait(struct wire *w, usec_t time);
 
 // One segment of a side, behind what it sent before: flags as letters ("PA"). The relay has a turn.
@@ -68,6 +70,9 @@ void wire_send_frame(
 // What was sent at `from` (relative) again.
 void wire_send_at(
 	struct wire *w, enum wire_side side, const char *flags, uint32_t from, uint32_t length);
+
+// Whether a connection of the relay takes one such, without a turn.
+bool wire_is_taken(struct wire *w, enum wire_side side, const char *flags);
 
 // The next segment that the relay sent to a side must be this one, behind what came before it; bare
 // acknowledgements are passed over unless one is asked for. It counts as received; acknowledged it
