@@ -59,5 +59,12 @@ const struct config_credential *config_credential_find(const struct config *c, c
 
 const char *config_file_path(const char *value)
 {
-	return value + strlen("file:");
+	return strncmp(value, "file:/", 6) == 0 ? value + strlen("file:") : NULL;
+}
+
+const char *credential_kind_name(uint32_t kind)
+{
+	static const char *const names[] = {"tls", "tls-client", "reality", "reality-client"};
+
+	return names[kind];
 }

@@ -181,7 +181,10 @@ enum transport_security {
 };
 
 enum credential_kind {
-	CREDENTIAL_TLS = 0
+	CREDENTIAL_TLS = 0, // a server's
+	CREDENTIAL_TLS_CLIENT,
+	CREDENTIAL_REALITY, // a server's
+	CREDENTIAL_REALITY_CLIENT
 };
 
 enum tls_version_word {
@@ -189,15 +192,70 @@ enum tls_version_word {
 	TLS_VERSION_WORD_1_3
 };
 
+enum client_certificate_word {
+	CLIENT_CERTIFICATE_OFF = 0,
+	CLIENT_CERTIFICATE_OPTIONAL,
+	CLIENT_CERTIFICATE_REQUIRED
+};
+
+enum key_shares_word {
+	KEY_SHARES_ANY = 0,
+	KEY_SHARES_HYBRID_FIRST
+};
+
+enum fingerprint_word {
+	FINGERPRINT_CHROME = 0,
+	FINGERPRINT_FIREFOX
+};
+
+struct config_limit {
+	const struct text_node *node;
+	uint32_t after_bytes;
+	uint32_t bytes_per_s; // 0: no bound
+	uint32_t burst_bytes; // 0: those of a second
+};
+
+// Strings are "" and lists empty where the text has none, and where the kind has no such key.
+// "file:PATH" is for config_file_path; what a text may hold is for config/key_text.h to read.
 struct config_credential {
 	const struct text_node *node;
 	const char *name;
-	uint32_t kind;           // enum credential_kind
-	const char *certificate; // "file:PATH", as is key; "" = none
+	uint32_t kind; // enum credential_kind
+
+	// tls; of tls-client certificate, key, alpn and min_version.
+	const char *certificate; // "file:PATH", as is key
 	const char *key;
 	struct config_strings names; // none: those of the certificate
 	struct config_strings alpn;
 	uint32_t min_version; // enum tls_version_word
+	const char *ocsp;     // "file:PATH"
+	const char *client_ca;
+	uint32_t client_certificate; // enum client_certificate_word
+
+	// tls-client; of reality-client server_name and roots.
+	const char *roots;       // "system" or "file:PATH"
+	const char *server_name; // "": the target's
+	uint32_t insecure;       // 0 or 1
+
+	// reality
+	const char *private_key; // text of a key, or "file:PATH"
+	struct config_target target;
+	struct config_strings server_names;
+	struct config_strings short_ids; // texts
+	const char *min_client_version;  // "": none
+	const char *max_client_version;
+	uint32_t max_time_diff_s;       // 0: the clock does not count
+	uint32_t key_shares;            // enum key_shares_word
+	const char *mldsa65_seed;       // text of a key, "file:PATH" or ""
+	uint32_t target_proxy_protocol; // version, 0 = none
+	struct config_limit limit_fallback_upload;
+	struct config_limit limit_fallback_download;
+
+	// reality-client
+	const char *public_key;
+	const char *short_id;
+	uint32_t fingerprint;       // enum fingerprint_word
+	const char *mldsa65_verify; // text of a key, "file:PATH" or ""
 };
 
 struct config_upstream {
@@ -272,8 +330,9 @@ static inline const struct config_credential *config_credentials(const struct co
 
 // The credential of a name, NULL when there is none.
 const struct config_credential *config_credential_find(const struct config *c, const char *name);
-// The path in a value "file:PATH".
+// The path in a value "file:PATH"; NULL where it is none.
 const char *config_file_path(const char *value);
+const char *credential_kind_name(uint32_t kind); // as configured
 
 static inline const struct config_upstream *config_upstreams(const struct config *c)
 {

@@ -248,8 +248,6 @@ static void print_settings(FILE *out, const char *parent, const char *before)
 			print_settings(out, key->path, dotted);
 			continue;
 		}
-		if (key->type == SCHEMA_UNAVAILABLE)
-			continue;
 		if (!key->words)
 			fprintf(out, "%s= ", dotted);
 		for (const char *word = key->words; word && *word;) {

@@ -419,12 +419,15 @@ static void parse_strings(struct parser *p, const struct slot *slot, const struc
 	out->items = take_items(p, slot, node, sizeof(*out->items), one_string, &out->count);
 }
 
-static void parse_unavailable(
-	struct parser *p, const struct slot *slot, const struct text_node *node)
+static void parse_target(struct parser *p, const struct slot *slot, const struct text_node *node)
 {
-	fault_add(p->faults, &node->place, slot->path,
-		"is not served by this version: its only security is raw, which takes no credentials" HINT
-		"remove the key");
+	const char *text = take_string(p, slot, node);
+
+	if (text && strchr(text, ' '))
+		wrong_value(p, slot, node, text,
+			"has something behind its port" HINT "write HOST:PORT alone");
+	else if (text)
+		one_target(p, slot, node, slot->out);
 }
 
 typedef void parse_fn(struct parser *p, const struct slot *slot, const struct text_node *node);
@@ -449,7 +452,7 @@ static parse_fn *const parse_value[SCHEMA_TYPE_COUNT] = {
 	[SCHEMA_SOURCES] = parse_sources,
 	[SCHEMA_RESOLVERS] = parse_resolvers,
 	[SCHEMA_STRINGS] = parse_strings,
-	[SCHEMA_UNAVAILABLE] = parse_unavailable,
+	[SCHEMA_TARGET] = parse_target,
 };
 
 static void parse_group(
@@ -552,8 +555,7 @@ static void parse_child(struct parser *p, const struct text_node *group, const c
 			"has no \"%s\"" HINT "add %s = %s;", name, name,
 			key->type == SCHEMA_INTEGER ? "NUMBER" : "...");
 	} else if (!node && key->type != SCHEMA_GROUPS) {
-		if (key->type != SCHEMA_UNAVAILABLE)
-			parse_default(p, &slot);
+		parse_default(p, &slot);
 	} else if (node && key->type == SCHEMA_GROUPS) {
 		parse_groups(p, &slot, node, parent, name);
 	} else if (node) {

@@ -124,6 +124,11 @@ static bool strings_equal(const struct config_strings *a, const struct config_st
 	return true;
 }
 
+static bool target_equal(const struct config_target *a, const struct config_target *b)
+{
+	return a->key && b->key ? strcmp(a->key, b->key) == 0 : a->key == b->key;
+}
+
 static bool value_equal(enum schema_type type, const void *a, const void *b)
 {
 	const char *const *left = a;
@@ -165,6 +170,8 @@ static bool value_equal(enum schema_type type, const void *a, const void *b)
 		return resolvers_equal(a, b);
 	case SCHEMA_STRINGS:
 		return strings_equal(a, b);
+	case SCHEMA_TARGET:
+		return target_equal(a, b);
 	default:
 		return true;
 	}
@@ -300,7 +307,7 @@ static void diff_group(
 			diff_group(d, key->path, path, left, right);
 		else if (key->type == SCHEMA_GROUPS)
 			diff_groups(d, key, path, left, right);
-		else if (key->type != SCHEMA_UNAVAILABLE && !value_equal(key->type, left, right))
+		else if (!value_equal(key->type, left, right))
 			change_put(d, path, CHANGE_CHANGE, key->effect);
 	}
 }

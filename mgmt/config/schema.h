@@ -7,28 +7,28 @@
 #include "config/config.h"
 
 enum schema_type {
-	SCHEMA_GROUP = 0,   // { }: a struct inside its parent
-	SCHEMA_GROUPS,      // ( { }, ... ): struct config_list
-	SCHEMA_INTEGER,     // uint32_t; a string with a unit where the key has one
-	SCHEMA_RATE,        // uint64_t, bit/s; maximum is in Mbit/s
-	SCHEMA_SHARE,       // uint32_t, of SHAPE_WHOLE: 0 to 1, or a string in percent
-	SCHEMA_WORD,        // uint32_t: index into words
-	SCHEMA_BOOLEAN,     // uint32_t: true or false, 1 or 0
-	SCHEMA_STRING,      // const char *
-	SCHEMA_NAME,        // const char *: letters, digits, -, _ and .
-	SCHEMA_PATH,        // const char *: absolute path
-	SCHEMA_CPUS,        // struct config_cpus: "1-3,5"
-	SCHEMA_ENDPOINT,    // struct config_endpoint: ADDR:PORT
-	SCHEMA_LISTEN,      // struct config_endpoint: ADDR:PORT, *:PORT, PORT-PORT
-	SCHEMA_PREFIXES,    // struct config_prefixes: own addresses with their network
-	SCHEMA_ADDRESSES,   // struct config_addresses
-	SCHEMA_PREFIX,      // struct ip_prefix
-	SCHEMA_ADDRESS,     // struct ip_address
-	SCHEMA_TARGETS,     // struct config_targets
-	SCHEMA_SOURCES,     // struct config_sources
-	SCHEMA_RESOLVERS,   // struct config_resolvers
-	SCHEMA_STRINGS,     // struct config_strings
-	SCHEMA_UNAVAILABLE, // known, not served by this version
+	SCHEMA_GROUP = 0, // { }: a struct inside its parent
+	SCHEMA_GROUPS,    // ( { }, ... ): struct config_list
+	SCHEMA_INTEGER,   // uint32_t; a string with a unit where the key has one
+	SCHEMA_RATE,      // uint64_t, bit/s; maximum is in Mbit/s
+	SCHEMA_SHARE,     // uint32_t, of SHAPE_WHOLE: 0 to 1, or a string in percent
+	SCHEMA_WORD,      // uint32_t: index into words
+	SCHEMA_BOOLEAN,   // uint32_t: true or false, 1 or 0
+	SCHEMA_STRING,    // const char *
+	SCHEMA_NAME,      // const char *: letters, digits, -, _ and .
+	SCHEMA_PATH,      // const char *: absolute path
+	SCHEMA_CPUS,      // struct config_cpus: "1-3,5"
+	SCHEMA_ENDPOINT,  // struct config_endpoint: ADDR:PORT
+	SCHEMA_LISTEN,    // struct config_endpoint: ADDR:PORT, *:PORT, PORT-PORT
+	SCHEMA_PREFIXES,  // struct config_prefixes: own addresses with their network
+	SCHEMA_ADDRESSES, // struct config_addresses
+	SCHEMA_PREFIX,    // struct ip_prefix
+	SCHEMA_ADDRESS,   // struct ip_address
+	SCHEMA_TARGETS,   // struct config_targets
+	SCHEMA_SOURCES,   // struct config_sources
+	SCHEMA_RESOLVERS, // struct config_resolvers
+	SCHEMA_STRINGS,   // struct config_strings
+	SCHEMA_TARGET,    // struct config_target without options; key NULL: not given
 	SCHEMA_TYPE_COUNT,
 };
 

@@ -2,11 +2,13 @@
 
 #include "daemon/credentials.h"
 
-#include <limits.h>
 #include <openssl/evp.h>
 #include <openssl/tls1.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "daemon/key_file.h"
+#include "reality/proof.h"
 #include "slowpath/service.h"
 #include "slowpath/tls/engine.h"
 #include "slowpath/tls/profile.h"
@@ -53,31 +55,6 @@ void credentials_destroy(struct credentials *credentials)
 	free(credentials);
 }
 
-// The file itself, links followed, lies in the folder for keys.
-static int key_place_check(const struct config *config, const char *path, char *error, size_t size)
-{
-	char folder[PATH_MAX], file[PATH_MAX];
-	const char *wanted = config->management.key_dir;
-
-	if (realpath(path, file) == NULL) {
-		int why = errno;
-
-		snprintf(error, size, "%s: %s", path, strerror(why));
-		return -why;
-	}
-	if (realpath(wanted, folder) == NULL)
-		snprintf(folder, sizeof(folder), "%s", wanted);
-
-	size_t length = strlen(folder);
-
-	if (strncmp(file, folder, length) == 0 &&
-		(file[length] == '/' || folder[length - 1] == '/'))
-		return 0;
-	snprintf(error, size, "%s is not under %s; move it there, or set management.key_dir", file,
-		folder);
-	return -EPERM;
-}
-
 static struct tls_certificate certificate_of(const struct config_credential *credential)
 {
 	return (struct tls_certificate){
@@ -93,18 +70,91 @@ static struct tls_certificate certificate_of(const struct config_credential *cre
 	};
 }
 
-int credential_is_usable(const struct config *config, const struct config_credential *credential,
+static int tls_is_usable(const struct config *config, const struct config_credential *credential,
 	char *error, size_t error_size)
 {
 	struct tls_certificate certificate = certificate_of(credential);
 	struct tls_profile *profile;
-	int status = key_place_check(config, certificate.key, error, error_size);
+	int status = key_file_check(config, certificate.key, error, error_size);
 
 	if (status == 0)
 		status = tls_profile_create(&certificate, 1, NULL, &profile, error, error_size);
 	if (status == 0)
 		tls_profile_destroy(profile);
 	return status;
+}
+
+// Whether a value, where it names a file, names one that can be read.
+static int file_is_there(const char *value, char *error, size_t error_size)
+{
+	const char *path = config_file_path(value);
+
+	if (path == NULL || access(path, R_OK) == 0)
+		return 0;
+
+	int why = errno;
+
+	snprintf(error, error_size, "%s: %s", path, strerror(why));
+	return -why;
+}
+
+static int client_is_usable(const struct config *config, const struct config_credential *credential,
+	char *error, size_t error_size)
+{
+	const char *key = config_file_path(credential->key);
+	int status = file_is_there(credential->roots, error, error_size);
+
+	if (status == 0)
+		status = file_is_there(credential->certificate, error, error_size);
+	if (status == 0 && key != NULL)
+		status = key_file_check(config, key, error, error_size);
+	return status;
+}
+
+static int key_is_usable(const struct config *config, const char *value, size_t length, char *error,
+	size_t error_size)
+{
+	uint8_t key[REALITY_MLDSA_PUBLIC_BYTES];
+	int status = value[0] != '\0'
+			     ? key_value_read(config, value, key, length, error, error_size)
+			     : 0;
+
+	explicit_bzero(key, sizeof(key));
+	return status;
+}
+
+static int reality_is_usable(const struct config *config,
+	const struct config_credential *credential, char *error, size_t error_size)
+{
+	int status = key_is_usable(
+		config, credential->private_key, REALITY_KEY_BYTES, error, error_size);
+
+	if (status == 0)
+		status = key_is_usable(config, credential->mldsa65_seed, REALITY_MLDSA_SEED_BYTES,
+			error, error_size);
+	if (status == 0)
+		status = key_is_usable(
+			config, credential->public_key, REALITY_KEY_BYTES, error, error_size);
+	if (status == 0)
+		status = key_is_usable(config, credential->mldsa65_verify,
+			REALITY_MLDSA_PUBLIC_BYTES, error, error_size);
+	if (status == 0 && !reality_mldsa_is_there() &&
+		(credential->mldsa65_seed[0] != '\0' || credential->mldsa65_verify[0] != '\0')) {
+		snprintf(error, error_size,
+			"ML-DSA-65 needs OpenSSL 3.5 or later; leave out the key for it");
+		status = -ENOTSUP;
+	}
+	return status;
+}
+
+int credential_is_usable(const struct config *config, const struct config_credential *credential,
+	char *error, size_t error_size)
+{
+	if (credential->kind == CREDENTIAL_TLS)
+		return tls_is_usable(config, credential, error, error_size);
+	if (credential->kind == CREDENTIAL_TLS_CLIENT)
+		return client_is_usable(config, credential, error, error_size);
+	return reality_is_usable(config, credential, error, error_size);
 }
 
 static bool digest_text(EVP_MD_CTX *digest, const char *text)
@@ -200,7 +250,7 @@ static int profile_make(struct daemon *daemon, const struct config *config,
 
 	for (uint32_t i = 0; status == 0 && i < names->count; i++) {
 		certificates[i] = certificate_of(config_credential_find(config, names->items[i]));
-		status = key_place_check(config, certificates[i].key, error, error_size);
+		status = key_file_check(config, certificates[i].key, error, error_size);
 	}
 	if (status == 0)
 		status = tls_profile_create(certificates, names->count,

@@ -25,9 +25,22 @@ struct private_text {
 
 bool hidden_by_schema(const char *path)
 {
+	char list[FAULT_PATH_BYTES];
+	size_t length = strlen(path);
 	const struct schema_key *key = schema_find(path);
 
+	// Strings of a list are as private as the list.
+	if (!key && length > 2 && length < sizeof(list) && strcmp(path + length - 2, "[]") == 0) {
+		snprintf(list, sizeof(list), "%.*s", (int)(length - 2), path);
+		key = schema_find(list);
+	}
 	return key && (key->flags & SCHEMA_PRIVATE);
+}
+
+// Where a private value lies is none.
+static bool is_file(const char *value)
+{
+	return strncmp(value, "file:/", 6) == 0;
 }
 
 static void collect(struct private_text *t, const struct text_node *node, const char *path)
@@ -40,7 +53,7 @@ static void collect(struct private_text *t, const struct text_node *node, const 
 
 		if (n < 0 || n >= (int)sizeof(below))
 			continue;
-		if (child->kind == TEXT_STRING && t->is_private(below)) {
+		if (child->kind == TEXT_STRING && !is_file(child->string) && t->is_private(below)) {
 			struct private_value *value = arena_get(&t->arena, sizeof(*value));
 
 			if (!value) {

@@ -50,6 +50,9 @@ void check_ports(const struct checking *c); // config/validate_ports.c
 void check_routes(const struct checking *c);
 void check_upstreams(const struct checking *c);   // config/validate_services.c
 void check_credentials(const struct checking *c); // config/validate_credentials.c
-// The listener's security and what it needs.
+// config/validate_security.c: what protects the bytes, and what that needs; the last: of the
+// upstream, whose index is derived.
 void check_listener_security(const struct checking *c, uint32_t index);
+void check_upstream_security(const struct checking *c, uint32_t index);
+void check_listener_origin(const struct checking *c, uint32_t index);
 void check_listeners(const struct checking *c);

@@ -142,6 +142,7 @@ void check_upstreams(const struct checking *c)
 		for (uint32_t t = 0; t < upstreams[u].targets.count; t++)
 			check_target(c, u, t);
 		check_sources(c, u);
+		check_upstream_security(c, u);
 	}
 }
 
@@ -393,6 +394,7 @@ static void check_listener_upstream(const struct checking *c, uint32_t index)
 	check_keepalive(c, index, upstream);
 	check_transparent(c, index);
 	check_source_ports(c, index, upstream);
+	check_listener_origin(c, index);
 	snprintf(path, sizeof(path), "upstreams[%u].transport.outer", listener->upstream_index);
 	check_transport(c, listener, &upstream->transport, path);
 	for (uint32_t t = 0; t < upstream->targets.count; t++) {

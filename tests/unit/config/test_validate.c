@@ -261,6 +261,64 @@ static void tls_needs_credentials_and_connections_that_end_here(void **state)
 		7, "credentials[0].key: does not name a file; write \"file:/PATH\"");
 }
 
+#define KEY32                "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+#define ONE_CREDENTIAL(text) "credentials = ( { name = \"c\"; " text " } );\nlisteners = ( "
+#define REALITY(more)                                                                              \
+	ONE_CREDENTIAL("kind = \"reality\"; target = \"www.example.org:443\"; server_names = "     \
+		       "[\"www.example.org\"]; " more)
+#define REALITY_CLIENT(more)                                                                       \
+	ONE_CREDENTIAL("kind = \"reality-client\"; server_name = \"www.example.org\"; " more)
+
+static void each_kind_of_credential_has_its_own_keys(void **state)
+{
+	const struct config_credential *credential;
+	char *text = test_variant("listeners = ( ",
+		REALITY("private_key = \"" KEY32 "\"; short_ids = [\"\", \"0a\"]; "
+			"limit_fallback_upload = { after_bytes = 1024; bytes_per_s = \"1KiB\"; };"));
+	struct config *config = test_config(text);
+
+	credential = config_credential_find(config, "c");
+	assert_int_equal(credential->kind, CREDENTIAL_REALITY);
+	assert_string_equal(credential->target.host, "www.example.org");
+	assert_int_equal(credential->target.port, 443);
+	assert_int_equal(credential->max_time_diff_s, 120);
+	assert_int_equal(credential->short_ids.count, 2);
+	assert_int_equal(credential->limit_fallback_upload.bytes_per_s, 1024);
+	assert_string_equal(credential->mldsa65_seed, "");
+	config_destroy(config);
+	test_free(text);
+	variant_refused("listeners = ( ", REALITY("short_ids = [\"\"];"), 7,
+		"credentials[0].private_key: is missing: kind reality needs it");
+	variant_refused("listeners = ( ",
+		REALITY("private_key = \"" KEY32 "A\"; short_ids = [\"\"];"), 7,
+		"credentials[0].private_key: is no key of 32 bytes");
+	variant_refused("listeners = ( ",
+		REALITY("private_key = \"file:/k\"; short_ids = [\"abc\"];"), 7,
+		"credentials[0].short_ids[0]: is no short id");
+	variant_refused("listeners = ( ",
+		REALITY("private_key = \"file:/k\"; short_ids = [\"\"]; min_client_version = "
+			"\"26.10.1\"; max_client_version = \"26.9.300\";"),
+		7, "credentials[0].max_client_version: is no version");
+	variant_refused("listeners = ( ",
+		REALITY("private_key = \"file:/k\"; short_ids = [\"\"]; min_client_version = "
+			"\"26.10.1\"; max_client_version = \"26.9.8\";"),
+		7, "credentials[0].max_client_version: is below min_client_version");
+	variant_refused("listeners = ( ",
+		REALITY("private_key = \"file:/k\"; short_ids = [\"\"]; certificate = \"file:/c\";"),
+		7, "credentials[0].certificate: is no key of kind reality; it is one of tls");
+	variant_refused("listeners = ( ",
+		REALITY_CLIENT("public_key = \"" KEY32 "\"; short_id = \"0\";"), 7,
+		"credentials[0].short_id: is no short id");
+	variant_refused(
+		"listeners = ( ", REALITY_CLIENT(""), 7, "credentials[0].public_key: is missing");
+	variant_refused("listeners = ( ",
+		ONE_CREDENTIAL("kind = \"tls-client\"; key = \"file:/k\";"), 7,
+		"credentials[0].key: is half of a client's certificate");
+	variant_refused("listeners = ( ",
+		ONE_CREDENTIAL("kind = \"tls-client\"; roots = \"nobody\";"), 7,
+		"credentials[0].roots: names no authorities");
+}
+
 static void targets_that_are_ours_are_loops(void **state)
 {
 	variant_refused(
@@ -436,6 +494,7 @@ int main(void)
 		cmocka_unit_test(transparent_needs_connections_that_end_here),
 		cmocka_unit_test(keepalive_needs_connections_that_end_here),
 		cmocka_unit_test(tls_needs_credentials_and_connections_that_end_here),
+		cmocka_unit_test(each_kind_of_credential_has_its_own_keys),
 		cmocka_unit_test(targets_that_are_ours_are_loops),
 		cmocka_unit_test(warnings_do_not_refuse),
 		cmocka_unit_test(listeners_clash_over_address_port_and_wire_protocol),
