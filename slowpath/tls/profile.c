@@ -121,15 +121,78 @@ static int alpn_fill(struct tls_profile_entry *e, const struct tls_certificate *
 	return 0;
 }
 
+// Clients' certificates (RFC 8446 4.4.2.4) are verified by the authorities in the file alone, which
+// need not be roots, and whose names the client is told.
+static int clients_set_up(
+	SSL_CTX *x, const struct tls_certificate *c, char *error, size_t error_size)
+{
+	int mode = SSL_VERIFY_PEER;
+	STACK_OF(X509_NAME) * names;
+
+	if (c->client_certificate == TLS_CLIENT_CERTIFICATE_NONE)
+		return 0;
+	names = SSL_load_client_CA_file(c->client_ca);
+	if (!names || SSL_CTX_load_verify_file(x, c->client_ca) != 1) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		return fail(c, c->client_ca, "holds no certificates in PEM", error, error_size);
+	}
+	SSL_CTX_set_client_CA_list(x, names);
+	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(x), X509_V_FLAG_PARTIAL_CHAIN);
+	if (c->client_certificate == TLS_CLIENT_CERTIFICATE_REQUIRED)
+		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	SSL_CTX_set_verify(x, mode, NULL);
+	return 0;
+}
+
+static bool digest_authorities(EVP_MD_CTX *digest, SSL_CTX *x)
+{
+	const STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(x));
+	uint8_t one[EVP_MAX_MD_SIZE];
+	unsigned int length;
+
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		const X509 *authority = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+
+		if (authority && (X509_digest(authority, EVP_sha256(), one, &length) != 1 ||
+					 EVP_DigestUpdate(digest, one, length) != 1))
+			return false;
+	}
+	return true;
+}
+
 // Tickets of one credential are no good with another, nor once the authorities of its clients have
 // changed: a session that resumes asks for no certificate again.
 static bool session_context_set(SSL_CTX *x, const struct tls_certificate *c)
 {
-	uint8_t digest[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	uint8_t context[EVP_MAX_MD_SIZE];
 	unsigned int length;
+	bool set = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
+		   EVP_DigestUpdate(digest, c->name, strlen(c->name) + 1) == 1 &&
+		   EVP_DigestUpdate(digest, &c->client_certificate, 1) == 1 &&
+		   digest_authorities(digest, x) &&
+		   EVP_DigestFinal_ex(digest, context, &length) == 1 &&
+		   SSL_CTX_set_session_id_context(x, context, length) == 1;
 
-	return EVP_Digest(c->name, strlen(c->name), digest, &length, EVP_sha256(), NULL) == 1 &&
-	       SSL_CTX_set_session_id_context(x, digest, length) == 1;
+	EVP_MD_CTX_free(digest);
+	return set;
+}
+
+// Without its staple a certificate is served all the same: a file that ran out is no reason to
+// serve nobody.
+static int staple_set_up(struct tls_profile_entry *e, const struct tls_certificate *c)
+{
+	enum staple_verdict verdict;
+
+	if (!c->ocsp)
+		return 0;
+	verdict = staple_read(c->ocsp, e->context, &e->staple);
+	if (verdict == STAPLE_GOOD)
+		staple_use(e->context, e->staple);
+	else
+		snprintf(e->note, sizeof(e->note), "credential \"%s\": %s %s", c->name, c->ocsp,
+			staple_verdict_sentence(verdict));
+	return verdict == STAPLE_NO_MEMORY ? -ENOMEM : 0;
 }
 
 static bool context_set_up(struct tls_profile *profile, struct tls_profile_entry *e,
@@ -170,11 +233,15 @@ static int entry_fill(struct tls_profile *profile, struct tls_profile_entry *e,
 	if (SSL_CTX_use_PrivateKey_file(e->context, c->key, SSL_FILETYPE_PEM) != 1)
 		return fail(
 			c, c->key, "holds no private key of the certificate", error, error_size);
-	status = names_fill(e, c);
+	status = clients_set_up(e->context, c, error, error_size);
+	if (status == 0)
+		status = names_fill(e, c);
 	if (status == 0)
 		status = alpn_fill(e, c);
 	if (status == 0 && !context_set_up(profile, e, c, tickets))
 		status = -ENOMEM;
+	if (status == 0)
+		status = staple_set_up(e, c);
 	return status;
 }
 
@@ -200,6 +267,11 @@ int tls_profile_create(const struct tls_certificate *certificates, uint32_t coun
 	return status;
 }
 
+const char *tls_profile_note(const struct tls_profile *profile, uint32_t number)
+{
+	return profile->entries[number].note;
+}
+
 void tls_profile_destroy(struct tls_profile *profile)
 {
 	if (!profile)
@@ -208,6 +280,7 @@ void tls_profile_destroy(struct tls_profile *profile)
 		struct tls_profile_entry *e = &profile->entries[i];
 
 		SSL_CTX_free(e->context);
+		staple_destroy(e->staple);
 		for (uint32_t n = 0; n < e->name_count; n++)
 			free(e->names[n]);
 		free(e->names);

@@ -9,6 +9,12 @@
 
 struct tls_profile;
 
+enum tls_client_certificate {
+	TLS_CLIENT_CERTIFICATE_NONE = 0, // not asked for
+	TLS_CLIENT_CERTIFICATE_OPTIONAL, // a client may show one, but none that does not verify
+	TLS_CLIENT_CERTIFICATE_REQUIRED,
+};
+
 // One certificate. Strings are borrowed for the call.
 struct tls_certificate {
 	const char *name;        // of the credential, for messages
@@ -20,7 +26,10 @@ struct tls_certificate {
 	const char *const
 		*alpn; // protocols we speak, the one we like best first; none: not answered
 	uint32_t alpn_count;
-	uint16_t min_version; // as on the wire; 0: TLS 1.2
+	uint16_t min_version;       // as on the wire; 0: TLS 1.2
+	uint8_t client_certificate; // enum tls_client_certificate
+	const char *client_ca;      // path: who signs those, in PEM; NULL where none is asked for
+	const char *ocsp;           // path: an OCSP response in DER (tls/staple.h); NULL: none
 };
 
 // Reads the files of count certificates, the first of which serves clients that name none of them.
@@ -29,6 +38,9 @@ struct tls_certificate {
 // that others than its owner can read; -ENOMEM.
 [[nodiscard]] int tls_profile_create(const struct tls_certificate *certificates, uint32_t count,
 	struct ticket_keys *tickets, struct tls_profile **out, char *error, size_t error_size);
+// What of the certificate of this number is not served, a sentence: an OCSP response that is not to
+// be sent. "" when all is.
+const char *tls_profile_note(const struct tls_profile *profile, uint32_t number);
 // NULL is allowed. Handshakes that use it must be over.
 void tls_profile_destroy(struct tls_profile *profile);
 

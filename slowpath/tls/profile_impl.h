@@ -7,6 +7,7 @@
 
 #include "slowpath/tls/client_profile.h"
 #include "slowpath/tls/profile.h"
+#include "slowpath/tls/staple.h"
 
 struct tls_profile_entry {
 	SSL_CTX *context;
@@ -15,6 +16,8 @@ struct tls_profile_entry {
 	uint8_t *alpn; // RFC 7301 3.1: each protocol behind its length
 	uint32_t alpn_bytes;
 	uint16_t min_version; // as on the wire
+	struct staple *staple;
+	char note[400];
 };
 
 struct tls_profile {
