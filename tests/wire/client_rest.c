@@ -158,7 +158,8 @@ static void limits_and_faults_end_the_connection(void **state)
 		struct nx_rest_config config = config_of(servers.odd, drives[i % 2]);
 
 		config.body_limit = 10000;
-		config.stream.timeout_ms = 300;
+		if (cases[i / 2].verdict == NX_CLIENT_TIMED_OUT)
+			config.stream.timeout_ms = 300;
 		assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
 		assert_int_equal(
 			ask("GET", cases[i / 2].target, NULL, &response), cases[i / 2].verdict);
@@ -169,6 +170,138 @@ static void limits_and_faults_end_the_connection(void **state)
 		assert_int_equal(ask("GET", "/204", NULL, &response), NX_CLIENT_DONE);
 		nx_rest_fini(&rest);
 	}
+}
+
+enum {
+	STREAMED = 1000000
+};
+
+// A body of bytes that tell where they stand, and one that is looked at as it comes.
+struct body {
+	size_t at, end;
+	size_t piece_max;
+	size_t head_left; // of an echo, before the body
+	unsigned int status;
+	bool fails;
+};
+
+static uint8_t byte_at(size_t at)
+{
+	return (uint8_t)(at % 251);
+}
+
+static enum nx_rest_body body_give(void *context, uint8_t *space, size_t room, size_t *length)
+{
+	struct body *body = context;
+	size_t n = room < body->piece_max ? room : body->piece_max;
+
+	if (body->fails)
+		return NX_REST_BODY_FAILED;
+	n = n < body->end - body->at ? n : body->end - body->at;
+	for (size_t i = 0; i < n; i++)
+		space[i] = byte_at(body->at++);
+	*length = n;
+	return body->at < body->end ? NX_REST_BODY_MORE : NX_REST_BODY_END;
+}
+
+// What the echo says of the head ends with an empty line.
+static bool body_take(void *context, const struct nx_response *response, struct nx_http_slice piece)
+{
+	static const uint8_t end[] = {'\r', '\n', '\r', '\n'};
+	struct body *body = context;
+
+	body->status = response->status;
+	for (size_t i = 0; i < piece.length; i++) {
+		if (body->head_left == 0)
+			assert_int_equal(piece.data[i], byte_at(body->at++));
+		else if (piece.data[i] == end[4 - body->head_left])
+			body->head_left--;
+		else
+			body->head_left = 4 - (piece.data[i] == end[0]);
+	}
+	return !body->fails;
+}
+
+static enum nx_client_verdict send_streamed(int64_t length, struct body *body)
+{
+	nx_rest_begin(&rest, "POST", "/echo");
+	return nx_rest_send_from(&rest, length, body_give, body);
+}
+
+static void bodies_larger_than_any_buffer(void **state)
+{
+	static const int64_t lengths[] = {STREAMED, NX_REST_IN_CHUNKS};
+	struct nx_response response;
+
+	for (size_t i = 0; i < 6; i++) {
+		struct nx_rest_config config = config_of(servers.odd, drives[i % 3]);
+
+		config.body_limit = 1000;
+		config.stream.in_bytes = config.stream.out_bytes = 20000;
+		assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
+		for (size_t piece = 3000; piece < 30000; piece += 20000) {
+			struct body sent = {.end = STREAMED, .piece_max = piece};
+			struct body seen = {.head_left = 4};
+			enum nx_client_verdict verdict = send_streamed(lengths[i / 3], &sent);
+
+			assert_true(verdict == NX_CLIENT_DONE || verdict == NX_CLIENT_AGAIN);
+			assert_int_equal(
+				UNTIL_DONE(&rest.stream,
+					nx_rest_receive_to(&rest, &response, body_take, &seen)),
+				NX_CLIENT_DONE);
+			assert_int_equal(seen.status, 200);
+			assert_int_equal(response.status, 200);
+			assert_int_equal(response.body.length, 0);
+			assert_int_equal(seen.at, STREAMED);
+		}
+		// The limit is that of a body which is kept, again.
+		assert_int_equal(ask("GET", "/chunked", NULL, &response), NX_CLIENT_BODY_TOO_LARGE);
+		nx_rest_fini(&rest);
+	}
+}
+
+static void an_empty_body_may_be_streamed(void **state)
+{
+	static const int64_t lengths[] = {0, NX_REST_IN_CHUNKS};
+	struct nx_rest_config config = config_of(servers.odd, 0);
+	struct nx_response response;
+
+	assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
+	for (size_t i = 0; i < 2; i++) {
+		struct body none = {.piece_max = 1};
+
+		assert_int_equal(send_streamed(lengths[i], &none), NX_CLIENT_DONE);
+		assert_int_equal(nx_rest_receive(&rest, &response), NX_CLIENT_DONE);
+		assert_true(body_has(&response, "POST /echo"));
+	}
+	nx_rest_fini(&rest);
+}
+
+static void a_body_that_fails_ends_the_connection(void **state)
+{
+	struct nx_rest_config config = config_of(servers.odd, 0);
+	struct nx_response response;
+	struct body bodies[] = {{.end = 10, .piece_max = 10, .fails = true},
+		{.end = 10, .piece_max = 10}, {.end = 30, .piece_max = 4}};
+
+	assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
+	for (size_t i = 0; i < 3; i++) {
+		// The second gives too few, the third is cut at what was said.
+		assert_int_equal(send_streamed(20, &bodies[i]),
+			i < 2 ? NX_CLIENT_BODY_FAILED : NX_CLIENT_DONE);
+		if (i == 2)
+			break;
+		assert_int_equal(nx_rest_receive(&rest, &response), NX_CLIENT_POISONED);
+		assert_int_equal(nx_rest_connect(&rest), NX_CLIENT_DONE);
+	}
+	assert_int_equal(nx_rest_receive(&rest, &response), NX_CLIENT_DONE);
+	bodies[0].head_left = 4;
+	nx_rest_begin(&rest, "GET", "/small");
+	assert_int_equal(nx_rest_send(&rest, NULL, 0), NX_CLIENT_DONE);
+	assert_int_equal(
+		nx_rest_receive_to(&rest, &response, body_take, &bodies[0]), NX_CLIENT_BODY_FAILED);
+	assert_int_equal(nx_rest_receive(&rest, &response), NX_CLIENT_POISONED);
+	nx_rest_fini(&rest);
 }
 
 static void nobody_listens(void **state)
@@ -284,6 +417,9 @@ const struct CMUnitTest rest_cases[] = {
 	cmocka_unit_test(refuses_injection_and_goes_on),
 	cmocka_unit_test(body_by_every_framing),
 	cmocka_unit_test(limits_and_faults_end_the_connection),
+	cmocka_unit_test(bodies_larger_than_any_buffer),
+	cmocka_unit_test(an_empty_body_may_be_streamed),
+	cmocka_unit_test(a_body_that_fails_ends_the_connection),
 	cmocka_unit_test(nobody_listens),
 	cmocka_unit_test(bad_configurations_have_names),
 	cmocka_unit_test(an_owned_response_outlives_the_next),

@@ -84,21 +84,26 @@ def answer(connection, head, body):
     return True
 
 
+def body_of(head, stream):
+    if b"\r\ntransfer-encoding: chunked" not in head.lower():
+        return stream.read(sum(int(line[15:]) for line in head.split(b"\r\n")
+                               if line.lower().startswith(b"content-length:")))
+    body = b""
+    while size := int(stream.readline(), 16):
+        body += stream.read(size)
+        stream.readline()
+    stream.readline()
+    return body
+
+
 def serve(connection):
-    received = b""
-    with connection:
+    with connection, connection.makefile("rb") as stream:
         while True:
-            while b"\r\n\r\n" not in received:
-                data = connection.recv(65536)
-                if not data:
-                    return
-                received += data
-            head, _, received = received.partition(b"\r\n\r\n")
-            length = sum(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
-            while len(received) < length:
-                received += connection.recv(65536)
-            body, received = received[:length], received[length:]
-            if not answer(connection, head, body):
+            lines = list(iter(stream.readline, b"\r\n"))
+            if not lines or not lines[-1]:
+                return
+            head = b"".join(lines)[:-2]
+            if not answer(connection, head, body_of(head, stream)):
                 return
 
 

@@ -58,19 +58,40 @@ static void content_take(struct nx_rest *rest, struct nx_http_slice piece)
 	rest->body_length += piece.length;
 }
 
-static enum nx_client_verdict give(struct nx_rest *rest, struct nx_response *response)
+// Who takes the body as it comes; NULL function: it is kept.
+struct taker {
+	nx_rest_take take;
+	void *context;
+};
+
+static struct nx_response response_of(const struct nx_rest *rest)
 {
 	const uint8_t *data = nx_read_buffer_data(&rest->stream.in);
 	const struct nx_http_head *head = &rest->http.in.head;
 
-	rest->phase = REST_RECEIVED;
-	*response = (struct nx_response){
+	return (struct nx_response){
 		.status = head->status,
 		.body = {data + rest->body_at, rest->body_length},
 		.head = {data + rest->head_at, head->length},
 		.fields = head,
 	};
+}
+
+static enum nx_client_verdict give(struct nx_rest *rest, struct nx_response *response)
+{
+	rest->phase = REST_RECEIVED;
+	*response = response_of(rest);
 	return NX_CLIENT_DONE;
+}
+
+static enum nx_client_verdict piece_pass(
+	struct nx_rest *rest, const struct taker *taker, struct nx_http_slice piece)
+{
+	struct nx_response response = response_of(rest);
+
+	nx_stream_begin(&rest->stream);
+	return taker->take(taker->context, &response, piece) ? NX_CLIENT_DONE
+							     : NX_CLIENT_BODY_FAILED;
 }
 
 // Makes more bytes come. NX_CLIENT_DONE: they have, or the peer has ended.
@@ -101,7 +122,8 @@ static enum nx_http_event next_event(
 	return event;
 }
 
-static enum nx_client_verdict response_read(struct nx_rest *rest, struct nx_response *response)
+static enum nx_client_verdict response_read(
+	struct nx_rest *rest, struct nx_response *response, const struct taker *taker)
 {
 	for (;;) {
 		struct nx_http_slice piece;
@@ -116,7 +138,10 @@ static enum nx_client_verdict response_read(struct nx_rest *rest, struct nx_resp
 			rest->has_head = true;
 			break;
 		case NX_HTTP_EVENT_CONTENT:
-			content_take(rest, piece);
+			if (taker->take == NULL)
+				content_take(rest, piece);
+			else if (piece_pass(rest, taker, piece) != NX_CLIENT_DONE)
+				return over(rest, NX_CLIENT_BODY_FAILED);
 			break;
 		case NX_HTTP_EVENT_INTERIM:
 			break;
@@ -141,23 +166,45 @@ static enum nx_client_verdict response_read(struct nx_rest *rest, struct nx_resp
 	}
 }
 
-enum nx_client_verdict nx_rest_receive(struct nx_rest *rest, struct nx_response *response)
+// A body that is not kept has no limit.
+static void limit(struct nx_rest *rest, bool is_kept)
+{
+	struct nx_http_incoming *in = &rest->http.in;
+
+	if (rest->has_head)
+		return;
+	in->body_bytes = in->chunked.body_bytes = is_kept ? rest->limits.body_bytes : UINT64_MAX;
+}
+
+static enum nx_client_verdict receive(
+	struct nx_rest *rest, struct nx_response *response, const struct taker *taker)
 {
 	enum nx_client_verdict verdict;
 
 	if (rest->stream.over != NX_CLIENT_DONE && rest->stream.over != NX_CLIENT_CLOSED)
 		return NX_CLIENT_POISONED;
 	if (rest->phase == REST_SENDING) {
-		verdict = nx_stream_flush(&rest->stream);
+		verdict = rest_send_rest(rest);
 		if (verdict != NX_CLIENT_DONE)
 			return verdict;
-		rest->phase = REST_RECEIVING;
 	}
 	if (rest->phase != REST_RECEIVING) {
 		rest->fault = NX_HTTP_WRITE_OUT_OF_ORDER;
 		return NX_CLIENT_REQUEST_INVALID;
 	}
-	return response_read(rest, response);
+	limit(rest, taker->take == NULL);
+	return response_read(rest, response, taker);
+}
+
+enum nx_client_verdict nx_rest_receive(struct nx_rest *rest, struct nx_response *response)
+{
+	return receive(rest, response, &(struct taker){0});
+}
+
+enum nx_client_verdict nx_rest_receive_to(
+	struct nx_rest *rest, struct nx_response *response, nx_rest_take take, void *context)
+{
+	return receive(rest, response, &(struct taker){take, context});
 }
 
 struct nx_http_slice nx_response_field(const struct nx_response *response, const char *name)

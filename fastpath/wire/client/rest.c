@@ -106,6 +106,7 @@ static void start(struct nx_rest *rest)
 	rest->phase = REST_IDLE;
 	rest->parsed = rest->head_at = rest->body_at = rest->body_length = 0;
 	rest->ended = rest->has_head = false;
+	rest->give = NULL;
 }
 
 static enum nx_client_verdict connected(struct nx_rest *rest, enum nx_client_verdict verdict)
@@ -189,10 +190,71 @@ static enum nx_client_verdict refuse(struct nx_rest *rest, enum nx_http_verdict 
 	return NX_CLIENT_REQUEST_INVALID;
 }
 
+static enum nx_client_verdict over(struct nx_rest *rest, enum nx_client_verdict verdict)
+{
+	rest->stream.over = verdict;
+	return verdict;
+}
+
+// The next piece, of a body whose length was said.
+static enum nx_client_verdict counted_give(struct nx_rest *rest)
+{
+	struct nx_write_buffer *out = &rest->stream.out;
+	size_t room = nx_write_buffer_room(out), length = 0;
+	enum nx_rest_body body;
+
+	if (room > rest->give_left)
+		room = (size_t)rest->give_left;
+	body = rest->give(rest->give_context, nx_write_buffer_space(out), room, &length);
+	if (body == NX_REST_BODY_FAILED || length > room ||
+		(body == NX_REST_BODY_MORE && length == 0) ||
+		(body == NX_REST_BODY_END && length != rest->give_left))
+		return over(rest, NX_CLIENT_BODY_FAILED);
+	out->tail += length;
+	rest->give_left -= length;
+	if (rest->give_left == 0)
+		rest->give = NULL;
+	return NX_CLIENT_DONE;
+}
+
+static enum nx_client_verdict chunk_give(struct nx_rest *rest)
+{
+	enum nx_http_verdict written;
+	enum nx_rest_body body;
+	size_t room, length = 0;
+	uint8_t *space;
+
+	if (nx_http_write_chunk_open(&rest->writer, &space, &room) != NX_HTTP_OK)
+		return over(rest, NX_CLIENT_BODY_FAILED);
+	body = rest->give(rest->give_context, space, room, &length);
+	if (body == NX_REST_BODY_FAILED || length > room ||
+		(body == NX_REST_BODY_MORE && length == 0))
+		return over(rest, NX_CLIENT_BODY_FAILED);
+	written = nx_http_write_chunk_close(&rest->writer, length);
+	if (written == NX_HTTP_OK && body == NX_REST_BODY_END) {
+		written = nx_http_write_finish(&rest->writer);
+		rest->give = NULL;
+	}
+	return written == NX_HTTP_OK ? NX_CLIENT_DONE : over(rest, NX_CLIENT_BODY_FAILED);
+}
+
+enum nx_client_verdict rest_send_rest(struct nx_rest *rest)
+{
+	enum nx_client_verdict verdict = nx_stream_flush(&rest->stream);
+
+	while (verdict == NX_CLIENT_DONE && rest->give != NULL) {
+		nx_stream_begin(&rest->stream);
+		verdict = rest->give_left == UINT64_MAX ? chunk_give(rest) : counted_give(rest);
+		if (verdict == NX_CLIENT_DONE)
+			verdict = nx_stream_flush(&rest->stream);
+	}
+	if (verdict == NX_CLIENT_DONE)
+		rest->phase = REST_RECEIVING;
+	return verdict;
+}
+
 static enum nx_client_verdict request_written(struct nx_rest *rest, enum nx_http_verdict written)
 {
-	enum nx_client_verdict verdict;
-
 	if (rest->stream.over != NX_CLIENT_DONE) {
 		nx_write_buffer_clear(&rest->stream.out);
 		return NX_CLIENT_POISONED;
@@ -205,10 +267,7 @@ static enum nx_client_verdict request_written(struct nx_rest *rest, enum nx_http
 		return refuse(rest, written);
 	rest->phase = REST_SENDING;
 	nx_stream_begin(&rest->stream);
-	verdict = nx_stream_flush(&rest->stream);
-	if (verdict == NX_CLIENT_DONE)
-		rest->phase = REST_RECEIVING;
-	return verdict;
+	return rest_send_rest(rest);
 }
 
 enum nx_client_verdict nx_rest_send(struct nx_rest *rest, const void *body, size_t length)
@@ -217,6 +276,24 @@ enum nx_client_verdict nx_rest_send(struct nx_rest *rest, const void *body, size
 	return request_written(rest, body == NULL ? nx_http_write_end(&rest->writer)
 						  : nx_http_write_body(&rest->writer,
 							    (struct nx_http_slice){body, length}));
+}
+
+enum nx_client_verdict nx_rest_send_from(
+	struct nx_rest *rest, int64_t length, nx_rest_give give, void *context)
+{
+	bool in_chunks = length == NX_REST_IN_CHUNKS;
+	enum nx_client_verdict verdict;
+
+	fields_begin(rest);
+	rest->give = in_chunks || length > 0 ? give : NULL;
+	rest->give_context = context;
+	rest->give_left = in_chunks ? UINT64_MAX : (uint64_t)length;
+	verdict = request_written(
+		rest, in_chunks ? nx_http_write_chunked(&rest->writer)
+				: nx_http_write_length(&rest->writer, (uint64_t)length));
+	if (verdict == NX_CLIENT_REQUEST_INVALID)
+		rest->give = NULL;
+	return verdict;
 }
 
 enum nx_client_verdict nx_rest_body_open(struct nx_rest *rest, uint8_t **space, size_t *room)

@@ -15,6 +15,7 @@ static const char *const texts[NX_CLIENT_VERDICTS] = {
 	[NX_CLIENT_STALE] = "the peer closed the connection before it answered; connect anew",
 	[NX_CLIENT_RESPONSE_INVALID] = "the response is not HTTP/1.1",
 	[NX_CLIENT_BODY_TOO_LARGE] = "the response is larger than the limit",
+	[NX_CLIENT_BODY_FAILED] = "the caller gave up on the body; connect anew",
 	[NX_CLIENT_HANDSHAKE_REFUSED] = "the server did not agree to speak WebSocket",
 	[NX_CLIENT_MESSAGE_INVALID] = "the peer broke the WebSocket protocol",
 	[NX_CLIENT_POISONED] = "the connection is over; connect anew",

@@ -43,6 +43,26 @@ struct nx_response {
 	const struct nx_http_head *fields; // read over `head`
 };
 
+enum nx_rest_body {
+	NX_REST_BODY_MORE,
+	NX_REST_BODY_END,
+	NX_REST_BODY_FAILED // the body cannot be had: the connection is given up
+};
+
+// Writes the next piece of a body, at most room bytes, to space, and its length to *length, which
+// is 0 only with NX_REST_BODY_END or _FAILED.
+typedef enum nx_rest_body (*nx_rest_give)(
+	void *context, uint8_t *space, size_t room, size_t *length);
+
+// Takes the next piece of a body; response has status, head and fields. All are borrowed for the
+// call. False: the connection is given up.
+typedef bool (*nx_rest_take)(
+	void *context, const struct nx_response *response, struct nx_http_slice piece);
+
+enum {
+	NX_REST_IN_CHUNKS = -1
+};
+
 struct nx_rest {
 	struct nx_stream stream;
 	// Private from here.
@@ -59,6 +79,9 @@ struct nx_rest {
 	size_t head_at; // of them, where its head is; interim responses lie before
 	size_t body_at;
 	size_t body_length;
+	nx_rest_give give; // makes the rest of the request's body; NULL: there is none
+	void *give_context;
+	uint64_t give_left; // bytes of it that are still to come
 	uint8_t phase;
 	bool ended;
 	bool has_head;
@@ -119,10 +142,23 @@ NX_API NX_CHECKED enum nx_client_verdict nx_rest_body_open(
 	struct nx_rest *rest, uint8_t **space, size_t *room);
 NX_API NX_CHECKED enum nx_client_verdict nx_rest_body_close(struct nx_rest *rest, size_t length);
 
+// Ends the request with a body of length bytes that `give` makes piece by piece while it is sent,
+// NX_REST_IN_CHUNKS where nobody knows how many. The time of the request begins anew with each
+// piece. NX_CLIENT_AGAIN: nx_rest_receive goes on with it. NX_CLIENT_BODY_FAILED: `give` failed, or
+// gave another length than it was to. A server that answers before it has all is heard afterwards.
+NX_API NX_CHECKED enum nx_client_verdict nx_rest_send_from(
+	struct nx_rest *rest, int64_t length, nx_rest_give give, void *context);
+
 // The response to the request sent last, once it is whole. NX_CLIENT_STALE: the server had closed
 // the connection before; whether the request may be sent again is the caller's to judge.
 NX_API NX_CHECKED enum nx_client_verdict nx_rest_receive(
 	struct nx_rest *rest, struct nx_response *response);
+
+// The same with the body given to `take` as it comes: it has no limit, and *response none of it.
+// The time of the request begins anew with each piece. NX_CLIENT_BODY_FAILED: `take` wanted no
+// more.
+NX_API NX_CHECKED enum nx_client_verdict nx_rest_receive_to(
+	struct nx_rest *rest, struct nx_response *response, nx_rest_take take, void *context);
 
 // May the next request be sent without nx_rest_connect? Looks at the socket, never waits.
 NX_API bool nx_rest_is_alive(struct nx_rest *rest);

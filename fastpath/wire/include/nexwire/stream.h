@@ -30,6 +30,7 @@ enum nx_client_verdict {
 	NX_CLIENT_STALE,  // by the peer, before any byte of the answer: ask anew elsewhere
 	NX_CLIENT_RESPONSE_INVALID, // nx_rest_fault says how
 	NX_CLIENT_BODY_TOO_LARGE,
+	NX_CLIENT_BODY_FAILED, // the caller's function wanted no more of one, or could make none
 	NX_CLIENT_HANDSHAKE_REFUSED, // of WebSocket: the server's answer is another
 	NX_CLIENT_MESSAGE_INVALID,   // of WebSocket: the peer broke the protocol
 	NX_CLIENT_POISONED,          // a fault before this call: connect anew
