@@ -69,6 +69,7 @@ enum slow_stream {
 enum slow_failure {
 	SLOW_FAILURE_HANDSHAKE = 1, // the peer's doing: no common ground, an alert, no TLS at all
 	SLOW_FAILURE_REFUSED,       // admission control: too many, or too many of this source
+	SLOW_FAILURE_CROWDED,       // it gave way to others, having said too little for too long
 	SLOW_FAILURE_LOCAL,         // no such profile any more, or memory is out
 	// Of a client's handshake, and no reason to try another target:
 	SLOW_FAILURE_UNTRUSTED, // the certificate is not to be trusted, or for another name

@@ -274,6 +274,7 @@ void slowpath_count(const struct slowpath *s, struct slowpath_counts *out)
 		out->failed += counter_read(&t->failed);
 		out->spliced += counter_read(&t->spliced);
 		out->refused += counter_read(&t->refused);
+		out->crowded += counter_read(&t->crowded);
 		out->forgotten += counter_read(&t->forgotten);
 		out->in_flight += counter_read(&t->in_flight);
 	}

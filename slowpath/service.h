@@ -61,6 +61,7 @@ struct slowpath_counts {
 	uint64_t failed;    // the peer's doing
 	uint64_t spliced;   // the streams went on without us
 	uint64_t refused;   // by admission control
+	uint64_t crowded;   // given up for others by it
 	uint64_t forgotten; // closed by the worker before the end, or by time
 	uint64_t in_flight;
 };

@@ -65,6 +65,7 @@ struct slow_thread {
 	counter_t failed;
 	counter_t spliced;
 	counter_t refused;
+	counter_t crowded;
 	counter_t forgotten;
 	counter_t in_flight;
 };

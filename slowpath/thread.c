@@ -82,13 +82,15 @@ static void answer_send(struct slow_thread *t, uint32_t worker)
 	t->to_wake |= UINT64_C(1) << worker;
 }
 
-// The caller has seen that there is room.
+// There is room, unless a handshake has just given way. Without a word its time on the worker runs
+// out.
 static void refuse(struct slow_thread *t, uint32_t worker, const struct slow_message *open,
 	enum slow_failure failure)
 {
 	struct slow_message *m = answer_begin(t, worker, open->session, SLOW_FAILED, open->stream);
 
-	nx_bug_on(!m);
+	if (!m)
+		return;
 	m->failure = (uint8_t)failure;
 	answer_send(t, worker);
 }
@@ -125,6 +127,33 @@ static bool begin(
 	return true;
 }
 
+// A handshake gives way to another. Its worker hears of it where its ring has room: else its time
+// there runs out.
+static void crowd_out(struct slow_thread *t, uint32_t place)
+{
+	struct slow_handshake *h = t->handshakes[place];
+	struct slow_message *m = answer_begin(t, h->worker, h->session, SLOW_FAILED, h->stream);
+
+	if (m) {
+		m->failure = SLOW_FAILURE_CROWDED;
+		answer_send(t, h->worker);
+	}
+	end(t, place, &t->crowded);
+}
+
+// A place for a newcomer, another's where there is none free.
+static bool enter(struct slow_thread *t, const struct ip_address *source, uint32_t *place)
+{
+	usec_t now = slow_now();
+	enum admission_verdict v = admission_enter(t->admission, source, now, place);
+	uint32_t victim = admission_victim(t->admission, source, v);
+
+	if (victim == ADMISSION_NONE)
+		return v == ADMISSION_GRANTED;
+	crowd_out(t, victim);
+	return admission_enter(t->admission, source, now, place) == ADMISSION_GRANTED;
+}
+
 static void open_take(struct slow_thread *t, uint32_t worker, const struct slow_message *m)
 {
 	uint32_t place;
@@ -132,8 +161,7 @@ static void open_take(struct slow_thread *t, uint32_t worker, const struct slow_
 	// The name is free again on the worker: it has forgotten the handshake that had it.
 	if (find(t, worker, m->session))
 		end(t, find(t, worker, m->session)->place, &t->forgotten);
-	if (admission_enter(t->admission, &m->open.source, slow_now(), &place) !=
-		ADMISSION_GRANTED) {
+	if (!enter(t, &m->open.source, &place)) {
 		counter_add(&t->refused, 1);
 		refuse(t, worker, m, SLOW_FAILURE_REFUSED);
 		return;
@@ -225,10 +253,12 @@ static enum handshake_step answers_send(struct slow_thread *t, struct slow_hands
 		if (!m)
 			break;
 		step = h->profile->kind->next(h->engine, m);
+		if (step == HANDSHAKE_WAITS)
+			break;
 		if (step == HANDSHAKE_FAILED && m->length > 0)
 			slow_reports_add(&t->service->reports, h->profile->number, h->target, m);
-		if (step != HANDSHAKE_WAITS)
-			answer_send(t, h->worker);
+		answer_send(t, h->worker);
+		admission_settle(t->admission, h->place);
 	}
 	return step;
 }

@@ -95,6 +95,8 @@
 	X(TLS_HANDSHAKE, "tls_handshake", "the TLS handshake failed by the client's doing")        \
 	X(TLS_REFUSED, "tls_refused",                                                              \
 		"TLS handshake refused: too many of its source or in all, or no memory")           \
+	X(TLS_CROWDED, "tls_crowded",                                                              \
+		"TLS handshake that gave way to others, the oldest of the source with most")       \
 	X(TLS_TIMEOUT, "tls_timeout", "the TLS handshake was not done in time")                    \
 	X(TLS_RECORD, "tls_record", "a TLS record or alert that ends its connection")              \
 	X(TLS_CUT, "tls_cut", "a TLS stream that ended without close_notify")                      \

@@ -27,6 +27,10 @@ int secure_create(struct relay *r, struct secure **out)
 	if (error == 0)
 		error = secret_pool_create(legs, sizeof(struct secure_leg), &x->pool);
 	if (error == 0)
+		error = crowd_create(legs, &x->unanswered);
+	if (error == 0)
+		error = crowd_create(legs, &x->answered);
+	if (error == 0)
 		error = memory_map(2 * (size_t)r->config.sessions * sizeof(x->legs[0]), false,
 			&x->legs_memory);
 	if (error) {
@@ -43,6 +47,8 @@ void secure_destroy(struct secure *secure)
 	if (!secure)
 		return;
 	memory_unmap(&secure->legs_memory);
+	crowd_destroy(secure->unanswered);
+	crowd_destroy(secure->answered);
 	if (secure->pool)
 		nx_bug_on(secret_pool_destroy(secure->pool) != 0);
 	if (secure->tls.keys)
@@ -52,10 +58,29 @@ void secure_destroy(struct secure *secure)
 	free(secure);
 }
 
+// One handshake ends for another leg: the oldest of the source that has most of them.
+static void make_room(struct relay *r, const struct relay_session *newcomer)
+{
+	struct crowd_member *m = crowd_oldest_of_most(crowd_members(r->secure->unanswered) > 0
+							      ? r->secure->unanswered
+							      : r->secure->answered);
+	struct secure_leg *l;
+
+	if (!m)
+		return;
+	l = (struct secure_leg *)(void *)((uint8_t *)m - offsetof(struct secure_leg, member));
+	if (l->session != newcomer)
+		relay_session_keys_missing(r, l->session, l->leg, SESSION_END_EVICTED);
+}
+
 struct secure_leg *secure_leg_add(struct relay *r, struct relay_session *s, unsigned int leg)
 {
 	struct secure_leg *l = r->secure ? secret_pool_get(r->secure->pool) : NULL;
 
+	if (!l && r->secure) {
+		make_room(r, s);
+		l = secret_pool_get(r->secure->pool);
+	}
 	if (!l)
 		return NULL;
 	r->secure->legs[2 * (size_t)session_index(r, s) + leg] = l;
@@ -73,6 +98,7 @@ void secure_end(struct relay *r, struct relay_session *s, unsigned int leg)
 		return;
 	if (l->state == SECURE_HANDSHAKE && l->is_opened)
 		secure_handshake_close(r, l);
+	crowd_leave(l->is_answered ? r->secure->answered : r->secure->unanswered, &l->member);
 	if (l->is_behind)
 		TAILQ_REMOVE(&r->secure->behind, l, behind);
 	tls_queue_clear(&l->held, r->config.buffers);

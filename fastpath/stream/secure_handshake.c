@@ -11,12 +11,11 @@ enum {
 // One source's handshakes are one thread's: its bounds are kept there.
 static uint32_t thread_for(const struct relay *r, const struct ip_address *source)
 {
-	// An IPv6 source is a /56, as admission control has it.
-	uint64_t mixed = ip_address_is_v4(source)
-				 ? source->halves[1]
-				 : source->halves[0] & UINT64_C(0x00ffffffffffffff);
+	struct ip_address network = crowd_network_of(source);
 
-	return (uint32_t)(mixed * UINT64_C(0x9e3779b97f4a7c15) >> 32) % r->config.slow->threads;
+	return (uint32_t)((network.halves[0] ^ network.halves[1]) * UINT64_C(0x9e3779b97f4a7c15) >>
+			  32) %
+	       r->config.slow->threads;
 }
 
 static struct slow_message *message_begin(
@@ -52,6 +51,7 @@ void secure_handshake_name(
 	l->profile = profile;
 	l->name = (uint64_t)l->session->generation << 32 | leg_context(index, l->leg);
 	l->link = &r->config.slow->links[links + thread_for(r, &announced->source)];
+	crowd_join(r->secure->unanswered, &l->member, &announced->source);
 }
 
 bool secure_begin(struct relay *r, struct relay_session *s, unsigned int leg, uint32_t profile,
@@ -204,6 +204,7 @@ static void keys_take(struct relay *r, struct secure_leg *l, const struct slow_m
 		return;
 	}
 	counter_add(&r->config.stats->tls_handshakes_done, 1);
+	crowd_leave(l->is_answered ? r->secure->answered : r->secure->unanswered, &l->member);
 	s->flags &= ~leg_flag(RELAY_AWAITS_KEYS, l->leg);
 	tls_queue_drop_front(&l->held, (uint32_t)m->offset, r->config.buffers);
 	if (l->held.bytes > 0)
@@ -213,10 +214,21 @@ static void keys_take(struct relay *r, struct secure_leg *l, const struct slow_m
 	relay_session_secured(r, s, l->leg, &l->announced);
 }
 
+// Its peer has said enough to be answered: others give way before it.
+static void note_answered(struct relay *r, struct secure_leg *l)
+{
+	if (l->is_answered)
+		return;
+	l->is_answered = true;
+	crowd_leave(r->secure->unanswered, &l->member);
+	crowd_join(r->secure->answered, &l->member, &l->announced.source);
+}
+
 void secure_handshake_answer(struct relay *r, struct secure_leg *l, const struct slow_message *m)
 {
 	switch (m->kind) {
 	case SLOW_SEND:
+		note_answered(r, l);
 		bytes_send(r, l, m);
 		break;
 	case SLOW_KEYS:
@@ -225,6 +237,7 @@ void secure_handshake_answer(struct relay *r, struct secure_leg *l, const struct
 	case SLOW_FAILED:
 		relay_session_keys_missing(r, l->session, l->leg,
 			m->failure == SLOW_FAILURE_HANDSHAKE ? SESSION_END_CLOSED
+			: m->failure == SLOW_FAILURE_CROWDED ? SESSION_END_EVICTED
 							     : SESSION_END_REFUSED);
 		break;
 	}

@@ -5,6 +5,7 @@
 
 #include <sys/queue.h>
 
+#include "core/crowd.h"
 #include "core/memory.h"
 #include "crypto/secret.h"
 #include "slowpath/msg.h"
@@ -24,6 +25,7 @@ struct secure_leg {
 	struct flow_key announced;
 	struct relay_session *session;
 	TAILQ_ENTRY(secure_leg) behind; // while is_behind
+	struct crowd_member member;     // while the handshake lasts, see struct secure
 	struct slow_link *link;
 	uint32_t profile; // who we are in it
 	uint64_t name;    // of the handshake, to the slow path
@@ -37,6 +39,7 @@ struct secure_leg {
 	bool input_ended; // FIN of the peer
 	bool end_passed;  // and the slow path knows
 	bool shut_wanted; // close_notify follows what is unsent
+	bool is_answered; // the slow path had something to say to its peer
 };
 
 enum {
@@ -50,6 +53,10 @@ enum {
 
 struct secure {
 	struct tls_context tls;
+	// Handshakes: those give way for a new leg first whose peers have said too little to be
+	// answered.
+	struct crowd *unanswered;
+	struct crowd *answered;
 	uint32_t turn_left; // of TURN_BYTES
 	uint32_t share_left;
 	struct secret_pool *pool;

@@ -308,6 +308,7 @@ void relay_session_keys_missing(
 {
 	stats_drop(r->config.stats, why == SESSION_END_UNANSWERED ? DROP_TLS_TIMEOUT
 				    : why == SESSION_END_REFUSED  ? DROP_TLS_REFUSED
+				    : why == SESSION_END_EVICTED  ? DROP_TLS_CROWDED
 								  : DROP_TLS_HANDSHAKE);
 	// The alert leaves before the end.
 	if (why == SESSION_END_CLOSED)

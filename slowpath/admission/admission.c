@@ -5,16 +5,19 @@
 #include <sys/queue.h>
 #include <sys/random.h>
 
+#include "core/crowd.h"
+
 enum {
 	SOURCES_PER_PLACE = 4, // so that buckets of sources without handshakes last a while
-	IPV6_SOURCE_BYTES = 7,
 };
 
 struct place {
-	STAILQ_ENTRY(place) next; // in its source's queue
-	struct source *source;    // NULL: free
+	STAILQ_ENTRY(place) next;   // in its source's queue
+	struct source *source;      // NULL: free
+	struct crowd_member member; // of `new` or `settled`
 	uint32_t next_free;
 	bool waits;
+	bool is_settled;
 };
 
 // A source lives in its hash chain, and, by what it is, among those that wait for a turn or those
@@ -39,21 +42,13 @@ struct admission {
 	uint32_t first_free;
 	uint32_t chains; // a power of two
 	struct place *places;
+	struct crowd *new;
+	struct crowd *settled;
 	struct source *sources;
 	LIST_HEAD(chain, source) * table;
 	TAILQ_HEAD(, source) turns;
 	TAILQ_HEAD(, source) idle;
 };
-
-static struct ip_address source_of(const struct ip_address *address)
-{
-	struct ip_address source = *address;
-
-	if (!ip_address_is_v4(address))
-		memset(source.bytes + IPV6_SOURCE_BYTES, 0,
-			sizeof(source.bytes) - IPV6_SOURCE_BYTES);
-	return source;
-}
 
 static struct chain *chain_of(const struct admission *a, const struct ip_address *address)
 {
@@ -80,7 +75,8 @@ int admission_create(const struct admission_config *config, struct admission **o
 	a->places = calloc(config->handshakes, sizeof(*a->places));
 	a->sources = calloc(sources, sizeof(*a->sources));
 	a->table = calloc(a->chains, sizeof(*a->table));
-	if (!a->places || !a->sources || !a->table) {
+	if (!a->places || !a->sources || !a->table || crowd_create(config->handshakes, &a->new) ||
+		crowd_create(config->handshakes, &a->settled)) {
 		admission_destroy(a);
 		return -ENOMEM;
 	}
@@ -100,6 +96,8 @@ void admission_destroy(struct admission *a)
 {
 	if (!a)
 		return;
+	crowd_destroy(a->new);
+	crowd_destroy(a->settled);
 	free(a->places);
 	free(a->sources);
 	free(a->table);
@@ -142,15 +140,10 @@ static void tokens_fill(const struct admission *a, struct source *s, usec_t now)
 enum admission_verdict admission_enter(
 	struct admission *a, const struct ip_address *address, usec_t now, uint32_t *place)
 {
-	struct ip_address network = source_of(address);
-	struct source *s;
+	struct ip_address network = crowd_network_of(address);
+	struct source *s = source_find(a, &network, now);
 
-	if (a->first_free == ADMISSION_NONE)
-		return ADMISSION_FULL;
-	s = source_find(a, &network, now);
 	tokens_fill(a, s, now);
-	if (s->places >= a->config.handshakes_per_source)
-		return ADMISSION_SOURCE_FULL;
 	if (s->places == 0) {
 		// Heard of just now, whether it is let in or not.
 		TAILQ_REMOVE(&a->idle, s, idle);
@@ -158,14 +151,46 @@ enum admission_verdict admission_enter(
 	}
 	if (s->tokens < USEC_PER_SECOND)
 		return ADMISSION_SOURCE_RATE;
+	if (s->places >= a->config.handshakes_per_source)
+		return ADMISSION_SOURCE_FULL;
+	if (a->first_free == ADMISSION_NONE)
+		return ADMISSION_FULL;
 	if (s->places++ == 0)
 		TAILQ_REMOVE(&a->idle, s, idle);
 	s->tokens -= USEC_PER_SECOND;
 	*place = a->first_free;
 	a->first_free = a->places[*place].next_free;
 	a->places[*place] = (struct place){.source = s};
+	crowd_join(a->new, &a->places[*place].member, &network);
 	a->in_flight++;
 	return ADMISSION_GRANTED;
+}
+
+uint32_t admission_victim(
+	const struct admission *a, const struct ip_address *source, enum admission_verdict verdict)
+{
+	const struct crowd_member *m = NULL;
+
+	if (verdict == ADMISSION_SOURCE_FULL)
+		m = crowd_oldest_of(a->new, source);
+	if (verdict == ADMISSION_FULL)
+		m = crowd_oldest_of_most(crowd_members(a->new) > 0 ? a->new : a->settled);
+	if (!m)
+		return ADMISSION_NONE;
+	return (uint32_t)((const struct place *)(const void *)((const uint8_t *)m -
+							       offsetof(struct place, member)) -
+			  a->places);
+}
+
+void admission_settle(struct admission *a, uint32_t place)
+{
+	struct place *p = &a->places[place];
+
+	if (p->is_settled)
+		return;
+	p->is_settled = true;
+	crowd_leave(a->new, &p->member);
+	crowd_join(a->settled, &p->member, &p->source->address);
 }
 
 void admission_leave(struct admission *a, uint32_t place)
@@ -180,6 +205,7 @@ void admission_leave(struct admission *a, uint32_t place)
 		TAILQ_REMOVE(&a->turns, s, turn);
 		s->waits = false;
 	}
+	crowd_leave(p->is_settled ? a->settled : a->new, &p->member);
 	if (--s->places == 0)
 		TAILQ_INSERT_TAIL(&a->idle, s, idle);
 	p->source = NULL;

@@ -24,9 +24,9 @@ struct admission_config {
 
 enum admission_verdict {
 	ADMISSION_GRANTED = 0,
-	ADMISSION_FULL,        // all places are taken
-	ADMISSION_SOURCE_FULL, // the source has its share of them
 	ADMISSION_SOURCE_RATE, // the source began too many just now
+	ADMISSION_SOURCE_FULL, // it has its share of places
+	ADMISSION_FULL,        // all places are taken
 };
 
 // -ENOMEM; -EINVAL for a configuration with a zero.
@@ -37,6 +37,13 @@ void admission_destroy(struct admission *a); // NULL is allowed
 // for long are forgotten to make room for new ones, so no number of sources is too many.
 enum admission_verdict admission_enter(
 	struct admission *a, const struct ip_address *source, usec_t now, uint32_t *place);
+// Whose place a newcomer takes that got the verdict SOURCE_FULL or FULL: the oldest of its source,
+// or of the source that has most, among those that have not got as far as admission_settle, else of
+// those that have (FULL only). ADMISSION_NONE: nobody's. The caller has it leave and enters again.
+uint32_t admission_victim(
+	const struct admission *a, const struct ip_address *source, enum admission_verdict verdict);
+// The place's peer has said enough to be answered: others give way before it.
+void admission_settle(struct admission *a, uint32_t place);
 // Gives it back; it waits for no turn any more.
 void admission_leave(struct admission *a, uint32_t place);
 

@@ -336,6 +336,7 @@ static void tls_handshakes(struct metrics_output *out, const struct daemon *daem
 	} FAILURES[] = {
 		{"failed", DROP_TLS_HANDSHAKE},
 		{"refused", DROP_TLS_REFUSED},
+		{"crowded", DROP_TLS_CROWDED},
 		{"timeout", DROP_TLS_TIMEOUT},
 	};
 	uint64_t done = 0;
@@ -371,6 +372,7 @@ static void slowpath_handshakes(struct metrics_output *out, const struct daemon 
 	metrics_series(out, (double)counts.done, "done");
 	metrics_series(out, (double)counts.failed, "failed");
 	metrics_series(out, (double)counts.refused, "refused");
+	metrics_series(out, (double)counts.crowded, "crowded");
 	metrics_series(out, (double)counts.forgotten, "forgotten");
 }
 
@@ -521,7 +523,8 @@ const struct metrics_family METRICS_FAMILIES[] = {
 	GAUGE("nexpath_slowpath_handshakes_in_flight", NO_LABELS,
 		"handshakes that the slow path holds", slowpath_in_flight),
 	COUNTER("nexpath_slowpath_handshakes_total", LABEL("result"),
-		"handshakes of the slow path; forgotten: their session ended first",
+		"handshakes of the slow path; crowded: gave way to others, forgotten: their "
+		"session ended first",
 		slowpath_handshakes),
 	GAUGE("nexpath_pool_used", LABEL("pool"), "objects in use", pool_used),
 	GAUGE("nexpath_pool_capacity", LABEL("pool"), "objects in all", pool_capacity),

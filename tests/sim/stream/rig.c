@@ -436,11 +436,15 @@ void rig_listen(struct rig *rig, const char *address)
 
 uint32_t rig_connect(struct rig *rig, const char *listener)
 {
+	return rig_connect_from(rig, strchr(listener, ':') ? "fd00:1::1" : "10.1.0.1", listener);
+}
+
+uint32_t rig_connect_from(struct rig *rig, const char *source, const char *listener)
+{
 	uint32_t number = rig->users[RIG_CLIENT]++;
 	struct rig_user *u = &rig->user[RIG_CLIENT][number];
-	bool v6 = strchr(listener, ':');
-	struct flow_key key = world_key(IPPROTO_TCP, v6 ? "fd00:1::1" : "10.1.0.1",
-		(uint16_t)(40000 + rig->ports++), listener, WORLD_TCP_PORT);
+	struct flow_key key = world_key(
+		IPPROTO_TCP, source, (uint16_t)(40000 + rig->ports++), listener, WORLD_TCP_PORT);
 
 	assert_true(number < RIG_USERS);
 	assert_int_equal(tcp_connect(rig->host[RIG_CLIENT], 0, &key, number, rig->world->now,

@@ -10,7 +10,7 @@
 
 enum {
 	RIG_FLIGHT = 8192,
-	RIG_USERS = 64,
+	RIG_USERS = 192,
 };
 
 enum rig_host {
@@ -72,6 +72,8 @@ void rig_listen(struct rig *rig, const char *address);
 // A client connects; its number among the users of RIG_CLIENT. The target's side of it is the
 // user with the same number where connections come in order.
 uint32_t rig_connect(struct rig *rig, const char *listener);
+// The same from an address of its own.
+uint32_t rig_connect_from(struct rig *rig, const char *source, const char *listener);
 // Sends bytes of the user's stream, or these.
 void rig_send(struct rig *rig, enum rig_host host, uint32_t user, uint64_t bytes);
 void rig_say(struct rig *rig, uint32_t user, const void *bytes, uint32_t length);

@@ -143,7 +143,7 @@ bool secured_ready(struct rig *rig, uint32_t client)
 {
 	struct rig_secured *x = rig->secured;
 
-	if (!x->greeted[client] && !x->speechless) {
+	if (!x->greeted[client] && !x->speechless[client]) {
 		x->greeted[client] = true;
 		rig_say(rig, client, hello, sizeof(hello));
 	}

@@ -26,7 +26,7 @@ struct rig_secured {
 	bool closed[RIG_USERS]; // the relay's close_notify came
 	uint8_t alert[RIG_USERS];
 	bool stalled[SECURED_THREADS]; // the thread does nothing
-	bool speechless;               // clients say nothing
+	bool speechless[RIG_USERS];    // clients that say nothing
 	bool padded;                   // each record of a client is a byte of payload
 	bool cuts;                     // clients end without close_notify
 	uint32_t opens, closes, answers;

@@ -102,12 +102,35 @@ static void small_records_do_not_hold_a_turn(void **state)
 	assert_in_range(most, 1, 128);
 }
 
+// Clients that say nothing hold every leg: those who come get one all the same, and who was there
+// before loses nothing.
+static void silence_keeps_nobody_out(void **state)
+{
+	const char *sources[] = {"10.1.0.7", "10.1.0.8"};
+	uint32_t late;
+
+	one_open();
+	for (uint32_t i = 0; i < 2 * LEGS; i++)
+		rig.secured->speechless[rig_connect_from(&rig, sources[i % 2], own)] = true;
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(rig_sessions(&rig), LEGS);
+	assert_int_equal(rig_drops(&rig, DROP_TLS_CROWDED), LEGS + 1);
+	late = rig_connect_from(&rig, "10.1.0.9", own);
+	rig_send(&rig, RIG_CLIENT, late, 1000);
+	rig_send(&rig, RIG_CLIENT, 0, 1000);
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(target(0)->received, 1000);
+	assert_int_equal(target(1)->received, 1000);
+	assert_int_equal(rig_drops(&rig, DROP_TLS_LEGS_FULL), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(both_directions_arrive_whole),
 		TEST(small_records_do_not_hold_a_turn),
+		TEST(silence_keeps_nobody_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

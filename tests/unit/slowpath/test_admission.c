@@ -162,6 +162,50 @@ static void sources_take_turns(void **state)
 	admission_destroy(a);
 }
 
+static uint32_t victim(const struct admission *a, const char *from, enum admission_verdict v)
+{
+	struct ip_address address = source(from);
+
+	return admission_victim(a, &address, v);
+}
+
+// Who says too little for too long gives way, and of the source that has most.
+static void a_full_house_makes_room(void **state)
+{
+	struct admission *a = make(&SMALL);
+	uint32_t many[3], one[5], place;
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(enter(a, "10.0.0.1", 0, &many[i]), ADMISSION_GRANTED);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(enter(a,
+					 i < 2   ? "10.0.0.2"
+					 : i < 4 ? "10.0.0.3"
+						 : "10.0.0.4",
+					 0, &one[i]),
+			ADMISSION_GRANTED);
+	assert_int_equal(victim(a, "10.0.0.9", ADMISSION_GRANTED), ADMISSION_NONE);
+	assert_int_equal(victim(a, "10.0.0.9", ADMISSION_SOURCE_RATE), ADMISSION_NONE);
+	assert_int_equal(enter(a, "10.0.0.9", 0, &place), ADMISSION_FULL);
+	assert_int_equal(victim(a, "10.0.0.9", ADMISSION_FULL), many[0]);
+	// What its source could spare otherwise is its own to find.
+	assert_int_equal(enter(a, "10.0.0.1", 0, &place), ADMISSION_SOURCE_FULL);
+	assert_int_equal(victim(a, "10.0.0.1", ADMISSION_SOURCE_FULL), many[0]);
+	admission_settle(a, many[0]);
+	admission_settle(a, many[0]);
+	assert_int_equal(victim(a, "10.0.0.1", ADMISSION_SOURCE_FULL), many[1]);
+	admission_settle(a, many[1]);
+	admission_settle(a, many[2]);
+	assert_int_equal(victim(a, "10.0.0.1", ADMISSION_SOURCE_FULL), ADMISSION_NONE);
+	assert_int_equal(victim(a, "10.0.0.9", ADMISSION_FULL), one[0]);
+	for (int i = 0; i < 5; i++)
+		admission_settle(a, one[i]);
+	assert_int_equal(victim(a, "10.0.0.9", ADMISSION_FULL), many[0]);
+	admission_leave(a, many[0]);
+	assert_int_equal(enter(a, "10.0.0.9", 0, &place), ADMISSION_GRANTED);
+	admission_destroy(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +216,7 @@ int main(void)
 		cmocka_unit_test(all_places_together_are_bounded),
 		cmocka_unit_test(sources_without_end_are_borne),
 		cmocka_unit_test(sources_take_turns),
+		cmocka_unit_test(a_full_house_makes_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

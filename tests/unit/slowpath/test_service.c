@@ -95,13 +95,18 @@ static struct slow_message *put(enum slow_kind kind, uint64_t session, uint64_t 
 	return m;
 }
 
-static void put_open(uint64_t session, uint32_t number)
+static void put_open_from(const char *source, uint64_t session, uint32_t number)
 {
 	struct slow_message *m = put(SLOW_OPEN, session, 0);
 
-	assert_true(ip_address_parse("10.0.0.1", &m->open.source));
+	assert_true(ip_address_parse(source, &m->open.source));
 	m->open.profile = number;
 	ring_publish(&link_1()->to_slow);
+}
+
+static void put_open(uint64_t session, uint32_t number)
+{
+	put_open_from("10.0.0.1", session, number);
 }
 
 static void put_bytes(uint64_t session, uint64_t offset, const void *bytes, size_t length)
@@ -166,6 +171,11 @@ static bool client_turn(SSL *ssl, uint64_t session, uint64_t *sent, uint64_t *of
 	while ((m = ring_peek(&link_1()->to_worker)) != NULL) {
 		bool done = m->kind == SLOW_KEYS;
 
+		if (m->kind == SLOW_FAILED && m->session != session) {
+			assert_int_equal(m->failure, SLOW_FAILURE_CROWDED);
+			ring_release(&link_1()->to_worker);
+			continue;
+		}
 		assert_int_equal(m->session, session);
 		assert_true(done || m->kind == SLOW_SEND);
 		*offset = m->offset;
@@ -178,7 +188,7 @@ static bool client_turn(SSL *ssl, uint64_t session, uint64_t *sent, uint64_t *of
 	return false;
 }
 
-static void handshake(uint64_t session)
+static void handshake_from(const char *source, uint64_t session)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 	SSL *ssl = SSL_new(context);
@@ -187,7 +197,7 @@ static void handshake(uint64_t session)
 
 	SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
 	SSL_set_connect_state(ssl);
-	put_open(session, profile);
+	put_open_from(source, session, profile);
 	for (int i = 0; i < 2000 && !done; i++) {
 		done = client_turn(ssl, session, &sent, &offset);
 		slow_link_wake(link_1());
@@ -199,6 +209,11 @@ static void handshake(uint64_t session)
 	assert_int_equal(SSL_is_init_finished(ssl), 1);
 	SSL_free(ssl);
 	SSL_CTX_free(context);
+}
+
+static void handshake(uint64_t session)
+{
+	handshake_from("10.0.0.1", session);
 }
 
 static void a_handshake_gives_keys(void **state)
@@ -243,19 +258,45 @@ static void a_removed_profile_serves_what_has_begun(void **state)
 	assert_int_equal(counts().in_flight, 0);
 }
 
-static void a_source_with_its_share_is_refused(void **state)
+// Nobody is kept out by what others began and do not go on with.
+static void the_oldest_gives_way(void **state)
 {
+	char source[16];
+
 	for (uint64_t i = 0; i < 9; i++)
 		put_open(i, profile);
 	turn();
-	expect_failure(SLOW_FAILURE_REFUSED, 8);
-	expect_nothing();
-	put_plain(SLOW_CLOSE, 3);
-	put_open(8, profile);
-	turn();
+	expect_failure(SLOW_FAILURE_CROWDED, 0);
 	expect_nothing();
 	assert_int_equal(counts().in_flight, 8);
+	for (uint64_t i = 9; i < 17; i++) {
+		snprintf(source, sizeof(source), "10.0.1.%u", (unsigned)i);
+		put_open_from(source, i, profile);
+	}
+	turn();
+	expect_nothing();
+	assert_int_equal(counts().in_flight, 16);
+	handshake_from("10.0.2.1", 17);
+	assert_int_equal(counts().in_flight, 15);
+	assert_int_equal(counts().crowded, 2);
+	assert_int_equal(counts().forgotten, 0);
+	put_plain(SLOW_CLOSE, 3);
+	turn();
 	assert_int_equal(counts().forgotten, 1);
+}
+
+// A source may begin so many a second; one that begins more makes nobody give way.
+static void a_source_in_a_hurry_is_refused(void **state)
+{
+	for (uint64_t i = 0; i < 1100; i++) {
+		put_open(i, profile);
+		turn();
+		while (ring_peek(&link_1()->to_worker) && i < 1099)
+			ring_release(&link_1()->to_worker);
+	}
+	expect_failure(SLOW_FAILURE_REFUSED, 1099);
+	assert_true(counts().refused > 0);
+	assert_int_equal(counts().in_flight, 8);
 }
 
 static void a_stream_that_ends_early_fails(void **state)
@@ -441,7 +482,8 @@ int main(void)
 		TEST(threads_serve_by_themselves),
 		TEST(an_unknown_profile_is_refused),
 		TEST(a_removed_profile_serves_what_has_begun),
-		TEST(a_source_with_its_share_is_refused),
+		TEST(the_oldest_gives_way),
+		TEST(a_source_in_a_hurry_is_refused),
 		TEST(a_stream_that_ends_early_fails),
 		TEST(a_name_that_comes_again_is_a_new_handshake),
 		TEST(a_full_ring_makes_the_thread_wait),
