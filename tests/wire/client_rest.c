@@ -164,6 +164,7 @@ static void limits_and_faults_end_the_connection(void **state)
 		assert_int_equal(
 			ask("GET", cases[i / 2].target, NULL, &response), cases[i / 2].verdict);
 		assert_int_equal(nx_rest_receive(&rest, &response), NX_CLIENT_POISONED);
+		rest.stream.config.timeout_ms = 5000;
 		nx_rest_begin(&rest, "GET", "/204");
 		assert_int_equal(nx_rest_send(&rest, NULL, 0), NX_CLIENT_POISONED);
 		assert_int_equal(UNTIL_DONE(&rest.stream, nx_rest_connect(&rest)), NX_CLIENT_DONE);
