@@ -22,10 +22,13 @@ static void count_moved(struct relay *r, struct relay_session *s, unsigned int f
 static void carry_end(struct relay *r, struct relay_session *s, unsigned int from)
 {
 	unsigned int to = !from;
-	uint32_t both = leg_flag(RELAY_SHUT, LEG_CLIENT) | leg_flag(RELAY_SHUT, LEG_TARGET);
 
-	if (!(s->flags & leg_flag(RELAY_END, from)) || (s->flags & leg_flag(RELAY_SHUT, to)) ||
-		leg_has_payload(r, s, from))
+	if (!(s->flags & leg_flag(RELAY_END, from)))
+		return;
+	// Also while a peer takes little or nothing of what waits for it.
+	if (has_ended(s->flags) && !(s->flags & RELAY_IS_CLOSING))
+		relay_session_closing(r, s);
+	if ((s->flags & leg_flag(RELAY_SHUT, to)) || leg_has_payload(r, s, from))
 		return;
 	s->flags |= leg_flag(RELAY_SHUT, to);
 	s->heard = r->now;
@@ -33,8 +36,6 @@ static void carry_end(struct relay *r, struct relay_session *s, unsigned int fro
 		tcp_shutdown_apart(r->tcp, s->connection[to], r->now);
 	else
 		leg_shutdown(r, s, to);
-	if ((s->flags & both) == both)
-		relay_session_closing(r, s);
 }
 
 static bool has_layers(const struct relay_session *s)

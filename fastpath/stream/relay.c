@@ -118,9 +118,9 @@ int relay_create(const struct relay_config *config, struct relay **out)
 	struct relay *r = calloc(1, sizeof(*r));
 	struct tcp_engine_config tcp = {
 		.connections = config->sessions * CONNECTIONS_FOR_TWO / 2,
-		// Each has a source port toward the target: a quarter of these is theirs at most, as
-		// it is of those whom the forwarding path waits for. Clients that answer have the
-		// rest.
+		// Each has a source port toward the target: a quarter of these is theirs at most,
+		// as it is of those whom the forwarding path waits for. Clients that answer have
+		// the rest.
 		.held = flow_source_ports(config->flow) / 4,
 		.huge = config->huge,
 		.offload = config->offload,

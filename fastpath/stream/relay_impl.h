@@ -22,6 +22,7 @@ enum {
 	RELAY_IS_NAMED = 1u << 11,      // such a header named the client: relay.names
 	RELAY_IS_TRANSPARENT = 1u << 12,
 	RELAY_IS_ANSWERED = 1u << 13, // transparent: the target answered, and so did we
+	RELAY_IS_CLOSING = 1u << 14,  // both peers have ended: what is under way has its time
 	RELAY_END = 1u << 4,          // two bits: this leg's peer sends no more
 	RELAY_SHUT = 1u << 6,         // two bits: we said the same to this leg's peer
 	RELAY_DONE = 1u << 8,         // two bits: and it has acknowledged all
@@ -39,6 +40,12 @@ static inline bool awaits_target(uint32_t flags)
 static inline uint32_t leg_flag(uint32_t flag, unsigned int leg)
 {
 	return flag << leg;
+}
+
+// Whether neither peer sends any more.
+static inline bool has_ended(uint32_t flags)
+{
+	return (~flags & (RELAY_END | RELAY_END << 1)) == 0;
 }
 
 // One session: two cache lines. Its first word is the pool's while it is free.

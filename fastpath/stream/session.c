@@ -373,11 +373,10 @@ usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_s
 {
 	const struct snapshot_listener *l = listener_of(r, s);
 	usec_t idle = !l || l->idle_timeout == 0 ? UINT64_MAX : l->idle_timeout;
-	uint32_t both = leg_flag(RELAY_SHUT, LEG_CLIENT) | leg_flag(RELAY_SHUT, LEG_TARGET);
 
-	if ((s->flags & both) == both)
+	if (s->flags & RELAY_IS_CLOSING)
 		return close_timeout(r, s);
-	if (s->flags & both)
+	if (s->flags & (leg_flag(RELAY_END, LEG_CLIENT) | leg_flag(RELAY_END, LEG_TARGET)))
 		return u64_min(idle, SESSION_HALF_CLOSED_MAX);
 	return idle;
 }
@@ -398,6 +397,8 @@ static void note_progress(struct relay *r, struct relay_session *s)
 
 void relay_session_closing(struct relay *r, struct relay_session *s)
 {
+	s->flags |= RELAY_IS_CLOSING;
+	s->heard = r->now;
 	// What was acknowledged until now is no progress later.
 	note_progress(r, s);
 	wheel_arm(&r->wheel, session_index(r, s), r->now + close_timeout(r, s));

@@ -123,6 +123,17 @@ const struct verb verbs[] = {
 		.print = print_listener_list,
 	},
 	{
+		.words = "listener show",
+		.arguments = {{.name = "NAME",
+			.parameter = "name",
+			.kind = VALUE_TEXT,
+			.completion = COMPLETE_LISTENER}},
+		.method = "listener.show",
+		.help = "Show one listener: where it listens, its limits and timeouts, its traffic.",
+		.example = "nexpath listener show web-in",
+		.print = print_listener_show,
+	},
+	{
 		.words = "listener add",
 		.arguments = {{.name = "KEY=VALUE",
 			.parameter = "values",

@@ -375,7 +375,7 @@ const struct schema_key schema_keys[] = {
 		IN(config_upstream, user_timeout_s),
 		.sentence =
 			"A target that acknowledges nothing of what was sent for so long is given up, of "
-			"listeners in mode terminate (RFC 5482)."},
+			"listeners in mode terminate (RFC 5482); refused where one in mode direct uses it."},
 	{"upstreams[].source", .type = SCHEMA_SOURCES, .effect = EFFECT_NEW_SESSIONS,
 		RANGE(1, MAX_SOURCES), IN(config_upstream, source),
 		.sentence =

@@ -125,3 +125,14 @@ void columns_print(const struct column *columns, const json_t *rows, const char 
 	table_print(&table, stdout, text_may_be_bold(stdout));
 	table_fini(&table);
 }
+
+void members_print(const struct column *lines, const json_t *object)
+{
+	char text[CELL_TEXT_MAX];
+
+	for (; lines->title != NULL; lines++) {
+		printf("%-17s", lines->title);
+		text_print(stdout, member_print(object, lines->key, lines->format, text));
+		putchar('\n');
+	}
+}

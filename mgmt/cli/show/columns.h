@@ -43,5 +43,7 @@ void columns_init(struct table *table, const struct column *columns);
 // Adds one row. parent may be NULL.
 void columns_row(
 	struct table *table, const struct column *columns, const json_t *row, const json_t *parent);
+// A line for each of an object's members, title and value; the list ends with a NULL title.
+void members_print(const struct column *lines, const json_t *object);
 // A whole table of an array; empty is the sentence printed when there is no row.
 void columns_print(const struct column *columns, const json_t *rows, const char *empty);

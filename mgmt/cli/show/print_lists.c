@@ -30,6 +30,45 @@ enum exit_status print_listener_list(const struct invocation *v, const json_t *r
 	return print_list(columns, result, "listeners", "no listeners");
 }
 
+enum exit_status print_listener_show(const struct invocation *v, const json_t *result)
+{
+	static const struct column lines[] = {
+		{"name", "name", FORMAT_TEXT},
+		{"protocol", "protocol", FORMAT_TEXT},
+		{"mode", "mode", FORMAT_TEXT},
+		{"listen", "listen", FORMAT_TEXT},
+		{"upstream", "upstream", FORMAT_TEXT},
+		{"state", "state", FORMAT_TEXT},
+		{"most sessions", "max_sessions", FORMAT_COUNT},
+		{"idle timeout", "idle_timeout_s", FORMAT_NEVER},
+		{"connect timeout", "connect_timeout_s", FORMAT_SECONDS},
+		{0},
+	};
+	static const struct column terminate[] = {
+		{"close timeout", "close_timeout_s", FORMAT_SECONDS},
+		{"keepalive", "keepalive_s", FORMAT_NEVER},
+		{"user timeout", "user_timeout_s", FORMAT_SECONDS},
+		{"transparent", "transparent", FORMAT_TEXT},
+		{"congestion", "congestion", FORMAT_TEXT},
+		{"tcp profile", "tcp_profile", FORMAT_TEXT},
+		{0},
+	};
+	static const struct column traffic[] = {
+		{"sessions", "sessions", FORMAT_COUNT},
+		{"sessions ever", "sessions_total", FORMAT_COUNT},
+		{"from clients", "bytes_from_client", FORMAT_BYTES},
+		{"from targets", "bytes_from_target", FORMAT_BYTES},
+		{0},
+	};
+	const json_t *listener = json_object_get(result, "listener");
+
+	members_print(lines, listener);
+	if (json_object_get(listener, "close_timeout_s") != NULL)
+		members_print(terminate, listener);
+	members_print(traffic, listener);
+	return EXIT_DONE;
+}
+
 enum exit_status print_upstream_list(const struct invocation *v, const json_t *result)
 {
 	static const struct column columns[] = {

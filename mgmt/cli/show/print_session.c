@@ -15,6 +15,7 @@ static const struct column lines[] = {
 	{"idle", "idle_s", FORMAT_SECONDS},
 	{"idle timeout", "idle_timeout_s", FORMAT_NEVER},
 	{"round trip", "round_trip_us", FORMAT_MICROSECONDS},
+	{0},
 };
 
 static void print_leg(struct table *table, const json_t *session, const char *leg, const char *from,
@@ -49,13 +50,7 @@ enum exit_status print_session_show(const struct invocation *v, const json_t *re
 	const json_t *session = json_object_get(result, "session");
 	struct table table;
 
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		char text[CELL_TEXT_MAX];
-
-		printf("%-14s", lines[i].title);
-		text_print(stdout, member_print(session, lines[i].key, lines[i].format, text));
-		putchar('\n');
-	}
+	members_print(lines, session);
 	putchar('\n');
 	columns_init(&table, columns);
 	print_leg(&table, session, "client", "client", "local", "client");

@@ -313,6 +313,33 @@ static void check_proxy_protocol(
 			upstream->name);
 }
 
+// What only connections that end here have; each has a default, so what counts is that it is there.
+static void check_timeouts(
+	const struct checking *c, uint32_t index, const struct config_upstream *upstream)
+{
+	static const char *const keys[] = {"close_timeout_s", "user_timeout_s"};
+	const struct config_listener *listener = &config_listeners(c->config)[index];
+	char path[FAULT_PATH_BYTES];
+
+	if (listener->mode == MODE_TERMINATE)
+		return;
+	for (size_t i = 0; i < nx_array_size(keys); i++) {
+		if (text_child(listener->node, keys[i]) == NULL)
+			continue;
+		snprintf(path, sizeof(path), "listeners[%u].%s", index, keys[i]);
+		fault_add(c->faults, place_of(listener->node, keys[i]), path,
+			"in mode direct the ends' own clocks decide" HINT
+			"leave it out (idle_timeout_s ends silent sessions), or use mode = \"terminate\"");
+	}
+	if (text_child(upstream->node, "user_timeout_s") == NULL)
+		return;
+	snprintf(path, sizeof(path), "listeners[%u].upstream", index);
+	fault_add(c->faults, place_of(listener->node, "upstream"), path,
+		"targets of \"%s\" are to be given up (user_timeout_s), and in mode direct the ends' own clocks decide" HINT
+		"use mode = \"terminate\", or an upstream without it",
+		upstream->name);
+}
+
 static void check_keepalive(
 	const struct checking *c, uint32_t index, const struct config_upstream *upstream)
 {
@@ -392,6 +419,7 @@ static void check_listener_upstream(const struct checking *c, uint32_t index)
 		check_listener_families(c, index, upstream);
 	check_proxy_protocol(c, index, upstream);
 	check_keepalive(c, index, upstream);
+	check_timeouts(c, index, upstream);
 	check_transparent(c, index);
 	check_source_ports(c, index, upstream);
 	check_listener_origin(c, index);

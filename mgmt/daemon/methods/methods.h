@@ -34,6 +34,7 @@ void method_upstream_drain(struct rpc_call *call, const json_t *params);
 
 // services.c
 void method_listener_list(struct rpc_call *call, const json_t *params);
+void method_listener_show(struct rpc_call *call, const json_t *params);
 void method_upstream_list(struct rpc_call *call, const json_t *params);
 json_t *listeners_json(const struct daemon *daemon);
 // Whether a port that carries the listener's address is up.

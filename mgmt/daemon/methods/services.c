@@ -85,6 +85,21 @@ static json_t *listen_json(const struct snapshot_listener *l)
 		l->port_first, range);
 }
 
+// What only connections that end here have.
+static json_t *terminate_json(const struct snapshot_listener *l)
+{
+	// In the order of the configuration's words, which is that of tcp/tcp.h.
+	static const char *const looks[] = {"default", "linux", "freebsd", "windows"};
+	static const char *const controls[] = {"cubic", "rate"};
+
+	nx_bug_on(l->look >= nx_array_size(looks) || l->congestion >= nx_array_size(controls));
+	return json_pack("{s:f, s:I, s:I, s:b, s:s, s:s}", "close_timeout_s",
+		(double)l->close_timeout / USEC_PER_SECOND, "keepalive_s",
+		(json_int_t)l->keepalive_s, "user_timeout_s", (json_int_t)l->user_timeout_s,
+		"transparent", (int)l->transparent, "congestion", controls[l->congestion],
+		"tcp_profile", looks[l->look]);
+}
+
 static json_t *listener_json(const struct daemon *daemon, const struct snapshot_listener *l)
 {
 	const struct snapshot *s = node_snapshot(daemon->node);
@@ -114,10 +129,14 @@ static json_t *listener_json(const struct daemon *daemon, const struct snapshot_
 		(json_int_t)l->max_sessions, "drain_until",
 		l->closing && until != 0 ? json_real(daemon_time() + left) : json_null());
 	json_t *counters = slot_sums_json(&sum);
+	json_t *terminate = l->mode == MODE_TERMINATE ? terminate_json(l) : NULL;
 
 	if (row != NULL && counters != NULL)
 		json_object_update_missing(row, counters);
+	if (row != NULL && terminate != NULL)
+		json_object_update_missing(row, terminate);
 	json_decref(counters);
+	json_decref(terminate);
 	return row;
 }
 
@@ -135,6 +154,34 @@ json_t *listeners_json(const struct daemon *daemon)
 void method_listener_list(struct rpc_call *call, const json_t *params)
 {
 	rpc_reply(call, json_pack("{s:o}", "listeners", listeners_json(rpc_context(call))));
+}
+
+// While one of that name drains beside a new one, the new one.
+static const struct snapshot_listener *listener_named(const struct snapshot *s, const char *name)
+{
+	const struct snapshot_listener *found = NULL;
+
+	for (uint16_t i = 0; i < s->listener_limit; i++) {
+		const struct snapshot_listener *l = s->listeners[i];
+
+		if (l != NULL && strcmp(l->name, name) == 0 && (found == NULL || !l->closing))
+			found = l;
+	}
+	return found;
+}
+
+void method_listener_show(struct rpc_call *call, const json_t *params)
+{
+	const struct daemon *daemon = rpc_context(call);
+	const char *name = rpc_string(params, "name", "");
+	const struct snapshot_listener *l =
+		daemon->node ? listener_named(node_snapshot(daemon->node), name) : NULL;
+
+	if (l == NULL)
+		rpc_fail(call, RPC_NOT_FOUND, "name", "nexpath listener list",
+			"no listener \"%.63s\"", name);
+	else
+		rpc_reply(call, json_pack("{s:o}", "listener", listener_json(daemon, l)));
 }
 
 static const char *target_state(const struct daemon *daemon, const struct snapshot_target *t)

@@ -44,6 +44,7 @@ static parameters_t APPLY = {
 static parameters_t ROLLBACK = {
 	NUMBER("revision", false, 1, INT64_MAX), DRAIN, FLAG("restart"), END};
 static parameters_t ADD = {GROUP("values", true, NULL), BASE, CONFIRM, COMMENT, END};
+static parameters_t NAME = {TEXT("name", true, NAME_BYTES - 1), END};
 static parameters_t REMOVE = {TEXT("name", true, NAME_BYTES - 1), DRAIN, BASE, COMMENT, END};
 static parameters_t DRAIN_TARGET = {
 	TEXT("upstream", true, NAME_BYTES - 1), TEXT("target", true, 400), BASE, COMMENT, END};
@@ -78,6 +79,7 @@ const struct rpc_method METHODS[] = {
 	{"config.history", RPC_RIGHT_READ, NULL, method_config_history, "revisions"},
 	{"config.show", RPC_RIGHT_READ, REVISION, method_config_show, "the text of a revision"},
 	{"listener.list", RPC_RIGHT_READ, NULL, method_listener_list, "listeners and traffic"},
+	{"listener.show", RPC_RIGHT_READ, NAME, method_listener_show, "one listener"},
 	{"listener.add", RPC_RIGHT_CHANGE, ADD, method_listener_add, "opens a listener"},
 	{"listener.remove", RPC_RIGHT_CHANGE, REMOVE, method_listener_remove, "closes a listener"},
 	{"upstream.list", RPC_RIGHT_READ, NULL, method_upstream_list, "upstreams and targets"},

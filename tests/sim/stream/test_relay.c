@@ -310,6 +310,26 @@ static void an_orderly_close_has_its_time(void **state)
 	assert_int_equal(last_end(), SESSION_END_IDLE);
 }
 
+// The same while more waits for one of them than its connection holds, of which it takes nothing.
+static void an_orderly_close_waits_for_no_reader(void **state)
+{
+	rig.world->listeners[WORLD_TCP].close_timeout = SECONDS(4);
+	rig_listen(&rig, "10.2.0.1");
+	one_target("10.2.0.1");
+	relay_memory_limit(rig.relay, 64 << 10);
+	rig_connect(&rig, own4);
+	client(0)->stops_reading = true;
+	rig_send(&rig, RIG_CLIENT, 0, 1);
+	// Its end is in the relay's window, behind what the client's connection has no room for.
+	rig_send(&rig, RIG_TARGET, 0, 150000);
+	rig_wait(&rig, SECONDS(3));
+	assert_int_equal(rig_sessions(&rig), 1);
+	assert_true(target(0)->is_shut);
+	rig_wait(&rig, SECONDS(3));
+	assert_int_equal(rig_sessions(&rig), 0);
+	assert_int_equal(last_end(), SESSION_END_IDLE);
+}
+
 static void who_does_not_read_stops_who_sends(void **state)
 {
 	rig_listen(&rig, "10.2.0.1");
@@ -613,6 +633,7 @@ int main(void)
 		T(a_target_is_not_probed_unless_that_is_wanted),
 		T(what_is_not_acknowledged_ends_a_session_in_time),
 		T(an_orderly_close_has_its_time),
+		T(an_orderly_close_waits_for_no_reader),
 		T(who_does_not_read_stops_who_sends),
 		T(a_bound_lowered_on_the_way_stalls_nobody),
 		T(a_draining_relay_takes_nobody_new),

@@ -141,8 +141,7 @@ void wire_close(struct wire *w)
 
 void wire_newcomer(struct wire *w, const char *client, uint16_t port)
 {
-	w->peer[WIRE_CLIENT].key =
-		world_key(IPPROTO_TCP, client, port, "10.1.0.2", WORLD_TCP_PORT);
+	w->peer[WIRE_CLIENT].key = world_key(IPPROTO_TCP, client, port, "10.1.0.2", WORLD_TCP_PORT);
 	for (unsigned int i = 0; i < 2; i++)
 		w->peer[i].next = w->peer[i].heard = w->peer[i].count = 0;
 	w->peer[WIRE_TARGET].is_known = false;

@@ -129,7 +129,7 @@ static void wrong_usage_is_2(void **state)
 	assert_int_equal(run_shell("$N help frobnicate"), 2);
 	assert_int_equal(run_shell("$N listener"), 2);
 	assert_non_null(
-		strstr(err, "listener needs a second word: list, add, remove; nexpath help"));
+		strstr(err, "listener needs a second word: list, show, add, remove; nexpath help"));
 	assert_int_equal(run_shell("$N listener frobnicate"), 2);
 	assert_non_null(strstr(err, "listener has no verb \"frobnicate\", but list, add, remove"));
 }

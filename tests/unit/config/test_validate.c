@@ -223,6 +223,24 @@ static void keepalive_needs_connections_that_end_here(void **state)
 	variant_refused("upstream = \"web\"", "upstream = \"web\"; close_timeout_s = 0", 7, "");
 }
 
+static void timeouts_need_connections_that_end_here(void **state)
+{
+	char *text = test_variant("upstream = \"web\"",
+		"upstream = \"web\"; mode = \"terminate\"; close_timeout_s = 7; user_timeout_s = \"2min\"");
+	struct config *config = test_config(text);
+
+	assert_int_equal(config_listeners(config)[0].close_timeout_s, 7);
+	assert_int_equal(config_listeners(config)[0].user_timeout_s, 120);
+	config_destroy(config);
+	test_free(text);
+	variant_refused("upstream = \"web\"", "upstream = \"web\"; close_timeout_s = 30", 7,
+		"listeners[0].close_timeout_s: in mode direct the ends' own clocks decide");
+	variant_refused("upstream = \"web\"", "upstream = \"web\"; user_timeout_s = 60", 7,
+		"listeners[0].user_timeout_s: in mode direct the ends' own clocks decide");
+	variant_refused("name = \"web\"", "name = \"web\"; user_timeout_s = 60", 7,
+		"targets of \"web\" are to be given up (user_timeout_s)");
+}
+
 #define CREDENTIAL(more)                                                                                      \
 	"credentials = ( { name = \"c\"; kind = \"tls\"; certificate = \"file:/c\"; key = \"file:/k\"; " more \
 	" } );\nlisteners = ( "
@@ -493,6 +511,7 @@ int main(void)
 		cmocka_unit_test(terminate_takes_any_family),
 		cmocka_unit_test(transparent_needs_connections_that_end_here),
 		cmocka_unit_test(keepalive_needs_connections_that_end_here),
+		cmocka_unit_test(timeouts_need_connections_that_end_here),
 		cmocka_unit_test(tls_needs_credentials_and_connections_that_end_here),
 		cmocka_unit_test(each_kind_of_credential_has_its_own_keys),
 		cmocka_unit_test(targets_that_are_ours_are_loops),
