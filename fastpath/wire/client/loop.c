@@ -19,7 +19,7 @@ short nx_stream_wants(const struct nx_stream *stream)
 
 int nx_stream_wait_ms(const struct nx_stream *stream)
 {
-	uint64_t now = stream_now_ms();
+	uint64_t now = nx_stream_now_ms();
 
 	// One more than what is left: the call must come when time is over, not just before.
 	return now > stream->deadline_ms ? 0 : (int)(stream->deadline_ms - now) + 1;
@@ -59,8 +59,8 @@ struct iovec nx_stream_send_from(struct nx_stream *stream)
 	struct nx_write_buffer *out;
 
 	if (stream->tls != NULL && stream->phase == STREAM_OPEN &&
-		!secure_encrypt(stream, &verdict))
-		stream_over(stream, verdict);
+		!nx_secure_encrypt(stream, &verdict))
+		nx_stream_over(stream, verdict);
 	out = output_of(stream);
 	return (struct iovec){nx_write_buffer_data(out), nx_write_buffer_length(out)};
 }
@@ -68,7 +68,7 @@ struct iovec nx_stream_send_from(struct nx_stream *stream)
 void nx_stream_sent(struct nx_stream *stream, size_t n)
 {
 	if (nx_write_buffer_sent(output_of(stream), n) != NX_BUFFER_OK)
-		stream_over(stream, NX_CLIENT_IO_FAILED);
+		nx_stream_over(stream, NX_CLIENT_IO_FAILED);
 }
 
 const char *nx_stream_why(const struct nx_stream *stream)

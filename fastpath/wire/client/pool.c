@@ -162,7 +162,7 @@ static void wait_until(struct nx_pool *pool, uint64_t when_ms)
 
 static struct slot *take(struct nx_pool *pool, unsigned int wait_ms)
 {
-	uint64_t now = stream_now_ms(), until = now + wait_ms, pause_ms;
+	uint64_t now = nx_stream_now_ms(), until = now + wait_ms, pause_ms;
 	struct slot *slot;
 
 	lock(pool);
@@ -171,7 +171,7 @@ static struct slot *take(struct nx_pool *pool, unsigned int wait_ms)
 			(pause_ms == UINT64_MAX && !pool->config.threads))
 			break;
 		wait_until(pool, pause_ms < until - now ? now + pause_ms : until);
-		now = stream_now_ms();
+		now = nx_stream_now_ms();
 	}
 	unlock(pool);
 	return slot;
@@ -193,7 +193,7 @@ static void pause_after_failure(struct nx_pool *pool, struct slot *slot)
 	if (pause > pool->config.pause_most_ms)
 		pause = pool->config.pause_most_ms;
 	slot->failures++;
-	slot->not_before_ms = stream_now_ms() + pause;
+	slot->not_before_ms = nx_stream_now_ms() + pause;
 	count(pool, &pool->counts.failures);
 }
 
@@ -203,7 +203,7 @@ static enum nx_client_verdict connect_slot(struct nx_pool *pool, struct slot *sl
 
 	for (unsigned int i = 0; i < pool->config.attempts; i++) {
 		struct timespec pause = {0};
-		uint64_t now = stream_now_ms();
+		uint64_t now = nx_stream_now_ms();
 
 		if (slot->not_before_ms > now && i > 0) {
 			pause.tv_sec = (time_t)((slot->not_before_ms - now) / 1000);
@@ -230,7 +230,7 @@ enum nx_client_verdict nx_pool_acquire(
 	if (slot == NULL)
 		return NX_CLIENT_BUSY;
 	if (slot->was_alive && pool->config.idle_ms > 0 &&
-		stream_now_ms() - slot->idle_since_ms > pool->config.idle_ms)
+		nx_stream_now_ms() - slot->idle_since_ms > pool->config.idle_ms)
 		nx_stream_close(&slot->rest.stream);
 	if (!nx_rest_is_alive(&slot->rest)) {
 		if (slot->was_alive)
@@ -251,7 +251,7 @@ void nx_pool_release(struct nx_pool *pool, struct nx_rest *rest)
 	struct slot *slot = (struct slot *)rest; // its first member
 
 	slot->was_alive = nx_rest_is_alive(rest);
-	slot->idle_since_ms = stream_now_ms();
+	slot->idle_since_ms = nx_stream_now_ms();
 	lock(pool);
 	pool->stack[pool->idle++] = (uint16_t)(slot - pool->slots);
 	pool->counts.lent--;

@@ -8,7 +8,7 @@
 
 #include "rest.h"
 
-void rest_drop_response(struct nx_rest *rest)
+void nx_rest_drop_response(struct nx_rest *rest)
 {
 	if (rest->phase != REST_RECEIVED)
 		return;
@@ -184,7 +184,7 @@ static enum nx_client_verdict receive(
 	if (rest->stream.over != NX_CLIENT_DONE && rest->stream.over != NX_CLIENT_CLOSED)
 		return NX_CLIENT_POISONED;
 	if (rest->phase == REST_SENDING) {
-		verdict = rest_send_rest(rest);
+		verdict = nx_rest_send_rest(rest);
 		if (verdict != NX_CLIENT_DONE)
 			return verdict;
 	}

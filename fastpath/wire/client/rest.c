@@ -138,7 +138,7 @@ bool nx_rest_is_alive(struct nx_rest *rest)
 {
 	if (rest->stream.over != NX_CLIENT_DONE || rest->phase == REST_CONNECTING)
 		return false;
-	rest_drop_response(rest);
+	nx_rest_drop_response(rest);
 	return rest->phase == REST_IDLE && nx_http_client_is_reusable(&rest->http) &&
 	       !nx_stream_is_stale(&rest->stream);
 }
@@ -148,7 +148,7 @@ void nx_rest_begin_slice(
 {
 	struct nx_http_slice base = rest->url.target;
 
-	rest_drop_response(rest);
+	nx_rest_drop_response(rest);
 	rest->fault = NX_HTTP_OK;
 	// An URL without a path has "/" for one, which joins nothing.
 	if (base.length == 1)
@@ -238,7 +238,7 @@ static enum nx_client_verdict chunk_give(struct nx_rest *rest)
 	return written == NX_HTTP_OK ? NX_CLIENT_DONE : over(rest, NX_CLIENT_BODY_FAILED);
 }
 
-enum nx_client_verdict rest_send_rest(struct nx_rest *rest)
+enum nx_client_verdict nx_rest_send_rest(struct nx_rest *rest)
 {
 	enum nx_client_verdict verdict = nx_stream_flush(&rest->stream);
 
@@ -267,7 +267,7 @@ static enum nx_client_verdict request_written(struct nx_rest *rest, enum nx_http
 		return refuse(rest, written);
 	rest->phase = REST_SENDING;
 	nx_stream_begin(&rest->stream);
-	return rest_send_rest(rest);
+	return nx_rest_send_rest(rest);
 }
 
 enum nx_client_verdict nx_rest_send(struct nx_rest *rest, const void *body, size_t length)

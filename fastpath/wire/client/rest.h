@@ -16,7 +16,7 @@ enum rest_phase {
 };
 
 // The response that was given is done with.
-void rest_drop_response(struct nx_rest *rest);
+void nx_rest_drop_response(struct nx_rest *rest);
 
 // Sends what is left of the request, its body too. NX_CLIENT_DONE: all of it is out.
-enum nx_client_verdict rest_send_rest(struct nx_rest *rest);
+enum nx_client_verdict nx_rest_send_rest(struct nx_rest *rest);

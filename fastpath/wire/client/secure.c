@@ -8,7 +8,7 @@
 
 #include "stream.h"
 
-enum nx_client_verdict secure_begin(struct nx_stream *stream, const struct nx_url *url)
+enum nx_client_verdict nx_secure_begin(struct nx_stream *stream, const struct nx_url *url)
 {
 	char host[256];
 
@@ -40,7 +40,7 @@ static enum nx_client_verdict verdict_of(enum nx_tls_verdict verdict)
 // Sends the encrypted bytes that are there.
 static enum nx_client_verdict output_send(struct nx_stream *stream)
 {
-	return stream_send(stream, nx_tls_output(stream->tls));
+	return nx_stream_send(stream, nx_tls_output(stream->tls));
 }
 
 // Receives encrypted bytes.
@@ -58,7 +58,7 @@ static enum nx_client_verdict input_receive(struct nx_stream *stream)
 		return verdict;
 	}
 	space = nx_read_buffer_space(in, &room);
-	verdict = socket_receive(stream, space, room, &n);
+	verdict = nx_socket_receive(stream, space, room, &n);
 	if (verdict != NX_CLIENT_DONE)
 		return verdict;
 	if (n == 0)
@@ -66,7 +66,7 @@ static enum nx_client_verdict input_receive(struct nx_stream *stream)
 	return nx_read_buffer_filled(in, n) == NX_BUFFER_OK ? NX_CLIENT_DONE : NX_CLIENT_IO_FAILED;
 }
 
-enum nx_client_verdict secure_shake(struct nx_stream *stream)
+enum nx_client_verdict nx_secure_shake(struct nx_stream *stream)
 {
 	for (;;) {
 		enum nx_tls_verdict shaken = nx_tls_handshake(stream->tls);
@@ -82,13 +82,13 @@ enum nx_client_verdict secure_shake(struct nx_stream *stream)
 		verdict = input_receive(stream);
 		if (verdict != NX_CLIENT_DONE)
 			return verdict;
-		verdict = stream_check_time(stream);
+		verdict = nx_stream_check_time(stream);
 		if (verdict != NX_CLIENT_DONE)
 			return verdict;
 	}
 }
 
-enum nx_client_verdict secure_fill(struct nx_stream *stream)
+enum nx_client_verdict nx_secure_fill(struct nx_stream *stream)
 {
 	for (;;) {
 		size_t room, n = 0;
@@ -105,13 +105,13 @@ enum nx_client_verdict secure_fill(struct nx_stream *stream)
 		if (verdict == NX_CLIENT_DONE)
 			verdict = input_receive(stream);
 		if (verdict == NX_CLIENT_DONE)
-			verdict = stream_check_time(stream);
+			verdict = nx_stream_check_time(stream);
 		if (verdict != NX_CLIENT_DONE)
 			return verdict;
 	}
 }
 
-bool secure_encrypt(struct nx_stream *stream, enum nx_client_verdict *verdict)
+bool nx_secure_encrypt(struct nx_stream *stream, enum nx_client_verdict *verdict)
 {
 	struct nx_write_buffer *plain = &stream->out;
 	enum nx_tls_verdict written;
@@ -130,12 +130,12 @@ bool secure_encrypt(struct nx_stream *stream, enum nx_client_verdict *verdict)
 	return true;
 }
 
-enum nx_client_verdict secure_flush(struct nx_stream *stream)
+enum nx_client_verdict nx_secure_flush(struct nx_stream *stream)
 {
 	enum nx_client_verdict encrypted, verdict;
 
 	do {
-		if (!secure_encrypt(stream, &encrypted))
+		if (!nx_secure_encrypt(stream, &encrypted))
 			return encrypted;
 		verdict = output_send(stream);
 		if (verdict != NX_CLIENT_DONE)
@@ -144,21 +144,21 @@ enum nx_client_verdict secure_flush(struct nx_stream *stream)
 	return NX_CLIENT_DONE;
 }
 
-enum nx_client_verdict secure_take_idle(struct nx_stream *stream)
+enum nx_client_verdict nx_secure_take_idle(struct nx_stream *stream)
 {
 	struct nx_read_buffer *in = nx_tls_input(stream->tls);
 	enum nx_client_verdict verdict;
 	size_t room, n = 0;
 	uint8_t *space = nx_read_buffer_space(in, &room);
 
-	verdict = socket_receive_now(stream, space, room, &n);
+	verdict = nx_socket_receive_now(stream, space, room, &n);
 	if (verdict != NX_CLIENT_DONE || n == 0 || nx_read_buffer_filled(in, n) != NX_BUFFER_OK)
 		return NX_CLIENT_CLOSED;
 	space = nx_read_buffer_space(&stream->in, &room);
 	return verdict_of(nx_tls_read(stream->tls, space, room, &n));
 }
 
-void secure_farewell(struct nx_stream *stream)
+void nx_secure_farewell(struct nx_stream *stream)
 {
 	struct nx_write_buffer *out = nx_tls_output(stream->tls);
 

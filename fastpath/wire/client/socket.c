@@ -21,7 +21,7 @@ enum {
 	HOST_MOST = 255 // RFC 1035 2.3.4
 };
 
-uint64_t stream_now_ms(void)
+uint64_t nx_stream_now_ms(void)
 {
 	struct timespec now;
 
@@ -42,7 +42,7 @@ static bool set_option(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
 }
 
-bool socket_set(struct nx_stream *stream, int fd)
+bool nx_socket_set(struct nx_stream *stream, int fd)
 {
 	const struct nx_stream_config *config = &stream->config;
 	int flags = fcntl(fd, F_GETFL);
@@ -70,7 +70,7 @@ static enum nx_client_verdict connect_to(
 
 	if (fd < 0)
 		return NX_CLIENT_CONNECT_FAILED;
-	if (!socket_set(stream, fd))
+	if (!nx_socket_set(stream, fd))
 		return NX_CLIENT_CONNECT_FAILED;
 	if (connect(fd, address, length) == 0)
 		return NX_CLIENT_DONE;
@@ -96,7 +96,7 @@ static enum nx_client_verdict connect_to_any(struct nx_stream *stream, const str
 	return verdict;
 }
 
-enum nx_client_verdict socket_connect(struct nx_stream *stream, const struct nx_url *url)
+enum nx_client_verdict nx_socket_connect(struct nx_stream *stream, const struct nx_url *url)
 {
 	struct addrinfo wanted = {.ai_socktype = SOCK_STREAM}, *found = NULL;
 	enum nx_client_verdict verdict;
@@ -121,7 +121,7 @@ enum nx_client_verdict socket_connect(struct nx_stream *stream, const struct nx_
 	return verdict;
 }
 
-enum nx_client_verdict socket_connected(struct nx_stream *stream)
+enum nx_client_verdict nx_socket_connected(struct nx_stream *stream)
 {
 	struct pollfd fd = {.fd = stream->fd, .events = POLLOUT};
 	socklen_t length = sizeof(stream->error);
@@ -143,7 +143,7 @@ static enum nx_client_verdict socket_fault(struct nx_stream *stream)
 	return NX_CLIENT_IO_FAILED;
 }
 
-enum nx_client_verdict socket_send(
+enum nx_client_verdict nx_socket_send(
 	struct nx_stream *stream, const uint8_t *data, size_t length, size_t *n)
 {
 	ssize_t sent;
@@ -177,19 +177,19 @@ static enum nx_client_verdict receive(
 	return NX_CLIENT_DONE;
 }
 
-enum nx_client_verdict socket_receive(
+enum nx_client_verdict nx_socket_receive(
 	struct nx_stream *stream, uint8_t *data, size_t room, size_t *n)
 {
 	return receive(stream, data, room, 0, n);
 }
 
-enum nx_client_verdict socket_receive_now(
+enum nx_client_verdict nx_socket_receive_now(
 	struct nx_stream *stream, uint8_t *data, size_t room, size_t *n)
 {
 	return receive(stream, data, room, MSG_DONTWAIT, n);
 }
 
-void socket_set_timeout(struct nx_stream *stream)
+void nx_socket_set_timeout(struct nx_stream *stream)
 {
 	set_time_limit(stream->fd, stream->config.timeout_ms);
 }

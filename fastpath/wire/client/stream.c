@@ -45,7 +45,7 @@ void nx_stream_fini(struct nx_stream *stream)
 }
 
 // The verdict that ends the stream; others pass through.
-enum nx_client_verdict stream_over(struct nx_stream *stream, enum nx_client_verdict verdict)
+enum nx_client_verdict nx_stream_over(struct nx_stream *stream, enum nx_client_verdict verdict)
 {
 	if (verdict != NX_CLIENT_DONE && verdict != NX_CLIENT_AGAIN &&
 		stream->over == NX_CLIENT_DONE)
@@ -53,9 +53,9 @@ enum nx_client_verdict stream_over(struct nx_stream *stream, enum nx_client_verd
 	return verdict;
 }
 
-enum nx_client_verdict stream_check_time(struct nx_stream *stream)
+enum nx_client_verdict nx_stream_check_time(struct nx_stream *stream)
 {
-	return stream_now_ms() > stream->deadline_ms ? NX_CLIENT_TIMED_OUT : NX_CLIENT_DONE;
+	return nx_stream_now_ms() > stream->deadline_ms ? NX_CLIENT_TIMED_OUT : NX_CLIENT_DONE;
 }
 
 static enum nx_client_verdict begin(struct nx_stream *stream, const struct nx_url *url)
@@ -68,10 +68,10 @@ static enum nx_client_verdict begin(struct nx_stream *stream, const struct nx_ur
 	stream->error = 0;
 	stream->wants = POLLOUT;
 	stream->fresh = stream->ended = false;
-	stream->deadline_ms = stream_now_ms() + stream->config.connect_timeout_ms;
+	stream->deadline_ms = nx_stream_now_ms() + stream->config.connect_timeout_ms;
 	nx_tls_destroy(stream->tls);
 	stream->tls = NULL;
-	return url->is_tls ? secure_begin(stream, url) : NX_CLIENT_DONE;
+	return url->is_tls ? nx_secure_begin(stream, url) : NX_CLIENT_DONE;
 }
 
 enum nx_client_verdict nx_stream_connect(struct nx_stream *stream, const struct nx_url *url)
@@ -79,9 +79,9 @@ enum nx_client_verdict nx_stream_connect(struct nx_stream *stream, const struct 
 	enum nx_client_verdict verdict = begin(stream, url);
 
 	if (verdict == NX_CLIENT_DONE)
-		verdict = socket_connect(stream, url);
+		verdict = nx_socket_connect(stream, url);
 	if (verdict != NX_CLIENT_DONE)
-		return stream_over(stream, verdict);
+		return nx_stream_over(stream, verdict);
 	return nx_stream_ready(stream);
 }
 
@@ -89,10 +89,10 @@ enum nx_client_verdict nx_stream_adopt(struct nx_stream *stream, const struct nx
 {
 	enum nx_client_verdict verdict = begin(stream, url);
 
-	if (fd >= 0 && !socket_set(stream, fd) && verdict == NX_CLIENT_DONE)
+	if (fd >= 0 && !nx_socket_set(stream, fd) && verdict == NX_CLIENT_DONE)
 		verdict = NX_CLIENT_IO_FAILED;
 	if (verdict != NX_CLIENT_DONE)
-		return stream_over(stream, verdict);
+		return nx_stream_over(stream, verdict);
 	return nx_stream_ready(stream);
 }
 
@@ -102,20 +102,20 @@ static enum nx_client_verdict open_step(struct nx_stream *stream)
 
 	if (stream->phase == STREAM_CONNECTING) {
 		if (stream->config.drive == NX_DRIVE_READY)
-			verdict = socket_connected(stream);
+			verdict = nx_socket_connected(stream);
 		if (verdict != NX_CLIENT_DONE)
 			return verdict;
 		stream->phase = STREAM_SHAKING;
 	}
 	if (stream->phase == STREAM_SHAKING) {
 		if (stream->tls != NULL)
-			verdict = secure_shake(stream);
+			verdict = nx_secure_shake(stream);
 		if (verdict != NX_CLIENT_DONE)
 			return verdict;
 		stream->phase = STREAM_OPEN;
 		stream->wants = POLLIN;
 		if (stream->config.drive == NX_DRIVE_BLOCKING)
-			socket_set_timeout(stream);
+			nx_socket_set_timeout(stream);
 	}
 	return NX_CLIENT_DONE;
 }
@@ -129,17 +129,17 @@ enum nx_client_verdict nx_stream_ready(struct nx_stream *stream)
 	if (stream->phase == STREAM_OPEN)
 		return NX_CLIENT_DONE;
 	verdict = open_step(stream);
-	if (verdict == NX_CLIENT_AGAIN && stream_now_ms() > stream->deadline_ms)
+	if (verdict == NX_CLIENT_AGAIN && nx_stream_now_ms() > stream->deadline_ms)
 		verdict = NX_CLIENT_TIMED_OUT;
-	return stream_over(stream, verdict);
+	return nx_stream_over(stream, verdict);
 }
 
 void nx_stream_begin(struct nx_stream *stream)
 {
-	stream->deadline_ms = stream_now_ms() + stream->config.timeout_ms;
+	stream->deadline_ms = nx_stream_now_ms() + stream->config.timeout_ms;
 }
 
-enum nx_client_verdict stream_send(struct nx_stream *stream, struct nx_write_buffer *out)
+enum nx_client_verdict nx_stream_send(struct nx_stream *stream, struct nx_write_buffer *out)
 {
 	enum nx_client_verdict verdict;
 	size_t n;
@@ -147,7 +147,7 @@ enum nx_client_verdict stream_send(struct nx_stream *stream, struct nx_write_buf
 	if (stream->config.drive == NX_DRIVE_CARRIED)
 		return nx_write_buffer_length(out) == 0 ? NX_CLIENT_DONE : NX_CLIENT_AGAIN;
 	while (nx_write_buffer_length(out) > 0) {
-		verdict = socket_send(
+		verdict = nx_socket_send(
 			stream, nx_write_buffer_data(out), nx_write_buffer_length(out), &n);
 		if (verdict != NX_CLIENT_DONE)
 			return verdict;
@@ -171,7 +171,7 @@ static enum nx_client_verdict plain_fill(struct nx_stream *stream)
 		return verdict;
 	}
 	space = nx_read_buffer_space(&stream->in, &room);
-	verdict = socket_receive(stream, space, room, &n);
+	verdict = nx_socket_receive(stream, space, room, &n);
 	if (verdict != NX_CLIENT_DONE)
 		return verdict;
 	if (n == 0)
@@ -183,17 +183,17 @@ static enum nx_client_verdict plain_fill(struct nx_stream *stream)
 // A call that would have to wait, or that has waited, past the deadline.
 static enum nx_client_verdict in_time(struct nx_stream *stream, enum nx_client_verdict verdict)
 {
-	if (verdict == NX_CLIENT_AGAIN && stream_check_time(stream) != NX_CLIENT_DONE)
+	if (verdict == NX_CLIENT_AGAIN && nx_stream_check_time(stream) != NX_CLIENT_DONE)
 		verdict = NX_CLIENT_TIMED_OUT;
-	return stream_over(stream, verdict);
+	return nx_stream_over(stream, verdict);
 }
 
 enum nx_client_verdict nx_stream_flush(struct nx_stream *stream)
 {
 	if (stream->over != NX_CLIENT_DONE)
 		return NX_CLIENT_POISONED;
-	return in_time(stream,
-		stream->tls != NULL ? secure_flush(stream) : stream_send(stream, &stream->out));
+	return in_time(stream, stream->tls != NULL ? nx_secure_flush(stream)
+						   : nx_stream_send(stream, &stream->out));
 }
 
 enum nx_client_verdict nx_stream_fill(struct nx_stream *stream)
@@ -201,12 +201,12 @@ enum nx_client_verdict nx_stream_fill(struct nx_stream *stream)
 	if (stream->over != NX_CLIENT_DONE && stream->over != NX_CLIENT_CLOSED)
 		return NX_CLIENT_POISONED;
 	// A peer that sends a byte now and then is late too.
-	if (stream_check_time(stream) != NX_CLIENT_DONE)
-		return stream_over(stream, NX_CLIENT_TIMED_OUT);
+	if (nx_stream_check_time(stream) != NX_CLIENT_DONE)
+		return nx_stream_over(stream, NX_CLIENT_TIMED_OUT);
 	stream->wants = POLLIN;
 	if (nx_read_buffer_length(&stream->in) == stream->in.capacity)
-		return stream_over(stream, NX_CLIENT_BODY_TOO_LARGE);
-	return in_time(stream, stream->tls != NULL ? secure_fill(stream) : plain_fill(stream));
+		return nx_stream_over(stream, NX_CLIENT_BODY_TOO_LARGE);
+	return in_time(stream, stream->tls != NULL ? nx_secure_fill(stream) : plain_fill(stream));
 }
 
 bool nx_stream_is_stale(struct nx_stream *stream)
@@ -222,13 +222,13 @@ bool nx_stream_is_stale(struct nx_stream *stream)
 	if (stream->tls == NULL || stream->config.drive == NX_DRIVE_CARRIED)
 		return true;
 	// What came may be no more than a session ticket.
-	return secure_take_idle(stream) != NX_CLIENT_AGAIN;
+	return nx_secure_take_idle(stream) != NX_CLIENT_AGAIN;
 }
 
 void nx_stream_close(struct nx_stream *stream)
 {
 	if (stream->over == NX_CLIENT_DONE && stream->phase == STREAM_OPEN && stream->tls != NULL)
-		secure_farewell(stream);
+		nx_secure_farewell(stream);
 	if (stream->fd >= 0)
 		close(stream->fd);
 	nx_tls_destroy(stream->tls);

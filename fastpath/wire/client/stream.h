@@ -12,36 +12,36 @@ enum stream_phase {
 	STREAM_OPEN
 };
 
-enum nx_client_verdict stream_over(struct nx_stream *stream, enum nx_client_verdict verdict);
-enum nx_client_verdict stream_check_time(struct nx_stream *stream);
-uint64_t stream_now_ms(void);
+enum nx_client_verdict nx_stream_over(struct nx_stream *stream, enum nx_client_verdict verdict);
+enum nx_client_verdict nx_stream_check_time(struct nx_stream *stream);
+uint64_t nx_stream_now_ms(void);
 // Sends what out holds; a carried stream has sent it when its caller has taken it all.
-enum nx_client_verdict stream_send(struct nx_stream *stream, struct nx_write_buffer *out);
+enum nx_client_verdict nx_stream_send(struct nx_stream *stream, struct nx_write_buffer *out);
 
 // The socket.
-enum nx_client_verdict socket_connect(struct nx_stream *stream, const struct nx_url *url);
-enum nx_client_verdict socket_connected(struct nx_stream *stream);
-bool socket_set(struct nx_stream *stream, int fd);
+enum nx_client_verdict nx_socket_connect(struct nx_stream *stream, const struct nx_url *url);
+enum nx_client_verdict nx_socket_connected(struct nx_stream *stream);
+bool nx_socket_set(struct nx_stream *stream, int fd);
 // NX_CLIENT_DONE: *n bytes went or came, 0: the peer sends no more.
-enum nx_client_verdict socket_send(
+enum nx_client_verdict nx_socket_send(
 	struct nx_stream *stream, const uint8_t *data, size_t length, size_t *n);
-enum nx_client_verdict socket_receive(
+enum nx_client_verdict nx_socket_receive(
 	struct nx_stream *stream, uint8_t *data, size_t room, size_t *n);
 
 // From the connect timeout to that of operations.
-void socket_set_timeout(struct nx_stream *stream);
+void nx_socket_set_timeout(struct nx_stream *stream);
 // What is there now, without waiting in any drive.
-enum nx_client_verdict socket_receive_now(
+enum nx_client_verdict nx_socket_receive_now(
 	struct nx_stream *stream, uint8_t *data, size_t room, size_t *n);
 
 // TLS over it.
-enum nx_client_verdict secure_begin(struct nx_stream *stream, const struct nx_url *url);
-enum nx_client_verdict secure_shake(struct nx_stream *stream);
-enum nx_client_verdict secure_fill(struct nx_stream *stream);
-enum nx_client_verdict secure_flush(struct nx_stream *stream);
+enum nx_client_verdict nx_secure_begin(struct nx_stream *stream, const struct nx_url *url);
+enum nx_client_verdict nx_secure_shake(struct nx_stream *stream);
+enum nx_client_verdict nx_secure_fill(struct nx_stream *stream);
+enum nx_client_verdict nx_secure_flush(struct nx_stream *stream);
 // Encrypts what fits; false at a fault, which *verdict says.
-bool secure_encrypt(struct nx_stream *stream, enum nx_client_verdict *verdict);
+bool nx_secure_encrypt(struct nx_stream *stream, enum nx_client_verdict *verdict);
 // What an idle connection received: NX_CLIENT_AGAIN when it was for TLS alone.
-enum nx_client_verdict secure_take_idle(struct nx_stream *stream);
+enum nx_client_verdict nx_secure_take_idle(struct nx_stream *stream);
 // Tries to send close_notify; nothing comes of it when that would wait.
-void secure_farewell(struct nx_stream *stream);
+void nx_secure_farewell(struct nx_stream *stream);

@@ -10,7 +10,7 @@ enum {
 void nx_http_client_init(struct nx_http_client *client, const struct nx_http_limits *limits,
 	struct nx_http_field *fields, uint16_t capacity)
 {
-	http_incoming_init(&client->in, NX_HTTP_RESPONSE, limits, fields, capacity);
+	nx_http_incoming_init(&client->in, NX_HTTP_RESPONSE, limits, fields, capacity);
 	client->first = 0;
 	client->in_flight = 0;
 	client->interims = 0;
@@ -74,7 +74,7 @@ static enum nx_http_event take_head(struct nx_http_client *client)
 	uint8_t asked = client->asked[client->first];
 
 	if (in->head.status == 101 && (asked & ASKS_UPGRADE) == 0)
-		return http_incoming_fault(in, NX_HTTP_UPGRADE_UNASKED);
+		return nx_http_incoming_fault(in, NX_HTTP_UPGRADE_UNASKED);
 	if (in->head.framing == NX_HTTP_OPAQUE) {
 		client->switched = true;
 		return NX_HTTP_EVENT_HEAD;
@@ -82,7 +82,7 @@ static enum nx_http_event take_head(struct nx_http_client *client)
 	if (in->head.status >= 200)
 		return NX_HTTP_EVENT_HEAD;
 	if (++client->interims > NX_HTTP_INTERIMS)
-		return http_incoming_fault(in, NX_HTTP_INTERIMS_TOO_MANY);
+		return nx_http_incoming_fault(in, NX_HTTP_INTERIMS_TOO_MANY);
 	in->phase = HTTP_IN_ENDED;
 	return NX_HTTP_EVENT_INTERIM;
 }
@@ -102,16 +102,16 @@ enum nx_http_event nx_http_client_read(struct nx_http_client *client, const uint
 	if (in->phase == HTTP_IN_ENDED) {
 		if (client->switched)
 			return NX_HTTP_EVENT_SWITCHED;
-		http_incoming_next(in, NX_HTTP_OTHER);
+		nx_http_incoming_next(in, NX_HTTP_OTHER);
 	}
 	if (in->phase == HTTP_IN_HEAD && in->head.position == 0) {
 		if (length == 0)
 			return NX_HTTP_EVENT_NONE;
 		if (client->in_flight == 0)
-			return http_incoming_fault(in, NX_HTTP_RESPONSE_UNASKED);
+			return nx_http_incoming_fault(in, NX_HTTP_RESPONSE_UNASKED);
 		in->head.asked = client->asked[client->first] & METHOD;
 	}
-	event = http_incoming_read(in, bytes, length, consumed, piece);
+	event = nx_http_incoming_read(in, bytes, length, consumed, piece);
 	if (event == NX_HTTP_EVENT_HEAD)
 		return take_head(client);
 	if (event == NX_HTTP_EVENT_END)
@@ -136,15 +136,15 @@ enum nx_http_event nx_http_client_end_of_input(struct nx_http_client *client)
 		return NX_HTTP_EVENT_END;
 	case HTTP_IN_HEAD:
 		if (in->head.position > 0)
-			return http_incoming_fault(in, NX_HTTP_TRUNCATED);
+			return nx_http_incoming_fault(in, NX_HTTP_TRUNCATED);
 		break;
 	case HTTP_IN_ENDED:
 		break;
 	default:
-		return http_incoming_fault(in, NX_HTTP_TRUNCATED);
+		return nx_http_incoming_fault(in, NX_HTTP_TRUNCATED);
 	}
 	if (client->in_flight > 0)
-		return http_incoming_fault(in, NX_HTTP_UNANSWERED);
+		return nx_http_incoming_fault(in, NX_HTTP_UNANSWERED);
 	client->closing = true;
 	return NX_HTTP_EVENT_CLOSED;
 }

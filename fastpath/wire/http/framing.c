@@ -147,7 +147,7 @@ static enum nx_http_verdict judge_host(struct nx_http_head *head, const uint8_t 
 	if (!is_seen(head, NX_HTTP_KNOWN_HOST))
 		return head->minor == 0 ? NX_HTTP_OK : NX_HTTP_HOST_MISSING;
 	value = head->fields[head->known[NX_HTTP_KNOWN_HOST] - 1].value;
-	if (!http_authority_split(head, bytes, value))
+	if (!nx_http_authority_split(head, bytes, value))
 		return fault_at(head, value, NX_HTTP_HOST_INVALID);
 	if (named.length == 0)
 		return NX_HTTP_OK;
@@ -174,7 +174,7 @@ static enum nx_http_verdict judge_expectation(struct nx_http_head *head, const u
 	return NX_HTTP_OK;
 }
 
-enum nx_http_verdict http_version_read(const uint8_t *p, uint8_t *minor)
+enum nx_http_verdict nx_http_version_read(const uint8_t *p, uint8_t *minor)
 {
 	if (memcmp(p, "HTTP/1.", 7) == 0 && (p[7] == '1' || p[7] == '0')) {
 		*minor = p[7] == '1';
@@ -186,12 +186,12 @@ enum nx_http_verdict http_version_read(const uint8_t *p, uint8_t *minor)
 	return NX_HTTP_VERSION_UNSUPPORTED;
 }
 
-enum nx_http_verdict http_request_judge(struct nx_http_head *head, const uint8_t *bytes)
+enum nx_http_verdict nx_http_request_judge(struct nx_http_head *head, const uint8_t *bytes)
 {
 	enum nx_http_verdict verdict;
 
 	head->method = (uint8_t)nx_http_method_of(nx_http_span_of(bytes, head->method_name));
-	verdict = http_target_judge(head, bytes);
+	verdict = nx_http_target_judge(head, bytes);
 	if (verdict != NX_HTTP_OK)
 		return fault_at(head, head->target, verdict);
 	verdict = judge_host(head, bytes);
@@ -245,7 +245,7 @@ static enum nx_http_verdict frame_response(struct nx_http_head *head)
 	return NX_HTTP_OK;
 }
 
-enum nx_http_verdict http_response_judge(struct nx_http_head *head, const uint8_t *bytes)
+enum nx_http_verdict nx_http_response_judge(struct nx_http_head *head, const uint8_t *bytes)
 {
 	enum nx_http_verdict verdict = judge_length(head, bytes);
 
@@ -257,7 +257,7 @@ enum nx_http_verdict http_response_judge(struct nx_http_head *head, const uint8_
 }
 
 // Fields that would frame, route, authenticate or describe content which is already over.
-bool http_trailer_is_forbidden(struct nx_http_slice name)
+bool nx_http_trailer_is_forbidden(struct nx_http_slice name)
 {
 	static const char *const forbidden[] = {"content-length", "transfer-encoding", "host",
 		"connection", "keep-alive", "upgrade", "te", "trailer", "expect", "max-forwards",
@@ -272,12 +272,12 @@ bool http_trailer_is_forbidden(struct nx_http_slice name)
 	return false;
 }
 
-enum nx_http_verdict http_trailer_judge(struct nx_http_head *head, const uint8_t *bytes)
+enum nx_http_verdict nx_http_trailer_judge(struct nx_http_head *head, const uint8_t *bytes)
 {
 	for (unsigned i = 0; i < head->count; i++) {
 		struct nx_http_span name = head->fields[i].name;
 
-		if (http_trailer_is_forbidden(nx_http_span_of(bytes, name)))
+		if (nx_http_trailer_is_forbidden(nx_http_span_of(bytes, name)))
 			return fault_at(head, name, NX_HTTP_TRAILER_FORBIDDEN);
 	}
 	return NX_HTTP_OK;

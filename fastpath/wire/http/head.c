@@ -46,11 +46,11 @@ static enum nx_http_verdict judge(struct nx_http_head *head, const uint8_t *byte
 	head->length = head->position;
 	switch (head->kind) {
 	case NX_HTTP_REQUEST:
-		return http_request_judge(head, bytes);
+		return nx_http_request_judge(head, bytes);
 	case NX_HTTP_RESPONSE:
-		return http_response_judge(head, bytes);
+		return nx_http_response_judge(head, bytes);
 	default:
-		return http_trailer_judge(head, bytes);
+		return nx_http_trailer_judge(head, bytes);
 	}
 }
 
@@ -65,7 +65,7 @@ enum nx_http_verdict nx_http_head_read(
 	if (head->phase == HTTP_AT_FAULT)
 		return (enum nx_http_verdict)head->fault;
 	if (bounded > head->position)
-		verdict = http_variant_chosen->read(head, bytes, bounded);
+		verdict = nx_http_variant_chosen->read(head, bytes, bounded);
 	if (verdict == NX_HTTP_MORE && length >= head->limit)
 		verdict = too_large(head);
 	if (verdict == NX_HTTP_OK)

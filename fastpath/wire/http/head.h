@@ -45,27 +45,27 @@ static inline bool http_length_is_known(size_t length)
 }
 
 // enum nx_http_known of a name, or -1.
-int http_known_of(const uint8_t *name, size_t length);
+int nx_http_known_of(const uint8_t *name, size_t length);
 
 // May a field of this name not stand in a trailer section (RFC 9110 6.5.1)?
-bool http_trailer_is_forbidden(struct nx_http_slice name);
+bool nx_http_trailer_is_forbidden(struct nx_http_slice name);
 
 // Notes field number head->count - 1 in head->known if its name is known.
-void http_known_note(struct nx_http_head *head, const uint8_t *name, size_t length);
+void nx_http_known_note(struct nx_http_head *head, const uint8_t *name, size_t length);
 
 // The words after "HTTP/" at p, where 8 bytes are: NX_HTTP_OK and the minor version.
-enum nx_http_verdict http_version_read(const uint8_t *p, uint8_t *minor);
+enum nx_http_verdict nx_http_version_read(const uint8_t *p, uint8_t *minor);
 
 // What a whole head means, its syntax being right. At a fault sets head->position.
-enum nx_http_verdict http_request_judge(struct nx_http_head *head, const uint8_t *bytes);
-enum nx_http_verdict http_response_judge(struct nx_http_head *head, const uint8_t *bytes);
-enum nx_http_verdict http_trailer_judge(struct nx_http_head *head, const uint8_t *bytes);
+enum nx_http_verdict nx_http_request_judge(struct nx_http_head *head, const uint8_t *bytes);
+enum nx_http_verdict nx_http_response_judge(struct nx_http_head *head, const uint8_t *bytes);
+enum nx_http_verdict nx_http_trailer_judge(struct nx_http_head *head, const uint8_t *bytes);
 
 // Splits and checks the target of a request (RFC 9112 3.2).
-enum nx_http_verdict http_target_judge(struct nx_http_head *head, const uint8_t *bytes);
+enum nx_http_verdict nx_http_target_judge(struct nx_http_head *head, const uint8_t *bytes);
 
 // host[:port] inside a head: fills head->host and head->port. False if it is none.
-bool http_authority_split(
+bool nx_http_authority_split(
 	struct nx_http_head *head, const uint8_t *bytes, struct nx_http_span authority);
 
 static inline uint64_t http_load64(const void *p)

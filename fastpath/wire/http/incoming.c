@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "incoming.h"
 
-void http_incoming_init(struct nx_http_incoming *in, enum nx_http_kind kind,
+void nx_http_incoming_init(struct nx_http_incoming *in, enum nx_http_kind kind,
 	const struct nx_http_limits *limits, struct nx_http_field *fields, uint16_t capacity)
 {
 	in->left = 0;
@@ -13,13 +13,13 @@ void http_incoming_init(struct nx_http_incoming *in, enum nx_http_kind kind,
 	nx_http_chunked_init(&in->chunked, limits, NULL, 0);
 }
 
-void http_incoming_next(struct nx_http_incoming *in, enum nx_http_method asked)
+void nx_http_incoming_next(struct nx_http_incoming *in, enum nx_http_method asked)
 {
 	in->phase = HTTP_IN_HEAD;
 	nx_http_head_reset(&in->head, asked);
 }
 
-enum nx_http_event http_incoming_fault(struct nx_http_incoming *in, enum nx_http_verdict fault)
+enum nx_http_event nx_http_incoming_fault(struct nx_http_incoming *in, enum nx_http_verdict fault)
 {
 	in->phase = HTTP_IN_FAULT;
 	in->fault = (uint8_t)fault;
@@ -35,11 +35,11 @@ static enum nx_http_event read_head(struct nx_http_incoming *in, const uint8_t *
 	if (verdict == NX_HTTP_MORE)
 		return NX_HTTP_EVENT_NONE;
 	if (verdict != NX_HTTP_OK)
-		return http_incoming_fault(in, verdict);
+		return nx_http_incoming_fault(in, verdict);
 	in->phase = HTTP_IN_LAST;
 	if (head->framing == NX_HTTP_LENGTH) {
 		if (head->body_length > in->body_bytes)
-			return http_incoming_fault(in, NX_HTTP_BODY_TOO_LARGE);
+			return nx_http_incoming_fault(in, NX_HTTP_BODY_TOO_LARGE);
 		in->left = head->body_length;
 		in->phase = HTTP_IN_LENGTH;
 	} else if (head->framing == NX_HTTP_CHUNKED) {
@@ -62,7 +62,7 @@ static enum nx_http_event read_counted(struct nx_http_incoming *in, const uint8_
 	if (length == 0)
 		return NX_HTTP_EVENT_NONE;
 	if (taken == 0)
-		return http_incoming_fault(in, NX_HTTP_BODY_TOO_LARGE);
+		return nx_http_incoming_fault(in, NX_HTTP_BODY_TOO_LARGE);
 	in->left -= taken;
 	if (in->left == 0 && in->phase == HTTP_IN_LENGTH)
 		in->phase = HTTP_IN_LAST;
@@ -83,13 +83,13 @@ static enum nx_http_event read_chunks(struct nx_http_incoming *in, const uint8_t
 	if (verdict == NX_HTTP_MORE)
 		return NX_HTTP_EVENT_NONE;
 	if (verdict != NX_HTTP_OK)
-		return http_incoming_fault(in, verdict);
+		return nx_http_incoming_fault(in, verdict);
 	in->phase = HTTP_IN_ENDED;
 	*piece = (struct nx_http_slice){bytes + *consumed - trailer, trailer};
 	return NX_HTTP_EVENT_END;
 }
 
-enum nx_http_event http_incoming_read(struct nx_http_incoming *in, const uint8_t *bytes,
+enum nx_http_event nx_http_incoming_read(struct nx_http_incoming *in, const uint8_t *bytes,
 	size_t length, size_t *consumed, struct nx_http_slice *piece)
 {
 	switch ((enum http_incoming_phase)in->phase) {

@@ -15,14 +15,14 @@ enum http_incoming_phase {
 	HTTP_IN_FAULT
 };
 
-void http_incoming_init(struct nx_http_incoming *in, enum nx_http_kind kind,
+void nx_http_incoming_init(struct nx_http_incoming *in, enum nx_http_kind kind,
 	const struct nx_http_limits *limits, struct nx_http_field *fields, uint16_t capacity);
 
 // Makes ready for the next head.
-void http_incoming_next(struct nx_http_incoming *in, enum nx_http_method asked);
+void nx_http_incoming_next(struct nx_http_incoming *in, enum nx_http_method asked);
 
 // HEAD, CONTENT, END, NONE or FAULT.
-enum nx_http_event http_incoming_read(struct nx_http_incoming *in, const uint8_t *bytes,
+enum nx_http_event nx_http_incoming_read(struct nx_http_incoming *in, const uint8_t *bytes,
 	size_t length, size_t *consumed, struct nx_http_slice *piece);
 
-enum nx_http_event http_incoming_fault(struct nx_http_incoming *in, enum nx_http_verdict fault);
+enum nx_http_event nx_http_incoming_fault(struct nx_http_incoming *in, enum nx_http_verdict fault);

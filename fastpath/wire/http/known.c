@@ -2,7 +2,7 @@
 #include "head.h"
 #include "list.h"
 
-int http_known_of(const uint8_t *name, size_t length)
+int nx_http_known_of(const uint8_t *name, size_t length)
 {
 	switch (length) {
 	case 4:
@@ -23,9 +23,9 @@ int http_known_of(const uint8_t *name, size_t length)
 	}
 }
 
-void http_known_note(struct nx_http_head *head, const uint8_t *name, size_t length)
+void nx_http_known_note(struct nx_http_head *head, const uint8_t *name, size_t length)
 {
-	int known = http_known_of(name, length);
+	int known = nx_http_known_of(name, length);
 
 	if (known < 0)
 		return;

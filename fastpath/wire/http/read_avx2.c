@@ -27,8 +27,8 @@ VARIANT_TARGET static inline uint64_t stops_among(__m256i bytes, enum http_set s
 			_mm256_or_si256(_mm256_andnot_si256(tab, control), delete));
 	}
 	low = _mm256_broadcastsi128_si256(
-		_mm_loadu_si128((const __m128i *)(set == HTTP_SET_TOKEN ? http_token_nibbles
-									: http_target_nibbles)));
+		_mm_loadu_si128((const __m128i *)(set == HTTP_SET_TOKEN ? nx_http_token_nibbles
+									: nx_http_target_nibbles)));
 	high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(0x0f));
 	return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(
 		_mm256_and_si256(_mm256_shuffle_epi8(low, bytes), _mm256_shuffle_epi8(bits, high)),

@@ -94,7 +94,7 @@ VARIANT_TARGET static enum nx_http_verdict read_version(struct pass *s, enum htt
 
 	if (s->end - s->p < 8)
 		return stop(s, phase, NX_HTTP_MORE);
-	verdict = http_version_read(s->p, &s->head->minor);
+	verdict = nx_http_version_read(s->p, &s->head->minor);
 	if (verdict != NX_HTTP_OK)
 		return stop(s, phase, verdict);
 	s->p += 8;
@@ -233,7 +233,7 @@ VARIANT_TARGET static inline void close_value(struct pass *s, struct nx_http_fie
 	field->value = span_to(s, end);
 	s->head->count++;
 	if (http_length_is_known(field->name.length))
-		http_known_note(s->head, s->base + field->name.at, field->name.length);
+		nx_http_known_note(s->head, s->base + field->name.at, field->name.length);
 }
 
 // The field lines, from any of their phases on, to the end of the empty line behind them.
@@ -317,4 +317,4 @@ VARIANT_TARGET static enum nx_http_verdict VARIANT(read)(
 	return stop(&s, HTTP_AT_END, NX_HTTP_OK);
 }
 
-const struct http_variant VARIANT(http_variant) = {VARIANT(read), VARIANT(run)};
+const struct http_variant VARIANT(nx_http_variant) = {VARIANT(read), VARIANT(run)};

@@ -26,8 +26,8 @@ VARIANT_TARGET static inline uint64_t stops_among(__m128i bytes, enum http_set s
 		return (uint32_t)_mm_movemask_epi8(
 			_mm_or_si128(_mm_andnot_si128(tab, control), delete));
 	}
-	low = _mm_loadu_si128((
-		const __m128i *)(set == HTTP_SET_TOKEN ? http_token_nibbles : http_target_nibbles));
+	low = _mm_loadu_si128((const __m128i *)(set == HTTP_SET_TOKEN ? nx_http_token_nibbles
+								      : nx_http_target_nibbles));
 	high = _mm_and_si128(_mm_srli_epi16(bytes, 4), _mm_set1_epi8(0x0f));
 	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(
 		_mm_and_si128(_mm_shuffle_epi8(low, bytes), _mm_shuffle_epi8(bits, high)),

@@ -13,12 +13,12 @@ enum http_set {
 };
 
 // Bit (1 << set) for each byte.
-extern const uint8_t http_sets_of_byte[256];
+extern const uint8_t nx_http_sets_of_byte[256];
 
 // The same sets for a 16-byte shuffle: bit (1 << high nibble) at the low nibble. ASCII only, which
 // HTTP_SET_VALUE exceeds: it is done by comparison.
-extern const uint8_t http_token_nibbles[16];
-extern const uint8_t http_target_nibbles[16];
+extern const uint8_t nx_http_token_nibbles[16];
+extern const uint8_t nx_http_target_nibbles[16];
 
 struct http_variant {
 	// Reads [position, length) of a head; the verdict is of syntax alone.
@@ -28,22 +28,22 @@ struct http_variant {
 	size_t (*run)(const uint8_t *p, size_t n, enum http_set set);
 };
 
-extern const struct http_variant http_variant_portable;
+extern const struct http_variant nx_http_variant_portable;
 #ifdef __x86_64__
-extern const struct http_variant http_variant_sse2;
-extern const struct http_variant http_variant_ssse3;
-extern const struct http_variant http_variant_avx2;
+extern const struct http_variant nx_http_variant_sse2;
+extern const struct http_variant nx_http_variant_ssse3;
+extern const struct http_variant nx_http_variant_avx2;
 #endif
 
 // The widest that this CPU has, chosen when the program is loaded.
-extern const struct http_variant *http_variant_chosen;
+extern const struct http_variant *nx_http_variant_chosen;
 
 static inline bool http_byte_is(uint8_t byte, enum http_set set)
 {
-	return http_sets_of_byte[byte] >> set & 1;
+	return nx_http_sets_of_byte[byte] >> set & 1;
 }
 
 static inline bool http_all_in(struct nx_http_slice s, enum http_set set)
 {
-	return http_variant_chosen->run(s.data, s.length, set) == s.length;
+	return nx_http_variant_chosen->run(s.data, s.length, set) == s.length;
 }

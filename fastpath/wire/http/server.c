@@ -11,7 +11,7 @@ enum reply {
 void nx_http_server_init(struct nx_http_server *server, const struct nx_http_limits *limits,
 	struct nx_http_field *fields, uint16_t capacity)
 {
-	http_incoming_init(&server->in, NX_HTTP_REQUEST, limits, fields, capacity);
+	nx_http_incoming_init(&server->in, NX_HTTP_REQUEST, limits, fields, capacity);
 	server->reply = REPLY_NOT_DUE;
 	server->closing = false;
 	server->switching = false;
@@ -37,9 +37,9 @@ enum nx_http_event nx_http_server_read(struct nx_http_server *server, const uint
 			return NX_HTTP_EVENT_WAIT;
 		if (server->switching)
 			return NX_HTTP_EVENT_SWITCHED;
-		http_incoming_next(in, NX_HTTP_OTHER);
+		nx_http_incoming_next(in, NX_HTTP_OTHER);
 	}
-	event = http_incoming_read(in, bytes, length, consumed, piece);
+	event = nx_http_incoming_read(in, bytes, length, consumed, piece);
 	if (event == NX_HTTP_EVENT_HEAD) {
 		server->reply = REPLY_DUE;
 		server->continued = (in->head.flags & NX_HTTP_EXPECTS_CONTINUE) == 0 ||
@@ -64,7 +64,7 @@ enum nx_http_event nx_http_server_end_of_input(struct nx_http_server *server)
 		if (server->switching)
 			return NX_HTTP_EVENT_SWITCHED;
 	} else if (in->phase != HTTP_IN_HEAD || in->head.position > 0) {
-		return http_incoming_fault(in, NX_HTTP_TRUNCATED);
+		return nx_http_incoming_fault(in, NX_HTTP_TRUNCATED);
 	}
 	server->closing = true;
 	return NX_HTTP_EVENT_CLOSED;

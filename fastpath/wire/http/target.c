@@ -56,7 +56,7 @@ static bool read_port(const uint8_t *p, size_t length, uint16_t *port)
 	return true;
 }
 
-bool http_authority_split(
+bool nx_http_authority_split(
 	struct nx_http_head *head, const uint8_t *bytes, struct nx_http_span authority)
 {
 	const uint8_t *p = bytes + authority.at;
@@ -113,7 +113,7 @@ static enum nx_http_verdict judge_absolute(struct nx_http_head *head, const uint
 	while (skipped + authority.length < target.length &&
 		strchr("/?", target.data[skipped + authority.length]) == NULL)
 		authority.length++;
-	if (!http_authority_split(head, bytes, authority))
+	if (!nx_http_authority_split(head, bytes, authority))
 		return NX_HTTP_TARGET_AUTHORITY_INVALID;
 	split_path(head, bytes,
 		(struct nx_http_span){(uint16_t)(authority.at + authority.length),
@@ -122,13 +122,13 @@ static enum nx_http_verdict judge_absolute(struct nx_http_head *head, const uint
 	return NX_HTTP_OK;
 }
 
-enum nx_http_verdict http_target_judge(struct nx_http_head *head, const uint8_t *bytes)
+enum nx_http_verdict nx_http_target_judge(struct nx_http_head *head, const uint8_t *bytes)
 {
 	const uint8_t *target = bytes + head->target.at;
 
 	if (head->method == NX_HTTP_CONNECT) {
 		head->form = NX_HTTP_AUTHORITY_FORM;
-		if (!http_authority_split(head, bytes, head->target) || head->port == 0)
+		if (!nx_http_authority_split(head, bytes, head->target) || head->port == 0)
 			return NX_HTTP_TARGET_AUTHORITY_INVALID;
 		return NX_HTTP_OK;
 	}

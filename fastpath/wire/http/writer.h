@@ -78,14 +78,14 @@ static inline void http_write_slice(struct nx_http_writer *writer, struct nx_htt
 }
 
 // Decimal digits of a number, right-aligned in 20 bytes; returns how many.
-size_t http_digits(uint8_t digits[20], uint64_t number);
+size_t nx_http_digits(uint8_t digits[20], uint64_t number);
 
 // Ends the request line if it is open; afterwards the writer is at its fields, or has a fault.
-void http_write_line_end(struct nx_http_writer *writer);
+void nx_http_write_line_end(struct nx_http_writer *writer);
 
 // Is a field line of this name and value free of anything that would end it early?
-enum nx_http_verdict http_field_check(struct nx_http_slice name, struct nx_http_slice value);
+enum nx_http_verdict nx_http_field_check(struct nx_http_slice name, struct nx_http_slice value);
 
 // The line itself, unchecked.
-void http_write_line(
+void nx_http_write_line(
 	struct nx_http_writer *writer, struct nx_http_slice name, struct nx_http_slice value);

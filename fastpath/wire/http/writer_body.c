@@ -32,7 +32,7 @@ static bool forbids_body(const struct nx_http_writer *writer)
 // Everything up to the line that says the length.
 static void end_fields(struct nx_http_writer *writer)
 {
-	http_write_line_end(writer);
+	nx_http_write_line_end(writer);
 	if (writer->status == 0 && !writer->has_host)
 		http_write_fault(writer, NX_HTTP_WRITE_HOST_MISSING);
 	if (writer->status < 200 && writer->status != 0)
@@ -48,9 +48,9 @@ static void end_fields(struct nx_http_writer *writer)
 static void write_length_line(struct nx_http_writer *writer, uint64_t length)
 {
 	uint8_t digits[20];
-	size_t n = http_digits(digits, length);
+	size_t n = nx_http_digits(digits, length);
 
-	http_write_line(
+	nx_http_write_line(
 		writer, NX_HTTP_TEXT("Content-Length"), (struct nx_http_slice){digits + 20 - n, n});
 }
 
@@ -148,7 +148,7 @@ enum nx_http_verdict nx_http_write_body_close(struct nx_http_writer *writer, siz
 {
 	struct nx_write_buffer *buffer = writer->buffer;
 	uint8_t digits[20];
-	size_t n = http_digits(digits, length);
+	size_t n = nx_http_digits(digits, length);
 
 	if (writer->phase != HTTP_WRITE_IN_PLACE)
 		return NX_HTTP_WRITE_OUT_OF_ORDER;
@@ -239,7 +239,7 @@ enum nx_http_verdict nx_http_write_trailer(
 	struct nx_http_writer *writer, struct nx_http_slice name, struct nx_http_slice value)
 {
 	struct nx_write_buffer *buffer = writer->buffer;
-	enum nx_http_verdict verdict = http_field_check(name, value);
+	enum nx_http_verdict verdict = nx_http_field_check(name, value);
 	size_t room = nx_write_buffer_room(buffer);
 	size_t needed = name.length + value.length + 4;
 
@@ -249,14 +249,14 @@ enum nx_http_verdict nx_http_write_trailer(
 		return NX_HTTP_WRITE_OUT_OF_ORDER;
 	if (verdict != NX_HTTP_OK)
 		return verdict;
-	if (http_trailer_is_forbidden(name))
+	if (nx_http_trailer_is_forbidden(name))
 		return NX_HTTP_WRITE_FIELD_RESERVED;
 	if (room < needed + (writer->phase == HTTP_WRITE_CHUNKS ? 3 : 0))
 		return NX_HTTP_WRITE_NO_ROOM;
 	if (writer->phase == HTTP_WRITE_CHUNKS)
 		http_write_slice(writer, NX_HTTP_TEXT("0\r\n"));
 	writer->phase = HTTP_WRITE_TRAILERS;
-	http_write_line(writer, name, value);
+	nx_http_write_line(writer, name, value);
 	return NX_HTTP_OK;
 }
 

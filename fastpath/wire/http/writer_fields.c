@@ -3,7 +3,7 @@
 #include "scan.h"
 #include "writer.h"
 
-size_t http_digits(uint8_t digits[20], uint64_t number)
+size_t nx_http_digits(uint8_t digits[20], uint64_t number)
 {
 	size_t n = 0;
 
@@ -14,7 +14,7 @@ size_t http_digits(uint8_t digits[20], uint64_t number)
 	return n;
 }
 
-enum nx_http_verdict http_field_check(struct nx_http_slice name, struct nx_http_slice value)
+enum nx_http_verdict nx_http_field_check(struct nx_http_slice name, struct nx_http_slice value)
 {
 	if (name.length == 0 || !http_all_in(name, HTTP_SET_TOKEN))
 		return NX_HTTP_WRITE_NAME_INVALID;
@@ -23,7 +23,7 @@ enum nx_http_verdict http_field_check(struct nx_http_slice name, struct nx_http_
 	return NX_HTTP_OK;
 }
 
-void http_write_line(
+void nx_http_write_line(
 	struct nx_http_writer *writer, struct nx_http_slice name, struct nx_http_slice value)
 {
 	uint8_t *p = http_write_space(writer, name.length + value.length + 4);
@@ -42,7 +42,7 @@ static enum nx_http_verdict check_host(struct nx_http_writer *writer, struct nx_
 
 	if (writer->has_host || writer->status != 0)
 		return NX_HTTP_WRITE_FIELD_RESERVED;
-	if (value.length > UINT16_MAX || !http_authority_split(&head, value.data,
+	if (value.length > UINT16_MAX || !nx_http_authority_split(&head, value.data,
 						 (struct nx_http_span){0, (uint16_t)value.length}))
 		return NX_HTTP_WRITE_VALUE_INVALID;
 	if (writer->authority_length != 0 &&
@@ -60,7 +60,7 @@ static enum nx_http_verdict check_connection(
 	struct nx_http_slice option;
 
 	while (http_list_next(&value, &option)) {
-		int known = http_known_of(option.data, option.length);
+		int known = nx_http_known_of(option.data, option.length);
 
 		if (!http_all_in(option, HTTP_SET_TOKEN) || known == NX_HTTP_KNOWN_HOST ||
 			known == NX_HTTP_KNOWN_CONTENT_LENGTH ||
@@ -75,7 +75,7 @@ static enum nx_http_verdict check_connection(
 static enum nx_http_verdict check_known(
 	struct nx_http_writer *writer, struct nx_http_slice name, struct nx_http_slice value)
 {
-	switch (http_known_of(name.data, name.length)) {
+	switch (nx_http_known_of(name.data, name.length)) {
 	case NX_HTTP_KNOWN_CONTENT_LENGTH:
 	case NX_HTTP_KNOWN_TRANSFER_ENCODING:
 		return NX_HTTP_WRITE_FIELD_RESERVED;
@@ -93,29 +93,29 @@ static enum nx_http_verdict check_known(
 void nx_http_write_field(
 	struct nx_http_writer *writer, struct nx_http_slice name, struct nx_http_slice value)
 {
-	enum nx_http_verdict verdict = http_field_check(name, value);
+	enum nx_http_verdict verdict = nx_http_field_check(name, value);
 
-	http_write_line_end(writer);
+	nx_http_write_line_end(writer);
 	if (writer->fault != NX_HTTP_OK)
 		return;
 	if (verdict == NX_HTTP_OK && http_length_is_known(name.length))
 		verdict = check_known(writer, name, value);
 	if (verdict != NX_HTTP_OK)
 		http_write_fault(writer, verdict);
-	http_write_line(writer, name, value);
+	nx_http_write_line(writer, name, value);
 }
 
 void nx_http_write_number(struct nx_http_writer *writer, struct nx_http_slice name, uint64_t value)
 {
 	uint8_t digits[20];
-	size_t n = http_digits(digits, value);
+	size_t n = nx_http_digits(digits, value);
 
 	nx_http_write_field(writer, name, (struct nx_http_slice){digits + 20 - n, n});
 }
 
 void nx_http_write_prepared(struct nx_http_writer *writer, const struct nx_http_prepared *prepared)
 {
-	http_write_line_end(writer);
+	nx_http_write_line_end(writer);
 	if (prepared->has_host &&
 		(writer->has_host || writer->status != 0 || writer->authority_length != 0))
 		http_write_fault(writer, NX_HTTP_WRITE_FIELD_RESERVED);

@@ -88,14 +88,14 @@ static bool target_is_valid(struct nx_http_writer *writer)
 	if (length == 0 || length >= HTTP_HEAD_BYTES_MOST ||
 		!http_all_in((struct nx_http_slice){target, length}, HTTP_SET_TARGET))
 		return false;
-	if (http_target_judge(&head, target) != NX_HTTP_OK)
+	if (nx_http_target_judge(&head, target) != NX_HTTP_OK)
 		return false;
 	writer->authority = head.authority.at;
 	writer->authority_length = head.authority.length;
 	return true;
 }
 
-void http_write_line_end(struct nx_http_writer *writer)
+void nx_http_write_line_end(struct nx_http_writer *writer)
 {
 	if (writer->phase == HTTP_WRITE_LINE && writer->fault == NX_HTTP_OK) {
 		if (target_is_valid(writer))

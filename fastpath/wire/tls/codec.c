@@ -163,7 +163,7 @@ static bool records_take_over(struct nx_tls *tls)
 		!tls->has_secret[0] || !tls->has_secret[1] || SSL_has_pending(tls->ssl))
 		return true;
 	tls->has_records = true;
-	return records_begin(&tls->records, tls->context->vectors);
+	return nx_records_begin(&tls->records, tls->context->vectors);
 }
 
 // What records say, with the reason kept.
@@ -196,8 +196,8 @@ enum nx_tls_verdict nx_tls_read(struct nx_tls *tls, void *data, size_t room, siz
 	int result;
 
 	if (tls->has_records)
-		return of_records(tls, records_read(&tls->records, &tls->in, &tls->out, tls->ended,
-					       data, room, n));
+		return of_records(tls, nx_records_read(&tls->records, &tls->in, &tls->out,
+					       tls->ended, data, room, n));
 	ERR_clear_error();
 	while (total < room) {
 		result = SSL_read_ex(tls->ssl, (char *)data + total, room - total, &got);
@@ -224,7 +224,7 @@ enum nx_tls_verdict nx_tls_write(struct nx_tls *tls, const void *data, size_t le
 
 	if (tls->has_records)
 		return of_records(
-			tls, records_write(&tls->records, &tls->out, data, length, taken));
+			tls, nx_records_write(&tls->records, &tls->out, data, length, taken));
 	ERR_clear_error();
 	while (done < length) {
 		// A record is begun only when it fits whole: OpenSSL then keeps nothing back.
@@ -260,7 +260,7 @@ enum nx_tls_verdict nx_tls_close(struct nx_tls *tls)
 	int result;
 
 	if (tls->has_records)
-		return records_close(&tls->records, &tls->out);
+		return nx_records_close(&tls->records, &tls->out);
 	ERR_clear_error();
 	result = SSL_shutdown(tls->ssl);
 	return result >= 0 ? NX_TLS_DONE : verdict_of(tls, result);

@@ -43,13 +43,13 @@ static bool half_begin(struct records *records, struct record_half *half)
 	return true;
 }
 
-bool records_begin(struct records *records, IMB_MGR *vectors)
+bool nx_records_begin(struct records *records, IMB_MGR *vectors)
 {
 	records->vectors = vectors;
 	return half_begin(records, &records->in) && half_begin(records, &records->out);
 }
 
-bool record_half_update(struct records *records, struct record_half *half)
+bool nx_record_half_update(struct records *records, struct record_half *half)
 {
 	uint8_t next[SECRET_MOST];
 	bool made = expand(records, half->secret, "traffic upd", next, records->secret_length);
@@ -59,7 +59,7 @@ bool record_half_update(struct records *records, struct record_half *half)
 	return made && half_begin(records, half);
 }
 
-void record_nonce(const struct record_half *half, uint8_t nonce[NONCE])
+void nx_record_nonce(const struct record_half *half, uint8_t nonce[NONCE])
 {
 	uint64_t tail;
 

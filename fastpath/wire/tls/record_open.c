@@ -38,7 +38,7 @@ static enum nx_tls_verdict update_take(struct records *records, uint8_t request,
 	if (request > 1 || !is_last)
 		return over(records, NX_TLS_FAILED, "a KeyUpdate that is none");
 	records->update_due |= request == 1;
-	if (!record_half_update(records, &records->in))
+	if (!nx_record_half_update(records, &records->in))
 		return over(records, NX_TLS_FAILED, "no key could be derived");
 	return NX_TLS_MORE;
 }
@@ -92,7 +92,7 @@ static bool record_open(struct records *records, const uint8_t *header, size_t l
 	alignas(64) struct gcm_context_data context;
 	uint8_t nonce[NONCE], tag[RECORD_TAG];
 
-	record_nonce(half, nonce);
+	nx_record_nonce(half, nonce);
 	if (records->secret_length == 32)
 		IMB_AES128_GCM_DEC(records->vectors, &half->key, &context, to, sealed, n, nonce,
 			header, RECORD_HEADER, tag, RECORD_TAG);
@@ -188,7 +188,7 @@ static enum nx_tls_verdict next(
 	return NX_TLS_DONE;
 }
 
-enum nx_tls_verdict records_read(struct records *records, struct nx_read_buffer *in,
+enum nx_tls_verdict nx_records_read(struct records *records, struct nx_read_buffer *in,
 	struct nx_write_buffer *out, bool ended, void *data, size_t room, size_t *n)
 {
 	enum nx_tls_verdict verdict = (enum nx_tls_verdict)records->over;
@@ -203,7 +203,7 @@ enum nx_tls_verdict records_read(struct records *records, struct nx_read_buffer 
 	}
 	// An answer to a KeyUpdate, which need not wait for data of ours.
 	if (records->update_due && !records->closed)
-		(void)!record_update_send(records, out);
+		(void)!nx_record_update_send(records, out);
 	if (total > 0) {
 		*n = total;
 		return NX_TLS_DONE;

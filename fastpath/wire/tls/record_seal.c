@@ -10,7 +10,7 @@ enum {
 	AROUND = RECORD_HEADER + 1 + RECORD_TAG
 };
 
-bool record_seal(struct records *records, struct nx_write_buffer *out, uint8_t type,
+bool nx_record_seal(struct records *records, struct nx_write_buffer *out, uint8_t type,
 	const void *data, size_t length)
 {
 	struct record_half *half = &records->out;
@@ -27,7 +27,7 @@ bool record_seal(struct records *records, struct nx_write_buffer *out, uint8_t t
 	header[4] = (uint8_t)sealed;
 	memcpy(content, data, length);
 	content[length] = type;
-	record_nonce(half, nonce);
+	nx_record_nonce(half, nonce);
 	if (records->secret_length == 32)
 		IMB_AES128_GCM_ENC(records->vectors, &half->key, &context, content, content,
 			length + 1, nonce, header, RECORD_HEADER, content + length + 1, RECORD_TAG);
@@ -39,17 +39,17 @@ bool record_seal(struct records *records, struct nx_write_buffer *out, uint8_t t
 	return true;
 }
 
-bool record_update_send(struct records *records, struct nx_write_buffer *out)
+bool nx_record_update_send(struct records *records, struct nx_write_buffer *out)
 {
 	static const uint8_t update[] = {KEY_UPDATE, 0, 0, 1, 0};
 
-	if (!record_seal(records, out, RECORD_HANDSHAKE, update, sizeof(update)))
+	if (!nx_record_seal(records, out, RECORD_HANDSHAKE, update, sizeof(update)))
 		return false;
 	records->update_due = false;
-	return record_half_update(records, &records->out);
+	return nx_record_half_update(records, &records->out);
 }
 
-enum nx_tls_verdict records_write(struct records *records, struct nx_write_buffer *out,
+enum nx_tls_verdict nx_records_write(struct records *records, struct nx_write_buffer *out,
 	const void *data, size_t length, size_t *taken)
 {
 	size_t done = 0;
@@ -67,9 +67,9 @@ enum nx_tls_verdict records_write(struct records *records, struct nx_write_buffe
 		if (nx_write_buffer_room(out) < part + 2 * AROUND + 5)
 			break;
 		if ((records->update_due || records->out.sequence >= RECORDS_A_KEY) &&
-			!record_update_send(records, out))
+			!nx_record_update_send(records, out))
 			return NX_TLS_FAILED;
-		if (!record_seal(records, out, RECORD_DATA, (const uint8_t *)data + done, part))
+		if (!nx_record_seal(records, out, RECORD_DATA, (const uint8_t *)data + done, part))
 			break;
 		done += part;
 	}
@@ -79,13 +79,13 @@ enum nx_tls_verdict records_write(struct records *records, struct nx_write_buffe
 	return NX_TLS_DONE;
 }
 
-enum nx_tls_verdict records_close(struct records *records, struct nx_write_buffer *out)
+enum nx_tls_verdict nx_records_close(struct records *records, struct nx_write_buffer *out)
 {
 	static const uint8_t close_notify[] = {1, 0};
 
 	if (records->closed)
 		return NX_TLS_DONE;
-	if (!record_seal(records, out, RECORD_ALERT, close_notify, sizeof(close_notify)))
+	if (!nx_record_seal(records, out, RECORD_ALERT, close_notify, sizeof(close_notify)))
 		return NX_TLS_NO_ROOM;
 	records->closed = true;
 	return NX_TLS_DONE;

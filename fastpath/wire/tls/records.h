@@ -40,22 +40,22 @@ struct records {
 };
 
 // Derives keys from the secrets that are in both halves.
-bool records_begin(struct records *records, IMB_MGR *vectors);
+bool nx_records_begin(struct records *records, IMB_MGR *vectors);
 
 // As nx_tls_read, nx_tls_write and nx_tls_close say.
-enum nx_tls_verdict records_read(struct records *records, struct nx_read_buffer *in,
+enum nx_tls_verdict nx_records_read(struct records *records, struct nx_read_buffer *in,
 	struct nx_write_buffer *out, bool ended, void *data, size_t room, size_t *n);
-enum nx_tls_verdict records_write(struct records *records, struct nx_write_buffer *out,
+enum nx_tls_verdict nx_records_write(struct records *records, struct nx_write_buffer *out,
 	const void *data, size_t length, size_t *taken);
-enum nx_tls_verdict records_close(struct records *records, struct nx_write_buffer *out);
+enum nx_tls_verdict nx_records_close(struct records *records, struct nx_write_buffer *out);
 
 // The next generation of a half's keys (RFC 8446 7.2).
-bool record_half_update(struct records *records, struct record_half *half);
+bool nx_record_half_update(struct records *records, struct record_half *half);
 // One record of `type`; false without room for it.
-bool record_seal(struct records *records, struct nx_write_buffer *out, uint8_t type,
+bool nx_record_seal(struct records *records, struct nx_write_buffer *out, uint8_t type,
 	const void *data, size_t length);
-bool record_update_send(struct records *records, struct nx_write_buffer *out);
-void record_nonce(const struct record_half *half, uint8_t nonce[NONCE]);
+bool nx_record_update_send(struct records *records, struct nx_write_buffer *out);
+void nx_record_nonce(const struct record_half *half, uint8_t nonce[NONCE]);
 
 // Content types (RFC 8446 5.1), and what surrounds a record's content.
 enum {

@@ -45,7 +45,7 @@ static enum nx_url_verdict authority_take(struct nx_http_slice authority, struct
 	if (memchr(authority.data, '@', authority.length) != NULL)
 		return NX_URL_USER_REFUSED;
 	if (authority.length == 0 || authority.length > UINT16_MAX ||
-		!http_authority_split(&head, authority.data,
+		!nx_http_authority_split(&head, authority.data,
 			(struct nx_http_span){0, (uint16_t)authority.length}) ||
 		head.host.length == 0)
 		return NX_URL_AUTHORITY_INVALID;

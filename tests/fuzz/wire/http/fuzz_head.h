@@ -81,20 +81,20 @@ static inline void fuzz_read(struct fuzz_reading *r, enum nx_http_kind kind, uns
 static inline void fuzz_head(struct fuzz_reading *whole, enum nx_http_kind kind, unsigned asked,
 	const uint8_t *data, size_t length, size_t step)
 {
-	const struct http_variant *chosen = http_variant_chosen;
+	const struct http_variant *chosen = nx_http_variant_chosen;
 	const struct http_variant *variants[4];
 	size_t n = variants_here(variants);
 	struct fuzz_reading other;
 
 	fuzz_read(whole, kind, asked, data, length, SIZE_MAX);
 	for (size_t v = 0; v < n; v++) {
-		http_variant_chosen = variants[v];
+		nx_http_variant_chosen = variants[v];
 		fuzz_read(&other, kind, asked, data, length, SIZE_MAX);
 		fuzz_same(whole, &other);
 		fuzz_read(&other, kind, asked, data, length, step);
 		fuzz_same(whole, &other);
 	}
-	http_variant_chosen = chosen;
+	nx_http_variant_chosen = chosen;
 	if (whole->verdict == NX_HTTP_OK)
 		fuzz_sound(whole, data);
 }

@@ -101,16 +101,16 @@ static void judge_case(enum nx_http_kind kind, const struct head_case *c)
 // On every variant, whole, in pieces, and misaligned.
 static void judge_all(enum nx_http_kind kind, const struct head_case *cases, size_t count)
 {
-	const struct http_variant *chosen = http_variant_chosen;
+	const struct http_variant *chosen = nx_http_variant_chosen;
 	const struct http_variant *variants[4];
 	size_t n = variants_here(variants);
 
 	for (size_t v = 0; v < n; v++) {
-		http_variant_chosen = variants[v];
+		nx_http_variant_chosen = variants[v];
 		for (size_t i = 0; i < count; i++)
 			judge_case(kind, &cases[i]);
 	}
-	http_variant_chosen = chosen;
+	nx_http_variant_chosen = chosen;
 }
 
 static void every_request_case_is_judged_as_listed(void **state)
@@ -297,7 +297,7 @@ static void every_byte_is_judged_by_its_set_in_every_lane(void **state)
 // Mutations of sound heads, which go deeper than noise, on every variant.
 static void variants_agree_on_random_heads(void **state)
 {
-	const struct http_variant *chosen = http_variant_chosen;
+	const struct http_variant *chosen = nx_http_variant_chosen;
 	const struct http_variant *variants[4];
 	size_t n = variants_here(variants);
 	struct reading first, other;
@@ -314,14 +314,14 @@ static void variants_agree_on_random_heads(void **state)
 		for (size_t v = 0; v < n; v++) {
 			struct reading *r = v == 0 ? &first : &other;
 
-			http_variant_chosen = variants[v];
+			nx_http_variant_chosen = variants[v];
 			start(r, NX_HTTP_REQUEST, &c);
 			r->verdict =
 				nx_http_head_read(&r->head, (const uint8_t *)c.bytes, c.length);
 			assert_same(&first, r);
 		}
 	}
-	http_variant_chosen = chosen;
+	nx_http_variant_chosen = chosen;
 }
 
 int main(void)

@@ -9,14 +9,14 @@ static inline size_t variants_here(const struct http_variant *variants[4])
 {
 	size_t n = 0;
 
-	variants[n++] = &http_variant_portable;
+	variants[n++] = &nx_http_variant_portable;
 #ifdef __x86_64__
 	__builtin_cpu_init();
-	variants[n++] = &http_variant_sse2;
+	variants[n++] = &nx_http_variant_sse2;
 	if (__builtin_cpu_supports("ssse3"))
-		variants[n++] = &http_variant_ssse3;
+		variants[n++] = &nx_http_variant_ssse3;
 	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi"))
-		variants[n++] = &http_variant_avx2;
+		variants[n++] = &nx_http_variant_avx2;
 #endif
 	return n;
 }
