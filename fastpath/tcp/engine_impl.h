@@ -55,7 +55,8 @@ enum tcp_list_name {
 	LIST_HELD = LIST_COUNT, // asked, or answered and not yet established: held.c has its lists
 };
 
-// Connections of the sources that hash to one share, by age; and the share among those with as many.
+// Connections of the sources that hash to one share, by age; and the share among those with as
+// many.
 struct tcp_held_share {
 	struct tcp_list list;
 	uint16_t next; // index + 1

@@ -58,7 +58,7 @@ const char *tcp_state_name(enum tcp_state state);
 	X(cookies_sent, "SYN-ACKs sent with a cookie and no state")                                \
 	X(cookies_accepted, "connections made from a cookie")                                      \
 	X(cookies_refused, "acknowledgements with no valid cookie while cookies were out")         \
-	X(held_evicted, "SYNs held for a transparent target that gave way to newer ones")           \
+	X(held_evicted, "SYNs held for a transparent target that gave way to newer ones")          \
 	X(time_wait_reused, "connections that took over one in TIME-WAIT")                         \
 	X(time_wait_evicted, "TIME-WAIT ended early for a newer one")                              \
 	X(path_mtu_lowered, "path MTU lowered by a validated packet-too-big")                      \

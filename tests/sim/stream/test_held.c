@@ -100,8 +100,7 @@ static void who_has_most_gives_way(void **state)
 static void ports_are_left(uint32_t most)
 {
 	const uint64_t used = counter_read(&wire.world->stats->nat_ports_in_use);
-	struct flow_key client =
-		world_key(IPPROTO_TCP, "10.1.0.1", 1, "10.1.0.2", WORLD_TCP_PORT);
+	struct flow_key client = world_key(IPPROTO_TCP, "10.1.0.1", 1, "10.1.0.2", WORLD_TCP_PORT);
 	struct flow_lease lease;
 
 	assert_true(used <= most);

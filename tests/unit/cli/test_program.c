@@ -131,7 +131,8 @@ static void wrong_usage_is_2(void **state)
 	assert_non_null(
 		strstr(err, "listener needs a second word: list, show, add, remove; nexpath help"));
 	assert_int_equal(run_shell("$N listener frobnicate"), 2);
-	assert_non_null(strstr(err, "listener has no verb \"frobnicate\", but list, add, remove"));
+	assert_non_null(
+		strstr(err, "listener has no verb \"frobnicate\", but list, show, add, remove"));
 }
 
 static void help_asks_no_daemon(void **state)
