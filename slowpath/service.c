@@ -147,6 +147,7 @@ void slowpath_stop(struct slowpath *s)
 		if (t->running)
 			pthread_join(t->id, NULL);
 		t->running = false;
+		shared_word_store(&t->turned, 0);
 		slow_thread_clear(t);
 	}
 }
@@ -258,10 +259,10 @@ uint32_t slowpath_threads(const struct slowpath *s)
 
 usec_t slowpath_stalled(const struct slowpath *s, uint32_t thread)
 {
-	uint64_t since = shared_word_load(&s->threads[thread].busy_since);
+	uint64_t turned = shared_word_load(&s->threads[thread].turned);
 	usec_t now = slow_now();
 
-	return since != 0 && now > since ? now - since : 0;
+	return turned != 0 && now > turned ? now - turned : 0;
 }
 
 void slowpath_count(const struct slowpath *s, struct slowpath_counts *out)

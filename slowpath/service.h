@@ -52,7 +52,7 @@ struct slowpath_report {
 bool slowpath_report_take(struct slowpath *s, struct slowpath_report *out);
 
 uint32_t slowpath_threads(const struct slowpath *s);
-// How long a thread has been at one thing, 0 while it sleeps.
+// How long ago a thread's last turn began: it sleeps for a tenth of a second at most.
 usec_t slowpath_stalled(const struct slowpath *s, uint32_t thread);
 
 // What all threads counted. Any thread.

@@ -55,7 +55,7 @@ struct slow_thread {
 	bool running;
 	struct slow_gate gate;
 	shared_word_t stop;
-	shared_word_t busy_since; // w: itself; 0: asleep
+	shared_word_t turned; // w: itself, when its last turn began; 0: it has not run
 	struct admission *admission;
 	struct slow_handshake **handshakes; // by place, made when a place is first used
 	LIST_HEAD(, slow_handshake) sessions[SESSION_CHAINS];

@@ -357,7 +357,6 @@ static void rest(struct slow_thread *t, int milliseconds)
 
 	shared_word_store(&t->gate.asleep, 1);
 	shared_fence();
-	shared_word_store(&t->busy_since, 0);
 	if ((milliseconds == BLOCKED_MS || !has_messages(t)) && !shared_word_load(&t->stop) &&
 		poll(&fd, 1, milliseconds) > 0 && read(fd.fd, &value, sizeof(value)) < 0)
 		value = 0; // somebody else's wake-up was the same one
@@ -396,7 +395,7 @@ void *slow_thread_main(void *thread)
 
 	pin(t);
 	while (!shared_word_load(&t->stop)) {
-		shared_word_store(&t->busy_since, slow_now());
+		shared_word_store(&t->turned, slow_now());
 		bool any = slow_thread_turn(t, &blocked);
 
 		if (blocked)

@@ -60,6 +60,7 @@ enum event_severity {
 		"the worker made no turn for a second; is its CPU shared?")                                                      \
 	X(SLOWPATH_STALLED, "slowpath_stalled", ERROR,                                                                           \
 		"its handshakes time out, others go on; is its CPU shared?")                                                     \
+	X(SLOWPATH_RESUMED, "slowpath_resumed", INFO, "")                                                                        \
 	X(EVENTS_LOST, "events_lost", WARNING, "more happened than the ring holds")
 
 enum event_kind {

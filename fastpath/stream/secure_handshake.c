@@ -12,10 +12,10 @@ enum {
 static uint32_t thread_for(const struct relay *r, const struct ip_address *source)
 {
 	struct ip_address network = crowd_network_of(source);
+	uint64_t mixed = (network.halves[0] ^ network.halves[1]) * UINT64_C(0x9e3779b97f4a7c15);
 
-	return (uint32_t)((network.halves[0] ^ network.halves[1]) * UINT64_C(0x9e3779b97f4a7c15) >>
-			  32) %
-	       r->config.slow->threads;
+	mixed = (mixed ^ mixed >> 29) * UINT64_C(0xff51afd7ed558ccd);
+	return (uint32_t)(mixed >> 32) % r->config.slow->threads;
 }
 
 static struct slow_message *message_begin(

@@ -510,7 +510,8 @@ void dataplane_slowpath_check(struct daemon *daemon)
 				"thread %u of the slow path made no turn for %.1f s", i,
 				(double)busy / USEC_PER_SECOND);
 		if (!stalled && (daemon->slowpath_stalled & bit) != 0)
-			log_line(LOG_LEVEL_INFO, "thread %u of the slow path goes on", i);
+			daemon_event(daemon, EVENT_KIND_SLOWPATH_RESUMED,
+				"thread %u of the slow path goes on", i);
 		daemon->slowpath_stalled = (daemon->slowpath_stalled & ~bit) | (stalled ? bit : 0);
 	}
 }

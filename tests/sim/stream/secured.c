@@ -93,12 +93,12 @@ static void keys_of(struct slow_keys *keys)
 }
 
 // The hello comes whole, or not at all: a peer that sends half of one is waited for.
-static void message_take(
-	struct rig_secured *x, struct slow_link *link, const struct slow_message *m)
+static void message_take(struct rig_secured *x, uint32_t thread, const struct slow_message *m)
 {
+	struct slow_link *link = &x->link[WORKER * SECURED_THREADS + thread];
 	struct slow_message *a;
 
-	x->opens += m->kind == SLOW_OPEN;
+	x->opens[thread] += m->kind == SLOW_OPEN;
 	x->closes += m->kind == SLOW_CLOSE;
 	if (m->kind != SLOW_BYTES || m->offset != 0 || m->length < SECURED_HELLO)
 		return;
@@ -111,7 +111,6 @@ static void message_take(
 	a->offset = SECURED_HELLO;
 	keys_of(&a->keys);
 	ring_publish(&link->to_worker);
-	x->answers++;
 }
 
 void secured_turn(struct rig *rig)
@@ -126,7 +125,7 @@ void secured_turn(struct rig *rig)
 		for (uint32_t i = 0; !x->stalled[t] && i < SLOW_RING / 2 &&
 				     (m = ring_peek(&link->to_slow)) != NULL;
 			i++) {
-			message_take(x, link, m);
+			message_take(x, t, m);
 			ring_release(&link->to_slow);
 		}
 	}

@@ -29,7 +29,8 @@ struct rig_secured {
 	bool speechless[RIG_USERS];    // clients that say nothing
 	bool padded;                   // each record of a client is a byte of payload
 	bool cuts;                     // clients end without close_notify
-	uint32_t opens, closes, answers;
+	uint32_t opens[SECURED_THREADS];
+	uint32_t closes;
 	enum tls_verdict verdict[RIG_USERS]; // of the last fault
 };
 

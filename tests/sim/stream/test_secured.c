@@ -124,6 +124,50 @@ static void silence_keeps_nobody_out(void **state)
 	assert_int_equal(rig_drops(&rig, DROP_TLS_LEGS_FULL), 0);
 }
 
+static void sources_are_spread_over_threads(void **state)
+{
+	char source[16];
+
+	for (uint32_t i = 0; i < 40; i++) {
+		snprintf(source, sizeof(source), "10.1.0.%u", 40 + i);
+		client(rig_connect_from(&rig, source, own))->keeps_open = true;
+	}
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(rig.secured->opens[0] + rig.secured->opens[1], 40);
+	assert_in_range(rig.secured->opens[0], 10, 30);
+}
+
+// Its handshakes end in time, those of the other and the sessions that are open go on.
+static void a_thread_that_stands_still_stops_nobody_else(void **state)
+{
+	char source[16];
+	uint32_t open = 0;
+
+	one_open();
+	rig.secured->stalled[0] = true;
+	for (uint32_t i = 1; i <= 50; i++) {
+		snprintf(source, sizeof(source), "10.1.0.%u", 40 + i);
+		client(rig_connect_from(&rig, source, own))->keeps_open = true;
+	}
+	rig_send(&rig, RIG_CLIENT, 0, 1000000);
+	rig_wait(&rig, SECONDS(9));
+	assert_int_equal(target(0)->received, 1000000);
+	assert_int_equal(rig_drops(&rig, DROP_TLS_TIMEOUT), 0);
+	rig_wait(&rig, SECONDS(2));
+	for (uint32_t i = 1; i <= 50; i++)
+		open += rig.secured->open[i];
+	assert_in_range(open, 10, 40);
+	assert_int_equal(rig_drops(&rig, DROP_TLS_TIMEOUT), 50 - open);
+	assert_int_equal(rig_sessions(&rig), open + 1);
+	rig.secured->stalled[0] = false;
+	rig_wait(&rig, SECONDS(1));
+	// What comes late is nobody's, and no answer is lost for it.
+	rig_connect_from(&rig, "10.1.0.201", own);
+	rig_connect_from(&rig, "10.1.0.202", own);
+	rig_wait(&rig, SECONDS(1));
+	assert_true(rig.secured->open[51] && rig.secured->open[52]);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -131,6 +175,8 @@ int main(void)
 		TEST(both_directions_arrive_whole),
 		TEST(small_records_do_not_hold_a_turn),
 		TEST(silence_keeps_nobody_out),
+		TEST(sources_are_spread_over_threads),
+		TEST(a_thread_that_stands_still_stops_nobody_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The slow path at its worst: threads that stand still, and floods of handshakes that come to nothing."""
+
+import contextlib
+import ctypes
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+from harness import (ECHO, GATEWAY_C4, LISTEN, LabError, case, check, check_equal, connect, echo, listener,
+                     wait_for)
+from harness import exchange as exchange_raw
+from securing import NAME, Certificates, connect_secured, context, exchange, secured
+from terminating import ending_clean
+
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
+WALL = 0x40000000
+RAW = 9300  # a listener that forwards
+SOURCES = [f"10.1.0.{n}" for n in range(40, 48)]
+TIMEOUT = 10  # of a handshake, seconds
+
+
+@contextlib.contextmanager
+def standing_still(pid, name):
+    """One thread of a process stands still."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    thread = next(int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()
+                  if (task / "comm").read_text().strip() == name)
+    check(libc.ptrace(PTRACE_SEIZE, thread, None, None) == 0, f"ptrace: errno {ctypes.get_errno()}")
+    check(libc.ptrace(PTRACE_INTERRUPT, thread, None, None) == 0, f"ptrace: errno {ctypes.get_errno()}")
+    os.waitpid(thread, WALL)
+    try:
+        yield
+    finally:
+        check(libc.ptrace(PTRACE_DETACH, thread, None, None) == 0, f"ptrace: errno {ctypes.get_errno()}")
+
+
+def connect_from(lab, certificates, source, timeout):
+    """A TLS connection from one of the client's addresses, and how long it took."""
+    began = time.monotonic()
+    with lab.sockets("client"):
+        s = socket.create_connection((GATEWAY_C4, LISTEN), timeout, (source, 0))
+    try:
+        s = context(certificates).wrap_socket(s, server_hostname=NAME)
+        exchange(s)
+        return s, time.monotonic() - began
+    except (OSError, LabError):
+        s.close()
+        return None, time.monotonic() - began
+
+
+def connect_all(lab, certificates, sources, timeout):
+    """The same from several at once: how long each took, None for those whose handshake came to nothing."""
+    results = {}
+
+    def one(source):
+        s, took = connect_from(lab, certificates, source, timeout)
+        if s:
+            s.close()
+        results[source] = (s is not None, took)
+
+    threads = [threading.Thread(target=one, args=(source,)) for source in sources]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def events(lab, kind):
+    return sum(e["kind"] == kind for e in lab.query("events")["events"])
+
+
+@case
+def slowpath_thread_stands_still(t):
+    """one thread stalled: packets are forwarded, sessions go on, its handshakes time out, the other's do not"""
+    lab = t.lab()
+    certificates = Certificates(lab)
+    t.tcp_server(lab, ECHO, echo)
+    for source in SOURCES:
+        lab.at("client", "ip", "addr", "add", f"{source}/24", "dev", "eth0")
+    raw_listener = listener("raw", "tcp", f"{GATEWAY_C4}:{RAW}", "in")
+    text = secured(lab, [certificates.make("www", NAME)]).replace("listeners = (", f"listeners = ( {raw_listener},")
+    lab.start("slowpath = { threads = 2; };\n" + text)
+    with ending_clean(lab):
+        check(all(ok for ok, _ in connect_all(lab, certificates, SOURCES, 5).values()), "a handshake before")
+        old = connect_secured(lab, certificates)
+        raw = connect(lab, port=RAW)
+        with standing_still(lab.daemon.pid, "nx-slow-0"):
+            # More of them than a ring holds messages.
+            results = {}
+            attempts = threading.Thread(
+                target=lambda: results.update(connect_all(lab, certificates, SOURCES, TIMEOUT + 5)))
+            attempts.start()
+            crowd = [connect(lab, timeout=TIMEOUT + 5) for _ in range(100)]
+            for s in crowd:
+                s.sendall(b"\x16\x03\x01\x02\x00" + bytes(60))
+            until = time.monotonic() + TIMEOUT + 1
+            while time.monotonic() < until:
+                for ask, s in ((exchange, old), (exchange_raw, raw)):
+                    began = time.monotonic()
+                    ask(s, b"x" * 5000)
+                    check(time.monotonic() - began < 1, "an exchange took over a second")
+                time.sleep(0.05)
+            attempts.join()
+            check_equal(events(lab, "slowpath_stalled"), 1, "slowpath_stalled")
+            check_equal(events(lab, "slowpath_resumed"), 0, "slowpath_resumed")
+            served = {source for source, (ok, _) in results.items() if ok}
+            check(0 < len(served) < len(SOURCES), f"{served} of {SOURCES} were served")
+            check(all(took < 2 for ok, took in results.values() if ok), f"the other thread's: {results}")
+            check(all(took > TIMEOUT - 1 for ok, took in results.values() if not ok), f"its own: {results}")
+            for s in crowd:
+                s.close()
+        wait_for("the event", lambda: events(lab, "slowpath_resumed") == 1)
+        results = connect_all(lab, certificates, SOURCES, 5)
+        check(all(ok for ok, _ in results.values()), f"handshakes after: {results}")
+        for ask, s in ((exchange, old), (exchange_raw, raw)):
+            ask(s)
+            s.close()
+        drops = {d["reason"]: d["packets"] for d in lab.query("drops")["drops"]}
+        check(drops.get("tls_timeout", 0) >= len(SOURCES) - len(served), f"drops: {drops}")
