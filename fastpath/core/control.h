@@ -36,6 +36,7 @@ enum session_end {
 	SESSION_END_DRAINED,    // its listener was removed and the drain time passed
 	SESSION_END_EVICTED,
 	SESSION_END_SHUTDOWN,
+	SESSION_END_UNTRUSTED, // the target did not prove who it is
 	SESSION_END_COUNT,
 };
 

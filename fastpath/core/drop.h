@@ -98,6 +98,12 @@
 	X(TLS_CROWDED, "tls_crowded",                                                              \
 		"TLS handshake that gave way to others, the oldest of the source with most")       \
 	X(TLS_TIMEOUT, "tls_timeout", "the TLS handshake was not done in time")                    \
+	X(TLS_TARGET_HANDSHAKE, "tls_target_handshake",                                            \
+		"the TLS handshake with a target failed by its doing")                             \
+	X(TLS_TARGET_UNTRUSTED, "tls_target_untrusted",                                            \
+		"a target did not prove who it is: its session was refused")                       \
+	X(TLS_TARGET_TIMEOUT, "tls_target_timeout",                                                \
+		"the TLS handshake with a target was not done in time")                            \
 	X(TLS_RECORD, "tls_record", "a TLS record or alert that ends its connection")              \
 	X(TLS_CUT, "tls_cut", "a TLS stream that ended without close_notify")                      \
 	X(TLS_LEGS_FULL, "tls_legs_full", "no room for another TLS connection")                    \

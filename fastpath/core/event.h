@@ -46,6 +46,12 @@ enum event_severity {
 	X(ADDRESS_CONFLICT, "address_conflict", ERROR,                                                                           \
 		"another station uses the address; remove it there or here")                                                     \
 	X(ADDRESS_HELD_BY_KERNEL, "address_held_by_kernel", ERROR, "ip addr del ADDRESS dev IF")                                 \
+	X(TLS_UPSTREAM_FAILED, "tls_upstream_failed", WARNING,                                                                   \
+		"check that the target speaks TLS, and what the upstream's credential asks of it")                               \
+	X(TLS_UPSTREAM_UNTRUSTED, "tls_upstream_untrusted", ERROR,                                                               \
+		"its sessions are refused: roots or server_name do not fit the target, or somebody is in the middle")            \
+	X(TLS_UPSTREAM_INSECURE, "tls_upstream_insecure", WARNING,                                                               \
+		"whoever is in the middle reads all: set roots and server_name instead of insecure")                             \
 	X(NAT_PORTS_EXHAUSTED, "nat_ports_exhausted", ERROR,                                                                     \
 		"give the upstream more source addresses")                                                                       \
 	X(SESSION_TABLE_FULL, "session_table_full", ERROR,                                                                       \

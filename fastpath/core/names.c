@@ -128,6 +128,7 @@ const char *session_end_name(enum session_end end)
 		[SESSION_END_DRAINED] = "drained",
 		[SESSION_END_EVICTED] = "evicted",
 		[SESSION_END_SHUTDOWN] = "shutdown",
+		[SESSION_END_UNTRUSTED] = "untrusted",
 	};
 
 	return end < SESSION_END_COUNT ? names[end] : unknown;

@@ -118,6 +118,7 @@ struct snapshot_upstream {
 	uint8_t look;            // enum tcp_look, likewise
 	uint32_t keepalive_s;    // likewise: silence before targets are probed, 0 = none
 	uint32_t user_timeout_s; // likewise: what was sent and is not acknowledged
+	uint32_t security;       // number of the profile that targets are spoken to by, 0: raw
 	bool closing;
 	uint32_t target_count;
 	uint16_t *targets; // target slots

@@ -92,6 +92,18 @@ void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int f
 	carry_end(r, s, from);
 }
 
+// What was held back for the target: the header that we put there ourselves, in a buffer of its
+// own, is no payload.
+static void preface_send(struct relay *r, struct relay_session *s)
+{
+	if (!s->preface)
+		return;
+	count_moved(r, s, LEG_CLIENT, s->preface->total_length - s->header,
+		s->preface->segments - (s->header > 0));
+	leg_send(r, s, LEG_TARGET, s->preface, 0);
+	s->preface = NULL;
+}
+
 static void opened(struct relay *r, struct relay_session *s)
 {
 	usec_t allowed;
@@ -104,23 +116,25 @@ static void opened(struct relay *r, struct relay_session *s)
 	relay_session_pump(r, s, LEG_CLIENT);
 }
 
+void relay_session_opened(struct relay *r, struct relay_session *s)
+{
+	preface_send(r, s);
+	opened(r, s);
+	carry_urgent(r, s, LEG_TARGET);
+	relay_session_pump(r, s, LEG_TARGET);
+}
+
 // The target answered; or the client, whose SYN was held until then.
 static void connected(struct relay *r, struct relay_session *s, unsigned int leg)
 {
 	if (leg == LEG_CLIENT) {
-		opened(r, s);
-		carry_urgent(r, s, LEG_TARGET);
-		relay_session_pump(r, s, LEG_TARGET);
+		relay_session_opened(r, s);
 		return;
 	}
 	counter_add(&r->config.stats->targets[s->target].answered, 1);
-	if (s->preface) {
-		// The header that we put there ourselves, in a buffer of its own, is no payload.
-		count_moved(r, s, LEG_CLIENT, s->preface->total_length - s->header,
-			s->preface->segments - (s->header > 0));
-		leg_send(r, s, LEG_TARGET, s->preface, 0);
-		s->preface = NULL;
-	}
+	if (relay_origin_begin(r, s))
+		return;
+	preface_send(r, s);
 	if (s->flags & RELAY_IS_TRANSPARENT)
 		relay_session_answer(r, s);
 	else
@@ -163,7 +177,7 @@ static void failed(
 static bool is_out_of_reach(
 	const struct relay_session *s, unsigned int leg, const struct tcp_event *event)
 {
-	return leg == LEG_TARGET && awaits_target(s->flags) &&
+	return leg == LEG_TARGET && awaits_target(s->flags) && !leg_is_secure(s, leg) &&
 	       (event->events & (TCP_EVENT_TROUBLE | TCP_EVENT_CONNECTED)) == TCP_EVENT_TROUBLE &&
 	       event->error == EHOSTUNREACH;
 }

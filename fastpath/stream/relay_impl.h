@@ -149,10 +149,34 @@ void relay_session_closing(struct relay *r, struct relay_session *s);
 // How long nothing may move, by the session's state; UINT64_MAX for ever.
 usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_session *s);
 
+// What a session is of in the snapshot, NULL when that is gone; its client's connection as its
+// packets arrive.
+const struct snapshot_listener *relay_session_listener(
+	const struct relay *r, const struct relay_session *s);
+const struct snapshot_upstream *relay_session_upstream(
+	const struct relay *r, const struct relay_session *s);
+struct flow_key relay_session_client(const struct relay *r, const struct relay_session *s);
+// Ends a session that has not reached its target.
+void relay_session_refuse(struct relay *r, struct relay_session *s, enum drop_reason reason);
+// The target's connection is closed, and its place free.
+void relay_session_target_leave(struct relay *r, struct relay_session *s);
+// The target is of no use: another one, or the end.
+void relay_session_try_another(struct relay *r, struct relay_session *s, enum session_end why);
+
+// origin.c
+// The target's connection is established: begins the handshake with it. False: it is spoken to in
+// the clear.
+bool relay_origin_begin(struct relay *r, struct relay_session *s);
+// There are keys.
+void relay_origin_secured(struct relay *r, struct relay_session *s);
+// There will be none.
+void relay_origin_failed(struct relay *r, struct relay_session *s, enum session_end why);
+
 // A leg's handshake gave keys: on to the target. announced: whom the session is for.
 void relay_session_secured(struct relay *r, struct relay_session *s, unsigned int leg,
 	const struct flow_key *announced);
-// It gave none: the leg's peer has been sent what it is to know of it.
+// It gave none: the leg's peer has been sent what it is to know of it. why: SESSION_END_CLOSED by
+// the peer's doing, _UNTRUSTED, _UNANSWERED, or _REFUSED and _EVICTED by ours.
 void relay_session_keys_missing(
 	struct relay *r, struct relay_session *s, unsigned int leg, enum session_end why);
 
@@ -175,6 +199,8 @@ void relay_preface_clear(struct relay *r, struct relay_session *s);
 void relay_session_event(struct relay *r, const struct tcp_event *event);
 // Moves payload from leg `from` to the other as far as both can.
 void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int from);
+// Both sides are there: what waits for the target goes, and payload moves from now on.
+void relay_session_opened(struct relay *r, struct relay_session *s);
 
 // request.c
 void relay_session_describe(const struct relay *r, const struct relay_session *s,

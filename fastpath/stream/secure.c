@@ -117,9 +117,9 @@ static void answer_take(struct relay *r, const struct slow_message *m)
 	unsigned int leg = m->session & 1;
 	struct relay_session *s = index < r->sessions.touched ? session_at(r, index) : NULL;
 
-	// The session may be over, and its place another's.
-	if (s && s->generation == (uint32_t)(m->session >> 32) &&
-		(s->flags & leg_flag(RELAY_AWAITS_KEYS, leg)))
+	// The session may be over, and its place another's; or at its next target.
+	if (s && (s->flags & leg_flag(RELAY_AWAITS_KEYS, leg)) &&
+		secure_at(r, s, leg)->name == m->session)
 		secure_handshake_answer(r, secure_at(r, s, leg), m);
 }
 

@@ -49,7 +49,10 @@ void secure_handshake_name(
 
 	l->announced = *announced;
 	l->profile = profile;
-	l->name = (uint64_t)l->session->generation << 32 | leg_context(index, l->leg);
+	// The generation has 24 bits; one session may have handshakes with several targets.
+	static_assert(RELAY_TRIES < 256);
+	l->name = (uint64_t)l->session->tries << 56 | (uint64_t)l->session->generation << 32 |
+		  leg_context(index, l->leg);
 	l->link = &r->config.slow->links[links + thread_for(r, &announced->source)];
 	crowd_join(r->secure->unanswered, &l->member, &announced->source);
 }
@@ -86,6 +89,9 @@ static bool open_send(struct relay *r, struct secure_leg *l)
 	if (!m)
 		return false;
 	m->open = (struct slow_open){.profile = l->profile, .source = l->announced.source};
+	if (l->leg == LEG_TARGET && r->snapshot->targets[l->session->target])
+		memcpy(m->open.target, r->snapshot->targets[l->session->target]->text,
+			sizeof(m->open.target));
 	message_send(r, l);
 	l->is_opened = true;
 	return true;
@@ -148,7 +154,8 @@ static bool end_send(struct relay *r, struct secure_leg *l)
 void secure_handshake_go_on(struct relay *r, struct secure_leg *l)
 {
 	hold(r, l);
-	if (l->held.bytes == 0)
+	// A client speaks first, and we do with a target.
+	if (l->held.bytes == 0 && l->leg == LEG_CLIENT)
 		return;
 	while (open_send(r, l) && l->passed < u32_min(l->held.bytes, SLOW_STREAM_BYTES)) {
 		struct slow_message *m = message_begin(l, SLOW_BYTES, l->passed);
@@ -174,7 +181,7 @@ void secure_handshake_event(
 		l->input_ended = true;
 	secure_handshake_go_on(r, l);
 	// A peer that gave up before it said a word.
-	if (l->input_ended && l->held.bytes == 0)
+	if (leg == LEG_CLIENT && l->input_ended && l->held.bytes == 0)
 		relay_session_keys_missing(r, s, leg, SESSION_END_CLOSED);
 }
 
@@ -224,6 +231,15 @@ static void note_answered(struct relay *r, struct secure_leg *l)
 	crowd_join(r->secure->answered, &l->member, &l->announced.source);
 }
 
+static enum session_end end_of(enum slow_failure failure)
+{
+	if (failure == SLOW_FAILURE_UNTRUSTED)
+		return SESSION_END_UNTRUSTED;
+	if (failure == SLOW_FAILURE_CROWDED)
+		return SESSION_END_EVICTED;
+	return failure == SLOW_FAILURE_HANDSHAKE ? SESSION_END_CLOSED : SESSION_END_REFUSED;
+}
+
 void secure_handshake_answer(struct relay *r, struct secure_leg *l, const struct slow_message *m)
 {
 	switch (m->kind) {
@@ -235,10 +251,7 @@ void secure_handshake_answer(struct relay *r, struct secure_leg *l, const struct
 		keys_take(r, l, m);
 		break;
 	case SLOW_FAILED:
-		relay_session_keys_missing(r, l->session, l->leg,
-			m->failure == SLOW_FAILURE_HANDSHAKE ? SESSION_END_CLOSED
-			: m->failure == SLOW_FAILURE_CROWDED ? SESSION_END_EVICTED
-							     : SESSION_END_REFUSED);
+		relay_session_keys_missing(r, l->session, l->leg, end_of(m->failure));
 		break;
 	}
 }

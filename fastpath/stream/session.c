@@ -16,7 +16,7 @@ static struct slot_stats *target_stats(const struct relay *r, const struct relay
 	return &r->config.stats->targets[s->target];
 }
 
-static const struct snapshot_listener *listener_of(
+const struct snapshot_listener *relay_session_listener(
 	const struct relay *r, const struct relay_session *s)
 {
 	return s->listener < r->snapshot->listener_limit ? r->snapshot->listeners[s->listener]
@@ -88,7 +88,7 @@ void relay_session_end(struct relay *r, struct relay_session *s, enum session_en
 	pool_put(&r->sessions, index);
 }
 
-static const struct snapshot_upstream *upstream_of(
+const struct snapshot_upstream *relay_session_upstream(
 	const struct relay *r, const struct relay_session *s)
 {
 	return s->upstream < r->snapshot->upstream_limit ? r->snapshot->upstreams[s->upstream]
@@ -104,8 +104,7 @@ static void target_join(struct relay *r, struct relay_session *s, const struct f
 	counter_add(&target_stats(r, s)->sessions_total, 1);
 }
 
-// The client's connection as its packets arrive.
-static struct flow_key client_key(const struct relay *r, const struct relay_session *s)
+struct flow_key relay_session_client(const struct relay *r, const struct relay_session *s)
 {
 	struct tcp_info info;
 
@@ -142,10 +141,10 @@ static int target_connect(struct relay *r, struct relay_session *s, const struct
 static enum drop_reason connect_once(
 	struct relay *r, struct relay_session *s, const struct flow_key *announced, uint16_t failed)
 {
-	const struct snapshot_upstream *upstream = upstream_of(r, s);
-	const struct snapshot_listener *listener = listener_of(r, s);
+	const struct snapshot_upstream *upstream = relay_session_upstream(r, s);
+	const struct snapshot_listener *listener = relay_session_listener(r, s);
 	struct flow_lease lease;
-	struct flow_key client = client_key(r, s);
+	struct flow_key client = relay_session_client(r, s);
 	enum drop_reason reason;
 	int error;
 
@@ -166,32 +165,51 @@ static enum drop_reason connect_once(
 	return DROP_NONE;
 }
 
-void relay_session_connect_failed(struct relay *r, struct relay_session *s, enum session_end why)
+void relay_session_target_leave(struct relay *r, struct relay_session *s)
+{
+	struct flow_past past = past_of(r, s);
+
+	connection_let_go(r, s, LEG_TARGET, false);
+	target_leave(r, s, &past);
+}
+
+void relay_session_try_another(struct relay *r, struct relay_session *s, enum session_end why)
 {
 	uint16_t failed = s->target;
 	enum drop_reason reason = DROP_NO_TARGET;
 
 	counter_add(&target_stats(r, s)->connect_failed, 1);
-	if (why == SESSION_END_UNANSWERED)
-		counter_add(&r->config.stats->tcp_handshake_timeouts, 1);
-	flow_engine_notice(r->config.flow, &(struct worker_event){
-						   .kind = EVENT_KIND_TCP_UPSTREAM_CONNECT_FAILED,
-						   .subject = s->target,
-						   .count = 1,
-						   .time = r->now,
-						   .address = s->to.destination,
-						   .port = be16_to_host(s->to.destination_port),
-					   });
 	connection_let_go(r, s, LEG_TARGET, true);
 	// What this one target does is what a transparent client sees.
 	if (s->tries < RELAY_TRIES && !(s->flags & RELAY_IS_TRANSPARENT)) {
 		target_leave(r, s, &(struct flow_past){0});
-		struct flow_key client = client_key(r, s);
+		struct flow_key client = relay_session_client(r, s);
 
 		reason = connect_once(r, s, &client, failed);
 	}
 	if (reason != DROP_NONE)
 		relay_session_end(r, s, why, true);
+}
+
+void relay_session_connect_failed(struct relay *r, struct relay_session *s, enum session_end why)
+{
+	bool shook = s->flags & leg_flag(RELAY_AWAITS_KEYS, LEG_TARGET);
+
+	if (why == SESSION_END_UNANSWERED)
+		counter_add(&r->config.stats->tcp_handshake_timeouts, 1);
+	flow_engine_notice(
+		r->config.flow, &(struct worker_event){
+					.kind = shook ? EVENT_KIND_TLS_UPSTREAM_FAILED
+						      : EVENT_KIND_TCP_UPSTREAM_CONNECT_FAILED,
+					.subject = s->target,
+					.count = 1,
+					.time = r->now,
+					.address = s->to.destination,
+					.port = be16_to_host(s->to.destination_port),
+				});
+	if (shook)
+		stats_drop(r->config.stats, DROP_TLS_TARGET_HANDSHAKE);
+	relay_session_try_another(r, s, why);
 }
 
 void relay_session_answer(struct relay *r, struct relay_session *s)
@@ -251,8 +269,7 @@ static void session_init(struct relay *r, uint32_t index, uint32_t connection,
 	count_opened(r, s);
 }
 
-// Ends a session that has not reached its target.
-static void refuse(struct relay *r, struct relay_session *s, enum drop_reason reason)
+void relay_session_refuse(struct relay *r, struct relay_session *s, enum drop_reason reason)
 {
 	stats_drop(r->config.stats, reason);
 	relay_session_end(r, s, SESSION_END_REFUSED, true);
@@ -261,20 +278,20 @@ static void refuse(struct relay *r, struct relay_session *s, enum drop_reason re
 // On to the target, with what it is to be told first. False: the session is over.
 static bool proceed(struct relay *r, struct relay_session *s, const struct flow_key *announced)
 {
-	const struct snapshot_listener *listener = listener_of(r, s);
+	const struct snapshot_listener *listener = relay_session_listener(r, s);
 	const struct snapshot_upstream *upstream;
 	enum drop_reason reason = DROP_NO_TARGET;
 
 	// The listener may have moved on while its client's header was awaited.
 	if (listener)
 		s->upstream = listener->upstream;
-	upstream = upstream_of(r, s);
+	upstream = relay_session_upstream(r, s);
 	if (upstream)
 		reason = relay_preface_write(r, s, upstream->proxy_protocol, announced)
 				 ? connect_once(r, s, announced, SLOT_NONE)
 				 : DROP_NO_BUFFER;
 	if (reason != DROP_NONE) {
-		refuse(r, s, reason);
+		relay_session_refuse(r, s, reason);
 		return false;
 	}
 	log_session(r, s, SESSION_END_NONE);
@@ -285,7 +302,7 @@ static bool proceed(struct relay *r, struct relay_session *s, const struct flow_
 // behind a PROXY protocol header is that handshake's begin. False: the session is over.
 static bool go_on(struct relay *r, struct relay_session *s, const struct flow_key *announced)
 {
-	const struct snapshot_listener *listener = listener_of(r, s);
+	const struct snapshot_listener *listener = relay_session_listener(r, s);
 	struct buffer *first = s->preface;
 
 	if (!listener || listener->security == 0)
@@ -293,19 +310,26 @@ static bool go_on(struct relay *r, struct relay_session *s, const struct flow_ke
 	s->preface = NULL;
 	if (secure_begin(r, s, LEG_CLIENT, listener->security, first, announced))
 		return true;
-	refuse(r, s, DROP_TLS_LEGS_FULL);
+	relay_session_refuse(r, s, DROP_TLS_LEGS_FULL);
 	return false;
 }
 
 void relay_session_secured(struct relay *r, struct relay_session *s, unsigned int leg,
 	const struct flow_key *announced)
 {
-	proceed(r, s, announced);
+	if (leg == LEG_TARGET)
+		relay_origin_secured(r, s);
+	else
+		proceed(r, s, announced);
 }
 
 void relay_session_keys_missing(
 	struct relay *r, struct relay_session *s, unsigned int leg, enum session_end why)
 {
+	if (leg == LEG_TARGET) {
+		relay_origin_failed(r, s, why);
+		return;
+	}
 	stats_drop(r->config.stats, why == SESSION_END_UNANSWERED ? DROP_TLS_TIMEOUT
 				    : why == SESSION_END_REFUSED  ? DROP_TLS_REFUSED
 				    : why == SESSION_END_EVICTED  ? DROP_TLS_CROWDED
@@ -318,7 +342,7 @@ void relay_session_keys_missing(
 
 void relay_session_header(struct relay *r, struct relay_session *s)
 {
-	struct flow_key announced = client_key(r, s);
+	struct flow_key announced = relay_session_client(r, s);
 
 	switch (relay_preface_read(r, s, &announced)) {
 	case PREFACE_READY:
@@ -326,12 +350,12 @@ void relay_session_header(struct relay *r, struct relay_session *s)
 		go_on(r, s, &announced);
 		break;
 	case PREFACE_BAD:
-		refuse(r, s, DROP_PROXY_HEADER);
+		relay_session_refuse(r, s, DROP_PROXY_HEADER);
 		break;
 	case PREFACE_WAIT:
 		// Nothing more comes.
 		if (s->flags & leg_flag(RELAY_END, LEG_CLIENT))
-			refuse(r, s, DROP_PROXY_HEADER);
+			relay_session_refuse(r, s, DROP_PROXY_HEADER);
 		break;
 	}
 }
@@ -357,21 +381,21 @@ struct relay_session *relay_session_accept(struct relay *r, uint32_t connection,
 		wheel_arm(&r->wheel, index, r->now + listener->connect_timeout);
 		return s;
 	}
-	struct flow_key client = client_key(r, s);
+	struct flow_key client = relay_session_client(r, s);
 
 	return go_on(r, s, &client) ? s : NULL;
 }
 
 static usec_t close_timeout(const struct relay *r, const struct relay_session *s)
 {
-	const struct snapshot_listener *l = listener_of(r, s);
+	const struct snapshot_listener *l = relay_session_listener(r, s);
 
 	return l ? l->close_timeout : RELAY_CLOSE_TIMEOUT;
 }
 
 usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_session *s)
 {
-	const struct snapshot_listener *l = listener_of(r, s);
+	const struct snapshot_listener *l = relay_session_listener(r, s);
 	usec_t idle = !l || l->idle_timeout == 0 ? UINT64_MAX : l->idle_timeout;
 
 	if (s->flags & RELAY_IS_CLOSING)
@@ -411,11 +435,15 @@ void relay_session_timer(struct relay *r, uint32_t index)
 	usec_t silent;
 
 	if (s->flags & RELAY_AWAITS_HEADER) {
-		refuse(r, s, DROP_PROXY_HEADER);
+		relay_session_refuse(r, s, DROP_PROXY_HEADER);
 		return;
 	}
 	if (s->flags & leg_flag(RELAY_AWAITS_KEYS, LEG_CLIENT)) {
 		relay_session_keys_missing(r, s, LEG_CLIENT, SESSION_END_UNANSWERED);
+		return;
+	}
+	if (s->flags & leg_flag(RELAY_AWAITS_KEYS, LEG_TARGET)) {
+		relay_origin_failed(r, s, SESSION_END_UNANSWERED);
 		return;
 	}
 	if (awaits_target(s->flags)) {

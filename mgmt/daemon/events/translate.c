@@ -74,6 +74,10 @@ static void event_tell(struct daemon *daemon, const struct worker_event *e)
 		daemon_event(daemon, e->kind, "target %s at %s did not answer%s",
 			target_text(daemon, e->subject), address, times);
 		break;
+	case EVENT_KIND_TLS_UPSTREAM_FAILED:
+		daemon_event(daemon, e->kind, "target %s at %s: no TLS handshake in time%s",
+			target_text(daemon, e->subject), address, times);
+		break;
 	case EVENT_KIND_TCP_LISTENER_BIND_FAILED:
 	case EVENT_KIND_UDP_LISTENER_BIND_FAILED:
 	case EVENT_KIND_LISTENER_OPENED:
