@@ -5,9 +5,9 @@
 #include <openssl/evp.h>
 #include <openssl/tls1.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "daemon/key_file.h"
+#include "daemon/origins.h"
 #include "reality/proof.h"
 #include "slowpath/service.h"
 #include "slowpath/tls/engine.h"
@@ -25,9 +25,10 @@ struct profile {
 	bool wanted; // by the configuration that is followed
 };
 
-// A listener of that configuration.
+// A listener or an upstream of that configuration.
 struct assignment {
 	char name[NAME_BYTES];
+	bool is_upstream;
 	uint32_t number;
 };
 
@@ -84,33 +85,6 @@ static int tls_is_usable(const struct config *config, const struct config_creden
 	return status;
 }
 
-// Whether a value, where it names a file, names one that can be read.
-static int file_is_there(const char *value, char *error, size_t error_size)
-{
-	const char *path = config_file_path(value);
-
-	if (path == NULL || access(path, R_OK) == 0)
-		return 0;
-
-	int why = errno;
-
-	snprintf(error, error_size, "%s: %s", path, strerror(why));
-	return -why;
-}
-
-static int client_is_usable(const struct config *config, const struct config_credential *credential,
-	char *error, size_t error_size)
-{
-	const char *key = config_file_path(credential->key);
-	int status = file_is_there(credential->roots, error, error_size);
-
-	if (status == 0)
-		status = file_is_there(credential->certificate, error, error_size);
-	if (status == 0 && key != NULL)
-		status = key_file_check(config, key, error, error_size);
-	return status;
-}
-
 static int key_is_usable(const struct config *config, const char *value, size_t length, char *error,
 	size_t error_size)
 {
@@ -153,7 +127,7 @@ int credential_is_usable(const struct config *config, const struct config_creden
 	if (credential->kind == CREDENTIAL_TLS)
 		return tls_is_usable(config, credential, error, error_size);
 	if (credential->kind == CREDENTIAL_TLS_CLIENT)
-		return client_is_usable(config, credential, error, error_size);
+		return origin_is_usable(config, credential, error, error_size);
 	return reality_is_usable(config, credential, error, error_size);
 }
 
@@ -240,6 +214,18 @@ static int tickets_make(struct credentials *c, char *error, size_t error_size)
 	return status;
 }
 
+static int digest_upstream(const struct config *config, const struct config_upstream *upstream,
+	uint8_t out[DIGEST_BYTES])
+{
+	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	bool done = digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
+		    origin_digest(digest, config, upstream) &&
+		    EVP_DigestFinal_ex(digest, out, NULL) == 1;
+
+	EVP_MD_CTX_free(digest);
+	return done ? 0 : -ENOMEM;
+}
+
 static int profile_make(struct daemon *daemon, const struct config *config,
 	const struct config_listener *listener, uint32_t *number, char *error, size_t error_size)
 {
@@ -273,12 +259,29 @@ static struct profile *profile_find(const struct credentials *c, const uint8_t d
 	return NULL;
 }
 
+static int profile_keep(struct daemon *daemon, const uint8_t digest[DIGEST_BYTES], uint32_t number)
+{
+	struct credentials *c = daemon->credentials;
+	struct profile *grown = realloc(c->profiles, (c->profile_count + 1) * sizeof(*grown));
+
+	if (grown == NULL) {
+		slowpath_profile_remove(daemon->slowpath, number);
+		return -ENOMEM;
+	}
+	c->profiles = grown;
+	memcpy(grown[c->profile_count].digest, digest, DIGEST_BYTES);
+	grown[c->profile_count].number = number;
+	grown[c->profile_count].wanted = false;
+	c->profile_count++;
+	return 0;
+}
+
 // The listener's profile: the one that is there, or a new one.
 static int listener_follow(struct daemon *daemon, const struct config *config,
 	const struct config_listener *listener, uint32_t *number, char *error, size_t error_size)
 {
 	struct credentials *c = daemon->credentials;
-	struct profile *grown, *known;
+	const struct profile *known;
 	uint8_t digest[DIGEST_BYTES];
 	int status = digest_listener(config, listener, digest);
 
@@ -289,21 +292,51 @@ static int listener_follow(struct daemon *daemon, const struct config *config,
 		*number = known->number;
 		return 0;
 	}
-	grown = realloc(c->profiles, (c->profile_count + 1) * sizeof(*grown));
-	if (grown == NULL)
-		return -ENOMEM;
-	c->profiles = grown;
 	status = tickets_make(c, error, error_size);
+	if (status == 0)
+		status = profile_make(daemon, config, listener, number, error, error_size);
+	return status == 0 ? profile_keep(daemon, digest, *number) : status;
+}
+
+static void insecure_tell(
+	struct daemon *daemon, const struct config *config, const struct config_upstream *upstream)
+{
+	const struct config_credential *credential = origin_insecure(config, upstream);
+
+	if (credential != NULL)
+		daemon_event(daemon, EVENT_KIND_TLS_UPSTREAM_INSECURE,
+			"upstream %s takes any server for its target: credential %s is insecure",
+			upstream->name, credential->name);
+}
+
+// As for a listener.
+static int upstream_follow(struct daemon *daemon, const struct config *config,
+	const struct config_upstream *upstream, uint32_t *number, char *error, size_t error_size)
+{
+	struct credentials *c = daemon->credentials;
+	const struct handshake_kind *kind;
+	const struct profile *known;
+	uint8_t digest[DIGEST_BYTES];
+	void *profile;
+	int status = digest_upstream(config, upstream, digest);
+
 	if (status != 0)
 		return status;
-	status = profile_make(daemon, config, listener, number, error, error_size);
+	known = profile_find(c, digest);
+	if (known != NULL) {
+		*number = known->number;
+		return 0;
+	}
+	status = origin_profile_make(config, upstream, &kind, &profile, error, error_size);
 	if (status != 0)
 		return status;
-	memcpy(grown[c->profile_count].digest, digest, DIGEST_BYTES);
-	grown[c->profile_count].number = *number;
-	grown[c->profile_count].wanted = false;
-	c->profile_count++;
-	return 0;
+	*number = slowpath_profile_add(daemon->slowpath, kind, profile);
+	if (*number == 0) {
+		kind->profile_destroy(profile);
+		return -ENOMEM;
+	}
+	insecure_tell(daemon, config, upstream);
+	return profile_keep(daemon, digest, *number);
 }
 
 static void wanted_mark(struct credentials *c)
@@ -316,32 +349,75 @@ static void wanted_mark(struct credentials *c)
 	}
 }
 
+static int slowpath_need(
+	const struct daemon *daemon, const char *list, const char *name, char *error, size_t size)
+{
+	if (daemon->slowpath != NULL)
+		return 0;
+	snprintf(error, size,
+		"%s.%s: without locked memory there is no TLS; raise LimitMEMLOCK and restart "
+		"nexpathd",
+		list, name);
+	return -EPERM;
+}
+
+static int listeners_follow(struct daemon *daemon, const struct config *config,
+	struct assignment *next, uint32_t *count, char *error, size_t error_size)
+{
+	const struct config_listener *listeners = config_listeners(config);
+	int status = 0;
+
+	for (uint32_t i = 0; status == 0 && i < config->listeners.count; i++) {
+		struct assignment *a = &next[*count];
+
+		if (listeners[i].transport.security != SECURITY_TLS)
+			continue;
+		snprintf(a->name, sizeof(a->name), "%s", listeners[i].name);
+		status = slowpath_need(daemon, "listeners", a->name, error, error_size);
+		if (status == 0)
+			status = listener_follow(
+				daemon, config, &listeners[i], &a->number, error, error_size);
+		(*count)++;
+	}
+	return status;
+}
+
+static int upstreams_follow(struct daemon *daemon, const struct config *config,
+	struct assignment *next, uint32_t *count, char *error, size_t error_size)
+{
+	const struct config_upstream *upstreams = config_upstreams(config);
+	int status = 0;
+
+	for (uint32_t i = 0; status == 0 && i < config->upstreams.count; i++) {
+		struct assignment *a = &next[*count];
+
+		if (upstreams[i].transport.security == SECURITY_RAW)
+			continue;
+		snprintf(a->name, sizeof(a->name), "%s", upstreams[i].name);
+		a->is_upstream = true;
+		status = slowpath_need(daemon, "upstreams", a->name, error, error_size);
+		if (status == 0)
+			status = upstream_follow(
+				daemon, config, &upstreams[i], &a->number, error, error_size);
+		(*count)++;
+	}
+	return status;
+}
+
 int credentials_follow(
 	struct daemon *daemon, const struct config *config, char *error, size_t error_size)
 {
 	struct credentials *c = daemon->credentials;
-	const struct config_listener *listeners = config_listeners(config);
-	struct assignment *next = calloc(config->listeners.count + 1, sizeof(*next));
+	struct assignment *next =
+		calloc(config->listeners.count + config->upstreams.count + 1, sizeof(*next));
 	uint32_t count = 0;
 	int status = next != NULL ? 0 : -ENOMEM;
 
 	snprintf(error, error_size, "out of memory");
-	for (uint32_t i = 0; status == 0 && i < config->listeners.count; i++) {
-		if (listeners[i].transport.security != SECURITY_TLS)
-			continue;
-		if (daemon->slowpath == NULL) {
-			snprintf(error, error_size,
-				"listeners.%s: without locked memory there is no TLS; raise "
-				"LimitMEMLOCK and restart nexpathd",
-				listeners[i].name);
-			status = -EPERM;
-			break;
-		}
-		snprintf(next[count].name, sizeof(next[count].name), "%s", listeners[i].name);
-		status = listener_follow(
-			daemon, config, &listeners[i], &next[count].number, error, error_size);
-		count++;
-	}
+	if (status == 0)
+		status = listeners_follow(daemon, config, next, &count, error, error_size);
+	if (status == 0)
+		status = upstreams_follow(daemon, config, next, &count, error, error_size);
 	if (status != 0) {
 		free(next);
 		return status;
@@ -353,14 +429,33 @@ int credentials_follow(
 	return 0;
 }
 
+static uint32_t number_of(const struct credentials *c, const char *name, bool is_upstream)
+{
+	for (uint32_t i = 0; i < c->assignment_count; i++)
+		if (c->assignments[i].is_upstream == is_upstream &&
+			strcmp(c->assignments[i].name, name) == 0)
+			return c->assignments[i].number;
+	return 0;
+}
+
 uint32_t credentials_number(struct daemon *daemon, const struct config_listener *listener)
+{
+	return number_of(daemon->credentials, listener->name, false);
+}
+
+uint32_t credentials_upstream_number(struct daemon *daemon, const struct config_upstream *upstream)
+{
+	return number_of(daemon->credentials, upstream->name, true);
+}
+
+const char *credentials_upstream(const struct daemon *daemon, uint32_t number)
 {
 	const struct credentials *c = daemon->credentials;
 
 	for (uint32_t i = 0; i < c->assignment_count; i++)
-		if (strcmp(c->assignments[i].name, listener->name) == 0)
-			return c->assignments[i].number;
-	return 0;
+		if (c->assignments[i].is_upstream && c->assignments[i].number == number)
+			return c->assignments[i].name;
+	return "?";
 }
 
 void credentials_sweep(struct daemon *daemon)

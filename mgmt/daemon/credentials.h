@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// Which TLS profile (slowpath/tls/profile.h) each listener has: made from the files that a
+// Which profile of the slow path each secured listener and upstream has: made from the files that a
 // configuration's credentials name, the same one again as long as neither those nor the
 // configuration change. Control thread only.
 
@@ -12,13 +12,17 @@ struct credentials;
 [[nodiscard]] int credentials_create(struct daemon *daemon, struct credentials **out);
 void credentials_destroy(struct credentials *credentials); // NULL is allowed
 
-// Reads the files of config's listeners again and knows their profiles from now on. A negative
-// errno with a line in error: nothing has changed.
+// Reads the files of config's listeners and upstreams again and knows their profiles from now on. A
+// negative errno with a line in error: nothing has changed.
 [[nodiscard]] int credentials_follow(
 	struct daemon *daemon, const struct config *config, char *error, size_t error_size);
 // The number of a listener's profile in the configuration that is followed. For struct
 // compile_input: context is the daemon.
 uint32_t credentials_number(struct daemon *daemon, const struct config_listener *listener);
+// The same of an upstream's.
+uint32_t credentials_upstream_number(struct daemon *daemon, const struct config_upstream *upstream);
+// The upstream that has a profile; "?": none any more. Valid until the next configuration.
+const char *credentials_upstream(const struct daemon *daemon, uint32_t number);
 // Forgets the profiles of configurations before; every worker must have left them.
 void credentials_sweep(struct daemon *daemon);
 // The slow path goes away, and every profile with it.

@@ -356,6 +356,13 @@ static uint32_t security(void *context, const struct config_listener *listener)
 	return credentials_number(c->daemon, listener);
 }
 
+static uint32_t upstream_security(void *context, const struct config_upstream *upstream)
+{
+	const struct compile_context *c = context;
+
+	return credentials_upstream_number(c->daemon, upstream);
+}
+
 // Back to the profiles of what runs.
 static void credentials_restore(struct daemon *daemon)
 {
@@ -378,6 +385,7 @@ int dataplane_compile(struct daemon *daemon, const struct config *config, struct
 		.port_index = port_index_of,
 		.resolve = resolve,
 		.security = security,
+		.upstream_security = upstream_security,
 	};
 	struct snapshot *snapshot;
 	int status = credentials_follow(daemon, config, error, error_size);
@@ -497,8 +505,27 @@ void dataplane_abandon(struct daemon *daemon)
 	daemon->port_count = 0;
 }
 
+// Why handshakes with targets fail.
+static void reports_tell(struct daemon *daemon)
+{
+	struct slowpath_report r;
+	char times[32] = "";
+
+	while (daemon->slowpath != NULL && slowpath_report_take(daemon->slowpath, &r)) {
+		if (r.count > 1)
+			snprintf(times, sizeof(times), " (%u times)", r.count);
+		daemon_event(daemon,
+			r.failure == SLOW_FAILURE_UNTRUSTED ? EVENT_KIND_TLS_UPSTREAM_UNTRUSTED
+							    : EVENT_KIND_TLS_UPSTREAM_FAILED,
+			"upstream %s: target %s: %s%s", credentials_upstream(daemon, r.profile),
+			r.target, r.reason, times);
+		times[0] = '\0';
+	}
+}
+
 void dataplane_slowpath_check(struct daemon *daemon)
 {
+	reports_tell(daemon);
 	for (uint32_t i = 0; daemon->slowpath != NULL && i < slowpath_threads(daemon->slowpath);
 		i++) {
 		usec_t busy = slowpath_stalled(daemon->slowpath, i);

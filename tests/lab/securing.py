@@ -2,6 +2,7 @@
 """What the cases of TLS share: certificates of an authority of their own, and listeners that serve them."""
 
 import contextlib
+import ipaddress
 import select
 import ssl
 
@@ -10,6 +11,13 @@ from terminating import one
 
 NAME = "www.example.org"
 OTHER = "shop.example.net"
+
+
+def is_address(host):
+    try:
+        return bool(ipaddress.ip_address(host))
+    except ValueError:
+        return False
 
 
 class Certificates:
@@ -26,10 +34,10 @@ class Certificates:
         run("openssl", *argv)
 
     def make(self, name, *hosts, key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
-        """A credential of this name for these hosts; its text for the configuration."""
+        """A credential of this name for these hosts, names or addresses; its text for the configuration."""
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         certificate, secret = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        extensions.write_text("subjectAltName=" + ",".join(f"DNS:{h}" for h in hosts))
+        extensions.write_text("subjectAltName=" + ",".join(f"{'IP' if is_address(h) else 'DNS'}:{h}" for h in hosts))
         self.openssl("req", "-newkey", *key, "-nodes", "-subj", f"/CN={name}", "-keyout", secret, "-out", request)
         self.openssl("x509", "-req", "-in", request, "-CA", self.authority, "-CAkey", self.folder / "ca.key",
                      "-days", "2", "-extfile", extensions, "-out", certificate)

@@ -21,6 +21,8 @@ struct compile_input {
 	// The number of the profile by which a listener serves TLS, not 0 (slowpath/service.h).
 	// NULL where no listener does.
 	uint32_t (*security)(void *context, const struct config_listener *listener);
+	// The same for the profile by which an upstream's targets are spoken to.
+	uint32_t (*upstream_security)(void *context, const struct config_upstream *upstream);
 	// Told of an address that a name resolved to and that one of the configuration's own
 	// listeners serves: it is left out, for it would be a loop. May be NULL.
 	void (*own_target)(void *context, const struct config_upstream *upstream,

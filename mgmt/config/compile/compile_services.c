@@ -14,7 +14,8 @@ static bool upstream_unchanged(
 	       before->user_timeout_s == build->from->user_timeout_s &&
 	       before->target_count == build->target_count &&
 	       memcmp(before->targets, build->targets,
-		       build->target_count * sizeof(*build->targets)) == 0;
+		       build->target_count * sizeof(*build->targets)) == 0 &&
+	       before->security == build->security;
 }
 
 // Takes one reference only to give it back: frees an object that nobody came to hold.
@@ -45,6 +46,7 @@ static int upstream_make(struct compiling *c, struct upstream_build *build, uint
 	upstream->look = (uint8_t)build->from->tcp_profile;
 	upstream->keepalive_s = build->from->keepalive_s;
 	upstream->user_timeout_s = build->from->user_timeout_s;
+	upstream->security = build->security;
 	upstream->target_count = build->target_count;
 	upstream->targets = build->targets;
 	build->targets = NULL;
@@ -62,6 +64,8 @@ static int upstream_compile(struct compiling *c, const struct config_upstream *f
 	uint16_t slot;
 	int rc = slot_map_claim(c->slots, SLOT_UPSTREAM, from->name, &slot);
 
+	if (from->transport.security != SECURITY_RAW)
+		build.security = c->input->upstream_security(c->input->context, from);
 	if (!rc)
 		rc = compile_targets(c, &build);
 	if (!rc)

@@ -10,6 +10,7 @@ struct upstream_build {
 	uint16_t *targets; // slots; owned
 	uint32_t target_count;
 	bool targets_changed; // one of them is not the object it was
+	uint32_t security;    // as in struct snapshot_upstream
 };
 
 // Fills targets, target_count and targets_changed. The caller frees build->targets.
