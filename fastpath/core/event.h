@@ -67,6 +67,8 @@ enum event_severity {
 	X(SLOWPATH_STALLED, "slowpath_stalled", ERROR,                                                                           \
 		"its handshakes time out, others go on; is its CPU shared?")                                                     \
 	X(SLOWPATH_RESUMED, "slowpath_resumed", INFO, "")                                                                        \
+	X(STAPLE_REFUSED, "staple_refused", WARNING,                                                                             \
+		"the certificate is served without it; fetch a new response and reload")                                         \
 	X(EVENTS_LOST, "events_lost", WARNING, "more happened than the ring holds")
 
 enum event_kind {

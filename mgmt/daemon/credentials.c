@@ -56,6 +56,9 @@ void credentials_destroy(struct credentials *credentials)
 	free(credentials);
 }
 
+static_assert((int)CLIENT_CERTIFICATE_OPTIONAL == (int)TLS_CLIENT_CERTIFICATE_OPTIONAL);
+static_assert((int)CLIENT_CERTIFICATE_REQUIRED == (int)TLS_CLIENT_CERTIFICATE_REQUIRED);
+
 static struct tls_certificate certificate_of(const struct config_credential *credential)
 {
 	return (struct tls_certificate){
@@ -68,6 +71,9 @@ static struct tls_certificate certificate_of(const struct config_credential *cre
 		.alpn_count = credential->alpn.count,
 		.min_version = credential->min_version == TLS_VERSION_WORD_1_3 ? TLS1_3_VERSION
 									       : TLS1_2_VERSION,
+		.client_certificate = (uint8_t)credential->client_certificate,
+		.client_ca = config_file_path(credential->client_ca),
+		.ocsp = config_file_path(credential->ocsp),
 	};
 }
 
@@ -163,6 +169,12 @@ static bool digest_file(EVP_MD_CTX *digest, const char *path)
 	return done && EVP_DigestUpdate(digest, &sum, sizeof(sum)) == 1;
 }
 
+// A file that need not be named, nor be there.
+static bool digest_named_file(EVP_MD_CTX *digest, const char *path)
+{
+	return (path != NULL && digest_file(digest, path)) || digest_text(digest, "none");
+}
+
 static bool digest_certificate(EVP_MD_CTX *digest, const struct config_credential *credential)
 {
 	return digest_text(digest, credential->name) &&
@@ -171,7 +183,11 @@ static bool digest_certificate(EVP_MD_CTX *digest, const struct config_credentia
 	       digest_strings(digest, &credential->names) &&
 	       digest_strings(digest, &credential->alpn) &&
 	       EVP_DigestUpdate(
-		       digest, &credential->min_version, sizeof(credential->min_version)) == 1;
+		       digest, &credential->min_version, sizeof(credential->min_version)) == 1 &&
+	       EVP_DigestUpdate(digest, &credential->client_certificate,
+		       sizeof(credential->client_certificate)) == 1 &&
+	       digest_named_file(digest, config_file_path(credential->client_ca)) &&
+	       digest_named_file(digest, config_file_path(credential->ocsp));
 }
 
 // What tells profiles apart. A file that cannot be read gives some digest: reading it for the
@@ -244,6 +260,10 @@ static int profile_make(struct daemon *daemon, const struct config *config,
 	free(certificates);
 	if (status != 0)
 		return status;
+	for (uint32_t i = 0; i < names->count; i++)
+		if (tls_profile_note(profile, i)[0] != '\0')
+			daemon_event(daemon, EVENT_KIND_STAPLE_REFUSED, "%s",
+				tls_profile_note(profile, i));
 	*number = slowpath_profile_add(daemon->slowpath, &tls_server_kind, profile);
 	if (*number != 0)
 		return 0;

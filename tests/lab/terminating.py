@@ -18,8 +18,8 @@ WAYS = {(4, 4): (GATEWAY_C4, LISTEN), (6, 6): (GATEWAY_C6, LISTEN),
 NGINX = """daemon off;
 user root;
 worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx-error.log;
+pid {folder}/nginx-{role}.pid;
+error_log {folder}/nginx-{role}-error.log;
 events {{ worker_connections 2000; }}
 http {{
     access_log off;
@@ -32,12 +32,12 @@ http {{
 """
 
 
-def nginx_of(lab, servers, *ports):
-    """nginx in the server namespace with these server blocks, once it listens on the ports."""
-    path = lab.folder / "nginx.conf"
-    path.write_text(NGINX.format(folder=lab.folder, scratch=lab.scratch, servers=servers))
-    lab.spawn("server", "nginx", "-c", path, "-e", "stderr")
-    wait_for("nginx", lambda: all(lab.listening("server", port) for port in ports))
+def nginx_of(lab, servers, *ports, role="server"):
+    """nginx in a namespace with these server blocks, once it listens on the ports."""
+    path = lab.folder / f"nginx-{role}.conf"
+    path.write_text(NGINX.format(folder=lab.folder, role=role, scratch=lab.scratch, servers=servers))
+    lab.spawn(role, "nginx", "-c", path, "-e", "stderr")
+    wait_for("nginx", lambda: all(lab.listening(role, port) for port in ports))
 
 
 def at(address, port):

@@ -26,35 +26,34 @@ static const struct kind_key {
 	const char *name;
 	uint8_t kinds;
 	uint8_t required;
-	bool unserved; // known to the schema, refused until something here honours it
 } kind_keys[] = {
-	{"certificate", OF_TLS | OF_TLS_CLIENT, OF_TLS, false},
-	{"key", OF_TLS | OF_TLS_CLIENT, OF_TLS, false},
-	{"names", OF_TLS, 0, false},
-	{"alpn", OF_TLS | OF_TLS_CLIENT, 0, false},
-	{"min_version", OF_TLS | OF_TLS_CLIENT, 0, false},
-	{"ocsp", OF_TLS, 0, true},
-	{"client_ca", OF_TLS, 0, true},
-	{"client_certificate", OF_TLS, 0, true},
-	{"roots", OF_TLS_CLIENT | OF_REALITY_CLIENT, 0, false},
-	{"server_name", OF_TLS_CLIENT | OF_REALITY_CLIENT, OF_REALITY_CLIENT, false},
-	{"insecure", OF_TLS_CLIENT, 0, false},
-	{"private_key", OF_REALITY, OF_REALITY, false},
-	{"target", OF_REALITY, OF_REALITY, false},
-	{"server_names", OF_REALITY, OF_REALITY, false},
-	{"short_ids", OF_REALITY, OF_REALITY, false},
-	{"min_client_version", OF_REALITY, 0, false},
-	{"max_client_version", OF_REALITY, 0, false},
-	{"max_time_diff_s", OF_REALITY, 0, false},
-	{"key_shares", OF_REALITY, 0, false},
-	{"mldsa65_seed", OF_REALITY, 0, false},
-	{"target_proxy_protocol", OF_REALITY, 0, false},
-	{"limit_fallback_upload", OF_REALITY, 0, false},
-	{"limit_fallback_download", OF_REALITY, 0, false},
-	{"public_key", OF_REALITY_CLIENT, OF_REALITY_CLIENT, false},
-	{"short_id", OF_REALITY_CLIENT, 0, false},
-	{"fingerprint", OF_REALITY_CLIENT, 0, false},
-	{"mldsa65_verify", OF_REALITY_CLIENT, 0, false},
+	{"certificate", OF_TLS | OF_TLS_CLIENT, OF_TLS},
+	{"key", OF_TLS | OF_TLS_CLIENT, OF_TLS},
+	{"names", OF_TLS, 0},
+	{"alpn", OF_TLS | OF_TLS_CLIENT, 0},
+	{"min_version", OF_TLS | OF_TLS_CLIENT, 0},
+	{"ocsp", OF_TLS, 0},
+	{"client_ca", OF_TLS, 0},
+	{"client_certificate", OF_TLS, 0},
+	{"roots", OF_TLS_CLIENT | OF_REALITY_CLIENT, 0},
+	{"server_name", OF_TLS_CLIENT | OF_REALITY_CLIENT, OF_REALITY_CLIENT},
+	{"insecure", OF_TLS_CLIENT, 0},
+	{"private_key", OF_REALITY, OF_REALITY},
+	{"target", OF_REALITY, OF_REALITY},
+	{"server_names", OF_REALITY, OF_REALITY},
+	{"short_ids", OF_REALITY, OF_REALITY},
+	{"min_client_version", OF_REALITY, 0},
+	{"max_client_version", OF_REALITY, 0},
+	{"max_time_diff_s", OF_REALITY, 0},
+	{"key_shares", OF_REALITY, 0},
+	{"mldsa65_seed", OF_REALITY, 0},
+	{"target_proxy_protocol", OF_REALITY, 0},
+	{"limit_fallback_upload", OF_REALITY, 0},
+	{"limit_fallback_download", OF_REALITY, 0},
+	{"public_key", OF_REALITY_CLIENT, OF_REALITY_CLIENT},
+	{"short_id", OF_REALITY_CLIENT, 0},
+	{"fingerprint", OF_REALITY_CLIENT, 0},
+	{"mldsa65_verify", OF_REALITY_CLIENT, 0},
 };
 
 // One credential on its way through the checks.
@@ -102,8 +101,6 @@ static void check_keys(const struct judging *j)
 		if (given && !(key->kinds & 1u << credential->kind))
 			wrong(j, key->name, "is no key of kind %s" HINT "it is one of %s", kind,
 				kinds);
-		else if (given && key->unserved)
-			wrong(j, key->name, "is not served by this version" HINT "remove the key");
 		else if (!given && (key->required & 1u << credential->kind))
 			wrong(j, key->name, "is missing: kind %s needs it" HINT "add %s = ...;",
 				kind, key->name);
