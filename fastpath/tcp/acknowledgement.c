@@ -149,8 +149,8 @@ static void round_trip_input(struct tcp_engine *e, struct tcp_connection *c,
 		s->echo != 0) {
 		uint32_t steps = timestamp_now(e, c) - s->echo;
 
-		if (steps < RTT_MAX >> 10)
-			rtt_us = (steps << 10) + 1;
+		if (steps < RTT_MAX / TIMESTAMP_STEP_US)
+			rtt_us = steps * TIMESTAMP_STEP_US + 1;
 	}
 	if (rtt_us == 0)
 		return;

@@ -77,7 +77,7 @@ void cookie_answer(struct tcp_engine *e, const struct tcp_listener *l, struct tc
 		}
 		code |= (uint32_t)answer.sack << 4;
 		answer.timestamp =
-			timestamp_with((uint32_t)(e->now >> 10) + timestamp_offset(e, &out), code);
+			timestamp_with(timestamp_clock(e) + timestamp_offset(e, &out), code);
 		answer.echo = o->timestamp;
 	}
 	e->cookies_until = e->now + 2 * (usec_t)PERIOD_US;

@@ -29,6 +29,7 @@ enum {
 	CHALLENGES_PER_SECOND = 10, // of one connection
 	HELD_SHARES = 1024,         // SYNs held, each for the sources that hash to it
 	HELD_SHARE_MAX = 4096,      // of one of them
+	TIMESTAMP_STEP_US = 1000,   // RFC 7323 5.4; as Linux and FreeBSD count
 	RESET_SOURCES = 256,        // rates of resets, each for the sources that hash to it
 	RESETS_PER_SECOND = 100,    // of one of them
 	RETRANSMISSIONS_R1 = 3,     // RFC 9293 3.8.3
@@ -244,8 +245,8 @@ static inline struct flow_key key_reverse(const struct flow_key *key)
 
 // profile.c
 void profile_defaults(struct tcp_profile *profile);
-// The window of a SYN or its answer whose segments carry so much payload.
-uint32_t profile_window(const struct tcp_profile *profile, uint32_t payload);
+// The window of a SYN, or of the answer to one, whose segments carry so much payload.
+uint32_t profile_window(const struct tcp_profile *profile, uint32_t payload, bool answer);
 // Whether packets are numbered; and answers to a SYN, too.
 bool profile_counts_packets(const struct tcp_profile *profile);
 bool profile_counts_answers(const struct tcp_profile *profile);
@@ -328,10 +329,15 @@ static inline bool timer_is_set(const struct tcp_connection *c, enum tcp_timer t
 // isn.c
 uint32_t isn_choose(const struct tcp_engine *e, const struct flow_key *key);
 uint32_t timestamp_offset(const struct tcp_engine *e, const struct flow_key *key);
-// Our timestamp clock of a connection: a millisecond and a bit a step.
+// Our timestamp clock: TIMESTAMP_STEP_US a step, from an offset of each connection.
+static inline uint32_t timestamp_clock(const struct tcp_engine *e)
+{
+	return (uint32_t)(e->now / TIMESTAMP_STEP_US);
+}
+
 static inline uint32_t timestamp_now(const struct tcp_engine *e, const struct tcp_connection *c)
 {
-	return (uint32_t)(e->now >> 10) + c->ts_offset;
+	return timestamp_clock(e) + c->ts_offset;
 }
 
 // options.c: both write into `out` (40 bytes) and return the length, a multiple of four.

@@ -326,8 +326,8 @@ void handshake_round_trip(
 	if (c->flags & TCP_FROM_COOKIE)
 		return;
 	if ((c->flags & TCP_HAS_TIMESTAMPS) && s->has_timestamps && s->echo != 0 &&
-		steps < RTT_MAX >> 10)
-		rtt_sample(e, c, steps << 10);
+		steps < RTT_MAX / TIMESTAMP_STEP_US)
+		rtt_sample(e, c, steps * TIMESTAMP_STEP_US);
 	else if (!(c->flags & TCP_SYN_SENT_AGAIN))
 		rtt_sample(e, c, (engine_tick(e) - c->stuck_since) << TICK_SHIFT);
 	// RFC 6298 5.7: a SYN that timed out says that a second was too short.

@@ -15,13 +15,15 @@ static void default_u8(uint8_t *value, uint8_t otherwise)
 
 // What tells stacks apart in a handshake. Linux: packets numbered from a random number for each
 // connection, but for the answer to a SYN and resets of no connection; window of as many whole
-// segments as 64 KiB hold. FreeBSD: RFC 6864, no numbers. Windows: no timestamps.
+// segments as 64 KiB hold. FreeBSD: RFC 6864, no numbers. Windows: no timestamps; such a window in
+// its SYN alone.
 static const struct {
 	uint32_t flags;
 	uint8_t hop_limit;
 	uint8_t window_scale; // 0: by memory
 	uint8_t retries_syn;
-	bool window_is_segments;
+	bool asks_for_segments; // its SYN's window is of whole segments; its answer's, too
+	bool answers_with_segments;
 	bool counts_packets;
 	bool counts_answers;
 } looks[TCP_LOOK_COUNT] = {
@@ -29,20 +31,25 @@ static const struct {
 	[TCP_LOOK_LINUX] = {.hop_limit = 64,
 		.window_scale = 7,
 		.retries_syn = 6,
-		.window_is_segments = true,
+		.asks_for_segments = true,
+		.answers_with_segments = true,
 		.counts_packets = true},
 	[TCP_LOOK_FREEBSD] = {.hop_limit = 64, .window_scale = 6, .retries_syn = 4},
 	[TCP_LOOK_WINDOWS] = {.flags = TCP_NO_TIMESTAMPS,
 		.hop_limit = 128,
 		.window_scale = 8,
 		.retries_syn = 4,
+		.asks_for_segments = true,
 		.counts_packets = true,
 		.counts_answers = true},
 };
 
-uint32_t profile_window(const struct tcp_profile *p, uint32_t payload)
+uint32_t profile_window(const struct tcp_profile *p, uint32_t payload, bool answer)
 {
-	if (!looks[p->look].window_is_segments || payload == 0)
+	bool segments =
+		answer ? looks[p->look].answers_with_segments : looks[p->look].asks_for_segments;
+
+	if (!segments || payload == 0)
 		return p->initial_window;
 	return u32_min(65536 / payload * payload, UINT16_MAX);
 }

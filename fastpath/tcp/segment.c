@@ -348,7 +348,8 @@ bool segment_send_syn(struct tcp_engine *e, struct tcp_connection *c)
 	if (c->mss_terms != 0 && o.mss > c->mss_terms)
 		o.mss = c->mss_terms;
 	if (p->look != TCP_LOOK_DEFAULT)
-		c->receive_limit = profile_window(p, o.mss - (answer && o.timestamps ? 12u : 0));
+		c->receive_limit =
+			profile_window(p, o.mss - (answer && o.timestamps ? 12u : 0), answer);
 	if (!draft_begin(e, &d, 0))
 		return false;
 	// RFC 3168 6.1.1.1: not on a SYN that may have been lost for it.
@@ -374,7 +375,8 @@ void segment_send_cookie(struct tcp_engine *e, const struct flow_key *key,
 		.traffic_class = (uint8_t)(profile->dscp << 2),
 		.hop_limit = profile->hop_limit,
 		.window = (uint16_t)u32_min(
-			profile_window(profile, options->mss - (options->timestamps ? 12u : 0)),
+			profile_window(
+				profile, options->mss - (options->timestamps ? 12u : 0), true),
 			UINT16_MAX),
 		.flags = TCP_FLAG_SYN | TCP_FLAG_ACK};
 

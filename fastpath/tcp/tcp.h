@@ -94,7 +94,7 @@ enum tcp_look {
 	TCP_LOOK_DEFAULT = 0,
 	TCP_LOOK_LINUX,   // 5 and 6
 	TCP_LOOK_FREEBSD, // 11 and later
-	TCP_LOOK_WINDOWS, // 10 and Server 2016 and later
+	TCP_LOOK_WINDOWS, // 10 (1703) and Server 2019 and later
 	TCP_LOOK_COUNT,
 };
 
