@@ -69,6 +69,13 @@ enum event_severity {
 	X(SLOWPATH_RESUMED, "slowpath_resumed", INFO, "")                                                                        \
 	X(STAPLE_REFUSED, "staple_refused", WARNING,                                                                             \
 		"the certificate is served without it; fetch a new response and reload")                                         \
+	X(CREDENTIAL_EXPIRES, "credential_expires", WARNING,                                                                     \
+		"put a new certificate in its file, then nexpath credential reload")                                             \
+	X(CREDENTIAL_EXPIRED, "credential_expired", ERROR,                                                                       \
+		"put a new certificate in its file, then nexpath credential reload")                                             \
+	X(CREDENTIAL_RELOADED, "credential_reloaded", INFO, "")                                                                  \
+	X(CREDENTIAL_REFUSED, "credential_refused", ERROR,                                                                       \
+		"what ran before runs on; mend the file, then nexpath credential reload")                                        \
 	X(EVENTS_LOST, "events_lost", WARNING, "more happened than the ring holds")
 
 enum event_kind {

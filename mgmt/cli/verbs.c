@@ -182,6 +182,27 @@ const struct verb verbs[] = {
 		.print = print_config_apply,
 	},
 	{
+		.words = "credential list",
+		.method = "credential.list",
+		.help = "List the credentials: kind, who uses them, when their certificate expires, names.",
+		.example = "nexpath credential list",
+		.print = print_credential_list,
+	},
+	{
+		.words = "credential reload",
+		.arguments = {{.name = "NAME",
+			.parameter = "name",
+			.kind = VALUE_TEXT,
+			.completion = COMPLETE_CREDENTIAL,
+			.optional = true}},
+		.method = "credential.reload",
+		.help = "Read the files of a credential again, or of all: all of them come to run, or none.",
+		.detail =
+			"Sessions that are open, and handshakes under way, go on with what they began with. config apply of a text that runs already reads no file; SIGHUP reads all.",
+		.example = "nexpath credential reload web",
+		.print = print_credential_reload,
+	},
+	{
 		.words = "session list",
 		.arguments = {{.name = "FILTER",
 			.parameter = "filter",

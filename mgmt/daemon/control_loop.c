@@ -111,6 +111,15 @@ static void on_terminate(evutil_socket_t signal, short what, void *argument)
 		daemon_drain(loop->daemon);
 }
 
+// Behind the reload of FILE, which is the first in the queue.
+static void reload_credentials(struct daemon *daemon)
+{
+	const struct operation_request request = {.kind = OPERATION_RELOAD, .by = "SIGHUP"};
+
+	if (daemon->config != NULL && operation_submit(daemon->operations, &request) != 0)
+		log_line(LOG_LEVEL_ERROR, "credentials are not read again: out of memory");
+}
+
 static void on_reload(evutil_socket_t signal, short what, void *argument)
 {
 	struct control_loop *loop = argument;
@@ -120,6 +129,7 @@ static void on_reload(evutil_socket_t signal, short what, void *argument)
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%jd",
 		(intmax_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	start_reload(loop->daemon);
+	reload_credentials(loop->daemon);
 }
 
 static void on_watchdog(evutil_socket_t fd, short what, void *argument)
@@ -158,6 +168,7 @@ static void each_second(struct control_loop *loop)
 	drains_check(daemon);
 	dataplane_sweep(daemon);
 	dataplane_slowpath_check(daemon);
+	credentials_expiry_tell(daemon);
 	if (loop->ticks % (PORT_RETRY_S * TICKS_PER_SECOND) == 0) {
 		dataplane_ports_retry(daemon);
 		metrics_serve(daemon);

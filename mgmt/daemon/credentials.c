@@ -2,42 +2,66 @@
 
 #include "daemon/credentials.h"
 
-#include <openssl/evp.h>
 #include <openssl/tls1.h>
 #include <time.h>
 
+#include "daemon/credential_files.h"
 #include "daemon/key_file.h"
 #include "daemon/origins.h"
-#include "reality/proof.h"
 #include "slowpath/service.h"
 #include "slowpath/tls/engine.h"
 #include "slowpath/tls/profile.h"
 
 enum {
-	DIGEST_BYTES = 32,
-	FILE_BYTES_MAX = 1 << 20
+	// A session keeps the profile of its accept until it sends its first bytes or its handshake
+	// times out.
+	KEPT_S = 2 * SLOW_FORGET / USEC_PER_SECOND,
+	SECONDS_A_DAY = 86400,
 };
 
 // A profile that the slow path has.
 struct profile {
-	uint8_t digest[DIGEST_BYTES];
+	uint8_t digest[CREDENTIAL_DIGEST_BYTES];
 	uint32_t number;
-	bool wanted; // by the configuration that is followed
+	uint64_t unwanted_since; // monotonic seconds; 0: it is wanted
 };
 
-// A listener or an upstream of that configuration.
+// Who has which profile: a listener or an upstream.
 struct assignment {
 	char name[NAME_BYTES];
 	bool is_upstream;
 	uint32_t number;
 };
 
+// What is known of a credential.
+struct known {
+	char name[NAME_BYTES];
+	uint8_t digest[CREDENTIAL_DIGEST_BYTES];
+	int64_t expiry; // Unix seconds, 0: none
+	int told;       // of enum told
+};
+
+enum told {
+	TOLD_NOTHING = 0,
+	TOLD_WEEKS,
+	TOLD_DAY,
+	TOLD_EXPIRED
+};
+
+// What one configuration has.
+struct assignments {
+	uint32_t count, known_count;
+	struct assignment *items;
+	struct known *known;
+};
+
 struct credentials {
 	struct ticket_keys *tickets; // of all profiles; NULL until there is one
 	struct profile *profiles;
 	uint32_t profile_count;
-	struct assignment *assignments;
-	uint32_t assignment_count;
+	struct assignments running;
+	struct assignments next; // of what is to be published
+	bool has_next;
 };
 
 int credentials_create(struct daemon *daemon, struct credentials **out)
@@ -46,20 +70,28 @@ int credentials_create(struct daemon *daemon, struct credentials **out)
 	return *out != NULL ? 0 : -ENOMEM;
 }
 
+static void assignments_fini(struct assignments *a)
+{
+	free(a->items);
+	free(a->known);
+	*a = (struct assignments){0};
+}
+
 void credentials_destroy(struct credentials *credentials)
 {
 	if (credentials == NULL)
 		return;
+	assignments_fini(&credentials->running);
+	assignments_fini(&credentials->next);
 	ticket_keys_destroy(credentials->tickets);
 	free(credentials->profiles);
-	free(credentials->assignments);
 	free(credentials);
 }
 
 static_assert((int)CLIENT_CERTIFICATE_OPTIONAL == (int)TLS_CLIENT_CERTIFICATE_OPTIONAL);
 static_assert((int)CLIENT_CERTIFICATE_REQUIRED == (int)TLS_CLIENT_CERTIFICATE_REQUIRED);
 
-static struct tls_certificate certificate_of(const struct config_credential *credential)
+struct tls_certificate credential_certificate(const struct config_credential *credential)
 {
 	return (struct tls_certificate){
 		.name = credential->name,
@@ -75,140 +107,6 @@ static struct tls_certificate certificate_of(const struct config_credential *cre
 		.client_ca = config_file_path(credential->client_ca),
 		.ocsp = config_file_path(credential->ocsp),
 	};
-}
-
-static int tls_is_usable(const struct config *config, const struct config_credential *credential,
-	char *error, size_t error_size)
-{
-	struct tls_certificate certificate = certificate_of(credential);
-	struct tls_profile *profile;
-	int status = key_file_check(config, certificate.key, error, error_size);
-
-	if (status == 0)
-		status = tls_profile_create(&certificate, 1, NULL, &profile, error, error_size);
-	if (status == 0)
-		tls_profile_destroy(profile);
-	return status;
-}
-
-static int key_is_usable(const struct config *config, const char *value, size_t length, char *error,
-	size_t error_size)
-{
-	uint8_t key[REALITY_MLDSA_PUBLIC_BYTES];
-	int status = value[0] != '\0'
-			     ? key_value_read(config, value, key, length, error, error_size)
-			     : 0;
-
-	explicit_bzero(key, sizeof(key));
-	return status;
-}
-
-static int reality_is_usable(const struct config *config,
-	const struct config_credential *credential, char *error, size_t error_size)
-{
-	int status = key_is_usable(
-		config, credential->private_key, REALITY_KEY_BYTES, error, error_size);
-
-	if (status == 0)
-		status = key_is_usable(config, credential->mldsa65_seed, REALITY_MLDSA_SEED_BYTES,
-			error, error_size);
-	if (status == 0)
-		status = key_is_usable(
-			config, credential->public_key, REALITY_KEY_BYTES, error, error_size);
-	if (status == 0)
-		status = key_is_usable(config, credential->mldsa65_verify,
-			REALITY_MLDSA_PUBLIC_BYTES, error, error_size);
-	if (status == 0 && !reality_mldsa_is_there() &&
-		(credential->mldsa65_seed[0] != '\0' || credential->mldsa65_verify[0] != '\0')) {
-		snprintf(error, error_size,
-			"ML-DSA-65 needs OpenSSL 3.5 or later; leave out the key for it");
-		status = -ENOTSUP;
-	}
-	return status;
-}
-
-int credential_is_usable(const struct config *config, const struct config_credential *credential,
-	char *error, size_t error_size)
-{
-	if (credential->kind == CREDENTIAL_TLS)
-		return tls_is_usable(config, credential, error, error_size);
-	if (credential->kind == CREDENTIAL_TLS_CLIENT)
-		return origin_is_usable(config, credential, error, error_size);
-	return reality_is_usable(config, credential, error, error_size);
-}
-
-static bool digest_text(EVP_MD_CTX *digest, const char *text)
-{
-	return EVP_DigestUpdate(digest, text, strlen(text) + 1) == 1;
-}
-
-static bool digest_strings(EVP_MD_CTX *digest, const struct config_strings *strings)
-{
-	bool done = EVP_DigestUpdate(digest, &strings->count, sizeof(strings->count)) == 1;
-
-	for (uint32_t i = 0; done && i < strings->count; i++)
-		done = digest_text(digest, strings->items[i]);
-	return done;
-}
-
-static bool digest_file(EVP_MD_CTX *digest, const char *path)
-{
-	FILE *file = fopen(path, "rbe");
-	uint8_t bytes[4096];
-	size_t length = 0, sum = 0;
-	bool done = file != NULL;
-
-	while (done && sum < FILE_BYTES_MAX &&
-		(length = fread(bytes, 1, sizeof(bytes), file)) > 0) {
-		done = EVP_DigestUpdate(digest, bytes, length) == 1;
-		sum += length;
-	}
-	explicit_bzero(bytes, sizeof(bytes));
-	if (file != NULL)
-		fclose(file);
-	return done && EVP_DigestUpdate(digest, &sum, sizeof(sum)) == 1;
-}
-
-// A file that need not be named, nor be there.
-static bool digest_named_file(EVP_MD_CTX *digest, const char *path)
-{
-	return (path != NULL && digest_file(digest, path)) || digest_text(digest, "none");
-}
-
-static bool digest_certificate(EVP_MD_CTX *digest, const struct config_credential *credential)
-{
-	return digest_text(digest, credential->name) &&
-	       digest_file(digest, config_file_path(credential->certificate)) &&
-	       digest_file(digest, config_file_path(credential->key)) &&
-	       digest_strings(digest, &credential->names) &&
-	       digest_strings(digest, &credential->alpn) &&
-	       EVP_DigestUpdate(
-		       digest, &credential->min_version, sizeof(credential->min_version)) == 1 &&
-	       EVP_DigestUpdate(digest, &credential->client_certificate,
-		       sizeof(credential->client_certificate)) == 1 &&
-	       digest_named_file(digest, config_file_path(credential->client_ca)) &&
-	       digest_named_file(digest, config_file_path(credential->ocsp));
-}
-
-// What tells profiles apart. A file that cannot be read gives some digest: reading it for the
-// profile says what is wrong with it.
-static int digest_listener(const struct config *config, const struct config_listener *listener,
-	uint8_t out[DIGEST_BYTES])
-{
-	const struct config_strings *names = &listener->transport.credentials;
-	EVP_MD_CTX *digest = EVP_MD_CTX_new();
-	bool done = digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1;
-
-	for (uint32_t i = 0; done && i < names->count; i++) {
-		const struct config_credential *credential =
-			config_credential_find(config, names->items[i]);
-
-		if (!digest_certificate(digest, credential))
-			done = digest_text(digest, "unread");
-	}
-	done = done && EVP_DigestFinal_ex(digest, out, NULL) == 1;
-	EVP_MD_CTX_free(digest);
-	return done ? 0 : -ENOMEM;
 }
 
 static uint64_t seconds(void)
@@ -230,28 +128,18 @@ static int tickets_make(struct credentials *c, char *error, size_t error_size)
 	return status;
 }
 
-static int digest_upstream(const struct config *config, const struct config_upstream *upstream,
-	uint8_t out[DIGEST_BYTES])
+// The server's side of standard TLS.
+static int tls_server_make(struct daemon *daemon, const struct config *config,
+	const struct config_strings *names, uint32_t *number, char *error, size_t error_size)
 {
-	EVP_MD_CTX *digest = EVP_MD_CTX_new();
-	bool done = digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
-		    origin_digest(digest, config, upstream) &&
-		    EVP_DigestFinal_ex(digest, out, NULL) == 1;
-
-	EVP_MD_CTX_free(digest);
-	return done ? 0 : -ENOMEM;
-}
-
-static int profile_make(struct daemon *daemon, const struct config *config,
-	const struct config_listener *listener, uint32_t *number, char *error, size_t error_size)
-{
-	const struct config_strings *names = &listener->transport.credentials;
 	struct tls_certificate *certificates = calloc(names->count, sizeof(*certificates));
 	struct tls_profile *profile;
-	int status = certificates != NULL ? 0 : -ENOMEM;
+	int status = certificates != NULL ? tickets_make(daemon->credentials, error, error_size)
+					  : -ENOMEM;
 
 	for (uint32_t i = 0; status == 0 && i < names->count; i++) {
-		certificates[i] = certificate_of(config_credential_find(config, names->items[i]));
+		certificates[i] =
+			credential_certificate(config_credential_find(config, names->items[i]));
 		status = key_file_check(config, certificates[i].key, error, error_size);
 	}
 	if (status == 0)
@@ -271,211 +159,289 @@ static int profile_make(struct daemon *daemon, const struct config *config,
 	return -ENOMEM;
 }
 
-static struct profile *profile_find(const struct credentials *c, const uint8_t digest[DIGEST_BYTES])
+// One transport on its way to a profile.
+struct securing {
+	struct daemon *daemon;
+	const struct config *config;
+	const struct config_transport *transport;
+	const char *name;                       // of the listener or upstream
+	const struct config_upstream *upstream; // NULL: it is a listener's
+};
+
+static int origin_make(const struct securing *s, uint32_t *number, char *error, size_t error_size)
 {
-	for (uint32_t i = 0; i < c->profile_count; i++)
-		if (memcmp(c->profiles[i].digest, digest, DIGEST_BYTES) == 0)
-			return &c->profiles[i];
-	return NULL;
-}
-
-static int profile_keep(struct daemon *daemon, const uint8_t digest[DIGEST_BYTES], uint32_t number)
-{
-	struct credentials *c = daemon->credentials;
-	struct profile *grown = realloc(c->profiles, (c->profile_count + 1) * sizeof(*grown));
-
-	if (grown == NULL) {
-		slowpath_profile_remove(daemon->slowpath, number);
-		return -ENOMEM;
-	}
-	c->profiles = grown;
-	memcpy(grown[c->profile_count].digest, digest, DIGEST_BYTES);
-	grown[c->profile_count].number = number;
-	grown[c->profile_count].wanted = false;
-	c->profile_count++;
-	return 0;
-}
-
-// The listener's profile: the one that is there, or a new one.
-static int listener_follow(struct daemon *daemon, const struct config *config,
-	const struct config_listener *listener, uint32_t *number, char *error, size_t error_size)
-{
-	struct credentials *c = daemon->credentials;
-	const struct profile *known;
-	uint8_t digest[DIGEST_BYTES];
-	int status = digest_listener(config, listener, digest);
-
-	if (status != 0)
-		return status;
-	known = profile_find(c, digest);
-	if (known != NULL) {
-		*number = known->number;
-		return 0;
-	}
-	status = tickets_make(c, error, error_size);
-	if (status == 0)
-		status = profile_make(daemon, config, listener, number, error, error_size);
-	return status == 0 ? profile_keep(daemon, digest, *number) : status;
-}
-
-static void insecure_tell(
-	struct daemon *daemon, const struct config *config, const struct config_upstream *upstream)
-{
-	const struct config_credential *credential = origin_insecure(config, upstream);
-
-	if (credential != NULL)
-		daemon_event(daemon, EVENT_KIND_TLS_UPSTREAM_INSECURE,
-			"upstream %s takes any server for its target: credential %s is insecure",
-			upstream->name, credential->name);
-}
-
-// As for a listener.
-static int upstream_follow(struct daemon *daemon, const struct config *config,
-	const struct config_upstream *upstream, uint32_t *number, char *error, size_t error_size)
-{
-	struct credentials *c = daemon->credentials;
+	const struct config_credential *insecure = origin_insecure(s->config, s->upstream);
 	const struct handshake_kind *kind;
-	const struct profile *known;
-	uint8_t digest[DIGEST_BYTES];
 	void *profile;
-	int status = digest_upstream(config, upstream, digest);
+	int status =
+		origin_profile_make(s->config, s->upstream, &kind, &profile, error, error_size);
 
 	if (status != 0)
 		return status;
-	known = profile_find(c, digest);
-	if (known != NULL) {
-		*number = known->number;
-		return 0;
-	}
-	status = origin_profile_make(config, upstream, &kind, &profile, error, error_size);
-	if (status != 0)
-		return status;
-	*number = slowpath_profile_add(daemon->slowpath, kind, profile);
+	*number = slowpath_profile_add(s->daemon->slowpath, kind, profile);
 	if (*number == 0) {
 		kind->profile_destroy(profile);
 		return -ENOMEM;
 	}
-	insecure_tell(daemon, config, upstream);
-	return profile_keep(daemon, digest, *number);
+	if (insecure != NULL)
+		daemon_event(s->daemon, EVENT_KIND_TLS_UPSTREAM_INSECURE,
+			"upstream %s takes any server for its target: credential %s is insecure",
+			s->name, insecure->name);
+	return 0;
 }
 
-static void wanted_mark(struct credentials *c)
+// A new profile of the slow path, by what the transport is.
+static int profile_make(const struct securing *s, uint32_t *number, char *error, size_t error_size)
 {
-	for (uint32_t p = 0; p < c->profile_count; p++) {
-		c->profiles[p].wanted = false;
-		for (uint32_t i = 0; i < c->assignment_count; i++)
-			if (c->assignments[i].number == c->profiles[p].number)
-				c->profiles[p].wanted = true;
+	if (s->upstream != NULL)
+		return origin_make(s, number, error, error_size);
+	return tls_server_make(
+		s->daemon, s->config, &s->transport->credentials, number, error, error_size);
+}
+
+static struct known *known_find(const struct assignments *a, const char *name)
+{
+	for (uint32_t i = 0; i < a->known_count; i++)
+		if (strcmp(a->known[i].name, name) == 0)
+			return &a->known[i];
+	return NULL;
+}
+
+// What tells profiles apart: the transport, the credentials as they were read, and the upstream,
+// for reports name it by its profile.
+static int transport_digest(const struct securing *s, uint8_t out[CREDENTIAL_DIGEST_BYTES])
+{
+	const struct config_strings *names = &s->transport->credentials;
+	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	bool done = digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
+		    (s->upstream == NULL ||
+			    EVP_DigestUpdate(digest, s->name, strlen(s->name) + 1) == 1) &&
+		    EVP_DigestUpdate(
+			    digest, &s->transport->security, sizeof(s->transport->security)) == 1;
+
+	for (uint32_t i = 0; done && i < names->count; i++) {
+		const struct known *known =
+			known_find(&s->daemon->credentials->next, names->items[i]);
+
+		done = EVP_DigestUpdate(digest, known->digest, sizeof(known->digest)) == 1;
 	}
+	done = done && EVP_DigestFinal_ex(digest, out, NULL) == 1;
+	EVP_MD_CTX_free(digest);
+	return done ? 0 : -ENOMEM;
 }
 
-static int slowpath_need(
-	const struct daemon *daemon, const char *list, const char *name, char *error, size_t size)
+static struct profile *profile_find(
+	const struct credentials *c, const uint8_t digest[CREDENTIAL_DIGEST_BYTES])
 {
-	if (daemon->slowpath != NULL)
+	for (uint32_t i = 0; i < c->profile_count; i++)
+		if (memcmp(c->profiles[i].digest, digest, CREDENTIAL_DIGEST_BYTES) == 0)
+			return &c->profiles[i];
+	return NULL;
+}
+
+// The transport's profile: the one that is there, or a new one.
+static int profile_follow(
+	const struct securing *s, uint32_t *number, char *error, size_t error_size)
+{
+	struct credentials *c = s->daemon->credentials;
+	uint8_t digest[CREDENTIAL_DIGEST_BYTES];
+	int status = transport_digest(s, digest);
+	struct profile *known, *grown;
+
+	if (status != 0)
+		return status;
+	known = profile_find(c, digest);
+	if (known != NULL) {
+		*number = known->number;
 		return 0;
-	snprintf(error, size,
-		"%s.%s: without locked memory there is no TLS; raise LimitMEMLOCK and restart "
-		"nexpathd",
-		list, name);
-	return -EPERM;
+	}
+	grown = realloc(c->profiles, (c->profile_count + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return -ENOMEM;
+	c->profiles = grown;
+	status = profile_make(s, number, error, error_size);
+	if (status != 0)
+		return status;
+	grown[c->profile_count] = (struct profile){.number = *number};
+	memcpy(grown[c->profile_count].digest, digest, CREDENTIAL_DIGEST_BYTES);
+	c->profile_count++;
+	return 0;
 }
 
-static int listeners_follow(struct daemon *daemon, const struct config *config,
-	struct assignment *next, uint32_t *count, char *error, size_t error_size)
+static struct assignment *assignment_find(
+	const struct assignments *a, const char *name, bool is_upstream)
 {
-	const struct config_listener *listeners = config_listeners(config);
+	for (uint32_t i = 0; i < a->count; i++)
+		if (a->items[i].is_upstream == is_upstream && strcmp(a->items[i].name, name) == 0)
+			return &a->items[i];
+	return NULL;
+}
+
+static bool names_have(const struct config_strings *names, const char *name)
+{
+	for (uint32_t i = 0; i < names->count; i++)
+		if (strcmp(names->items[i], name) == 0)
+			return true;
+	return false;
+}
+
+// only: as in credentials_prepare.
+static int assign(const struct securing *s, const char *only, char *error, size_t error_size)
+{
+	struct credentials *c = s->daemon->credentials;
+	struct assignment *item = &c->next.items[c->next.count];
+	const struct assignment *before;
+
+	if (s->transport->security == SECURITY_RAW)
+		return 0;
+	if (s->daemon->slowpath == NULL) {
+		snprintf(error, error_size,
+			"%s.%s: without locked memory there is no TLS; raise LimitMEMLOCK and "
+			"restart nexpathd",
+			s->upstream != NULL ? "upstreams" : "listeners", s->name);
+		return -EPERM;
+	}
+	snprintf(item->name, sizeof(item->name), "%s", s->name);
+	item->is_upstream = s->upstream != NULL;
+	c->next.count++;
+	before = assignment_find(&c->running, s->name, s->upstream != NULL);
+	if (only != NULL && before != NULL && !names_have(&s->transport->credentials, only)) {
+		item->number = before->number;
+		return 0;
+	}
+	return profile_follow(s, &item->number, error, error_size);
+}
+
+// What is known of each credential: read anew, but for those that `only` leaves out.
+static int known_read(struct credentials *c, const struct config *config, const char *only)
+{
+	const struct config_credential *credentials = config_credentials(config);
 	int status = 0;
 
-	for (uint32_t i = 0; status == 0 && i < config->listeners.count; i++) {
-		struct assignment *a = &next[*count];
+	for (uint32_t i = 0; status == 0 && i < config->credentials.count; i++) {
+		struct known *known = &c->next.known[i];
+		const struct known *before = known_find(&c->running, credentials[i].name);
 
-		if (listeners[i].transport.security != SECURITY_TLS)
+		if (before != NULL && only != NULL && strcmp(only, before->name) != 0) {
+			*known = *before;
 			continue;
-		snprintf(a->name, sizeof(a->name), "%s", listeners[i].name);
-		status = slowpath_need(daemon, "listeners", a->name, error, error_size);
-		if (status == 0)
-			status = listener_follow(
-				daemon, config, &listeners[i], &a->number, error, error_size);
-		(*count)++;
+		}
+		snprintf(known->name, sizeof(known->name), "%s", credentials[i].name);
+		known->expiry = credential_expiry(&credentials[i]);
+		status = credential_digest(&credentials[i], known->digest);
+		// Told once for each certificate.
+		if (before != NULL && before->expiry == known->expiry)
+			known->told = before->told;
 	}
+	c->next.known_count = config->credentials.count;
 	return status;
 }
 
-static int upstreams_follow(struct daemon *daemon, const struct config *config,
-	struct assignment *next, uint32_t *count, char *error, size_t error_size)
+static int assign_all(struct daemon *daemon, const struct config *config, const char *only,
+	char *error, size_t error_size)
 {
+	const struct config_listener *listeners = config_listeners(config);
 	const struct config_upstream *upstreams = config_upstreams(config);
 	int status = 0;
 
-	for (uint32_t i = 0; status == 0 && i < config->upstreams.count; i++) {
-		struct assignment *a = &next[*count];
-
-		if (upstreams[i].transport.security == SECURITY_RAW)
-			continue;
-		snprintf(a->name, sizeof(a->name), "%s", upstreams[i].name);
-		a->is_upstream = true;
-		status = slowpath_need(daemon, "upstreams", a->name, error, error_size);
-		if (status == 0)
-			status = upstream_follow(
-				daemon, config, &upstreams[i], &a->number, error, error_size);
-		(*count)++;
-	}
+	for (uint32_t i = 0; status == 0 && i < config->listeners.count; i++)
+		status = assign(&(struct securing){daemon, config, &listeners[i].transport,
+					listeners[i].name, NULL},
+			only, error, error_size);
+	for (uint32_t i = 0; status == 0 && i < config->upstreams.count; i++)
+		status = assign(&(struct securing){daemon, config, &upstreams[i].transport,
+					upstreams[i].name, &upstreams[i]},
+			only, error, error_size);
 	return status;
 }
 
-int credentials_follow(
-	struct daemon *daemon, const struct config *config, char *error, size_t error_size)
+int credentials_prepare(struct daemon *daemon, const struct config *config, const char *only,
+	char *error, size_t error_size)
 {
 	struct credentials *c = daemon->credentials;
-	struct assignment *next =
-		calloc(config->listeners.count + config->upstreams.count + 1, sizeof(*next));
-	uint32_t count = 0;
-	int status = next != NULL ? 0 : -ENOMEM;
+	size_t most = (size_t)config->listeners.count + config->upstreams.count + 1;
+	int status;
 
+	credentials_abandon(daemon);
 	snprintf(error, error_size, "out of memory");
+	c->next.items = calloc(most, sizeof(*c->next.items));
+	c->next.known = calloc(config->credentials.count + 1, sizeof(*c->next.known));
+	status = c->next.items != NULL && c->next.known != NULL ? known_read(c, config, only)
+								: -ENOMEM;
 	if (status == 0)
-		status = listeners_follow(daemon, config, next, &count, error, error_size);
+		status = assign_all(daemon, config, only, error, error_size);
 	if (status == 0)
-		status = upstreams_follow(daemon, config, next, &count, error, error_size);
-	if (status != 0) {
-		free(next);
-		return status;
-	}
-	free(c->assignments);
-	c->assignments = next;
-	c->assignment_count = count;
-	wanted_mark(c);
-	return 0;
+		c->has_next = true;
+	else
+		credentials_abandon(daemon);
+	return status;
 }
 
-static uint32_t number_of(const struct credentials *c, const char *name, bool is_upstream)
+bool credentials_have_changed(const struct daemon *daemon, const char *name)
 {
-	for (uint32_t i = 0; i < c->assignment_count; i++)
-		if (c->assignments[i].is_upstream == is_upstream &&
-			strcmp(c->assignments[i].name, name) == 0)
-			return c->assignments[i].number;
-	return 0;
+	const struct known *before = known_find(&daemon->credentials->running, name);
+	const struct known *after = known_find(&daemon->credentials->next, name);
+
+	return before == NULL || after == NULL ||
+	       memcmp(before->digest, after->digest, CREDENTIAL_DIGEST_BYTES) != 0;
+}
+
+void credentials_abandon(struct daemon *daemon)
+{
+	assignments_fini(&daemon->credentials->next);
+	daemon->credentials->has_next = false;
+}
+
+void credentials_commit(struct daemon *daemon)
+{
+	struct credentials *c = daemon->credentials;
+
+	if (!c->has_next)
+		return;
+	assignments_fini(&c->running);
+	c->running = c->next;
+	c->next = (struct assignments){0};
+	c->has_next = false;
+}
+
+static uint32_t number_of(const struct daemon *daemon, const char *name, bool is_upstream)
+{
+	const struct credentials *c = daemon->credentials;
+	const struct assignment *found =
+		assignment_find(c->has_next ? &c->next : &c->running, name, is_upstream);
+
+	return found != NULL ? found->number : 0;
 }
 
 uint32_t credentials_number(struct daemon *daemon, const struct config_listener *listener)
 {
-	return number_of(daemon->credentials, listener->name, false);
+	return number_of(daemon, listener->name, false);
 }
 
 uint32_t credentials_upstream_number(struct daemon *daemon, const struct config_upstream *upstream)
 {
-	return number_of(daemon->credentials, upstream->name, true);
+	return number_of(daemon, upstream->name, true);
 }
 
 const char *credentials_upstream(const struct daemon *daemon, uint32_t number)
 {
-	const struct credentials *c = daemon->credentials;
+	const struct assignments *a = &daemon->credentials->running;
 
-	for (uint32_t i = 0; i < c->assignment_count; i++)
-		if (c->assignments[i].is_upstream && c->assignments[i].number == number)
-			return c->assignments[i].name;
+	for (uint32_t i = 0; i < a->count; i++)
+		if (a->items[i].is_upstream && a->items[i].number == number)
+			return a->items[i].name;
 	return "?";
+}
+
+static bool is_wanted(const struct credentials *c, uint32_t number)
+{
+	for (uint32_t i = 0; i < c->running.count; i++)
+		if (c->running.items[i].number == number)
+			return true;
+	for (uint32_t i = 0; i < c->next.count; i++)
+		if (c->next.items[i].number == number)
+			return true;
+	return false;
 }
 
 void credentials_sweep(struct daemon *daemon)
@@ -483,15 +449,60 @@ void credentials_sweep(struct daemon *daemon)
 	struct credentials *c = daemon->credentials;
 
 	for (uint32_t i = c->profile_count; i-- > 0;) {
-		if (c->profiles[i].wanted)
-			continue;
-		slowpath_profile_remove(daemon->slowpath, c->profiles[i].number);
-		c->profiles[i] = c->profiles[--c->profile_count];
+		struct profile *p = &c->profiles[i];
+
+		if (is_wanted(c, p->number)) {
+			p->unwanted_since = 0;
+		} else if (p->unwanted_since == 0) {
+			p->unwanted_since = seconds();
+		} else if (seconds() - p->unwanted_since > KEPT_S) {
+			slowpath_profile_remove(daemon->slowpath, p->number);
+			*p = c->profiles[--c->profile_count];
+		}
 	}
 }
 
 void credentials_forget(struct daemon *daemon)
 {
 	daemon->credentials->profile_count = 0;
-	daemon->credentials->assignment_count = 0;
+	assignments_fini(&daemon->credentials->running);
+	credentials_abandon(daemon);
+}
+
+int64_t credentials_expiry(const struct daemon *daemon, const char *name)
+{
+	const struct known *known = known_find(&daemon->credentials->running, name);
+
+	return known != NULL ? known->expiry : 0;
+}
+
+static enum told due(int64_t left_s)
+{
+	if (left_s <= 0)
+		return TOLD_EXPIRED;
+	if (left_s <= SECONDS_A_DAY)
+		return TOLD_DAY;
+	return left_s <= 14 * SECONDS_A_DAY ? TOLD_WEEKS : TOLD_NOTHING;
+}
+
+void credentials_expiry_tell(struct daemon *daemon)
+{
+	struct assignments *a = &daemon->credentials->running;
+
+	for (uint32_t i = 0; i < a->known_count; i++) {
+		struct known *known = &a->known[i];
+		int64_t left = known->expiry - (int64_t)daemon_time();
+		enum told told = known->expiry != 0 ? due(left) : TOLD_NOTHING;
+
+		if ((int)told <= known->told)
+			continue;
+		known->told = (int)told;
+		if (told == TOLD_EXPIRED)
+			daemon_event(daemon, EVENT_KIND_CREDENTIAL_EXPIRED,
+				"the certificate of credential \"%s\" has expired", known->name);
+		else
+			daemon_event(daemon, EVENT_KIND_CREDENTIAL_EXPIRES,
+				"the certificate of credential \"%s\" expires in %.1f days",
+				known->name, (double)left / SECONDS_A_DAY);
+	}
 }

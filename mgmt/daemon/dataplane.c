@@ -363,16 +363,6 @@ static uint32_t upstream_security(void *context, const struct config_upstream *u
 	return credentials_upstream_number(c->daemon, upstream);
 }
 
-// Back to the profiles of what runs.
-static void credentials_restore(struct daemon *daemon)
-{
-	char why[400];
-
-	if (daemon->config != NULL &&
-		credentials_follow(daemon, daemon->config, why, sizeof(why)) != 0)
-		log_line(LOG_LEVEL_ERROR, "%s", why);
-}
-
 int dataplane_compile(struct daemon *daemon, const struct config *config, struct snapshot **out,
 	char *error, size_t error_size)
 {
@@ -388,15 +378,10 @@ int dataplane_compile(struct daemon *daemon, const struct config *config, struct
 		.upstream_security = upstream_security,
 	};
 	struct snapshot *snapshot;
-	int status = credentials_follow(daemon, config, error, error_size);
+	int status = snapshot_compile(&input, daemon->slots, &snapshot, error, error_size);
 
 	if (status != 0)
 		return status;
-	status = snapshot_compile(&input, daemon->slots, &snapshot, error, error_size);
-	if (status != 0) {
-		credentials_restore(daemon);
-		return status;
-	}
 	daemon->generation++;
 	status = node_emulation_prepare(daemon->node, snapshot, error, error_size);
 	if (status == 0)
@@ -433,6 +418,7 @@ void dataplane_publish(struct daemon *daemon, struct snapshot *snapshot, uint64_
 	snapshot->revision = revision;
 	// Only one publication is ever outstanding: callers wait until the node is settled.
 	nx_bug_on(node_publish(daemon->node, snapshot) != 0);
+	credentials_commit(daemon);
 }
 
 bool dataplane_is_settled(struct daemon *daemon)

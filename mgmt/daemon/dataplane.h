@@ -25,10 +25,11 @@ void dataplane_ports_retry(struct daemon *daemon);
 // An event for each open port on whose interface the kernel forwards too, once.
 void dataplane_forwarding_check(struct daemon *daemon);
 
-// Compiles config into a snapshot that is not published yet.
+// Compiles config into a snapshot that is not published yet, with the profiles that
+// credentials_prepare made, or else those that run.
 [[nodiscard]] int dataplane_compile(struct daemon *daemon, const struct config *config,
 	struct snapshot **out, char *error, size_t error_size);
-// Gives the snapshot to the workers; the node must be settled.
+// Gives the snapshot to the workers; the node must be settled. What credentials_prepare made runs.
 void dataplane_publish(struct daemon *daemon, struct snapshot *snapshot, uint64_t revision);
 // Whether no worker reads an older snapshot (true without a node).
 bool dataplane_is_settled(struct daemon *daemon);

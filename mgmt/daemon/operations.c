@@ -8,10 +8,12 @@
 #include "config/edit/hidden.h"
 #include "config/validate/machine.h"
 #include "daemon/changes.h"
+#include "daemon/credential_files.h"
 #include "daemon/credentials.h"
 #include "daemon/dataplane.h"
 #include "daemon/events/log.h"
 #include "daemon/names.h"
+#include "daemon/reload.h"
 #include "daemon/start/privileges.h"
 
 enum {
@@ -349,8 +351,10 @@ static int prepare(struct daemon *daemon, struct operation *o, const struct conf
 		dataplane_ports_open(daemon, config, false, why, sizeof(why)) != 0 ||
 		names_follow(daemon->names, config, why, sizeof(why)) != 0)
 		return fail_line(o, RPC_REFUSED, "", why);
-	if (dataplane_compile(daemon, config, snapshot, why, sizeof(why)) == 0)
+	if (credentials_prepare(daemon, config, NULL, why, sizeof(why)) == 0 &&
+		dataplane_compile(daemon, config, snapshot, why, sizeof(why)) == 0)
 		return 0;
+	credentials_abandon(daemon);
 	names_restore(daemon, config);
 	return fail_line(o, RPC_REFUSED, "", why);
 }
@@ -370,6 +374,7 @@ static int run_live(
 		    &o->result.revision) != 0) {
 		// Slots already stand as the new revision wants them: compile what runs again.
 		snapshot_destroy(snapshot);
+		credentials_abandon(daemon);
 		names_restore(daemon, config);
 		dataplane_refresh(daemon);
 		return -1;
@@ -474,6 +479,18 @@ static int run_confirm(struct operations *operations, struct operation *o)
 	return 0;
 }
 
+static int run_reload(struct daemon *daemon, struct operation *o)
+{
+	char why[600];
+	int status = credentials_reload(
+		daemon, o->request.name, o->request.by, &o->result.reloaded, why, sizeof(why));
+
+	o->result.revision = daemon->revision;
+	if (status == 0)
+		return 0;
+	return fail_line(o, status == -ENOENT ? RPC_NOT_FOUND : RPC_REFUSED, "", why);
+}
+
 static int run(struct operations *operations, struct operation *o)
 {
 	struct daemon *daemon = operations->daemon;
@@ -484,11 +501,14 @@ static int run(struct operations *operations, struct operation *o)
 	// Confirmed while the timer's operation waited for its turn.
 	if (o->request.kind == OPERATION_REVERT && daemon->pending == 0)
 		return 0;
+	if (o->request.kind == OPERATION_RELOAD)
+		return run_reload(daemon, o);
 	if (may_run(daemon, o) != 0 || target_choose(daemon, o) != 0 ||
 		text_make(daemon, o, &text) != 0)
 		return -1;
 	if (daemon->config != NULL && daemon->pending == 0 && strcmp(text, daemon->text) == 0) {
 		o->result.revision = daemon->revision;
+		o->result.credentials_unread = daemon->config->credentials.count > 0;
 		free(text);
 		return 0;
 	}

@@ -2,9 +2,10 @@
 #pragma once
 
 // Changes of the configuration, one at a time, in the order in which they came: apply, edits,
-// confirm, rollback, the confirm timer, reload. Each is judged against what runs when its turn
-// comes, goes to disk before it goes to the workers, and ends when every worker has left the
-// snapshot before. Nothing is half applied: a failure leaves what ran. Control thread only.
+// confirm, rollback, the confirm timer, reload of the file and of credentials. Each is judged
+// against what runs when its turn comes, goes to disk before it goes to the workers, and ends when
+// every worker has left the snapshot before. Nothing is half applied: a failure leaves what ran.
+// Control thread only.
 
 #include "daemon/changes.h"
 
@@ -16,6 +17,7 @@ enum operation_kind {
 	OPERATION_ROLLBACK,        // revision, 0: the confirmed one before
 	OPERATION_CONFIRM,         // revision, 0: whichever waits
 	OPERATION_REVERT,          // the confirm timer fired
+	OPERATION_RELOAD,          // name: of a credential, NULL: all
 };
 
 struct operation_result {
@@ -30,6 +32,8 @@ struct operation_result {
 	const struct change_list *changes; // never NULL
 	const uint64_t *sessions;          // live ones that each change found
 	uint32_t drain_s;                  // as requested
+	uint32_t reloaded;                 // OPERATION_RELOAD: credentials whose files are others
+	bool credentials_unread;           // the text runs already: no file was looked at
 };
 
 // Strings and text are copied.

@@ -8,10 +8,6 @@
 #include "slowpath/tls/client_profile.h"
 #include "slowpath/tls/engine.h"
 
-enum {
-	FILE_BYTES_MAX = 1 << 20
-};
-
 // NULL: an upstream of tls may do without one.
 static const struct config_credential *credential_of(
 	const struct config *config, const struct config_upstream *upstream)
@@ -19,50 +15,6 @@ static const struct config_credential *credential_of(
 	const struct config_strings *names = &upstream->transport.credentials;
 
 	return names->count > 0 ? config_credential_find(config, names->items[0]) : NULL;
-}
-
-static bool digest_text(EVP_MD_CTX *digest, const char *text)
-{
-	return EVP_DigestUpdate(digest, text, strlen(text) + 1) == 1;
-}
-
-// The value, and the file if it names one.
-static bool digest_value(EVP_MD_CTX *digest, const char *value)
-{
-	const char *path = config_file_path(value);
-	FILE *file = path != NULL ? fopen(path, "rbe") : NULL;
-	uint8_t bytes[4096];
-	size_t length, sum = 0;
-	bool done = digest_text(digest, value);
-
-	while (file != NULL && done && sum < FILE_BYTES_MAX &&
-		(length = fread(bytes, 1, sizeof(bytes), file)) > 0) {
-		done = EVP_DigestUpdate(digest, bytes, length) == 1;
-		sum += length;
-	}
-	explicit_bzero(bytes, sizeof(bytes));
-	if (file != NULL)
-		fclose(file);
-	return done && EVP_DigestUpdate(digest, &sum, sizeof(sum)) == 1;
-}
-
-bool origin_digest(
-	EVP_MD_CTX *digest, const struct config *config, const struct config_upstream *upstream)
-{
-	const struct config_credential *c = credential_of(config, upstream);
-	bool done = digest_text(digest, "upstream") && digest_text(digest, upstream->name) &&
-		    EVP_DigestUpdate(digest, &upstream->transport.security,
-			    sizeof(upstream->transport.security)) == 1;
-
-	if (c == NULL)
-		return done;
-	for (uint32_t i = 0; done && i < c->alpn.count; i++)
-		done = digest_text(digest, c->alpn.items[i]);
-	return done && digest_text(digest, c->name) && digest_value(digest, c->roots) &&
-	       digest_value(digest, c->certificate) && digest_value(digest, c->key) &&
-	       digest_text(digest, c->server_name) &&
-	       EVP_DigestUpdate(digest, &c->min_version, sizeof(c->min_version)) == 1 &&
-	       EVP_DigestUpdate(digest, &c->insecure, sizeof(c->insecure)) == 1;
 }
 
 // c NULL: what there is without a credential.

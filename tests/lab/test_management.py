@@ -19,6 +19,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import management_credentials
 import management_live
 import management_plan
 import management_rights
@@ -586,7 +587,8 @@ def test_thousand_applies(daemon):
 
 def tests():
     """Name and function of each, by the module that has it."""
-    for module in (globals(), vars(management_live), vars(management_plan), vars(management_rights)):
+    for module in (globals(), vars(management_credentials), vars(management_live), vars(management_plan),
+                   vars(management_rights)):
         for name, function in module.items():
             if name.startswith("test_"):
                 yield name, function

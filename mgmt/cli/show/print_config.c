@@ -144,6 +144,9 @@ enum exit_status print_config_apply(const struct invocation *v, const json_t *re
 	} else {
 		printf("revision %lld runs\n", revision);
 	}
+	if (json_is_true(json_object_get(result, "credentials_unread"))) {
+		puts("files of credentials were not read; this does: nexpath credential reload");
+	}
 	if (json_is_number(confirm_by)) {
 		char time[UNITS_TEXT_MAX];
 

@@ -111,6 +111,33 @@ enum exit_status print_upstream_list(const struct invocation *v, const json_t *r
 	return EXIT_DONE;
 }
 
+enum exit_status print_credential_list(const struct invocation *v, const json_t *result)
+{
+	static const struct column columns[] = {
+		{"NAME", "name", FORMAT_TEXT},
+		{"KIND", "kind", FORMAT_TEXT},
+		{"USED BY", "used_by", FORMAT_TEXT},
+		{"EXPIRES", "expires", FORMAT_TIME},
+		{"NAMES", "names", FORMAT_TEXT},
+		{"TARGET", "target", FORMAT_TEXT},
+		{0},
+	};
+
+	return print_list(columns, result, "credentials", "no credentials");
+}
+
+enum exit_status print_credential_reload(const struct invocation *v, const json_t *result)
+{
+	json_int_t changed = json_integer_value(json_object_get(result, "changed"));
+
+	if (changed == 0)
+		puts("no file has changed");
+	else
+		printf("%" JSON_INTEGER_FORMAT " credential%s changed\n", changed,
+			changed == 1 ? "" : "s");
+	return EXIT_DONE;
+}
+
 enum exit_status print_port_list(const struct invocation *v, const json_t *result)
 {
 	static const struct column columns[] = {

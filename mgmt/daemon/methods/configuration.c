@@ -127,8 +127,10 @@ static void on_operation(void *context, const struct operation_result *result)
 	}
 	confirm_by = result->confirm_by > 0 ? json_real(result->confirm_by) : json_null();
 	rpc_reply(call,
-		json_pack("{s:I, s:o, s:b, s:o, s:o}", "revision", (json_int_t)result->revision,
-			"confirm_by", confirm_by, "restart", result->restart, "changes",
+		json_pack("{s:I, s:o, s:b, s:b, s:o, s:o}", "revision",
+			(json_int_t)result->revision, "confirm_by", confirm_by, "restart",
+			result->restart, "credentials_unread", result->credentials_unread,
+			"changes",
 			changes_json(daemon, result->changes, result->sessions, result->drain_s),
 			"warnings", faults_json(result->faults, true)));
 }

@@ -41,6 +41,10 @@ json_t *listeners_json(const struct daemon *daemon);
 bool listener_is_up(const struct daemon *daemon, const struct snapshot_listener *listener);
 bool target_is_up(const struct daemon *daemon, const struct snapshot_target *target);
 
+// credentials.c
+void method_credential_list(struct rpc_call *call, const json_t *params);
+void method_credential_reload(struct rpc_call *call, const json_t *params);
+
 // network.c
 void method_port_list(struct rpc_call *call, const json_t *params);
 void method_route_list(struct rpc_call *call, const json_t *params);

@@ -55,6 +55,7 @@ static parameters_t SESSIONS = {GROUP("filter", false, FILTER), NUMBER("limit", 
 	TEXT("cursor", false, 64), END};
 static parameters_t SESSION_ID = {TEXT("id", true, 32), END};
 static parameters_t KILL = {TEXT("id", false, 32), GROUP("filter", false, FILTER), END};
+static parameters_t CREDENTIAL = {TEXT("name", false, NAME_BYTES - 1), END};
 static parameters_t GLOB = {TEXT("glob", false, 256), END};
 static parameters_t ALL = {FLAG("all"), END};
 static parameters_t NEIGHBOURS = {NUMBER("limit", false, 1, 16384), END};
@@ -85,6 +86,9 @@ const struct rpc_method METHODS[] = {
 	{"upstream.list", RPC_RIGHT_READ, NULL, method_upstream_list, "upstreams and targets"},
 	{"upstream.drain", RPC_RIGHT_CHANGE, DRAIN_TARGET, method_upstream_drain,
 		"no new sessions for a target"},
+	{"credential.list", RPC_RIGHT_READ, NULL, method_credential_list, "keys and certificates"},
+	{"credential.reload", RPC_RIGHT_CHANGE, CREDENTIAL, method_credential_reload,
+		"reads their files again"},
 	{"session.list", RPC_RIGHT_READ, SESSIONS, method_session_list, "live sessions"},
 	{"session.show", RPC_RIGHT_READ, SESSION_ID, method_session_show, "one session"},
 	{"session.kill", RPC_RIGHT_CHANGE, KILL, method_session_kill, "ends sessions"},

@@ -2,6 +2,7 @@
 
 // Every metrics family: its row, and where its series come from.
 
+#include "daemon/credentials.h"
 #include "daemon/events/log.h"
 #include "daemon/events/translate.h"
 #include "daemon/methods/methods.h"
@@ -42,6 +43,17 @@ static void config_revision(struct metrics_output *out, const struct daemon *dae
 static void apply_failures(struct metrics_output *out, const struct daemon *daemon)
 {
 	metrics_series(out, (double)daemon->apply_failures);
+}
+
+static void credential_expiry_left(struct metrics_output *out, const struct daemon *daemon)
+{
+	for (uint32_t i = 0; daemon->config != NULL && i < daemon->config->credentials.count; i++) {
+		const char *name = config_credentials(daemon->config)[i].name;
+		int64_t expiry = credentials_expiry(daemon, name);
+
+		if (expiry != 0)
+			metrics_series(out, (double)expiry - daemon_time(), name);
+	}
 }
 
 static void start_time(struct metrics_output *out, const struct daemon *daemon)
@@ -442,6 +454,9 @@ const struct metrics_family METRICS_FAMILIES[] = {
 		config_revision),
 	COUNTER("nexpath_config_apply_failures_total", NO_LABELS, "configurations refused",
 		apply_failures),
+	GAUGE("nexpath_credential_expiry_seconds", LABEL("credential"),
+		"until the first certificate of its file expires, below 0 once it has",
+		credential_expiry_left),
 	COUNTER("nexpath_port_receive_packets_total", LABEL("port"), "frames received",
 		port_receive_packets),
 	COUNTER("nexpath_port_receive_bytes_total", LABEL("port"), "bytes received",

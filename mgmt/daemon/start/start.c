@@ -7,6 +7,7 @@
 #include "config/edit/hidden.h"
 #include "config/validate/machine.h"
 #include "daemon/control_loop.h"
+#include "daemon/credential_files.h"
 #include "daemon/credentials.h"
 #include "daemon/dataplane.h"
 #include "daemon/events/log.h"
@@ -96,6 +97,8 @@ static int bring_up(struct daemon *daemon, const struct config *config, bool len
 		status = dataplane_ports_open(daemon, config, lenient, error, error_size);
 	if (status == 0)
 		status = names_follow(daemon->names, config, error, error_size);
+	if (status == 0)
+		status = credentials_prepare(daemon, config, NULL, error, error_size);
 	if (status == 0)
 		status = dataplane_compile(daemon, config, snapshot, error, error_size);
 	if (status != 0 && daemon->node != NULL)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Tests of credentials over the management socket: what is listed, read again, refused, and told of
+their end. Needs root, as files of keys do here.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+from management_harness import expect, kinds, wait_for
+
+DAY = 86400
+
+
+def make(daemon, name, days=100, host="www.example.org"):
+    """A key and its certificate in the folder for keys, put there at once, as renewal does."""
+    folder = daemon.folder / "keys"
+    folder.mkdir(mode=0o755, exist_ok=True)
+    paths = {kind: folder / f"{name}.{kind}" for kind in ("key", "pem")}
+    made = {kind: folder / f"{name}.{kind}.new" for kind in paths}
+    old = os.umask(0o077)
+    try:
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-keyout", made["key"], "-out", made["pem"], "-days", str(max(days, 1)), "-subj", "/CN=x",
+                        "-addext", f"subjectAltName=DNS:{host}"], check=True, capture_output=True)
+        if days < 1:
+            subprocess.run(["openssl", "x509", "-in", made["pem"], "-signkey", made["key"], "-days", str(days - 1),
+                            "-out", made["pem"]], check=True, capture_output=True)
+    finally:
+        os.umask(old)
+    for kind, path in paths.items():
+        os.rename(made[kind], path)
+    return paths
+
+
+def text_of(daemon, credentials, names='"www"', more=""):
+    text = daemon.config(management=f'key_dir = "{daemon.folder}/keys"; {more}')
+    secured = f'mode = "terminate"; transport = {{ security = "tls"; credentials = [{names}]; }};'
+    return (f"credentials = ( {credentials} );\n"
+            + text.replace('upstream = "web"; } );', f'upstream = "web"; {secured} }} );'))
+
+
+def tls(name, paths):
+    return (f'{{ name = "{name}"; kind = "tls"; certificate = "file:{paths["pem"]}"; '
+            f'key = "file:{paths["key"]}"; names = ["www.example.org"]; }}')
+
+
+def row(client, name="www"):
+    rows = client.call("credential.list")["credentials"]
+    return next(r for r in rows if r["name"] == name)
+
+
+def test_credentials_are_listed(daemon):
+    """credential.list tells kind, names, who uses it and when it expires, and no private value"""
+    secret = "kNKYb-W4tYcXsMLUHZD3MzVIkxGvqFvNZ8pn3tgLxVM"
+    reality = (f'{{ name = "front"; kind = "reality"; private_key = "{secret}"; target = "www.example.org:443"; '
+               'server_names = ["www.example.org"]; short_ids = ["0123456789abcdef"]; }')
+    client = daemon.start(text_of(daemon, tls("www", make(daemon, "www")) + ", " + reality))
+    www, front = row(client), row(client, "front")
+    expect(www["kind"] == "tls" and www["used_by"] == ["listeners.web-in"], www)
+    expect(www["names"] == ["www.example.org"] and 99 * DAY < www["expires_in_s"] <= 100 * DAY, www)
+    expect(front["kind"] == "reality" and front["used_by"] == [] and front["expires"] is None, front)
+    expect(front["target"] == "www.example.org:443", front)
+    shown = client.call("config.show")["text"]
+    for private in (secret, "0123456789abcdef"):
+        expect(private not in shown and private not in repr(client.call("credential.list")), "a private value is shown")
+    expect(len(re.findall("hidden:[0-9a-f]{8}", shown)) == 2, shown)
+    client.call("config.apply", text=shown.replace("9000", "9001"))
+    expect(client.call("config.show")["text"] == shown.replace("9000", "9001"), "hidden values were not kept")
+
+
+def test_credentials_are_read_again(daemon):
+    """credential.reload takes new files, all or none, names the bad one, and leaves the old in use"""
+    paths, second = make(daemon, "www"), make(daemon, "second", 50)
+    text = text_of(daemon, tls("www", paths) + ", " + tls("second", second), '"www", "second"')
+    client = daemon.start(text)
+    expect(client.call("credential.reload")["changed"] == 0, "unchanged files are told as changed")
+    unread = client.call("config.apply", text=text)
+    expect(unread["credentials_unread"] and unread["changes"] == [], unread)
+    make(daemon, "www", 200)
+    make(daemon, "second", 200)
+    expect(client.call("credential.reload", name="www")["changed"] == 1, "www was not read")
+    expect(row(client)["expires_in_s"] > 199 * DAY, row(client))
+    # A listener has all of its certificates, or those before.
+    expect(row(client, "second")["expires_in_s"] < 51 * DAY, "another credential was read")
+    paths["pem"].write_text("no certificate\n")
+    error = client.refused(-32001, "credential.reload")
+    expect(str(paths["pem"]) in str(error), error)
+    expect(row(client, "second")["expires_in_s"] < 51 * DAY, "half of a reload was taken")
+    make(daemon, "www", 300)
+    os.chmod(second["key"], 0o640)
+    error = client.refused(-32001, "credential.reload")
+    expect(str(second["key"]) in str(error) and "chmod 600" in str(error) + str(error.data), error)
+    expect(row(client)["expires_in_s"] < 201 * DAY, "half of a reload was taken")
+    os.chmod(second["key"], 0o600)
+    client.refused(-32004, "credential.reload", name="third")
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for("SIGHUP to read files", lambda: row(client)["expires_in_s"] > 299 * DAY)
+    expect(kinds(client).count("credential_refused") == 2, kinds(client))
+
+
+def test_key_files_lie_in_their_folder(daemon):
+    """a key outside management.key_dir is refused, also behind a link inside"""
+    paths = make(daemon, "www")
+    outside = daemon.folder / "outside.key"
+    os.rename(paths["key"], outside)
+    os.symlink(outside, paths["key"])
+    client = daemon.start(daemon.config())
+    error = client.refused(-32001, "config.apply", text=text_of(daemon, tls("www", paths)))
+    expect(f"{outside} is not under {daemon.folder}/keys" in str(error) + str(error.data), error)
+
+
+def test_a_refused_configuration_leaves_credentials(daemon):
+    """an apply that is refused changes nothing of what runs, whatever became of the files"""
+    paths = make(daemon, "www")
+    text = text_of(daemon, tls("www", paths))
+    client = daemon.start(text)
+    for path in paths.values():
+        path.unlink()
+    client.refused(-32001, "config.apply", text=text.replace("9000", "9001"))
+    # Listeners are added without a look at files that are gone: what runs keeps its own.
+    client.refused(-32001, "credential.reload")
+    expect(row(client)["expires_in_s"] > 99 * DAY, row(client))
+    make(daemon, "www")
+    client.call("config.apply", text=text.replace("9000", "9001"))
+
+
+def test_expiry_is_told(daemon):
+    """events at 14 days, at one and at the end, at start and reload too; the metric counts down"""
+    paths = make(daemon, "www", 10)
+    client = daemon.start(text_of(daemon, tls("www", paths), more='metrics = "127.0.0.1:19641";'))
+
+    def told():
+        return [k for k in kinds(client) if k.startswith("credential_expire")]
+
+    wait_for("the event of 14 days", lambda: told() == ["credential_expires"])
+    expect(client.call("credential.reload")["changed"] == 0, "")
+    make(daemon, "www", 1)
+    client.call("credential.reload")
+    wait_for("the event of one day", lambda: told() == ["credential_expires"] * 2)
+    page = urllib.request.urlopen("http://127.0.0.1:19641/metrics", timeout=5).read().decode()
+    left = float(re.search(r'^nexpath_credential_expiry_seconds\{credential="www"\} (\S+)$', page, re.MULTILINE)[1])
+    expect(DAY - 60 < left <= DAY, f"{left} s are left")
+    make(daemon, "www", 0)
+    client.call("credential.reload")
+    wait_for("the event of the end", lambda: told()[-1] == "credential_expired")
+    make(daemon, "www", 100)
+    client.call("credential.reload")
+    time.sleep(1.2)
+    expect(len(told()) == 3, told())
+
+
+def test_a_thousand_reloads(daemon):
+    """reloads leak neither memory nor profiles"""
+    paths = make(daemon, "www")
+    client = daemon.start(text_of(daemon, tls("www", paths)))
+
+    def memory():
+        return int(Path(f"/proc/{daemon.process.pid}/statm").read_text().split()[1])
+
+    for _ in range(20):
+        client.call("credential.reload")
+    before = memory()
+    for _ in range(500):
+        client.call("credential.reload")
+    expect(memory() - before < 512, f"{memory() - before} pages more")
