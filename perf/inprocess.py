@@ -95,6 +95,12 @@ def terminate_floods(arguments):
     return results
 
 
+def records(arguments):
+    result = bench(arguments.build, "records", "--rounds", 20 * arguments.repeats)
+    result.pop("machine")
+    return result
+
+
 def matrix(arguments):
     result = bench(arguments.build, "matrix", "--rounds", arguments.repeats, "--packets", 200_000)
     result.pop("machine")
@@ -124,6 +130,7 @@ PARTS = {
     "terminate": terminate,
     "terminate-memory": terminate_memory,
     "terminate-floods": terminate_floods,
+    "tls": records,
 }
 
 

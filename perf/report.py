@@ -290,6 +290,21 @@ def emulated(result):
 """ + table(("path", "Linux CUBIC", "CUBIC here", "Linux BBR", "rate controller here"), rows))
 
 
+def records_section(records):
+    rows = []
+    for c in records["cells"]:
+        for way in ("seal", "open"):
+            s = c[way]
+            rows.append((f"{way} records of {c['record_bytes']:,} bytes, {c['suite']}", f"{s['cycles_per_byte']:.3f}",
+                         f"{s['alone_cycles_per_byte']:.3f}", f"{s['gbit_per_second']:.0f}", f"{s['ratio']:.2f}", "at most 1.25",
+                         verdict(s["ratio"] <= 1.25)))
+    return ["## TLS records\n",
+            f"Payload in packet buffers of {records['segment_bytes']:,} bytes to records and back, in place, beside ipsec-mb "
+            f"({records['isa']}) alone over as many contiguous bytes in records of the same size; in turn, the least of all "
+            "rounds. Each buffer of a long record is a call of ipsec-mb of its own.\n",
+            table(("what", "cycles a byte", "ipsec-mb alone", "Gbit/s a core", "ratio", "budget", ""), rows)]
+
+
 def page(folder):
     inprocess, compare = load(folder, "inprocess"), load(folder, "compare")
     of_wire = load(folder, "wire")
@@ -303,6 +318,8 @@ def page(folder):
                   "## Under a flood of spoofed packets\n", flood_table(inprocess)]
         if "terminate" in inprocess or "terminate-memory" in inprocess:
             parts += terminate_section(inprocess)
+        if "tls" in inprocess:
+            parts += records_section(inprocess["tls"])
     if record:
         parts += ["## Instructions\n", instructions(record)]
     if compare:

@@ -71,6 +71,25 @@ static enum tls_verdict header_judge(const struct tls_records *t, const uint8_t 
 	return length < least ? TLS_RECORD_TOO_SHORT : TLS_DATA;
 }
 
+// The header and the tag mostly lie in one buffer.
+static void header_read(const struct tls_queue *q, uint8_t header[HEADER_BYTES])
+{
+	if (nx_likely(q->head->length >= HEADER_BYTES))
+		memcpy(header, buffer_data(q->head), HEADER_BYTES);
+	else
+		chain_copy(q->head, 0, HEADER_BYTES, header);
+}
+
+static void tag_read(const struct tls_queue *record, uint8_t tag[AEAD_TAG_BYTES])
+{
+	const struct buffer *tail = record->tail;
+
+	if (nx_likely(tail->length >= AEAD_TAG_BYTES))
+		memcpy(tag, buffer_data(tail) + tail->length - AEAD_TAG_BYTES, AEAD_TAG_BYTES);
+	else
+		chain_copy(record->head, record->bytes - AEAD_TAG_BYTES, AEAD_TAG_BYTES, tag);
+}
+
 // Cuts the next whole record off: TLS_DATA, TLS_WANT_MORE, TLS_NO_BUFFER or a fatal verdict.
 static enum tls_verdict record_cut(struct tls_context *context, struct tls_records *t,
 	uint8_t header[HEADER_BYTES], struct tls_queue *record)
@@ -81,7 +100,7 @@ static enum tls_verdict record_cut(struct tls_context *context, struct tls_recor
 
 	if (q->bytes < HEADER_BYTES)
 		return TLS_WANT_MORE;
-	chain_copy(q->head, 0, HEADER_BYTES, header);
+	header_read(q, header);
 	v = header_judge(t, header);
 	if (v != TLS_DATA)
 		return v;
@@ -98,13 +117,14 @@ static enum tls_verdict record_decrypt(struct tls_context *context, struct tls_r
 	struct tls_key *key = &t->in.key;
 	uint32_t before = tls_before(key);
 	uint32_t length = record->bytes - before - AEAD_TAG_BYTES;
-	uint8_t tag[AEAD_TAG_BYTES], nonce[EXPLICIT_NONCE_BYTES];
+	uint8_t tag[AEAD_TAG_BYTES], nonce[EXPLICIT_NONCE_BYTES] = {0};
 	struct tls_aead aead;
 
 	if (key->sequence == UINT64_MAX)
 		return TLS_KEY_SPENT;
-	chain_copy(record->head, HEADER_BYTES, before - HEADER_BYTES, nonce);
-	chain_copy(record->head, before + length, AEAD_TAG_BYTES, tag);
+	if (key->explicit_nonce)
+		chain_copy(record->head, HEADER_BYTES, sizeof(nonce), nonce);
+	tag_read(record, tag);
 	tls_aead_prepare(context, key, header, length, nonce, &aead);
 	if (!aead_open_chain(context->crypto, &aead.input, record->head, before, length, tag))
 		return TLS_BAD_RECORD;

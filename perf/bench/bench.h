@@ -143,5 +143,6 @@ json_t *bench_flood(const struct bench_options *options);
 json_t *bench_matrix(const struct bench_options *options);
 json_t *bench_matrix_full(const struct bench_options *options);
 json_t *bench_drive(const struct bench_options *options);
+json_t *bench_records(const struct bench_options *options);
 json_t *bench_null_ports(const struct bench_options *options);
 json_t *bench_client(const struct bench_options *options);

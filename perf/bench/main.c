@@ -21,6 +21,7 @@ static json_t *measure(const struct command *c)
 		{"terminate", bench_terminate},
 		{"requests", bench_requests},
 		{"small", bench_small_segments},
+		{"records", bench_records},
 		{"null", bench_null_ports},
 		{"drive", bench_drive},
 	};
