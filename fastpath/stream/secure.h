@@ -44,6 +44,10 @@ void secure_flush(struct relay *r);
 // the other side a reset.
 void secure_break(struct relay *r, struct relay_session *s);
 
+// Gives away what was received on a connection and will not be read: unread, it would have a close
+// become a reset, which overtakes what was sent.
+void secure_discard(struct relay *r, uint32_t connection);
+
 // As the functions of tcp/tcp.h, for a secured leg.
 struct buffer *secure_receive(
 	struct relay *r, struct relay_session *s, unsigned int leg, uint32_t max);

@@ -172,6 +172,14 @@ struct buffer *secure_receive(
 	return out;
 }
 
+void secure_discard(struct relay *r, uint32_t connection)
+{
+	struct buffer *chain;
+
+	while ((chain = tcp_receive(r->tcp, connection, UINT32_MAX, r->now)) != NULL)
+		r->config.buffers->put(r->config.buffers, chain);
+}
+
 void secure_break(struct relay *r, struct relay_session *s)
 {
 	for (unsigned int leg = 0; leg < 2; leg++) {
@@ -186,6 +194,7 @@ void secure_break(struct relay *r, struct relay_session *s)
 		queue_sealed(r, l, records, 0);
 		stats_drop(r->config.stats,
 			l->broken == TLS_TRUNCATED ? DROP_TLS_CUT : DROP_TLS_RECORD);
+		secure_discard(r, s->connection[leg]);
 		tcp_close(r->tcp, s->connection[leg], r->now);
 		s->connection[leg] = TCP_NONE;
 	}

@@ -59,9 +59,13 @@ static struct flow_past past_of(const struct relay *r, const struct relay_sessio
 static void connection_let_go(
 	struct relay *r, struct relay_session *s, unsigned int leg, bool reset)
 {
+	bool secure = leg_is_secure(s, leg);
+
 	secure_end(r, s, leg);
 	if (s->connection[leg] == TCP_NONE)
 		return;
+	if (secure && !reset)
+		secure_discard(r, s->connection[leg]);
 	if (reset)
 		tcp_abort(r->tcp, s->connection[leg], r->now);
 	else

@@ -168,6 +168,159 @@ static void a_thread_that_stands_still_stops_nobody_else(void **state)
 	assert_true(rig.secured->open[51] && rig.secured->open[52]);
 }
 
+// A record that no key of ours made, and bytes behind it.
+static void say_nonsense(uint32_t length)
+{
+	uint8_t bytes[4000] = {0x17, 3, 3, 0, 64};
+
+	for (uint32_t said = 0; said < length; said += sizeof(bytes))
+		rig_say(&rig, 0, bytes, sizeof(bytes));
+}
+
+// Its peer is told what was wrong, however much of it nobody reads, and the target of a reset.
+static void a_broken_record_is_told(void **state)
+{
+	one_open();
+	target(0)->stops_reading = true;
+	rig_send(&rig, RIG_CLIENT, 0, 6000000);
+	rig_wait(&rig, SECONDS(5));
+	say_nonsense(400000);
+	rig_wait(&rig, SECONDS(1));
+	target(0)->stops_reading = false;
+	rig_wait(&rig, SECONDS(5));
+	assert_int_equal(rig.secured->verdict[0], TLS_PEER_ALERT);
+	assert_int_equal(rig.secured->alert[0], TLS_ALERT_BAD_RECORD_MAC);
+	assert_int_equal(target(0)->error, ECONNRESET);
+	assert_int_equal(rig_drops(&rig, DROP_TLS_RECORD), 1);
+	assert_int_equal(rig_sessions(&rig), 0);
+	rig_reset(&rig, RIG_CLIENT, 0);
+}
+
+static void a_cut_stream_is_a_reset(void **state)
+{
+	one_open();
+	rig_send(&rig, RIG_CLIENT, 0, 5000);
+	rig_wait(&rig, SECONDS(1));
+	rig.secured->cuts = true;
+	client(0)->keeps_open = false;
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(target(0)->received, 5000);
+	assert_false(target(0)->ended);
+	assert_int_equal(target(0)->error, ECONNRESET);
+	assert_int_equal(rig_drops(&rig, DROP_TLS_CUT), 1);
+	assert_int_equal(last_end(), SESSION_END_RESET);
+}
+
+// One way ends, the other goes on.
+static void ends_are_of_one_way(void **state)
+{
+	one_open();
+	client(0)->keeps_open = false;
+	rig_send(&rig, RIG_CLIENT, 0, 5000);
+	rig_wait(&rig, SECONDS(1));
+	assert_true(target(0)->ended);
+	rig_send(&rig, RIG_TARGET, 0, 1000000);
+	rig_wait(&rig, SECONDS(5));
+	assert_int_equal(client(0)->received, 1000000);
+	assert_false(rig.secured->closed[0]);
+	target(0)->keeps_open = false;
+	assert_true(rig_settle(&rig, SECONDS(10)));
+	assert_true(rig.secured->closed[0]);
+	assert_int_equal(last_end(), SESSION_END_CLOSED);
+}
+
+static void the_target_may_end_first(void **state)
+{
+	one_open();
+	target(0)->keeps_open = false;
+	rig_send(&rig, RIG_TARGET, 0, 5000);
+	rig_wait(&rig, SECONDS(1));
+	assert_true(rig.secured->closed[0]);
+	rig_send(&rig, RIG_CLIENT, 0, 1000000);
+	rig_wait(&rig, SECONDS(5));
+	assert_int_equal(target(0)->received, 1000000);
+	client(0)->keeps_open = false;
+	assert_true(rig_settle(&rig, SECONDS(10)));
+	assert_int_equal(last_end(), SESSION_END_CLOSED);
+}
+
+// A FIN with the hello behind a PROXY protocol header is no close_notify.
+static void an_end_before_the_layer_is_a_cut(void **state)
+{
+	static const char said[] = "PROXY TCP4 10.3.0.1 10.3.0.2 1000 2000\r\nhello!\r\n";
+
+	rig.world->listeners[WORLD_TCP].proxy_protocol = true;
+	rig.secured->speechless[rig_connect(&rig, own)] = true;
+	rig_say(&rig, 0, said, sizeof(said) - 1);
+	tcp_shutdown(rig.host[RIG_CLIENT], client(0)->connection, rig.world->now);
+	client(0)->is_shut = true;
+	rig_wait(&rig, SECONDS(2));
+	// The target may have been reset before it took the connection.
+	assert_false(target(0)->ended);
+	assert_int_equal(rig_drops(&rig, DROP_TLS_CUT), 1);
+	assert_int_equal(rig_sessions(&rig), 0);
+}
+
+static void many_go_both_ways(uint32_t n, uint64_t bytes)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		client(rig_connect(&rig, own))->keeps_open = true;
+		rig_wait(&rig, SECONDS(6)); // so that both sides number alike
+		assert_int_equal(rig.users[RIG_TARGET], i + 1);
+		rig_send(&rig, RIG_CLIENT, i, bytes);
+		rig_send(&rig, RIG_TARGET, i, bytes);
+		client(i)->keeps_open = false;
+	}
+	assert_true(rig_settle(&rig, SECONDS(600)));
+	for (uint32_t i = 0; i < n; i++) {
+		assert_int_equal(target(i)->received, bytes);
+		assert_int_equal(client(i)->received, bytes);
+		assert_int_equal(client(i)->error, 0);
+		assert_true(rig.secured->closed[i]);
+	}
+	assert_int_equal(rig_drops(&rig, DROP_TLS_RECORD) + rig_drops(&rig, DROP_TLS_CUT), 0);
+}
+
+static void a_bad_path_costs_time_and_no_byte(void **state)
+{
+	rig.loss_ppm = 20000;
+	rig.jitter = 3000;
+	many_go_both_ways(3, 300000);
+}
+
+static void small_packets_carry_long_records(void **state)
+{
+	rig.world->netifs[0].mtu = 600;
+	rig.world->netifs[1].mtu = 1280;
+	many_go_both_ways(2, 1000000);
+}
+
+static void missing_buffers_cost_time_and_no_byte(void **state)
+{
+	many_go_both_ways(1, 1000);
+	rig.fail_ppm = 100000;
+	rig.loss_ppm = 5000;
+	for (uint32_t i = 1; i < 4; i++) {
+		rig_connect(&rig, own);
+		rig_send(&rig, RIG_CLIENT, i, 200000);
+	}
+	rig_wait(&rig, SECONDS(60));
+	rig.fail_ppm = 0;
+	// A handshake may fail for want of a buffer, what is open may not.
+	for (uint32_t i = 1; i < rig.users[RIG_TARGET]; i++)
+		target(i)->keeps_open = false;
+	rig_wait(&rig, SECONDS(60));
+	assert_true(rig.users[RIG_TARGET] > 1);
+	for (uint32_t i = 1; i < rig.users[RIG_TARGET]; i++)
+		assert_int_equal(target(i)->received, 200000);
+}
+
+static void scarce_memory_slows_and_breaks_nothing(void **state)
+{
+	relay_memory_limit(rig.relay, 16 << 10);
+	many_go_both_ways(2, 500000);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -177,6 +330,15 @@ int main(void)
 		TEST(silence_keeps_nobody_out),
 		TEST(sources_are_spread_over_threads),
 		TEST(a_thread_that_stands_still_stops_nobody_else),
+		TEST(a_broken_record_is_told),
+		TEST(a_cut_stream_is_a_reset),
+		TEST(ends_are_of_one_way),
+		TEST(the_target_may_end_first),
+		TEST(an_end_before_the_layer_is_a_cut),
+		TEST(a_bad_path_costs_time_and_no_byte),
+		TEST(small_packets_carry_long_records),
+		TEST(missing_buffers_cost_time_and_no_byte),
+		TEST(scarce_memory_slows_and_breaks_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
