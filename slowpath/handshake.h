@@ -7,6 +7,10 @@
 
 #include "slowpath/msg.h"
 
+enum {
+	HANDSHAKE_OUTCOMES = 16
+};
+
 enum handshake_step {
 	HANDSHAKE_WAITS = 0, // for more input
 	HANDSHAKE_ACTS,      // there is a message, and perhaps another one
@@ -33,5 +37,8 @@ struct handshake_kind {
 	// and the rest is zero but for data. To be asked after create, input and end until it says
 	// that it waits or gives the last one.
 	enum handshake_step (*next)(void *handshake, struct slow_message *out);
+	// What became of it, below HANDSHAKE_OUTCOMES, as its kind names it; counted after the last
+	// message. NULL: the kind has no names for it.
+	uint8_t (*outcome)(const void *handshake);
 	void (*profile_destroy)(void *profile);
 };

@@ -274,6 +274,8 @@ void slowpath_count(const struct slowpath *s, struct slowpath_counts *out)
 		out->done += counter_read(&t->done);
 		out->failed += counter_read(&t->failed);
 		out->spliced += counter_read(&t->spliced);
+		for (int o = 0; o < HANDSHAKE_OUTCOMES; o++)
+			out->outcomes[o] += counter_read(&t->outcomes[o]);
 		out->refused += counter_read(&t->refused);
 		out->crowded += counter_read(&t->crowded);
 		out->forgotten += counter_read(&t->forgotten);

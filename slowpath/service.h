@@ -58,11 +58,12 @@ usec_t slowpath_stalled(const struct slowpath *s, uint32_t thread);
 // What all threads counted. Any thread.
 struct slowpath_counts {
 	uint64_t done;
-	uint64_t failed;    // the peer's doing
-	uint64_t spliced;   // the streams went on without us
-	uint64_t refused;   // by admission control
-	uint64_t crowded;   // given up for others by it
-	uint64_t forgotten; // closed by the worker before the end, or by time
+	uint64_t failed;                       // the peer's doing
+	uint64_t spliced;                      // the streams went on without us
+	uint64_t outcomes[HANDSHAKE_OUTCOMES]; // of kinds that have names for them
+	uint64_t refused;                      // by admission control
+	uint64_t crowded;                      // given up for others by it
+	uint64_t forgotten;                    // closed by the worker before the end, or by time
 	uint64_t in_flight;
 };
 void slowpath_count(const struct slowpath *s, struct slowpath_counts *out);

@@ -64,6 +64,7 @@ struct slow_thread {
 	counter_t done;
 	counter_t failed;
 	counter_t spliced;
+	counter_t outcomes[HANDSHAKE_OUTCOMES];
 	counter_t refused;
 	counter_t crowded;
 	counter_t forgotten;

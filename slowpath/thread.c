@@ -301,8 +301,11 @@ static bool step(struct slow_thread *t, uint32_t place)
 		admission_queue(t->admission, place);
 		return false;
 	}
-	if (step != HANDSHAKE_WAITS)
-		end(t, place, count_of(t, step));
+	if (step == HANDSHAKE_WAITS)
+		return true;
+	if (h->profile->kind->outcome)
+		counter_add(&t->outcomes[h->profile->kind->outcome(h->engine)], 1);
+	end(t, place, count_of(t, step));
 	return true;
 }
 

@@ -152,6 +152,10 @@ struct snapshot_listener {
 	uint8_t look;          // enum tcp_look, likewise
 	// Of such connections: segments, the order of things and how they end pass as they come.
 	bool transparent;
+	// Their client's handshake is over both, with the target of upstream `mirror`, and the
+	// session is that one's unless it gives keys. With transparent and security.
+	bool is_mirrored;
+	uint16_t mirror;   // upstream slot
 	uint32_t security; // number of the profile that clients' TLS is served by, 0: raw
 };
 

@@ -77,6 +77,8 @@ struct nx_aligned_line worker_stats {
 	counter_t tcp_resets_seen;
 	counter_t nat_ports_in_use;    // gauge
 	counter_t tls_handshakes_done; // that gave keys
+	counter_t reality_refused;     // by admission control: the target's
+	counter_t reality_timeouts;    // not decided in time, likewise
 };
 
 static inline void stats_drop(struct worker_stats *stats, enum drop_reason reason)

@@ -3,8 +3,8 @@
 #include "stream/relay_impl.h"
 #include "stream/secure.h"
 
-static void count_moved(struct relay *r, struct relay_session *s, unsigned int from, uint32_t bytes,
-	uint32_t buffers)
+void relay_session_moved(struct relay *r, struct relay_session *s, unsigned int from,
+	uint32_t bytes, uint32_t buffers)
 {
 	struct slot_stats *listener = &r->config.stats->listeners[s->listener];
 	struct slot_stats *target = &r->config.stats->targets[s->target];
@@ -62,7 +62,7 @@ static void pump_layers(struct relay *r, struct relay_session *s, unsigned int f
 	secure_share_begin(r);
 	while ((room = leg_room(r, s, !from)) > 0 && secure_share_lasts(r, s) &&
 		(chain = leg_receive(r, s, from, u32_min(room, SECURE_PIECE))) != NULL) {
-		count_moved(r, s, from, chain->total_length, chain->segments);
+		relay_session_moved(r, s, from, chain->total_length, chain->segments);
 		leg_send(r, s, !from, chain, leg_has_payload(r, s, from) ? TCP_SEND_MORE : 0);
 	}
 	carry_end(r, s, from);
@@ -84,7 +84,7 @@ void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int f
 		struct buffer *chain = tcp_receive(r->tcp, source, room, r->now);
 
 		ready -= chain->total_length;
-		count_moved(r, s, from, chain->total_length, chain->segments);
+		relay_session_moved(r, s, from, chain->total_length, chain->segments);
 		// Refused only when the connection has failed: its event is on its way.
 		(void)tcp_send(
 			r->tcp, sink, chain, flags | (ready > 0 ? TCP_SEND_MORE : 0), r->now);
@@ -98,20 +98,23 @@ static void preface_send(struct relay *r, struct relay_session *s)
 {
 	if (!s->preface)
 		return;
-	count_moved(r, s, LEG_CLIENT, s->preface->total_length - s->header,
+	relay_session_moved(r, s, LEG_CLIENT, s->preface->total_length - s->header,
 		s->preface->segments - (s->header > 0));
 	leg_send(r, s, LEG_TARGET, s->preface, 0);
 	s->preface = NULL;
 }
 
+static void silence_watch(struct relay *r, struct relay_session *s)
+{
+	s->heard = r->now;
+	wheel_arm(&r->wheel, session_index(r, s),
+		r->now + u64_min(relay_session_silence_allowed(r, s), SESSION_RECHECK));
+}
+
 static void opened(struct relay *r, struct relay_session *s)
 {
-	usec_t allowed;
-
 	s->flags |= RELAY_IS_OPEN;
-	s->heard = r->now;
-	allowed = relay_session_silence_allowed(r, s);
-	wheel_arm(&r->wheel, session_index(r, s), r->now + u64_min(allowed, SESSION_RECHECK));
+	silence_watch(r, s);
 	carry_urgent(r, s, LEG_CLIENT);
 	relay_session_pump(r, s, LEG_CLIENT);
 }
@@ -128,7 +131,10 @@ void relay_session_opened(struct relay *r, struct relay_session *s)
 static void connected(struct relay *r, struct relay_session *s, unsigned int leg)
 {
 	if (leg == LEG_CLIENT) {
-		relay_session_opened(r, s);
+		s->flags |= RELAY_IS_OPEN;
+		silence_watch(r, s);
+		if (!(s->flags & RELAY_IS_MIRRORED) || !relay_session_mirror(r, s))
+			relay_session_opened(r, s);
 		return;
 	}
 	counter_add(&r->config.stats->targets[s->target].answered, 1);
@@ -167,6 +173,8 @@ static void failed(
 		return;
 	}
 	counter_add(&r->config.stats->tcp_resets_seen, event->error == ECONNRESET);
+	if (is_mirroring(s->flags))
+		secure_splice(r, s);
 	if (transparent && event->error == ECONNRESET && s->connection[!leg] != TCP_NONE)
 		carry_reset(r, s, leg);
 	relay_session_end(

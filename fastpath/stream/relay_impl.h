@@ -21,6 +21,7 @@ enum {
 	RELAY_AWAITS_HEADER = 1u << 10, // of the PROXY protocol, from the client
 	RELAY_IS_NAMED = 1u << 11,      // such a header named the client: relay.names
 	RELAY_IS_TRANSPARENT = 1u << 12,
+	RELAY_IS_MIRRORED = 1u << 15, // the target's until the client has proved itself
 	RELAY_IS_ANSWERED = 1u << 13, // transparent: the target answered, and so did we
 	RELAY_IS_CLOSING = 1u << 14,  // both peers have ended: what is under way has its time
 	RELAY_END = 1u << 4,          // two bits: this leg's peer sends no more
@@ -46,6 +47,12 @@ static inline uint32_t leg_flag(uint32_t flag, unsigned int leg)
 static inline bool has_ended(uint32_t flags)
 {
 	return (~flags & (RELAY_END | RELAY_END << 1)) == 0;
+}
+
+// Whether the two legs are held for a handshake over both.
+static inline bool is_mirroring(uint32_t flags)
+{
+	return (flags & RELAY_IS_MIRRORED) && (flags & leg_flag(RELAY_AWAITS_KEYS, LEG_CLIENT));
 }
 
 // One session: two cache lines. Its first word is the pool's while it is free.
@@ -172,6 +179,8 @@ void relay_origin_secured(struct relay *r, struct relay_session *s);
 // There will be none.
 void relay_origin_failed(struct relay *r, struct relay_session *s, enum session_end why);
 
+// Both connections of a mirrored session are open: its handshake may begin. False: it is not to.
+bool relay_session_mirror(struct relay *r, struct relay_session *s);
 // A leg's handshake gave keys: on to the target. announced: whom the session is for.
 void relay_session_secured(struct relay *r, struct relay_session *s, unsigned int leg,
 	const struct flow_key *announced);
@@ -201,6 +210,10 @@ void relay_session_event(struct relay *r, const struct tcp_event *event);
 void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int from);
 // Both sides are there: what waits for the target goes, and payload moves from now on.
 void relay_session_opened(struct relay *r, struct relay_session *s);
+
+// Counts what went from leg `from` to the other.
+void relay_session_moved(struct relay *r, struct relay_session *s, unsigned int from,
+	uint32_t bytes, uint32_t buffers);
 
 // request.c
 void relay_session_describe(const struct relay *r, const struct relay_session *s,

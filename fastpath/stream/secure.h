@@ -24,6 +24,15 @@ void secure_destroy(struct secure *secure); // NULL is allowed
 // False: there is no room for another secured leg.
 bool secure_begin(struct relay *r, struct relay_session *s, unsigned int leg, uint32_t profile,
 	struct buffer *first, const struct flow_key *announced);
+// Begins a handshake over both legs of a session whose connections are open: until it gives keys,
+// the client gets the target's bytes, in part replaced, and the target the client's. False: there
+// is no room, and the session is no longer to be mirrored.
+bool secure_mirror_begin(struct relay *r, struct relay_session *s, uint32_t profile,
+	const struct flow_key *announced);
+// The mirrored session's time is over, or one of its connections failed: all that is held goes on,
+// and it is the target's from now on. The timer's: false when nothing is wrong.
+bool secure_mirror_timer(struct relay *r, struct relay_session *s);
+void secure_splice(struct relay *r, struct relay_session *s);
 // The leg goes: forgets and wipes all about it. Harmless on a raw one.
 void secure_end(struct relay *r, struct relay_session *s, unsigned int leg);
 

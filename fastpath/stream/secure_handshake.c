@@ -6,6 +6,7 @@
 
 enum {
 	GATHER_BYTES_MAX = 512, // pieces of a handshake up to this size are put together
+	PIECES_APART = 64,      // but of a mirrored leg so many are kept as they came
 };
 
 // One source's handshakes are one thread's: its bounds are kept there.
@@ -83,12 +84,24 @@ void secure_handshake_close(struct relay *r, struct secure_leg *l)
 		message_send(r, l);
 }
 
+// A mirrored target's leg, whose handshake is its client's.
+static bool is_second(const struct secure_leg *l)
+{
+	return l->is_mirrored && l->leg == LEG_TARGET;
+}
+
+static bool is_opened(const struct relay *r, const struct secure_leg *l)
+{
+	return (is_second(l) ? secure_at(r, l->session, LEG_CLIENT) : l)->is_opened;
+}
+
 static bool open_send(struct relay *r, struct secure_leg *l)
 {
-	struct slow_message *m = l->is_opened ? NULL : message_begin(l, SLOW_OPEN, 0);
+	struct slow_message *m;
 
-	if (l->is_opened)
+	if (is_opened(r, l))
 		return true;
+	m = message_begin(l, SLOW_OPEN, 0);
 	if (!m)
 		return false;
 	m->open = (struct slow_open){.profile = l->profile, .source = l->announced.source};
@@ -111,12 +124,15 @@ static bool gather(struct tls_queue *held, const struct buffer *piece)
 		return false;
 	memcpy(buffer_data(tail) + tail->length, buffer_data(piece), piece->length);
 	tail->length = (uint16_t)(tail->length + piece->length);
+	memcpy(tail->state, piece->state, sizeof(tail->state)); // it ends where the piece did
 	held->bytes += piece->length;
 	return true;
 }
 
-static void hold_chain(struct relay *r, struct tls_queue *held, struct buffer *chain)
+static void hold_chain(struct relay *r, struct secure_leg *l, struct buffer *chain)
 {
+	struct tls_queue *held = &l->held;
+
 	while (chain) {
 		struct buffer *b = chain;
 
@@ -124,7 +140,7 @@ static void hold_chain(struct relay *r, struct tls_queue *held, struct buffer *c
 		b->next = NULL;
 		b->segments = 1;
 		b->total_length = b->length;
-		if (gather(held, b))
+		if ((!l->is_mirrored || held->buffers >= PIECES_APART) && gather(held, b))
 			r->config.buffers->put(r->config.buffers, b);
 		else
 			tls_queue_append(held, b);
@@ -139,13 +155,13 @@ static void hold(struct relay *r, struct secure_leg *l)
 	while (l->held.bytes < SLOW_STREAM_BYTES &&
 		(chain = tcp_receive(r->tcp, l->session->connection[l->leg],
 			 SLOW_STREAM_BYTES - l->held.bytes, r->now)) != NULL)
-		hold_chain(r, &l->held, chain);
+		hold_chain(r, l, chain);
 }
 
 // All is handed over: that nothing follows it, too.
 static bool end_send(struct relay *r, struct secure_leg *l)
 {
-	if (!l->input_ended || l->end_passed || l->passed < l->held.bytes)
+	if (!l->input_ended || l->end_passed || l->passed < l->base + l->held.bytes)
 		return true;
 	if (!message_begin(l, SLOW_END, l->passed))
 		return false;
@@ -156,22 +172,24 @@ static bool end_send(struct relay *r, struct secure_leg *l)
 
 void secure_handshake_go_on(struct relay *r, struct secure_leg *l)
 {
+	uint64_t until;
+
 	hold(r, l);
+	until = l->base + u32_min(l->held.bytes, SLOW_STREAM_BYTES);
 	// A client speaks first, and we do with a target.
-	if (l->held.bytes == 0 && l->leg == LEG_CLIENT)
+	if (!is_opened(r, l) && (is_second(l) || (l->held.bytes == 0 && l->leg == LEG_CLIENT)))
 		return;
-	while (open_send(r, l) && l->passed < u32_min(l->held.bytes, SLOW_STREAM_BYTES)) {
+	while (open_send(r, l) && l->passed < until) {
 		struct slow_message *m = message_begin(l, SLOW_BYTES, l->passed);
 
 		if (!m)
 			break;
-		m->length = (uint16_t)chain_copy(l->held.head, l->passed,
-			u32_min(SLOW_DATA_BYTES, SLOW_STREAM_BYTES - l->passed), m->data);
+		m->length = (uint16_t)chain_copy(l->held.head, (uint32_t)(l->passed - l->base),
+			(uint32_t)u64_min(SLOW_DATA_BYTES, until - l->passed), m->data);
 		l->passed += m->length;
 		message_send(r, l);
 	}
-	if (!l->is_opened || l->passed < u32_min(l->held.bytes, SLOW_STREAM_BYTES) ||
-		!end_send(r, l))
+	if (!is_opened(r, l) || l->passed < until || !end_send(r, l))
 		secure_defer(r, l);
 }
 
@@ -180,6 +198,10 @@ void secure_handshake_event(
 {
 	struct secure_leg *l = secure_at(r, s, leg);
 
+	if (l->is_mirrored) {
+		secure_mirror_event(r, s, leg, events);
+		return;
+	}
 	if (events & TCP_EVENT_END)
 		l->input_ended = true;
 	secure_handshake_go_on(r, l);
@@ -205,6 +227,20 @@ static void bytes_send(struct relay *r, struct secure_leg *l, const struct slow_
 	(void)tcp_send(r->tcp, l->session->connection[l->leg], b, 0, r->now);
 }
 
+void secure_handshake_done(struct relay *r, struct secure_leg *l, uint32_t used)
+{
+	struct relay_session *s = l->session;
+
+	crowd_leave(l->is_answered ? r->secure->answered : r->secure->unanswered, &l->member);
+	s->flags &= ~leg_flag(RELAY_AWAITS_KEYS, l->leg);
+	tls_queue_drop_front(&l->held, used, r->config.buffers);
+	if (l->held.bytes > 0)
+		tls_push(&r->secure->tls, &l->records, tls_queue_chain(&l->held));
+	else
+		tls_queue_clear(&l->held, r->config.buffers);
+	relay_session_secured(r, s, l->leg, &l->announced);
+}
+
 static void keys_take(struct relay *r, struct secure_leg *l, const struct slow_message *m)
 {
 	struct relay_session *s = l->session;
@@ -214,18 +250,10 @@ static void keys_take(struct relay *r, struct secure_leg *l, const struct slow_m
 		return;
 	}
 	counter_add(&r->config.stats->tls_handshakes_done, 1);
-	crowd_leave(l->is_answered ? r->secure->answered : r->secure->unanswered, &l->member);
-	s->flags &= ~leg_flag(RELAY_AWAITS_KEYS, l->leg);
-	tls_queue_drop_front(&l->held, (uint32_t)m->offset, r->config.buffers);
-	if (l->held.bytes > 0)
-		tls_push(&r->secure->tls, &l->records, tls_queue_chain(&l->held));
-	else
-		tls_queue_clear(&l->held, r->config.buffers);
-	relay_session_secured(r, s, l->leg, &l->announced);
+	secure_handshake_done(r, l, (uint32_t)m->offset);
 }
 
-// Its peer has said enough to be answered: others give way before it.
-static void note_answered(struct relay *r, struct secure_leg *l)
+void secure_handshake_note_answered(struct relay *r, struct secure_leg *l)
 {
 	if (l->is_answered)
 		return;
@@ -245,9 +273,13 @@ static enum session_end end_of(enum slow_failure failure)
 
 void secure_handshake_answer(struct relay *r, struct secure_leg *l, const struct slow_message *m)
 {
+	if (l->is_mirrored) {
+		secure_mirror_answer(r, l->session, m);
+		return;
+	}
 	switch (m->kind) {
 	case SLOW_SEND:
-		note_answered(r, l);
+		secure_handshake_note_answered(r, l);
 		bytes_send(r, l, m);
 		break;
 	case SLOW_KEYS:

@@ -20,21 +20,24 @@ enum secure_state {
 // Lives in locked memory. While the handshake lasts `records` is unused; after it, held is.
 struct secure_leg {
 	struct tls_records records;
-	struct tls_queue held; // received, not known to be consumed: held begins the stream
+	struct tls_queue held; // received, not known to be done with
 	struct buffer *unsent; // payload that sealing found no buffer for
 	struct flow_key announced;
 	struct relay_session *session;
 	TAILQ_ENTRY(secure_leg) behind; // while is_behind
 	struct crowd_member member;     // while the handshake lasts, see struct secure
 	struct slow_link *link;
-	uint32_t profile; // who we are in it
-	uint64_t name;    // of the handshake, to the slow path
-	uint32_t passed;  // bytes of held that the slow path has
-	uint16_t mss;     // payload of a segment: sizes records
-	uint8_t state;    // enum secure_state
+	uint32_t profile;  // who we are in it
+	uint64_t name;     // of the handshake, to the slow path
+	uint64_t base;     // offset of held's first byte in the stream
+	uint64_t passed;   // offset up to which the slow path has it
+	uint32_t replaced; // bytes at held's front that are ours already: of a mirrored target
+	uint16_t mss;      // payload of a segment: sizes records
+	uint8_t state;     // enum secure_state
 	uint8_t leg;
 	uint8_t broken;   // enum tls_verdict, when RELAY_BROKEN
 	bool is_behind;   // has something left to do that no event will bring about
+	bool is_mirrored; // one of two that are held, see secure_mirror.c
 	bool is_opened;   // the slow path has been told of it
 	bool input_ended; // FIN of the peer
 	bool end_passed;  // and the slow path knows
@@ -100,5 +103,14 @@ void secure_handshake_name(
 void secure_handshake_go_on(struct relay *r, struct secure_leg *l);
 // The slow path's answer to a handshake that goes on.
 void secure_handshake_answer(struct relay *r, struct secure_leg *l, const struct slow_message *m);
+// There are keys, and the first bytes of what is held were the handshake's: on to the target.
+void secure_handshake_done(struct relay *r, struct secure_leg *l, uint32_t used);
+// Its peer has said enough to be answered: others give way before it.
+void secure_handshake_note_answered(struct relay *r, struct secure_leg *l);
 // Tells the slow path that the session is over. Should the ring be full, it forgets by itself.
 void secure_handshake_close(struct relay *r, struct secure_leg *l);
+
+// secure_mirror.c: events and answers of a session whose two legs are mirrored.
+void secure_mirror_event(
+	struct relay *r, struct relay_session *s, unsigned int leg, uint16_t events);
+void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct slow_message *m);

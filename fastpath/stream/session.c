@@ -263,7 +263,8 @@ static void session_init(struct relay *r, uint32_t index, uint32_t connection,
 	s->generation = generation & 0xffffff;
 	s->connection[LEG_CLIENT] = connection;
 	s->connection[LEG_TARGET] = TCP_NONE;
-	s->flags = RELAY_LIVE | (listener->transparent ? RELAY_IS_TRANSPARENT : 0);
+	s->flags = RELAY_LIVE | (listener->transparent ? RELAY_IS_TRANSPARENT : 0) |
+		   (listener->is_mirrored ? RELAY_IS_MIRRORED : 0);
 	s->listener = listener->slot;
 	s->upstream = listener->upstream;
 	s->target = SLOT_NONE;
@@ -288,7 +289,7 @@ static bool proceed(struct relay *r, struct relay_session *s, const struct flow_
 
 	// The listener may have moved on while its client's header was awaited.
 	if (listener)
-		s->upstream = listener->upstream;
+		s->upstream = s->flags & RELAY_IS_MIRRORED ? listener->mirror : listener->upstream;
 	upstream = relay_session_upstream(r, s);
 	if (upstream)
 		reason = relay_preface_write(r, s, upstream->proxy_protocol, announced)
@@ -309,7 +310,7 @@ static bool go_on(struct relay *r, struct relay_session *s, const struct flow_ke
 	const struct snapshot_listener *listener = relay_session_listener(r, s);
 	struct buffer *first = s->preface;
 
-	if (!listener || listener->security == 0)
+	if (!listener || listener->security == 0 || (s->flags & RELAY_IS_MIRRORED))
 		return proceed(r, s, announced);
 	s->preface = NULL;
 	if (secure_begin(r, s, LEG_CLIENT, listener->security, first, announced))
@@ -327,9 +328,25 @@ void relay_session_secured(struct relay *r, struct relay_session *s, unsigned in
 		proceed(r, s, announced);
 }
 
+bool relay_session_mirror(struct relay *r, struct relay_session *s)
+{
+	const struct snapshot_listener *listener = relay_session_listener(r, s);
+	struct flow_key client = relay_session_client(r, s);
+
+	if (listener && listener->is_mirrored)
+		return secure_mirror_begin(r, s, listener->security, &client);
+	s->flags &= ~(uint32_t)RELAY_IS_MIRRORED;
+	return false;
+}
+
 void relay_session_keys_missing(
 	struct relay *r, struct relay_session *s, unsigned int leg, enum session_end why)
 {
+	if (is_mirroring(s->flags)) {
+		counter_add(&r->config.stats->reality_refused, 1);
+		secure_splice(r, s);
+		return;
+	}
 	if (leg == LEG_TARGET) {
 		relay_origin_failed(r, s, why);
 		return;
@@ -432,6 +449,20 @@ void relay_session_closing(struct relay *r, struct relay_session *s)
 	wheel_arm(&r->wheel, session_index(r, s), r->now + close_timeout(r, s));
 }
 
+// Whether a handshake was what the session waited for.
+static bool handshake_timer(struct relay *r, struct relay_session *s)
+{
+	if (is_mirroring(s->flags))
+		return secure_mirror_timer(r, s);
+	if (s->flags & leg_flag(RELAY_AWAITS_KEYS, LEG_CLIENT))
+		relay_session_keys_missing(r, s, LEG_CLIENT, SESSION_END_UNANSWERED);
+	else if (s->flags & leg_flag(RELAY_AWAITS_KEYS, LEG_TARGET))
+		relay_origin_failed(r, s, SESSION_END_UNANSWERED);
+	else
+		return false;
+	return true;
+}
+
 void relay_session_timer(struct relay *r, uint32_t index)
 {
 	struct relay_session *s = session_at(r, index);
@@ -442,14 +473,8 @@ void relay_session_timer(struct relay *r, uint32_t index)
 		relay_session_refuse(r, s, DROP_PROXY_HEADER);
 		return;
 	}
-	if (s->flags & leg_flag(RELAY_AWAITS_KEYS, LEG_CLIENT)) {
-		relay_session_keys_missing(r, s, LEG_CLIENT, SESSION_END_UNANSWERED);
+	if (handshake_timer(r, s))
 		return;
-	}
-	if (s->flags & leg_flag(RELAY_AWAITS_KEYS, LEG_TARGET)) {
-		relay_origin_failed(r, s, SESSION_END_UNANSWERED);
-		return;
-	}
 	if (awaits_target(s->flags)) {
 		relay_session_connect_failed(r, s, SESSION_END_UNANSWERED);
 		return;

@@ -130,3 +130,8 @@ uint32_t segments_next(const struct tcp_connection *c)
 	}
 	return u32_min(length, c->mss);
 }
+
+void tcp_segments_forget(struct tcp_engine *engine, uint32_t connection)
+{
+	engine_at(engine, connection)->manner &= (uint8_t)~TCP_KEEPS_SEGMENTS;
+}

@@ -299,6 +299,8 @@ void tcp_urgent_mark(struct tcp_engine *engine, uint32_t connection, uint32_t ah
 // The differentiated services codepoint, below 64, of what leaves from now on, where the profile's
 // is not right.
 void tcp_dscp_set(struct tcp_engine *engine, uint32_t connection, uint8_t dscp);
+// From now on neither keeps the peer's segments (TCP_KEEP_SEGMENTS), whatever the profile says.
+void tcp_segments_forget(struct tcp_engine *engine, uint32_t connection);
 // Sends FIN after what is queued. Receiving goes on.
 void tcp_shutdown(struct tcp_engine *engine, uint32_t connection, usec_t now);
 // The same, with the FIN in a segment of its own.

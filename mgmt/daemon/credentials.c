@@ -8,6 +8,7 @@
 #include "daemon/credential_files.h"
 #include "daemon/key_file.h"
 #include "daemon/origins.h"
+#include "daemon/reality_credential.h"
 #include "slowpath/service.h"
 #include "slowpath/tls/engine.h"
 #include "slowpath/tls/profile.h"
@@ -190,11 +191,29 @@ static int origin_make(const struct securing *s, uint32_t *number, char *error, 
 	return 0;
 }
 
+static int reality_make(const struct securing *s, uint32_t *number, char *error, size_t error_size)
+{
+	const char *name = s->transport->credentials.items[0];
+	struct reality_profile *profile;
+	int status = reality_profile_of(
+		s->config, config_credential_find(s->config, name), &profile, error, error_size);
+
+	if (status != 0)
+		return status;
+	*number = slowpath_profile_add(s->daemon->slowpath, &reality_server_kind, profile);
+	if (*number != 0)
+		return 0;
+	reality_profile_destroy(profile);
+	return -ENOMEM;
+}
+
 // A new profile of the slow path, by what the transport is.
 static int profile_make(const struct securing *s, uint32_t *number, char *error, size_t error_size)
 {
 	if (s->upstream != NULL)
 		return origin_make(s, number, error, error_size);
+	if (s->transport->security == SECURITY_REALITY)
+		return reality_make(s, number, error, error_size);
 	return tls_server_make(
 		s->daemon, s->config, &s->transport->credentials, number, error, error_size);
 }

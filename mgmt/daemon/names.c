@@ -240,42 +240,66 @@ static void name_unwatch(struct names *names, const char *text)
 	free(gone);
 }
 
+// Targets of a configuration that are given by name: upstreams' and then credentials'.
+struct walk {
+	const struct config *config;
+	uint32_t upstream, target, credential;
+};
+
+static const struct config_target *walk_next(struct walk *at)
+{
+	while (at->upstream < at->config->upstreams.count) {
+		const struct config_targets *targets =
+			&config_upstreams(at->config)[at->upstream].targets;
+
+		while (at->target < targets->count) {
+			const struct config_target *target = &targets->items[at->target++];
+
+			if (target->is_name)
+				return target;
+		}
+		at->upstream++;
+		at->target = 0;
+	}
+	while (at->credential < at->config->credentials.count) {
+		const struct config_credential *credential =
+			&config_credentials(at->config)[at->credential++];
+
+		if (credential->target.is_name)
+			return &credential->target;
+	}
+	return NULL;
+}
+
 // Calls for the names of config, one for each target; stops at the first that fails and says how
 // many went before.
 static int names_each(struct names *names, const struct config *config, bool watch, uint32_t *done,
 	char *error, size_t error_size)
 {
-	const struct config_upstream *upstreams = config_upstreams(config);
+	const struct config_target *target;
+	struct walk at = {.config = config};
 	uint32_t limit = *done;
 
 	*done = 0;
-	for (uint32_t u = 0; u < config->upstreams.count; u++)
-		for (uint32_t t = 0; t < upstreams[u].targets.count; t++) {
-			const struct config_target *target = &upstreams[u].targets.items[t];
-			int status = 0;
+	while (*done != limit && (target = walk_next(&at)) != NULL) {
+		int status = 0;
 
-			if (!target->is_name || *done == limit)
-				continue;
-			if (watch)
-				status = name_watch(names, target->host, error, error_size);
-			else
-				name_unwatch(names, target->host);
-			if (status != 0)
-				return status;
-			(*done)++;
-		}
+		if (watch)
+			status = name_watch(names, target->host, error, error_size);
+		else
+			name_unwatch(names, target->host);
+		if (status != 0)
+			return status;
+		(*done)++;
+	}
 	return 0;
 }
 
 static bool has_names(const struct config *config)
 {
-	const struct config_upstream *upstreams = config_upstreams(config);
+	struct walk at = {.config = config};
 
-	for (uint32_t u = 0; u < config->upstreams.count; u++)
-		for (uint32_t t = 0; t < upstreams[u].targets.count; t++)
-			if (upstreams[u].targets.items[t].is_name)
-				return true;
-	return false;
+	return walk_next(&at) != NULL;
 }
 
 int names_follow(struct names *names, const struct config *config, char *error, size_t error_size)

@@ -74,6 +74,36 @@ static int upstream_compile(struct compiling *c, const struct config_upstream *f
 	return rc;
 }
 
+// Who is no client of a REALITY credential's has its target, an upstream that is in no text.
+static int mirror_compile(struct compiling *c, const struct config_credential *from)
+{
+	char name[MIRROR_NAME_BYTES];
+	struct config_target target = from->target;
+	const struct config_upstream upstream = {
+		.name = mirror_name(name, from->name),
+		.targets = {.count = 1, .items = &target},
+		.proxy_protocol = from->target_proxy_protocol,
+	};
+
+	return upstream_compile(c, &upstream);
+}
+
+// Those that a listener names.
+static int mirrors_compile(struct compiling *c)
+{
+	const struct config *config = c->input->config;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < config->listeners.count && !rc; i++) {
+		const struct config_transport *t = &config_listeners(config)[i].transport;
+
+		if (t->security == SECURITY_REALITY)
+			rc = mirror_compile(
+				c, config_credential_find(config, t->credentials.items[0]));
+	}
+	return rc;
+}
+
 static bool listener_equal(const struct snapshot_listener *a, const struct snapshot_listener *b)
 {
 	size_t skip = offsetof(struct snapshot_listener, slot);
@@ -84,6 +114,8 @@ static bool listener_equal(const struct snapshot_listener *a, const struct snaps
 static void listener_fill(const struct compiling *c, const struct config_listener *from,
 	struct snapshot_listener *listener)
 {
+	char name[MIRROR_NAME_BYTES];
+
 	snprintf(listener->name, sizeof(listener->name), "%s", from->name);
 	listener->protocol = config_listener_wire_protocol(from);
 	listener->mode = (enum listener_mode)from->mode;
@@ -101,8 +133,14 @@ static void listener_fill(const struct compiling *c, const struct config_listene
 	listener->congestion = (uint8_t)from->congestion;
 	listener->look = (uint8_t)from->tcp_profile;
 	listener->transparent = from->transparent;
-	if (from->transport.security == SECURITY_TLS)
-		listener->security = c->input->security(c->input->context, from);
+	if (from->transport.security == SECURITY_RAW)
+		return;
+	listener->security = c->input->security(c->input->context, from);
+	if (from->transport.security != SECURITY_REALITY)
+		return;
+	listener->is_mirrored = listener->transparent = true;
+	listener->mirror = slot_map_find(
+		c->slots, SLOT_UPSTREAM, mirror_name(name, from->transport.credentials.items[0]));
 }
 
 static void former_remove(struct slot_entry *entry, uint32_t at)
@@ -282,6 +320,8 @@ int compile_services(struct compiling *c)
 
 	for (uint32_t i = 0; i < config->upstreams.count && !rc; i++)
 		rc = upstream_compile(c, &config_upstreams(config)[i]);
+	if (!rc)
+		rc = mirrors_compile(c);
 	for (uint32_t i = 0; i < config->listeners.count && !rc; i++)
 		rc = listener_compile(c, &config_listeners(config)[i]);
 	if (!rc)

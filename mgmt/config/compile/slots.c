@@ -252,6 +252,12 @@ uint32_t slot_map_pending_count(const struct slot_map *map)
 	return count;
 }
 
+const char *mirror_name(char out[MIRROR_NAME_BYTES], const char *credential)
+{
+	snprintf(out, MIRROR_NAME_BYTES, "%c%s", MIRROR_MARK, credential);
+	return out;
+}
+
 const char *slot_target_key(char out[SLOT_KEY_BYTES], const char *upstream, const char *target,
 	const struct ip_address *address)
 {

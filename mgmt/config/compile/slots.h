@@ -39,6 +39,13 @@ const char *slot_listener_key(char out[SLOT_KEY_BYTES], const char *name, uint32
 const char *slot_target_key(char out[SLOT_KEY_BYTES], const char *upstream, const char *target,
 	const struct ip_address *address);
 
+// The upstream that stands for the target of a REALITY credential; no name in a text is like it.
+enum {
+	MIRROR_NAME_BYTES = NAME_BYTES + 1
+};
+#define MIRROR_MARK '~'
+const char *mirror_name(char out[MIRROR_NAME_BYTES], const char *credential);
+
 // Frees closing listeners and targets for which is_unused says true (no session on any worker,
 // after every worker took the snapshot in which they close), and closing upstreams that nothing
 // refers to; forgets where listeners without sessions were before they moved. The next compile

@@ -289,7 +289,7 @@ void method_upstream_list(struct rpc_call *call, const json_t *params)
 	json_t *list = json_array();
 
 	for (uint16_t i = 0; s != NULL && i < s->upstream_limit; i++)
-		if (s->upstreams[i] != NULL)
+		if (s->upstreams[i] != NULL && s->upstreams[i]->name[0] != MIRROR_MARK)
 			json_array_append_new(list, upstream_json(daemon, s->upstreams[i]));
 	rpc_reply(call, json_pack("{s:o}", "upstreams", list));
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Our REALITY on sockets, for foreign peers to talk to; all on 127.0.0.1, keys in hex.
-//   reality-peer client PORT NAME PUBLIC SHORT_ID BROWSER [VERIFY]    standard input and output
-//   reality-peer server PORT NAME PRIVATE SHORT_ID TARGET_PORT BACKEND_PORT RULE [SEED]
+// Our REALITY on sockets, for foreign peers to talk to; on 127.0.0.1 but where an ADDRESS says
+// otherwise, keys in hex.
+//   reality-peer client [ADDRESS/]PORT NAME PUBLIC SHORT_ID BROWSER [VERIFY]    standard input and
+//   output reality-peer server PORT NAME PRIVATE SHORT_ID TARGET_PORT BACKEND_PORT RULE [SEED]
 //   reality-peer mldsa    ends with 0 where VERIFY and SEED, which are ML-DSA-65's, can be used
 // How each connection ended is a line on standard error.
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -44,15 +46,27 @@ static struct sockaddr_in local(const char *port)
 		.sin_addr.s_addr = be32_from_host(INADDR_LOOPBACK)};
 }
 
-static int dial(const char *port)
+// "PORT", or "ADDRESS/PORT" of either family.
+static int dial(const char *where)
 {
-	struct sockaddr_in to = local(port);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	const char *slash = strchr(where, '/');
+	const char *port = slash != NULL ? slash + 1 : where;
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+	char address[INET6_ADDRSTRLEN] = "127.0.0.1";
+	struct addrinfo *to;
+	int fd;
 
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
-		return fd;
-	close(fd);
-	return -1;
+	if (slash != NULL)
+		snprintf(address, sizeof(address), "%.*s", (int)(slash - where), where);
+	if (getaddrinfo(address, port, &hints, &to) != 0)
+		return -1;
+	fd = socket(to->ai_family, SOCK_STREAM, 0);
+	if (connect(fd, to->ai_addr, to->ai_addrlen) != 0) {
+		close(fd);
+		fd = -1;
+	}
+	freeaddrinfo(to);
+	return fd;
 }
 
 static bool send_output(int fd, struct tls13_stream *s)
@@ -291,7 +305,7 @@ int main(int count, char **arguments)
 		return run_server(arguments + 2);
 	if (count == 2 && strcmp(arguments[1], "mldsa") == 0)
 		return reality_mldsa_is_there() ? 0 : 1;
-	fprintf(stderr, "reality-peer client PORT NAME PUBLIC SHORT_ID BROWSER [VERIFY]\n"
+	fprintf(stderr, "reality-peer client [ADDRESS/]PORT NAME PUBLIC SHORT_ID BROWSER [VERIFY]\n"
 			"reality-peer server PORT NAME PRIVATE SHORT_ID TARGET_PORT BACKEND_PORT "
 			"any|new [SEED]\n"
 			"reality-peer mldsa\n");

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Sessions that are the target's until their client has proved itself (REALITY). Both connections
+// are open; what comes is held and copied to the slow path, which says what goes on as it came and
+// what of the target's is replaced, byte for byte. So at any time the two can be joined, and the
+// peers notice nothing: not what we are, nor that we are there.
+#include "stream/secure_impl.h"
+
+// The slow path's first word takes no longer, or the client gets the target: a stranger must not be
+// kept waiting because many others knock.
+#define PATIENCE (USEC_PER_SECOND)
+
+static struct secure_leg *client_of(const struct relay *r, const struct relay_session *s)
+{
+	return secure_at(r, s, LEG_CLIENT);
+}
+
+static struct secure_leg *target_of(const struct relay *r, const struct relay_session *s)
+{
+	return secure_at(r, s, LEG_TARGET);
+}
+
+bool secure_mirror_begin(struct relay *r, struct relay_session *s, uint32_t profile,
+	const struct flow_key *announced)
+{
+	struct secure_leg *client = secure_leg_add(r, s, LEG_CLIENT);
+	struct secure_leg *target = client ? secure_leg_add(r, s, LEG_TARGET) : NULL;
+
+	if (!target) {
+		secure_end(r, s, LEG_CLIENT);
+		s->flags &= ~(uint32_t)RELAY_IS_MIRRORED;
+		return false;
+	}
+	secure_handshake_name(r, client, profile, announced);
+	target->link = client->link;
+	target->name = client->name;
+	client->is_mirrored = target->is_mirrored = true;
+	secure_mirror_event(r, s, LEG_TARGET, 0);
+	return true;
+}
+
+// The first n bytes of what a leg holds go to the other one's peer. Where they end within a buffer,
+// that piece is a segment of its own. False: no buffer for it.
+static bool pass(struct relay *r, struct secure_leg *from, uint32_t n)
+{
+	struct relay_session *s = from->session;
+	uint32_t whole = 0;
+
+	for (const struct buffer *b = from->held.head; b && whole + b->length <= n; b = b->next)
+		whole += b->length;
+	for (int part = 0; part < 2; part++) {
+		uint32_t length = part == 0 ? whole : n - whole;
+		struct tls_queue front = {0};
+
+		if (length == 0)
+			continue;
+		if (!tls_queue_cut(&from->held, length, r->config.buffers, &front))
+			return false;
+		from->base += length;
+		relay_session_moved(r, s, from->leg, length, front.buffers);
+		(void)tcp_send(r->tcp, s->connection[!from->leg], tls_queue_chain(&front),
+			part == 0 ? TCP_SEND_SEGMENTS : 0, r->now);
+	}
+	return true;
+}
+
+void secure_splice(struct relay *r, struct relay_session *s)
+{
+	struct buffer *held[2];
+	uint32_t buffers[2], bytes[2];
+
+	for (unsigned int leg = 0; leg < 2; leg++) {
+		struct secure_leg *l = secure_at(r, s, leg);
+
+		bytes[leg] = l->held.bytes;
+		buffers[leg] = l->held.buffers;
+		held[leg] = tls_queue_chain(&l->held);
+		if (l->input_ended)
+			s->flags |= leg_flag(RELAY_END, leg);
+	}
+	secure_end(r, s, LEG_CLIENT);
+	secure_end(r, s, LEG_TARGET);
+	s->flags &= ~(uint32_t)RELAY_IS_MIRRORED;
+	for (unsigned int leg = 0; leg < 2; leg++) {
+		if (!held[leg])
+			continue;
+		relay_session_moved(r, s, leg, bytes[leg], buffers[leg]);
+		(void)tcp_send(r->tcp, s->connection[!leg], held[leg], TCP_SEND_SEGMENTS, r->now);
+	}
+	relay_session_opened(r, s);
+}
+
+// Whether nothing of the client's is left that the slow path could judge before something else
+// happens: it is asked from the client's first byte on.
+static bool is_none_of_ours(const struct secure_leg *client, const struct secure_leg *target)
+{
+	return !client->is_opened && client->held.bytes == 0 &&
+	       (client->input_ended || target->input_ended || target->held.bytes > 0);
+}
+
+void secure_mirror_event(
+	struct relay *r, struct relay_session *s, unsigned int leg, uint16_t events)
+{
+	struct secure_leg *client = client_of(r, s), *target = target_of(r, s);
+	bool was_silent = client->held.bytes == 0 && !client->is_opened;
+
+	if (events & TCP_EVENT_END)
+		secure_at(r, s, leg)->input_ended = true;
+	secure_handshake_go_on(r, client);
+	secure_handshake_go_on(r, target);
+	if (is_none_of_ours(client, target))
+		secure_splice(r, s);
+	else if (was_silent && client->held.bytes > 0)
+		wheel_arm(&r->wheel, session_index(r, s), r->now + PATIENCE);
+}
+
+bool secure_mirror_timer(struct relay *r, struct relay_session *s)
+{
+	const struct secure_leg *client = client_of(r, s);
+
+	if (!client->is_opened && client->held.bytes == 0)
+		return false;
+	counter_add(&r->config.stats->reality_timeouts, 1);
+	secure_splice(r, s);
+	return true;
+}
+
+// b, or where others may look at it a copy that takes its place. NULL: no buffer.
+static struct buffer *own(struct relay *r, struct tls_queue *q, struct buffer **link)
+{
+	struct buffer *b = *link, *copy;
+
+	if (buffer_is_exclusive(b))
+		return b;
+	copy = r->config.buffers->get(r->config.buffers, b->length);
+	if (!copy)
+		return NULL;
+	copy->length = b->length;
+	copy->next = b->next;
+	memcpy(copy->state, b->state, sizeof(copy->state));
+	*link = copy;
+	if (q->tail == b)
+		q->tail = copy;
+	b->next = NULL;
+	b->segments = 1;
+	b->total_length = b->length;
+	r->config.buffers->put(r->config.buffers, b);
+	return copy;
+}
+
+// Writes over n bytes of the target's that are held, from those on that are replaced already. They
+// keep the segments in which the target sent them. False: no buffer.
+static bool replace(struct relay *r, struct secure_leg *target, const uint8_t *bytes, uint32_t n)
+{
+	uint32_t skip = target->replaced;
+
+	for (struct buffer **link = &target->held.head; n > 0; link = &(*link)->next) {
+		struct buffer *b = *link;
+		uint32_t some;
+
+		if (skip >= b->length) {
+			skip -= b->length;
+			continue;
+		}
+		b = own(r, &target->held, link);
+		if (!b)
+			return false;
+		some = u32_min(n, b->length - skip);
+		memcpy(buffer_data(b) + skip, bytes, some);
+		target->replaced += some;
+		bytes += some;
+		n -= some;
+		skip = 0;
+	}
+	return true;
+}
+
+// What is replaced goes to the client in whole buffers, in the end all of it.
+static bool replaced_pass(struct relay *r, struct secure_leg *target, bool all)
+{
+	uint32_t n = 0;
+
+	for (const struct buffer *b = target->held.head; b && n + b->length <= target->replaced;
+		b = b->next)
+		n += b->length;
+	n = all ? target->replaced : n;
+	if (!pass(r, target, n))
+		return false;
+	target->replaced -= n;
+	return true;
+}
+
+// Bytes that answer to none of the target's.
+static bool extra_send(struct relay *r, struct relay_session *s, const uint8_t *bytes, uint32_t n)
+{
+	struct buffer *b = r->config.buffers->get(r->config.buffers, n);
+
+	if (!b)
+		return false;
+	memcpy(buffer_data(b), bytes, n);
+	b->length = (uint16_t)n;
+	b->total_length = n;
+	(void)tcp_send(r->tcp, s->connection[LEG_CLIENT], b, 0, r->now);
+	return true;
+}
+
+static bool send_take(struct relay *r, struct relay_session *s, const struct slow_message *m)
+{
+	struct secure_leg *target = target_of(r, s);
+	uint32_t length = u32_min(m->length, SLOW_DATA_BYTES);
+	uint64_t done = target->base + target->replaced;
+	uint32_t left = target->held.bytes - target->replaced;
+	uint32_t n = m->offset > done ? (uint32_t)u64_min(m->offset - done, left) : 0;
+
+	n = u32_min(n, length);
+	if (!replace(r, target, m->data, n) || !replaced_pass(r, target, n < length))
+		return false;
+	return n == length || extra_send(r, s, m->data + n, length - n);
+}
+
+static bool forward_take(struct relay *r, struct relay_session *s, const struct slow_message *m)
+{
+	struct secure_leg *client = client_of(r, s);
+	uint64_t n = m->offset > client->base ? m->offset - client->base : 0;
+
+	return pass(r, client, (uint32_t)u64_min(n, client->held.bytes));
+}
+
+// The client has proved itself. The target has done its duty: its connection closes, and the
+// session goes on to its own.
+static bool keys_take(struct relay *r, struct relay_session *s, const struct slow_message *m)
+{
+	struct secure_leg *client = client_of(r, s), *target = target_of(r, s);
+	uint64_t n = m->offset - client->base;
+
+	if (m->offset < client->base || n > client->held.bytes || !replaced_pass(r, target, true) ||
+		!secure_records_begin(r, client, &m->keys))
+		return false;
+	client->is_mirrored = false;
+	tcp_segments_forget(r->tcp, s->connection[LEG_CLIENT]);
+	relay_session_target_leave(r, s);
+	s->tries = s->header = 0;
+	s->flags &= ~(uint32_t)(RELAY_IS_MIRRORED | RELAY_IS_TRANSPARENT | RELAY_IS_OPEN |
+				RELAY_IS_ANSWERED | leg_flag(RELAY_END, LEG_TARGET));
+	counter_add(&r->config.stats->tls_handshakes_done, 1);
+	secure_handshake_done(r, client, (uint32_t)n);
+	return true;
+}
+
+void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct slow_message *m)
+{
+	bool done = true;
+
+	switch (m->kind) {
+	case SLOW_FORWARD:
+		done = forward_take(r, s, m);
+		break;
+	case SLOW_SEND:
+		secure_handshake_note_answered(r, client_of(r, s));
+		done = send_take(r, s, m);
+		break;
+	case SLOW_KEYS:
+		done = keys_take(r, s, m);
+		break;
+	case SLOW_FAILED:
+		relay_session_keys_missing(r, s, LEG_CLIENT, SESSION_END_REFUSED);
+		return;
+	default:
+		secure_splice(r, s);
+		return;
+	}
+	if (!done) {
+		stats_drop(r->config.stats, DROP_NO_BUFFER);
+		relay_session_end(r, s, SESSION_END_REFUSED, true);
+		return;
+	}
+	if (m->kind == SLOW_KEYS)
+		return;
+	wheel_arm(&r->wheel, session_index(r, s), r->now + SLOW_TIMEOUT);
+	// There is room for more of what they sent.
+	secure_handshake_go_on(r, client_of(r, s));
+	secure_handshake_go_on(r, target_of(r, s));
+}
