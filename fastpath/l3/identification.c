@@ -19,6 +19,15 @@ void l3_identifications_init(struct l3 *l3, uint64_t seed, uint8_t worker)
 	l3->identification_keys[1] = mix(l3->identification_keys[0] + 1u + worker);
 }
 
+uint32_t l3_source_hash(const struct l3 *l3, const struct ip_address *source)
+{
+	uint64_t h = mix(l3->identification_keys[1] ^ source->halves[0]);
+
+	if (ip_address_is_v4(source))
+		h = mix(h + l3->identification_keys[0] + source->halves[1]);
+	return (uint32_t)(h >> 32);
+}
+
 uint32_t l3_identification(
 	struct l3 *l3, const struct ip_address *source, const struct ip_address *destination)
 {

@@ -146,6 +146,8 @@ int l3_create(const struct l3_config *config, struct l3 **out)
 	init_rate(&l3->errors, L3_ERRORS_PER_SECOND);
 	init_rate(&l3->echoes, L3_ECHO_PER_SECOND);
 	init_rate(&l3->resets, L3_RESETS_PER_SECOND);
+	for (unsigned int i = 0; i < L3_REFUSAL_SHARES; i++)
+		init_rate(&l3->refusals[i], L3_REFUSALS_PER_SECOND);
 	init_rate(&l3->unreachables, L3_UNREACHABLES_PER_SECOND);
 	for (unsigned int port = 0; port < MAX_PORTS; port++)
 		init_rate(&l3->neighbour_answers[port], L3_NEIGHBOUR_ANSWERS_PER_SECOND);

@@ -18,7 +18,8 @@ enum {
 	L3_ERRORS_PER_SECOND = 1000,            // ICMP errors
 	L3_ECHO_PER_SECOND = 10000,             // echo replies
 	L3_NEIGHBOUR_ANSWERS_PER_SECOND = 1000, // ARP and neighbour discovery, of each port
-	L3_RESETS_PER_SECOND = 1000,            // TCP resets
+	L3_RESETS_PER_SECOND = 1000,            // TCP resets that the flow engine asks for
+	L3_REFUSALS_PER_SECOND = 100,           // resets of unknown segments, of each share
 	L3_UNREACHABLES_PER_SECOND = 1000,      // port unreachables
 	L3_HOP_LIMIT = 64,                      // of packets made here
 };

@@ -52,6 +52,13 @@ static struct flow_reset reset_for(const struct packet *p)
 	return r;
 }
 
+// Who sends segments of no connection without end uses up the resets of few others. All together
+// bound what a flood with made-up sources has sent: one short segment for each of its own.
+static bool may_refuse(struct l3 *l3, const struct ip_address *source, usec_t now)
+{
+	return rate_take(&l3->refusals[l3_source_hash(l3, source) % L3_REFUSAL_SHARES], now);
+}
+
 static enum drop_reason refuse_tcp(
 	struct l3 *l3, const struct snapshot *snapshot, const struct packet *p, usec_t now)
 {
@@ -62,7 +69,7 @@ static enum drop_reason refuse_tcp(
 
 	if ((p->tcp_flags & TCP_FLAG_RST) || !l3_may_answer(l3, snapshot, p))
 		return reason;
-	if (!rate_take(&l3->resets, now))
+	if (!may_refuse(l3, &p->key.source, now))
 		return DROP_REPLY_RATE;
 	struct flow_reset reset = reset_for(p);
 	struct buffer *b = l3_answer(

@@ -11,7 +11,8 @@
 #include "l3/reassembly.h"
 
 enum {
-	L3_IDENTIFICATIONS = 1024 // counters
+	L3_IDENTIFICATIONS = 1024, // counters
+	L3_REFUSAL_SHARES = 256,   // each for the sources that hash to it
 };
 
 struct l3 {
@@ -26,6 +27,7 @@ struct l3 {
 	struct rate errors;
 	struct rate echoes;
 	struct rate resets;
+	struct rate refusals[L3_REFUSAL_SHARES];
 	struct rate unreachables;
 	struct rate neighbour_answers[MAX_PORTS]; // ARP and neighbour discovery
 	uint64_t identification_keys[2];
@@ -70,6 +72,8 @@ struct buffer *l3_answer(struct l3 *l3, const struct snapshot *snapshot,
 // (identification.c); IPv4 takes the low 16 bits.
 uint32_t l3_identification(
 	struct l3 *l3, const struct ip_address *source, const struct ip_address *destination);
+// Of an address, of IPv6 its /64: nobody outside can choose what collides.
+uint32_t l3_source_hash(const struct l3 *l3, const struct ip_address *source);
 void l3_identifications_init(struct l3 *l3, uint64_t seed, uint8_t worker);
 
 // Writes an IP header without options: 20 or 40 bytes by family; returns how many.

@@ -3,6 +3,8 @@
 // In an honest network packets are lost, repeated, held back and overtaken, routers complain, and
 // buffers run out: every byte must arrive once and in order, and every checksum must be right. In a
 // hostile one headers change on the way, too: then nothing but the engines' own order is asked for.
+// The side that listens may answer SYNs at its user's word alone, and may send what it gets back,
+// segment by segment, as it came.
 #include <netinet/in.h>
 
 #include "core/chain.h"
@@ -28,6 +30,7 @@ struct side {
 	bool is_open;
 	bool is_shut;
 	bool ended;
+	bool is_asked;  // a SYN waits for the user's word
 	bool is_broken; // reset, timed out, or let go by its user
 	uint8_t number;
 };
@@ -46,6 +49,8 @@ struct fuzz {
 	usec_t now;
 	bool hostile;
 	bool v6;
+	bool holds;  // side 0 answers when its user says so
+	bool echoes; // side 0 sends back what it gets, in the segments that it came in
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -144,14 +149,30 @@ static bool parse(const struct fuzz *f, struct packet *p)
 	return good;
 }
 
-static void deliver(struct fuzz *f, struct flying packet)
+static void deliver_frame(struct fuzz *f, struct flying packet, uint16_t size)
 {
 	struct packet p = {.buffer = packet.frame};
 
-	if (parse(f, &p))
-		(void)tcp_segment_input(f->side[packet.to].engine, &p, f->now);
-	else
+	enum drop_reason reason;
+
+	if (!parse(f, &p)) {
 		buffer_heap_put(&buffer_heap_source, packet.frame);
+		return;
+	}
+	// A port may have joined segments of such a size.
+	if (size > 0 && packet_payload_length(&p) > size) {
+		p.flags |= PACKET_SEGMENTED;
+		p.segment_size = size;
+	}
+	if (!f->holds)
+		(void)tcp_segment_input(f->side[packet.to].engine, &p, f->now);
+	else if (!tcp_segment_try(f->side[packet.to].engine, &p, f->now, &reason))
+		buffer_heap_put(&buffer_heap_source, packet.frame);
+}
+
+static void deliver(struct fuzz *f, struct flying packet)
+{
+	deliver_frame(f, packet, 0);
 }
 
 // A header field, or an option, is something else from here on.
@@ -190,8 +211,10 @@ static void network(struct fuzz *f, uint8_t op)
 	if (f->count == 0)
 		return;
 	packet = flight_take(f, op % 4 == 0 ? take(f) % f->count : 0);
-	if (op < 100) {
+	if (op < 80) {
 		deliver(f, packet);
+	} else if (op < 100) {
+		deliver_frame(f, packet, 1u + take(f) * 4u);
 	} else if (op < 120) {
 		buffer_heap_put(&buffer_heap_source, packet.frame);
 	} else if (op < 130) {
@@ -209,8 +232,8 @@ static void user_send(struct fuzz *f, struct side *s, uint32_t bytes)
 {
 	struct buffer *b;
 
-	if (s->connection == TCP_NONE || s->is_shut || s->is_broken || bytes == 0 ||
-		tcp_send_room(s->engine, s->connection) < bytes)
+	if (s->connection == TCP_NONE || s->is_shut || (f->echoes && s->number == 0) ||
+		s->is_broken || bytes == 0 || tcp_send_room(s->engine, s->connection) < bytes)
 		return;
 	b = buffer_heap_get(&buffer_heap_source, bytes);
 	for (uint32_t i = 0; i < bytes; i++)
@@ -223,10 +246,11 @@ static void user_send(struct fuzz *f, struct side *s, uint32_t bytes)
 
 static void user_receive(struct fuzz *f, struct side *s, uint32_t most)
 {
-	const struct side *other = &f->side[!s->number];
+	const struct side *other = f->echoes ? &f->side[1] : &f->side[!s->number];
+	bool echoes = f->echoes && s->number == 0;
 	struct buffer *chain;
 
-	if (s->connection == TCP_NONE)
+	if (s->connection == TCP_NONE || (echoes && tcp_send_room(s->engine, s->connection) == 0))
 		return;
 	chain = tcp_receive(s->engine, s->connection, most, f->now);
 	for (const struct buffer *b = chain; b; b = b->next) {
@@ -234,12 +258,49 @@ static void user_receive(struct fuzz *f, struct side *s, uint32_t most)
 			nx_bug_on(buffer_data(b)[i] != pattern(other, s->received + i));
 		s->received += b->length;
 	}
-	if (chain)
+	if (chain && echoes) {
+		uint32_t bytes = chain->total_length;
+
+		if (tcp_send(s->engine, s->connection, chain, TCP_SEND_SEGMENTS, f->now) == 0)
+			s->sent += bytes;
+	} else if (chain) {
 		buffer_heap_put(&buffer_heap_source, chain);
+	}
+}
+
+static void user_answer(struct fuzz *f, struct side *s)
+{
+	struct tcp_terms terms;
+	uint8_t without = take(f);
+
+	if (!s->is_asked || s->connection == TCP_NONE)
+		return;
+	s->is_asked = false;
+	if (without == 255) {
+		tcp_refuse(s->engine, s->connection, f->now);
+		s->connection = TCP_NONE;
+		s->is_broken = true;
+		return;
+	}
+	tcp_terms_get(s->engine, s->connection, &terms);
+	terms.timestamps = terms.timestamps && !(without & 1);
+	terms.sack = terms.sack && !(without & 2);
+	terms.window_scale = terms.window_scale && !(without & 4);
+	terms.mss = without & 8 ? 400 : terms.mss;
+	tcp_answer(s->engine, s->connection, &terms, f->now);
+}
+
+// Who sends back what it gets has sent all when it got all.
+static bool has_more_to_send(const struct fuzz *f, const struct side *s)
+{
+	return f->echoes && s->number == 0 && s->connection != TCP_NONE &&
+	       (!s->ended || tcp_receive_ready(s->engine, s->connection) > 0);
 }
 
 static void user_shut(struct fuzz *f, struct side *s)
 {
+	if (has_more_to_send(f, s))
+		return;
 	if (s->connection != TCP_NONE && s->is_open)
 		tcp_shutdown(s->engine, s->connection, f->now);
 	s->is_shut = s->is_open;
@@ -256,9 +317,10 @@ static void user(struct fuzz *f, uint8_t op)
 		user_receive(f, s, what < 8 ? 1 : 20000);
 	else if (what == 12 && s->connection != TCP_NONE)
 		tcp_urgent_mark(s->engine, s->connection, take(f));
-	else if (what == 13)
+	else if (what == 13) {
+		user_answer(f, s);
 		user_shut(f, s);
-	else if (what > 13 && take(f) < 32 && s->connection != TCP_NONE) {
+	} else if (what > 13 && take(f) < 32 && s->connection != TCP_NONE) {
 		if (what == 14)
 			tcp_close(s->engine, s->connection, f->now);
 		else
@@ -277,12 +339,13 @@ static void turn(struct fuzz *f)
 
 		tcp_timers_run(s->engine, f->now, 100);
 		while (tcp_events_take(s->engine, &event, 1) == 1) {
-			if (event.events & TCP_EVENT_ACCEPTED) {
+			if (event.events & (TCP_EVENT_ACCEPTED | TCP_EVENT_ASKED)) {
 				if (s->connection != TCP_NONE || s->is_broken) {
 					tcp_close(s->engine, event.connection, f->now);
 					continue;
 				}
 				s->connection = event.connection;
+				s->is_asked = (event.events & TCP_EVENT_ASKED) != 0;
 			}
 			s->is_open |=
 				(event.events & (TCP_EVENT_ACCEPTED | TCP_EVENT_CONNECTED)) != 0;
@@ -331,6 +394,7 @@ static void end_pass(struct fuzz *f)
 	while (f->count > 0)
 		deliver(f, flight_take(f, 0));
 	for (uint32_t i = 0; i < 2; i++) {
+		user_answer(f, &f->side[i]);
 		user_receive(f, &f->side[i], UINT32_MAX);
 		user_shut(f, &f->side[i]);
 		next = u64_min(next, tcp_timers_next(f->side[i].engine));
@@ -359,6 +423,14 @@ static void end(struct fuzz *f)
 	}
 }
 
+static bool offer(void *context, const struct packet *packet, struct tcp_offer *out)
+{
+	struct side *s = context;
+
+	*out = (struct tcp_offer){.is_held = true};
+	return s->number == 0 && packet->key.destination_port == be16_from_host(PORT);
+}
+
 static void open_side(struct fuzz *f, uint8_t number, const struct tcp_profile *profile)
 {
 	struct side *s = &f->side[number];
@@ -367,6 +439,7 @@ static void open_side(struct fuzz *f, uint8_t number, const struct tcp_profile *
 		.buffers = &s->source,
 		.context = s,
 		.transmit = transmit,
+		.offer = f->holds ? offer : NULL,
 		.now = f->now};
 
 	*s = (struct side){.source = {source_get, source_put, source_share},
@@ -429,12 +502,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	f.hostile = mode & 1;
 	f.v6 = mode & 2;
+	f.holds = mode & 8;
+	f.echoes = mode & 16;
 	for (uint8_t i = 0; i < 2; i++) {
 		profile = profile_from(&f);
+		if (f.echoes && i == 0)
+			profile.flags |= TCP_KEEP_SEGMENTS;
 		open_side(&f, i, &profile);
 	}
-	nx_bug_on(tcp_listen(f.side[0].engine, &any, be16_from_host(PORT), 0, 0, &listener) != 0);
-	if (mode & 4)
+	nx_bug_on(!f.holds &&
+		  tcp_listen(f.side[0].engine, &any, be16_from_host(PORT), 0, 0, &listener) != 0);
+	if ((mode & 4) && !f.holds)
 		press(&f);
 	connect_from(&f, 5000);
 	while (cursor_left(&f.input) > 0)
