@@ -46,13 +46,16 @@ enum {
 	TCP_URGENT_OUT = 1u << 31, // snd_up is not acknowledged
 };
 
-// Bits of connection.manner: how segments and ends came, and how ours are to leave.
+// Bits of connection.manner: how segments and ends came, and how ours are to leave; and what a
+// timeout waits for before it repeats more than one segment (RFC 5682).
 enum {
 	TCP_FIN_CAME_APART = 1u << 0, // the peer's, in a segment without text
 	TCP_FIN_GOES_APART = 1u << 1,
 	TCP_RESET_WAS_BARE = 1u << 2, // the peer's, without ACK
 	TCP_IS_HELD = 1u << 3,        // the peer's SYN waits for tcp_answer
 	TCP_KEEPS_SEGMENTS = 1u << 4, // of its profile when it began: TCP_KEEP_SEGMENTS
+	TCP_DOUBTS_TIMEOUT = 1u << 5, // until something is acknowledged
+	TCP_TESTS_TIMEOUT = 1u << 6,  // new data leaves first: what it is answered with decides
 };
 
 enum tcp_timer {

@@ -282,7 +282,7 @@ static enum output_result send_lost(struct tcp_engine *e, struct tcp_connection 
 {
 	struct buffer *b = c->lost.head;
 
-	if (b == NULL)
+	if (b == NULL || (c->manner & TCP_TESTS_TIMEOUT))
 		return OUTPUT_NOTHING;
 	// The first of all always leaves, or nothing would move again.
 	if (b->length > c->mss && b != c->send_head && !can_divide(e, c))

@@ -70,6 +70,7 @@ static void undo(struct tcp_engine *e, struct tcp_connection *c)
 	c->ssthresh = c->loss.prior_ssthresh;
 	c->recovery = TCP_OPEN;
 	c->flags &= ~(uint32_t)TCP_UNDO_ARMED;
+	c->manner &= (uint8_t) ~(TCP_DOUBTS_TIMEOUT | TCP_TESTS_TIMEOUT);
 	congestion_of(c)->undo(e, c);
 }
 
@@ -97,6 +98,24 @@ static bool was_needless(
 	return ack->dsack && c->loss.undo_segments == 0 && c->loss.retransmit_time != 0;
 }
 
+// Without timestamps an acknowledgement of the segment that was repeated does not tell whether it
+// had to be. So new data goes before further repetitions: should the next acknowledgement be of
+// what timed out and was not repeated, nothing was lost (RFC 5682 2.1 and 3.1, step 2).
+static void timeout_doubt(struct tcp_connection *c, const struct tcp_ack *ack)
+{
+	bool doubts = c->manner & TCP_DOUBTS_TIMEOUT;
+
+	c->manner &= (uint8_t)~TCP_TESTS_TIMEOUT;
+	if (!doubts || (c->flags & TCP_HAS_TIMESTAMPS))
+		return;
+	// Duplicates come ahead of it where SACK says what they are of; else they end the doubt.
+	if (ack->acked == 0 && (c->flags & TCP_HAS_SACK))
+		return;
+	c->manner &= (uint8_t)~TCP_DOUBTS_TIMEOUT;
+	if (ack->acked > 0 && c->unsent && seq_before(c->snd_nxt, c->snd_una + c->snd_wnd))
+		c->manner |= TCP_TESTS_TIMEOUT;
+}
+
 static bool undo_try(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s,
 	const struct tcp_ack *ack)
 {
@@ -117,6 +136,7 @@ static void recovery_leave(struct tcp_connection *c)
 	if (c->recovery == TCP_RECOVERY && !congestion_of(c)->keeps_window)
 		c->cwnd = c->ssthresh > c->mss ? c->ssthresh : c->mss;
 	c->recovery = TCP_OPEN;
+	c->manner &= (uint8_t) ~(TCP_DOUBTS_TIMEOUT | TCP_TESTS_TIMEOUT);
 	if (c->rack.reorder_persist > 0 && --c->rack.reorder_persist == 0)
 		c->rack.reorder_multiplier = 0;
 }
@@ -170,6 +190,8 @@ void recovery_acknowledged(struct tcp_engine *e, struct tcp_connection *c,
 	probe_settle(e, c, ack);
 	if (c->recovery != TCP_OPEN && undo_try(e, c, s, ack))
 		return;
+	if (c->recovery == TCP_TIMEOUT)
+		timeout_doubt(c, ack);
 	if (c->recovery != TCP_OPEN && !seq_before(c->snd_una, c->loss.high)) {
 		recovery_leave(c);
 		// Lost beyond the window of before: a loss of its own (RFC 6675 5).
@@ -192,8 +214,10 @@ void recovery_timeout(struct tcp_engine *e, struct tcp_connection *c)
 {
 	bool reneged = c->send_head && (tcp_entry(c->send_head)->marks & TCP_MARK_SACKED);
 
+	c->manner &= (uint8_t) ~(TCP_DOUBTS_TIMEOUT | TCP_TESTS_TIMEOUT);
 	if (c->recovery != TCP_TIMEOUT || !seq_before(c->snd_una, c->loss.high)) {
 		undo_arm(c);
+		c->manner |= reneged ? 0 : TCP_DOUBTS_TIMEOUT;
 		congestion_of(c)->timeout(e, c);
 	} else {
 		c->flags &= ~(uint32_t)TCP_UNDO_ARMED;
