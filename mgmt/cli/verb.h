@@ -35,6 +35,7 @@ enum completion {
 	COMPLETE_PORT,
 	COMPLETE_UPSTREAM,
 	COMPLETE_CREDENTIAL,
+	COMPLETE_GENERATED, // kinds that credential generate makes
 	COMPLETE_PORT_OR_LISTENER,
 	COMPLETE_FILTER,
 	COMPLETE_SETTING, // of a listener

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/credential/credential.h"
 #include "cli/help/help.h"
 #include "cli/live/live.h"
 #include "cli/show/print.h"
@@ -203,6 +204,37 @@ const struct verb verbs[] = {
 		.print = print_credential_reload,
 	},
 	{
+		.words = "credential generate",
+		.arguments = {{.name = "reality|tls",
+			.kind = VALUE_LOCAL,
+			.completion = COMPLETE_GENERATED}},
+		.options = {{"target", "HOST:PORT", NULL, VALUE_LOCAL,
+				    "reality: the site that others see (www.example.org:443)"},
+			{"name", "HOST", NULL, VALUE_LOCAL,
+				"tls: whom the certificate is for; reality: a name of the target"},
+			{"days", "N", NULL, VALUE_LOCAL, "tls: until it expires (90)"},
+			{"request", NULL, NULL, VALUE_LOCAL,
+				"tls: a request for an authority to sign, instead of a self-signed certificate"}},
+		.help = "Print a new key pair, and what to write into the configuration of both ends.",
+		.detail =
+			"Nothing is stored and no daemon asked. For reality: short ids, and the listeners on TCP port 80 and UDP port 443 that a target has too.",
+		.example = "nexpath credential generate reality --target www.example.org:443",
+		.run = run_credential_generate,
+	},
+	{
+		.words = "credential check",
+		.arguments = {{.name = "NAME|HOST:PORT",
+			.kind = VALUE_LOCAL,
+			.completion = COMPLETE_CREDENTIAL}},
+		.options = {{"name", "HOST", NULL, VALUE_LOCAL,
+			"the name to ask for (that of the site)"}},
+		.help = "Shake hands with the target of a REALITY credential, or any site, and say whether it is fit to be one.",
+		.detail =
+			"Fit is a site that completes TLS 1.3 in one round with a browser's key shares, has a certificate for the name, and sends records that a server's own messages fit in. It is dialled from this machine, not through the ports of a node. The exit status is 1 for one that is not.",
+		.example = "nexpath credential check www.example.org:443",
+		.run = run_credential_check,
+	},
+	{
 		.words = "session list",
 		.arguments = {{.name = "FILTER",
 			.parameter = "filter",
@@ -325,12 +357,13 @@ const struct verb verbs[] = {
 	},
 	{
 		.words = "events",
-		.options = {{"follow", NULL, NULL, VALUE_LOCAL,
-				    "go on with new events until Ctrl-C"},
-			{"since", "SEQ", "since", VALUE_NUMBER, "only events after number SEQ"},
-			{"severity", "S", "severity", VALUE_TEXT,
-				"at least info, warning or error"},
-			{"limit", "N", "limit", VALUE_NUMBER, "events at most (1000)"}},
+		.options =
+			{{"follow", NULL, NULL, VALUE_LOCAL, "go on with new events until Ctrl-C"},
+				{"since", "SEQ", "since", VALUE_NUMBER,
+					"only events after number SEQ"},
+				{"severity", "S", "severity", VALUE_TEXT,
+					"at least info, warning or error"},
+				{"limit", "N", "limit", VALUE_NUMBER, "events at most (1000)"}},
 		.method = "events.list",
 		.help = "Show what happened, oldest first; the last 10,000 events are kept.",
 		.example = "nexpath events --follow --severity warning",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "reality/probe.h"
 
+#include <openssl/x509v3.h>
+
 #include "reality/flight.h"
 #include "reality/proof.h"
 
@@ -171,6 +173,14 @@ enum reality_fitness reality_probe_judge(const struct reality_probe *p, bool wit
 	for (uint32_t i = 0; i < p->shape.flight_count; i++)
 		room += (size_t)p->shape.flight[i] - FLIGHT_LENGTH_MIN;
 	return room < need ? REALITY_UNFIT_SHORT : REALITY_FIT;
+}
+
+bool reality_probe_certificate_is_for(const struct reality_probe *p, const char *host)
+{
+	struct tls13_summary summary;
+
+	tls13_summary(tls13_stream_engine(p->stream), &summary);
+	return summary.chain_count > 0 && X509_check_host(summary.chain[0], host, 0, 0, NULL) == 1;
 }
 
 void reality_probe_shape(const struct reality_probe *p, struct reality_shape *out)

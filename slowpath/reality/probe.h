@@ -48,5 +48,7 @@ enum reality_fitness {
 };
 const char *reality_fitness_text(enum reality_fitness fitness);
 enum reality_fitness reality_probe_judge(const struct reality_probe *p, bool with_mldsa);
+// Whether the target's certificate is for that host, whoever signed it.
+bool reality_probe_certificate_is_for(const struct reality_probe *p, const char *host);
 // What was learned so far.
 void reality_probe_shape(const struct reality_probe *p, struct reality_shape *out);

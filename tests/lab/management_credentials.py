@@ -3,9 +3,11 @@
 their end. Needs root, as files of keys do here.
 """
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
@@ -168,3 +170,86 @@ def test_a_thousand_reloads(daemon):
     for _ in range(500):
         client.call("credential.reload")
     expect(memory() - before < 512, f"{memory() - before} pages more")
+
+
+def test_keys_stay_private(daemon):
+    """no private value is in the log, in an answer of the socket, or in a core file"""
+    secret = "kNKYb-W4tYcXsMLUHZD3MzVIkxGvqFvNZ8pn3tgLxVM"
+    paths = make(daemon, "www")
+    reality = (f'{{ name = "front"; kind = "reality"; private_key = "{secret}"; target = "www.example.org:443"; '
+               'server_names = ["www.example.org"]; short_ids = ["0123456789abcdef"]; }')
+    text = text_of(daemon, tls("www", paths) + ", " + reality) + 'log = { level = "debug"; sessions = "all"; };\n'
+    private = [secret, "0123456789abcdef", *(line for line in paths["key"].read_text().splitlines()
+                                             if not line.startswith("-"))]
+    client = daemon.start(text)
+    answers = []
+    for method in ("status", "config.show", "config.history", "credential.list", "listener.list", "events.list"):
+        answers.append(client.call(method))
+    broken = text.replace(secret, secret + "x").replace("0123456789abcdef", "0123456789abcdefg")
+    answers.append(client.call("config.check", text=broken))
+    answers.append(client.call("config.plan", text=text.replace(f'"{secret}"', f'"{secret[::-1]}"')))
+    answers.append(str(client.refused(-32001, "config.apply", text=broken).data))
+    client.call("credential.reload")
+    paths["key"].write_text("\n".join(private))
+    answers.append(str(client.refused(-32001, "credential.reload").data))
+    answers.append(client.call("events.list"))
+    pid = daemon.process.pid
+    os.kill(pid, signal.SIGABRT)
+    status = os.waitpid(pid, 0)[1]
+    expect(os.WIFSIGNALED(status) and not os.WCOREDUMP(status), f"nexpathd ended with {status:#x}")
+    daemon.process.returncode = -signal.SIGABRT
+    said = repr(answers) + daemon.log()
+    expect("credential_refused" in said and "is no key of 32 bytes" in said, said)
+    for value in (*private, secret[::-1]):
+        expect(value not in said, f"a private value was told: ...{said[max(said.find(value) - 200, 0):][:200]}")
+
+
+def test_generated_credentials_are_taken(daemon):
+    """credential generate makes what both ends take; credential check judges targets"""
+    program = daemon.program.parent.parent / "cli/nexpath"
+
+    def nexpath(*argv):
+        run = subprocess.run([program, *argv], capture_output=True, text=True, timeout=30)
+        return run.returncode, run.stdout, run.stderr
+
+    made = json.loads(nexpath("--json", "credential", "generate", "reality", "--target", "10.2.0.1:443", "--name",
+                              "www.example.org")[1])
+    client = daemon.start(daemon.config())
+    for end in ("server", "client"):
+        credentials = made[end][:made[end].index("upstreams")]
+        answer = client.call("config.check", text=credentials)
+        expect(answer["faults"] == [], answer["faults"])
+    expect(made["private_key"] in made["server"] and made["private_key"] not in made["client"], "private key")
+    code, pem, _ = nexpath("credential", "generate", "tls", "--name", "www.example.org", "--days", "5")
+    expect(code == 0 and "PRIVATE KEY" in pem, pem)
+    both = daemon.folder / "both.pem"
+    both.write_text(pem)
+    shown = subprocess.run(["openssl", "x509", "-in", both, "-noout", "-ext", "subjectAltName"], capture_output=True,
+                           text=True, check=True).stdout
+    expect("DNS:www.example.org" in shown, shown)
+    long = daemon.folder / "long"  # as sites have it: nothing of ours is longer
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{long}.key", "-out",
+                    f"{long}.pem", "-subj", "/CN=x", "-addext", "subjectAltName=DNS:www.example.org"], check=True,
+                   capture_output=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for options, name, says in ((["-tls1_3"], "www.example.org", "www.example.org: fit"),
+                                (["-tls1_3"], "www.example.net", "not for the name"),
+                                (["-tls1_2"], "www.example.org", "completes no TLS 1.3 handshake"),
+                                (["-groups", "P-384"], "www.example.org", "another key share")):
+        server = subprocess.Popen(["openssl", "s_server", "-accept", str(port), "-cert", f"{long}.pem", "-key",
+                                   f"{long}.key", "-quiet", *options], stdin=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        try:
+            wait_for("s_server", lambda: listens(port))
+            code, out, error = nexpath("credential", "check", f"127.0.0.1:{port}", "--name", name)
+        finally:
+            server.kill()
+            server.wait()
+        expect(says in out and code == (0 if ": fit" in says else 1), f"{options}: {out + error}")
+
+
+def listens(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0

@@ -53,6 +53,8 @@ static const char *completion_words(enum completion completion)
 		return "$(_nexpath_names upstream)";
 	case COMPLETE_CREDENTIAL:
 		return "$(_nexpath_names credential)";
+	case COMPLETE_GENERATED:
+		return "reality tls";
 	case COMPLETE_PORT_OR_LISTENER:
 		return "$(_nexpath_names port) $(_nexpath_names listener)";
 	case COMPLETE_FILTER:
