@@ -183,18 +183,18 @@ class Budget:
         return self.spent() + round_seconds <= self.seconds * share
 
 
-def measure(arguments, system, measurement):
+def measure(arguments, system, begin, measurement):
     """One system in namespaces of its own."""
     with Lab(arguments.build) as lab:
         try:
-            start(lab, system)
+            begin(lab, system)
             return measurement(lab, arguments)
         except (LabError, OSError) as error:
             logs = "".join(child.log.read_text()[-300:] for child in lab.children)
             fail(f"{system}: {error}\n{logs}")
 
 
-def take_turns(arguments, measurements, rows, budget, share):
+def take_turns(arguments, measurements, rows, budget, share, systems=SYSTEMS, begin=start):
     """Returns how many rounds there were: at least one."""
     longest = 0
     for number in range(arguments.rounds):
@@ -203,8 +203,8 @@ def take_turns(arguments, measurements, rows, budget, share):
             return number
         began = budget.spent()
         for measurement in measurements:
-            for system in SYSTEMS[number % len(SYSTEMS):] + SYSTEMS[:number % len(SYSTEMS)]:
-                for name, value in measure(arguments, system, measurement).items():
+            for system in systems[number % len(systems):] + systems[:number % len(systems)]:
+                for name, value in measure(arguments, system, begin, measurement).items():
                     rows.setdefault(system, {}).setdefault(name, []).append(value)
                     print(f"perf: round {number + 1}: {system}: {name} {value:.5g}", flush=True)
         longest = max(longest, budget.spent() - began)

@@ -14,7 +14,7 @@ HEAD = """<!-- SPDX-License-Identifier: BSD-3-Clause -->
 <!-- Made by `scripts/perf report`; edit perf/report.py, not this page. -->
 # Performance
 
-How these figures are made, and how to make them again: `scripts/perf inprocess`, `scripts/perf compare`, `scripts/perf wire` and `perf/instructions --record` measure, `scripts/perf report` writes this page. Figures are medians with (least to most); cycles are those of the time stamp counter, whose rate need not be the core's. Where a target is missed, the row says so.
+How these figures are made, and how to make them again: `scripts/perf inprocess`, `scripts/perf compare`, `scripts/perf tls`, `scripts/perf wire` and `perf/instructions --record` measure, `scripts/perf report` writes this page. Figures are medians with (least to most); cycles are those of the time stamp counter, whose rate need not be the core's. Where a target is missed, the row says so.
 """
 
 
@@ -220,6 +220,31 @@ Ratios are those of each round, their median and spread. Client, gateway and ser
             + tables)
 
 
+TLS_COLUMNS = (("ecdsa_new", "TLS 1.3, ECDSA"), ("rsa_new", "TLS 1.3, RSA-2048"), ("ecdsa_new_1_2", "TLS 1.2, ECDSA"),
+               ("resumed", "TLS 1.3, resumed"))
+
+
+def secured(result):
+    """TLS at a listener, beside HAProxy and nginx."""
+    names = {"tls": "nexpathd", "haproxy": "HAProxy {haproxy}", "nginx": "nginx stream {nginx}"}
+    judged_rows = []
+    for peer, name in (("haproxy", "HAProxy"), ("nginx", "nginx")):
+        r = result["ratios"][peer]
+        judged_rows += [(f"handshakes a second to {name}, {title}", ratio_cell(r[f"{key}_per_second"]), "at least 1",
+                         verdict(r[f"{key}_per_second"]["median"] >= 1)) for key, title in TLS_COLUMNS]
+        judged_rows.append((f"bulk's CPU a GB to {name}", ratio_cell(r["bulk_cpu_s_per_gb"]), "at most 1",
+                            verdict(r["bulk_cpu_s_per_gb"]["median"] <= 1)))
+    rows = [(names[key].format(**result["versions"]),
+             *(cell(row[f"{column}_{what}"]) for column, _ in TLS_COLUMNS for what in ("per_second", "cpu_us")),
+             cell(row["bulk_gbit_per_second"]), cell(row["bulk_cpu_s_per_gb"]))
+            for key, row in result["systems"].items()]
+    return (machine(result) + f"""
+The same certificate and suite (AES-128-GCM), OpenSSL {result['openssl']} everywhere, plain TCP to the server behind; fresh namespaces for each of {result['rounds']} interleaved rounds of {result['seconds']} s. A handshake is a connection of `openssl s_time` with a request of 23 bytes of answer behind it, {result['clients']} of them at once; resumed ones come with a ticket. Bulk is one curl over TLS 1.3 of {result['page_mb']} MiB. CPU is user and system time of every process in the lab, interrupts served in its name included: clients and server cost all three the same. All of it shares {result['machine']['cpus']} CPUs.
+
+""" + table(("", *(f"{title}, {unit}" for _, title in TLS_COLUMNS for unit in ("a second", "CPU us")), "bulk, Gbit/s",
+             "CPU s a GB"), rows) + "\n" + table(("nexpathd", "ratio", "target", ""), judged_rows))
+
+
 def instructions(record):
     rows = [(tools, name, f"{value:,.1f}") for tools, counts in sorted(record.items())
             for name, value in sorted(counts.items())]
@@ -324,6 +349,9 @@ def page(folder):
         parts += ["## Instructions\n", instructions(record)]
     if compare:
         parts += ["## Beside HAProxy and nginx\n", comparison(compare)]
+    tls = load(folder, "tls")
+    if tls:
+        parts += ["## TLS beside HAProxy and nginx\n", secured(tls)]
     tcp = load(folder, "tcp-emulated")
     if tcp:
         parts += ["## TCP over a long path\n", emulated(tcp)]

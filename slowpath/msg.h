@@ -25,7 +25,7 @@
 // A handshake has the stream that its OPEN names, or, to answer in another's likeness, both: the
 // client's, for which it is opened, and the target's. Only the latter kind says FORWARD, SPLICE and
 // done-with offsets in SEND. KEYS, SPLICE and FAILED are the last word: later BYTES are not read. A
-// CLOSE may be lost: the slow path gives up on its own after SLOW_FORGET.
+// CLOSE may be lost: the slow path gives up on its own SLOW_FORGET after the time of a handshake.
 
 #include <unistd.h>
 
@@ -44,9 +44,10 @@ enum {
 	SLOW_THREADS_MAX = 64,
 };
 
-// A handshake that is not done by then fails on the worker, and is forgotten by the slow path.
+// Where nobody says how long a handshake may take; and how much later the slow path forgets one of
+// which it hears no more.
 #define SLOW_TIMEOUT (10 * USEC_PER_SECOND)
-#define SLOW_FORGET  (15 * USEC_PER_SECOND)
+#define SLOW_FORGET  (5 * USEC_PER_SECOND)
 
 enum slow_kind {
 	SLOW_OPEN = 1,
@@ -134,6 +135,7 @@ struct slow_link {
 // All links of a node: that of a worker and a thread is links[worker * threads + thread].
 struct slow_links {
 	uint32_t threads;
+	usec_t timeout; // a handshake that is not done by then fails on the worker
 	struct slow_link *links;
 };
 

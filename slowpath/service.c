@@ -29,6 +29,7 @@ static int rings_create(struct slowpath *s)
 		return status;
 	at = s->memory.base;
 	s->links.threads = s->config.threads;
+	s->links.timeout = s->config.timeout ? s->config.timeout : SLOW_TIMEOUT;
 	s->links.links = aligned_alloc(CACHE_LINE, count * sizeof(s->links.links[0]));
 	if (!s->links.links)
 		return -ENOMEM;

@@ -16,6 +16,7 @@ struct slowpath_config {
 		*cpus; // thread i runs on cpus[i % cpu_count]; none: wherever the system likes
 	uint32_t cpu_count;
 	struct admission_config admission; // of each thread
+	usec_t timeout;                    // of a handshake; 0: SLOW_TIMEOUT
 };
 
 // Rings in memory that is locked and left out of dumps, for keys pass through them. -ENOMEM, or

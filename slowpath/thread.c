@@ -328,10 +328,10 @@ static bool steps_take(struct slow_thread *t, bool *blocked)
 
 static void old_forget(struct slow_thread *t)
 {
-	usec_t now = slow_now();
+	usec_t now = slow_now(), old = t->service->links.timeout + SLOW_FORGET;
 	struct slow_handshake *h;
 
-	while ((h = TAILQ_FIRST(&t->ages)) != NULL && now - h->begun >= SLOW_FORGET)
+	while ((h = TAILQ_FIRST(&t->ages)) != NULL && now - h->begun >= old)
 		end(t, h->place, &t->forgotten);
 }
 

@@ -28,7 +28,7 @@ bool relay_origin_begin(struct relay *r, struct relay_session *s)
 	const struct snapshot_upstream *upstream = relay_session_upstream(r, s);
 	const struct snapshot_listener *listener = relay_session_listener(r, s);
 	struct flow_key client = relay_session_client(r, s);
-	usec_t allowed = listener ? listener->connect_timeout : SLOW_TIMEOUT;
+	usec_t allowed = listener ? listener->connect_timeout : UINT64_MAX;
 
 	if (!upstream || upstream->security == 0)
 		return false;
@@ -40,7 +40,8 @@ bool relay_origin_begin(struct relay *r, struct relay_session *s)
 		relay_session_refuse(r, s, DROP_TLS_LEGS_FULL);
 		return true;
 	}
-	wheel_arm(&r->wheel, session_index(r, s), r->now + u64_min(allowed, SLOW_TIMEOUT));
+	wheel_arm(
+		&r->wheel, session_index(r, s), r->now + u64_min(allowed, r->config.slow->timeout));
 	return true;
 }
 

@@ -73,7 +73,7 @@ bool secure_begin(struct relay *r, struct relay_session *s, unsigned int leg, ui
 	// A FIN that came before there was a layer says nothing of the stream in it.
 	l->input_ended = s->flags & leg_flag(RELAY_END, leg);
 	s->flags &= ~leg_flag(RELAY_END, leg);
-	wheel_arm(&r->wheel, session_index(r, s), r->now + SLOW_TIMEOUT);
+	wheel_arm(&r->wheel, session_index(r, s), r->now + r->config.slow->timeout);
 	secure_handshake_go_on(r, l);
 	return true;
 }

@@ -275,7 +275,7 @@ void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct
 	}
 	if (m->kind == SLOW_KEYS)
 		return;
-	wheel_arm(&r->wheel, session_index(r, s), r->now + SLOW_TIMEOUT);
+	wheel_arm(&r->wheel, session_index(r, s), r->now + r->config.slow->timeout);
 	// There is room for more of what they sent.
 	secure_handshake_go_on(r, client_of(r, s));
 	secure_handshake_go_on(r, target_of(r, s));

@@ -72,6 +72,10 @@ struct config_slowpath {
 	const struct text_node *node;
 	struct config_cpus cpus; // none: not pinned
 	uint32_t threads;
+	uint32_t handshakes; // in flight, of each thread
+	uint32_t source_handshakes;
+	uint32_t source_rate; // a second
+	uint32_t handshake_timeout_s;
 };
 
 struct config_management {

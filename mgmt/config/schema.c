@@ -42,8 +42,23 @@ const struct schema_key schema_keys[] = {
 		.sentence = "CPUs of these threads, none of which a worker owns."},
 	{"slowpath.threads", .type = SCHEMA_INTEGER, .fallback = "1", .effect = EFFECT_RESTART,
 		RANGE(1, 64), IN(config_slowpath, threads),
+		.sentence = "How many threads do handshakes; a source's are all one thread's."},
+	{"slowpath.handshakes", .type = SCHEMA_INTEGER, .fallback = "2048",
+		.effect = EFFECT_RESTART, RANGE(16, 65536), IN(config_slowpath, handshakes),
 		.sentence =
-			"How many threads at most: names, all that is resolved so far, take one."},
+			"Handshakes that a thread holds at once, about 64 KiB each; beyond them one that has "
+			"not said its hello gives way, or the newcomer is refused."},
+	{"slowpath.source_handshakes", .type = SCHEMA_INTEGER, .fallback = "512",
+		.effect = EFFECT_RESTART, RANGE(1, 65536), IN(config_slowpath, source_handshakes),
+		.sentence = "Of those, what one source (an IPv4 address, an IPv6 /56) may hold."},
+	{"slowpath.source_rate", .type = SCHEMA_INTEGER, .fallback = "1000",
+		.effect = EFFECT_RESTART, RANGE(1, 1000000), IN(config_slowpath, source_rate),
+		.sentence =
+			"Handshakes a second that one source may begin, and as many at once after a pause."},
+	{"slowpath.handshake_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
+		.fallback = "10", .effect = EFFECT_RESTART, RANGE(1, 300),
+		IN(config_slowpath, handshake_timeout_s),
+		.sentence = "How long a handshake may take, from its first byte."},
 
 	{"management", .type = SCHEMA_GROUP, .effect = EFFECT_RESTART, IN(config, management),
 		.sentence = "Who may look at the node and change it, and where."},

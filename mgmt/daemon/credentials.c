@@ -14,9 +14,6 @@
 #include "slowpath/tls/profile.h"
 
 enum {
-	// A session keeps the profile of its accept until it sends its first bytes or its handshake
-	// times out.
-	KEPT_S = 2 * SLOW_FORGET / USEC_PER_SECOND,
 	SECONDS_A_DAY = 86400,
 };
 
@@ -463,9 +460,20 @@ static bool is_wanted(const struct credentials *c, uint32_t number)
 	return false;
 }
 
+// A session keeps the profile of its accept until it sends its first bytes or its handshake times
+// out.
+static uint64_t kept_seconds(const struct daemon *daemon)
+{
+	uint64_t handshake = daemon->config != NULL ? daemon->config->slowpath.handshake_timeout_s
+						    : SLOW_TIMEOUT / USEC_PER_SECOND;
+
+	return 2 * (handshake + SLOW_FORGET / USEC_PER_SECOND);
+}
+
 void credentials_sweep(struct daemon *daemon)
 {
 	struct credentials *c = daemon->credentials;
+	uint64_t kept = kept_seconds(daemon);
 
 	for (uint32_t i = c->profile_count; i-- > 0;) {
 		struct profile *p = &c->profiles[i];
@@ -474,7 +482,7 @@ void credentials_sweep(struct daemon *daemon)
 			p->unwanted_since = 0;
 		} else if (p->unwanted_since == 0) {
 			p->unwanted_since = seconds();
-		} else if (seconds() - p->unwanted_since > KEPT_S) {
+		} else if (seconds() - p->unwanted_since > kept) {
 			slowpath_profile_remove(daemon->slowpath, p->number);
 			*p = c->profiles[--c->profile_count];
 		}

@@ -12,11 +12,6 @@
 #include "slowpath/service.h"
 
 enum {
-	// Of each thread. A handshake holds about 64 KiB while it lasts.
-	HANDSHAKES = 2048,
-	HANDSHAKES_A_SOURCE = 512,
-	HANDSHAKES_A_SECOND = 1000, // that a source may begin
-	HANDSHAKES_BURST = 1000,
 	STALLED_S = 1,
 };
 
@@ -30,11 +25,12 @@ static int slowpath_make(
 		.cpu_count = config->slowpath.cpus.count,
 		.admission =
 			{
-				.handshakes = HANDSHAKES,
-				.handshakes_per_source = HANDSHAKES_A_SOURCE,
-				.rate = HANDSHAKES_A_SECOND,
-				.burst = HANDSHAKES_BURST,
+				.handshakes = config->slowpath.handshakes,
+				.handshakes_per_source = config->slowpath.source_handshakes,
+				.rate = config->slowpath.source_rate,
+				.burst = config->slowpath.source_rate,
 			},
+		.timeout = config->slowpath.handshake_timeout_s * USEC_PER_SECOND,
 	};
 
 	return slowpath_create(&settings, out, error, error_size);

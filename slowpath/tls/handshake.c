@@ -138,7 +138,8 @@ void tls_handshake_destroy(struct tls_handshake *h)
 	if (!h)
 		return;
 	SSL_free(h->ssl);
-	OPENSSL_cleanse(h, sizeof(*h));
+	// What else is in it went over the wire.
+	OPENSSL_cleanse(&h->keys, sizeof(h->keys));
 	free(h);
 }
 

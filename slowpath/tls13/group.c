@@ -3,7 +3,7 @@
 
 #include <openssl/rand.h>
 
-#include "tls13/mlkem.h"
+#include "tls13/kem.h"
 
 struct group {
 	uint16_t number;
@@ -120,14 +120,11 @@ static enum tls13_verdict mlkem_make(const struct randomness *r, struct group_ke
 	uint8_t seed[MLKEM_SEED_BYTES];
 	enum tls13_verdict v = TLS13_OK;
 
-	key->mlkem = OPENSSL_malloc(MLKEM_DECAPSULATION_KEY_BYTES);
-	key->mlkem_public = OPENSSL_malloc(MLKEM_ENCAPSULATION_KEY_BYTES);
-	if (key->mlkem == NULL || key->mlkem_public == NULL)
-		return TLS13_NO_MEMORY;
-	if (randomness_fill(r, seed, sizeof(seed)))
-		mlkem_keygen(seed, key->mlkem_public, key->mlkem);
-	else
-		v = TLS13_LIBRARY;
+	if (!randomness_fill(r, seed, sizeof(seed)))
+		return TLS13_LIBRARY;
+	key->kem = kem_key_make(seed);
+	if (key->kem == NULL)
+		v = TLS13_NO_MEMORY;
 	crypto_wipe(seed, sizeof(seed));
 	return v;
 }
@@ -157,15 +154,14 @@ enum tls13_verdict group_key_make(const struct randomness *r, uint16_t group,
 void group_key_clear(struct group_key *key)
 {
 	EVP_PKEY_free(key->ecdh);
-	OPENSSL_clear_free(key->mlkem, MLKEM_DECAPSULATION_KEY_BYTES);
-	OPENSSL_free(key->mlkem_public);
+	kem_key_free(key->kem);
 	*key = (struct group_key){0};
 }
 
 void group_key_write(const struct group_key *key, struct writer *w)
 {
-	if (key->mlkem_public != NULL)
-		writer_bytes(w, key->mlkem_public, MLKEM_ENCAPSULATION_KEY_BYTES);
+	if (key->kem != NULL)
+		writer_bytes(w, key->kem->public_key, sizeof(key->kem->public_key));
 	ecdh_write(find(key->group), key->ecdh, w);
 }
 
@@ -173,16 +169,19 @@ enum tls13_verdict group_finish(
 	const struct group_key *key, struct cursor share, struct group_secret *out)
 {
 	const struct group *g = find(key->group);
-	size_t before = key->mlkem != NULL ? MLKEM_CIPHERTEXT_BYTES : 0;
-	size_t offset = key->mlkem != NULL ? MLKEM_SECRET_BYTES : 0;
+	size_t before = key->kem != NULL ? MLKEM_CIPHERTEXT_BYTES : 0;
+	size_t offset = key->kem != NULL ? MLKEM_SECRET_BYTES : 0;
 	const uint8_t *ciphertext, *point;
+	enum tls13_verdict v = TLS13_OK;
 
 	if (cursor_left(&share) != before + g->share_bytes ||
 		!cursor_take_span(&share, before, &ciphertext) ||
 		!cursor_take_span(&share, g->share_bytes, &point))
 		return TLS13_SHARE_BAD;
-	if (key->mlkem != NULL)
-		mlkem_decapsulate(key->mlkem, ciphertext, out->bytes);
+	if (key->kem != NULL)
+		v = kem_decapsulate(key->kem, ciphertext, out->bytes);
+	if (v != TLS13_OK)
+		return v;
 	out->length = offset + g->secret_bytes;
 	return ecdh_derive(g, key->ecdh, point, out->bytes + offset);
 }
@@ -198,8 +197,8 @@ static enum tls13_verdict mlkem_answer(
 		return TLS13_NO_MEMORY;
 	if (!randomness_fill(r, message, sizeof(message)))
 		v = TLS13_LIBRARY;
-	else if (!mlkem_encapsulate(key, message, ciphertext, out->bytes))
-		v = TLS13_SHARE_BAD;
+	else
+		v = kem_encapsulate(key, message, ciphertext, out->bytes);
 	crypto_wipe(message, sizeof(message));
 	return v;
 }

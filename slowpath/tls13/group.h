@@ -29,8 +29,7 @@ bool group_is_known(uint16_t group);
 struct group_key {
 	uint16_t group;
 	EVP_PKEY *ecdh;
-	uint8_t *mlkem; // the decapsulation key, of the hybrid
-	uint8_t *mlkem_public;
+	struct kem_key *kem; // of the hybrid
 };
 
 struct group_secret {

@@ -48,7 +48,8 @@ void secured_create(struct rig *rig, struct relay_config *config)
 		link->gate = &x->gates[t];
 		x->gates[t].wake_fd = -1;
 	}
-	x->links = (struct slow_links){.threads = SECURED_THREADS, .links = x->link};
+	x->links = (struct slow_links){
+		.threads = SECURED_THREADS, .timeout = SLOW_TIMEOUT, .links = x->link};
 	x->tls.buffers = &buffer_heap_source;
 	assert_int_equal(crypto_manager_create(&x->tls.crypto), 0);
 	assert_int_equal(key_cache_create(x->tls.crypto, 64, &x->tls.keys), 0);
