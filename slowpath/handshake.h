@@ -27,6 +27,8 @@ struct handshake_kind {
 	int (*create)(void *profile, const struct slow_open *open, void **out);
 	// Wipes and frees.
 	void (*destroy)(void *handshake);
+	// Of one that speaks first and wants to know the time, after create; else NULL.
+	void (*begin)(void *handshake, int64_t now_ms);
 	// The next bytes of a stream, at most SLOW_STREAM_BYTES at once. now_ms: Unix time. Nothing
 	// is left of what the last message borrowed.
 	void (*input)(void *handshake, enum slow_stream stream, const uint8_t *bytes, size_t length,

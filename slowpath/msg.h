@@ -74,6 +74,8 @@ enum slow_failure {
 	SLOW_FAILURE_LOCAL,         // no such profile any more, or memory is out
 	// Of a client's handshake, and no reason to try another target:
 	SLOW_FAILURE_UNTRUSTED, // the certificate is not to be trusted, or for another name
+	SLOW_FAILURE_REAL,      // of REALITY: the certificate is the real one of the name
+	SLOW_FAILURE_FOREIGN,   // of REALITY: it is neither that nor our server's
 };
 
 struct slow_open {

@@ -111,6 +111,8 @@ static bool begin(
 		slow_profile_put(t->service, h->profile);
 		return false;
 	}
+	if (h->profile->kind->begin)
+		h->profile->kind->begin(h->engine, unix_ms());
 	h->place = place;
 	h->session = open->session;
 	h->worker = worker;

@@ -50,6 +50,10 @@ enum event_severity {
 		"check that the target speaks TLS, and what the upstream's credential asks of it")                               \
 	X(TLS_UPSTREAM_UNTRUSTED, "tls_upstream_untrusted", ERROR,                                                               \
 		"its sessions are refused: roots or server_name do not fit the target, or somebody is in the middle")            \
+	X(REALITY_REAL_CERTIFICATE, "reality_real_certificate", ERROR,                                                           \
+		"compare public_key, short_id and the clocks with the server's; else somebody is in the middle")                 \
+	X(REALITY_FOREIGN_CERTIFICATE, "reality_foreign_certificate", ERROR,                                                     \
+		"somebody is in the middle, or the target is no REALITY server")                                                 \
 	X(TLS_UPSTREAM_INSECURE, "tls_upstream_insecure", WARNING,                                                               \
 		"whoever is in the middle reads all: set roots and server_name instead of insecure")                             \
 	X(NAT_PORTS_EXHAUSTED, "nat_ports_exhausted", ERROR,                                                                     \

@@ -264,11 +264,18 @@ void secure_handshake_note_answered(struct relay *r, struct secure_leg *l)
 
 static enum session_end end_of(enum slow_failure failure)
 {
-	if (failure == SLOW_FAILURE_UNTRUSTED)
-		return SESSION_END_UNTRUSTED;
-	if (failure == SLOW_FAILURE_CROWDED)
+	switch (failure) {
+	case SLOW_FAILURE_HANDSHAKE:
+		return SESSION_END_CLOSED;
+	case SLOW_FAILURE_CROWDED:
 		return SESSION_END_EVICTED;
-	return failure == SLOW_FAILURE_HANDSHAKE ? SESSION_END_CLOSED : SESSION_END_REFUSED;
+	case SLOW_FAILURE_UNTRUSTED:
+	case SLOW_FAILURE_REAL:
+	case SLOW_FAILURE_FOREIGN:
+		return SESSION_END_UNTRUSTED;
+	default:
+		return SESSION_END_REFUSED;
+	}
 }
 
 void secure_handshake_answer(struct relay *r, struct secure_leg *l, const struct slow_message *m)

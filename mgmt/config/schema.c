@@ -402,7 +402,7 @@ const struct schema_key schema_keys[] = {
 		.effect = EFFECT_NEW_SESSIONS, .flags = SCHEMA_DERIVED,
 		.fallback = "the listener's protocol", IN(config_transport, outer),
 		.sentence = "Protocol on the wire."},
-	{"upstreams[].transport.security", .type = SCHEMA_WORD, .words = "raw|tls|!reality|!noise",
+	{"upstreams[].transport.security", .type = SCHEMA_WORD, .words = "raw|tls|reality|!noise",
 		.fallback = "raw", .effect = EFFECT_NEW_SESSIONS, IN(config_transport, security),
 		.sentence = "What protects the bytes."},
 	{"upstreams[].transport.credentials", .type = SCHEMA_STRINGS, .effect = EFFECT_NEW_SESSIONS,

@@ -487,6 +487,20 @@ void dataplane_abandon(struct daemon *daemon)
 	daemon->port_count = 0;
 }
 
+static enum event_kind kind_of(const struct slowpath_report *report)
+{
+	switch (report->failure) {
+	case SLOW_FAILURE_UNTRUSTED:
+		return EVENT_KIND_TLS_UPSTREAM_UNTRUSTED;
+	case SLOW_FAILURE_REAL:
+		return EVENT_KIND_REALITY_REAL_CERTIFICATE;
+	case SLOW_FAILURE_FOREIGN:
+		return EVENT_KIND_REALITY_FOREIGN_CERTIFICATE;
+	default:
+		return EVENT_KIND_TLS_UPSTREAM_FAILED;
+	}
+}
+
 // Why handshakes with targets fail.
 static void reports_tell(struct daemon *daemon)
 {
@@ -496,11 +510,8 @@ static void reports_tell(struct daemon *daemon)
 	while (daemon->slowpath != NULL && slowpath_report_take(daemon->slowpath, &r)) {
 		if (r.count > 1)
 			snprintf(times, sizeof(times), " (%u times)", r.count);
-		daemon_event(daemon,
-			r.failure == SLOW_FAILURE_UNTRUSTED ? EVENT_KIND_TLS_UPSTREAM_UNTRUSTED
-							    : EVENT_KIND_TLS_UPSTREAM_FAILED,
-			"upstream %s: target %s: %s%s", credentials_upstream(daemon, r.profile),
-			r.target, r.reason, times);
+		daemon_event(daemon, kind_of(&r), "upstream %s: target %s: %s%s",
+			credentials_upstream(daemon, r.profile), r.target, r.reason, times);
 		times[0] = '\0';
 	}
 }

@@ -4,7 +4,9 @@
 
 #include <openssl/tls1.h>
 
+#include "config/key_text.h"
 #include "daemon/key_file.h"
+#include "slowpath/reality/client_engine.h"
 #include "slowpath/tls/client_profile.h"
 #include "slowpath/tls/engine.h"
 
@@ -42,11 +44,51 @@ static int tls_make(const struct config *config, const struct config_credential 
 	return status != 0 ? status : tls_client_profile_create(&settings, out, error, error_size);
 }
 
+static int reality_make(const struct config *config, const struct config_credential *c,
+	struct reality_client_profile **out, char *error, size_t error_size)
+{
+	static const char *const browsers[] = {
+		[FINGERPRINT_CHROME] = "chrome", [FINGERPRINT_FIREFOX] = "firefox"};
+	struct reality_client_settings settings = {
+		.credential = c->name,
+		.server_name = c->server_name,
+		.browser = browsers[c->fingerprint],
+		.roots = config_file_path(c->roots),
+	};
+	uint8_t mldsa[REALITY_MLDSA_PUBLIC_BYTES];
+	int status = key_value_read(config, c->public_key, settings.public_key,
+		sizeof(settings.public_key), error, error_size);
+
+	if (status == 0 && !config_short_id_read(c->short_id, settings.short_id)) {
+		snprintf(error, error_size, "credential \"%s\": short_id is none", c->name);
+		status = -EINVAL;
+	}
+	if (status == 0 && c->mldsa65_verify[0] != '\0') {
+		status = key_value_read(
+			config, c->mldsa65_verify, mldsa, sizeof(mldsa), error, error_size);
+		settings.mldsa65_verify = mldsa;
+	}
+	return status != 0 ? status
+			   : reality_client_profile_create(&settings, out, error, error_size);
+}
+
 int origin_profile_make(const struct config *config, const struct config_upstream *upstream,
 	const struct handshake_kind **kind, void **profile, char *error, size_t error_size)
 {
+	struct reality_client_profile *reality;
 	struct tls_client_profile *tls;
-	int status = tls_make(config, credential_of(config, upstream), &tls, error, error_size);
+	int status;
+
+	if (upstream->transport.security == SECURITY_REALITY) {
+		status = reality_make(
+			config, credential_of(config, upstream), &reality, error, error_size);
+		if (status == 0) {
+			*kind = &reality_client_kind;
+			*profile = reality;
+		}
+		return status;
+	}
+	status = tls_make(config, credential_of(config, upstream), &tls, error, error_size);
 
 	if (status != 0)
 		return status;
