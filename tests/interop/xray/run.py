@@ -3,7 +3,7 @@
 """Xray's REALITY against ours, both ways, over OpenSSL's s_server as the target.
 
 go builds Xray in the cache. Ours is the program reality-peer; what goes through is VLESS. Ends with
-`N passed, N failed, N skipped`. Needs no privileges.
+`N passed, N failed, N skipped`. Cases of a whole nexpathd need root for their lab, the others nothing.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import live  # noqa: E402
 from outside import Unavailable, command  # noqa: E402
 
 MODULE = "github.com/xtls/xray-core/main"
@@ -108,6 +109,14 @@ def vless_echo(connection):
     echo(connection)
 
 
+def inbound(target, **more):
+    """Xray's REALITY server for VLESS before that port of 127.0.0.1."""
+    reality = {"show": True, "target": f"127.0.0.1:{target}", "serverNames": [NAME], "privateKey": plain64(PRIVATE),
+               "shortIds": [SHORT_ID], **more}
+    return {"protocol": "vless", "settings": {"clients": [{"id": USER}], "decryption": "none"},
+            "streamSettings": {"network": "raw", "security": "reality", "realitySettings": reality}}
+
+
 class Skipped(Exception):
     """The case cannot be run here; the message says why."""
 
@@ -116,6 +125,7 @@ class World:
     """Programs and threads of one case; its end ends all of them."""
 
     def __init__(self, build, program):
+        self.build = build
         self.peer = Path(build) / "tests/interop/xray/reality-peer"
         self.xray_program = program
         self.closers = ExitStack()
@@ -183,12 +193,7 @@ class World:
 
     def xray_server(self, **more):
         port = free_port()
-        reality = {"show": True, "target": f"127.0.0.1:{self.target}", "serverNames": [NAME],
-                   "privateKey": plain64(PRIVATE), "shortIds": [SHORT_ID], **more}
-        self.xray("xray-server",
-                  {"listen": "127.0.0.1", "port": port, "protocol": "vless",
-                   "settings": {"clients": [{"id": USER}], "decryption": "none"},
-                   "streamSettings": {"network": "raw", "security": "reality", "realitySettings": reality}},
+        self.xray("xray-server", {**inbound(self.target, **more), "listen": "127.0.0.1", "port": port},
                   {"protocol": "freedom"})
         return port
 
@@ -303,6 +308,25 @@ def xray_unknown_to_our_server(world):
         except ConnectionResetError:
             pass
     check("key_share" in world.log("our-server"), world.log("our-server"))
+
+
+def needs_root():
+    if os.geteuid() != 0:
+        raise Skipped("a lab needs root")
+
+
+@case
+def nexpathd_to_xray(world):
+    """nexpathd with an upstream of security reality, as two browsers, to Xray's server"""
+    needs_root()
+    live.reaches(world, inbound(live.TARGET), plain64(public_key()), NAME, SHORT_ID, vless_request(live.ECHO))
+
+
+@case
+def nexpathd_unknown_to_xray(world):
+    """nexpathd with another short id refuses the session, and says that the real certificate came"""
+    needs_root()
+    live.is_refused(world, inbound(live.TARGET), plain64(public_key()), NAME, "ffffffffffffffff")
 
 
 @case
