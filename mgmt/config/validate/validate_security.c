@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What protects the bytes of listeners and upstreams: the credentials that their transports name,
 // and the mode that they need.
+#include <netinet/in.h>
 #include <stdarg.h>
 
 #include "config/validate/validate.h"
@@ -75,6 +76,37 @@ static bool check_raw(const struct securing *s)
 	return true;
 }
 
+static bool serves(const struct config_listener *listener, const struct config_listener *like,
+	uint8_t wire_protocol, uint16_t port)
+{
+	const struct config_endpoint *at = &listener->listen;
+
+	return config_listener_wire_protocol(listener) == wire_protocol && at->port_first <= port &&
+	       at->port_last >= port &&
+	       (at->any || (!like->listen.any &&
+				   ip_address_equal(&at->address, &like->listen.address)));
+}
+
+// A site has them, so who has none gives itself away.
+static void check_companion(
+	const struct checking *c, uint32_t index, uint8_t wire_protocol, uint16_t port)
+{
+	const struct config_listener *listeners = config_listeners(c->config);
+	const struct config_listener *like = &listeners[index];
+	const char *protocol = wire_protocol == IPPROTO_TCP ? "TCP" : "UDP";
+	char path[FAULT_PATH_BYTES];
+
+	for (uint32_t i = 0; i < c->config->listeners.count; i++)
+		if (serves(&listeners[i], like, wire_protocol, port))
+			return;
+	snprintf(path, sizeof(path), "listeners[%u].listen", index);
+	fault_warn(c->faults, place_of(like->node, "listen"), path,
+		"listener \"%s\" serves reality on port 443, and none serves %s port %u as its "
+		"target does" HINT
+		"add one to the target; `nexpath credential generate reality` prints it",
+		like->name, protocol, port);
+}
+
 void check_listener_security(const struct checking *c, uint32_t index)
 {
 	const struct config_listener *listener = &config_listeners(c->config)[index];
@@ -89,6 +121,11 @@ void check_listener_security(const struct checking *c, uint32_t index)
 		check_names(&s, CREDENTIAL_TLS, 1, UINT32_MAX);
 	else
 		check_names(&s, CREDENTIAL_REALITY, 1, 1);
+	if (listener->transport.security == SECURITY_REALITY &&
+		serves(listener, listener, IPPROTO_TCP, 443)) {
+		check_companion(c, index, IPPROTO_TCP, 80);
+		check_companion(c, index, IPPROTO_UDP, 443);
+	}
 	if (listener->transparent)
 		wrong(&s, "security",
 			"listener \"%s\" is transparent, and %s leaves nothing as it came" HINT

@@ -337,6 +337,28 @@ static void each_kind_of_credential_has_its_own_keys(void **state)
 		"credentials[0].roots: names no authorities");
 }
 
+static void a_reality_listener_has_companions(void **state)
+{
+	char *text = test_variant("listeners = ( ",
+		REALITY("private_key = \"file:/k\"; short_ids = [\"\"];") "{ name = \"r\"; protocol = \"tcp\"; listen = \"10.1.0.2:443\"; upstream = \"web\"; "
+									  "mode = \"terminate\"; transport = { security = \"reality\"; credentials = [\"c\"]; }; },\n");
+	struct config *config = test_config(text);
+
+	assert_true(test_has_fault(8, "none serves TCP port 80 as its target does"));
+	assert_true(test_has_fault(8, "none serves UDP port 443 as its target does"));
+	config_destroy(config);
+	test_free(text);
+	text = test_variant("listeners = ( ",
+		REALITY("private_key = \"file:/k\"; short_ids = [\"\"];") "{ name = \"r\"; protocol = \"tcp\"; listen = \"10.1.0.2:443\"; upstream = \"web\"; "
+									  "mode = \"terminate\"; transport = { security = \"reality\"; credentials = [\"c\"]; }; },\n"
+									  "{ name = \"q\"; protocol = \"udp\"; listen = \"*:440-450\"; upstream = \"web\"; },\n"
+									  "{ name = \"h\"; protocol = \"tcp\"; listen = \"10.1.0.2:80\"; upstream = \"web\"; },\n");
+	config = test_config(text);
+	assert_false(test_has_fault(8, "as its target does"));
+	config_destroy(config);
+	test_free(text);
+}
+
 static void targets_that_are_ours_are_loops(void **state)
 {
 	variant_refused(
@@ -514,6 +536,7 @@ int main(void)
 		cmocka_unit_test(timeouts_need_connections_that_end_here),
 		cmocka_unit_test(tls_needs_credentials_and_connections_that_end_here),
 		cmocka_unit_test(each_kind_of_credential_has_its_own_keys),
+		cmocka_unit_test(a_reality_listener_has_companions),
 		cmocka_unit_test(targets_that_are_ours_are_loops),
 		cmocka_unit_test(warnings_do_not_refuse),
 		cmocka_unit_test(listeners_clash_over_address_port_and_wire_protocol),
