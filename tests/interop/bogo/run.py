@@ -37,12 +37,12 @@ def runner():
 
 
 def not_applicable():
-    """Pattern of names -> reason."""
+    """Name -> reason."""
     reasons = {}
     for line in (HERE / "not_applicable.txt").read_text().splitlines():
         if line and not line.startswith("#"):
-            pattern, reason = line.split(None, 1)
-            reasons[pattern] = reason
+            name, reason = line.split(None, 1)
+            reasons[name] = reason
     return reasons
 
 
@@ -86,7 +86,7 @@ def main():
     for name in failed:
         print(f"not ok {name}")
     print(f"bogo: {passed} tests; {len(results) - passed - len(failed)} are of what the engine does"
-          f" not speak; {len(reasons)} patterns do not apply")
+          f" not speak; {len(reasons)} do not apply")
     print(f"{passed} passed, {len(failed)} failed, 0 skipped")
     return bool(failed)
 
