@@ -3,8 +3,12 @@
 
 import contextlib
 import ctypes
+import errno
+import mmap
 import os
+import signal
 import socket
+import struct
 import threading
 import time
 from pathlib import Path
@@ -19,6 +23,13 @@ PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 WALL = 0x40000000
 RAW = 9300  # a listener that forwards
 SOURCES = [f"10.1.0.{n}" for n in range(40, 48)]
+CROWD = [f"10.1.0.{n}" for n in range(50, 250)]
+FLOOD_SECONDS = 6
+FLOOD_RATE = 20000  # a second, as far as the machine has it in it
+FLOOD_LEAST = 500   # below it the case says nothing
+HELD = 3000         # connections of a flood at once
+IP_BIND_ADDRESS_NO_PORT = 24
+HALF_A_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40)
 TIMEOUT = 10  # of a handshake, seconds
 
 
@@ -122,3 +133,92 @@ def slowpath_thread_stands_still(t):
             s.close()
         drops = {d["reason"]: d["packets"] for d in lab.query("drops")["drops"]}
         check(drops.get("tls_timeout", 0) >= len(SOURCES) - len(served), f"drops: {drops}")
+
+
+class Flood:
+    """A child process whose connections say half a hello, garbage or nothing, from these addresses in turn."""
+
+    def __init__(self, lab, sources):
+        self.shared = mmap.mmap(-1, 8)
+        with lab.sockets("client"):
+            self.child = os.fork()
+            if self.child == 0:
+                try:
+                    self.run(sources)
+                finally:
+                    os._exit(0)
+
+    def run(self, sources):
+        began, made, held = time.monotonic(), 0, []
+        said = (HALF_A_HELLO, b"GET / HTTP/1.1\r\n\r\n", b"", bytes(100))
+        while os.getppid() != 1:
+            if made > (time.monotonic() - began) * FLOOD_RATE:
+                time.sleep(0.001)
+                continue
+            s = socket.socket()
+            s.setblocking(False)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            s.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+            with contextlib.suppress(OSError):
+                s.bind((sources[made % len(sources)], 0))
+                if s.connect_ex((GATEWAY_C4, LISTEN)) in (0, errno.EINPROGRESS):
+                    held.append(s)
+                    made += 1
+                    self.shared[:8] = struct.pack("Q", made)
+            # What was begun a little earlier is connected by now.
+            if len(held) > 100:
+                with contextlib.suppress(OSError):
+                    held[-100].send(said[made % len(said)])
+            if len(held) > HELD:
+                held.pop(0).close()
+
+    def made(self):
+        return struct.unpack("Q", self.shared[:8])[0]
+
+    def end(self):
+        os.kill(self.child, signal.SIGKILL)
+        os.waitpid(self.child, 0)
+
+
+def flooded(t, sources):
+    """Meanwhile a session that was open goes on, and whoever comes is served within a second."""
+    lab = t.lab()
+    certificates = Certificates(lab)
+    t.tcp_server(lab, ECHO, echo)
+    for source in sources:
+        lab.at("client", "ip", "addr", "add", f"{source}/24", "dev", "eth0")
+    lab.start(secured(lab, [certificates.make("www", NAME)]))
+    with ending_clean(lab):
+        old = connect_secured(lab, certificates)
+        flood = Flood(lab, sources)
+        try:
+            until = time.monotonic() + FLOOD_SECONDS
+            while time.monotonic() < until:
+                began = time.monotonic()
+                with connect_secured(lab, certificates, timeout=5) as s:
+                    exchange(s)
+                took = time.monotonic() - began
+                check(took < 1, f"a connection took {took:.1f} s after {flood.made()} of the flood")
+                exchange(old, b"x" * 20000)
+                time.sleep(0.1)
+            rate = flood.made() / FLOOD_SECONDS
+        finally:
+            flood.end()
+        check(rate > FLOOD_LEAST, f"only {rate:.0f} connections a second")
+        exchange(old)
+        old.close()
+        drops = {d["reason"]: d["packets"] for d in lab.query("drops")["drops"]}
+        print(f"# {rate:.0f} a second; drops {({k: v for k, v in drops.items() if k.startswith('tls_')})}")
+        check(drops.get("tls_handshake", 0) + drops.get("tls_crowded", 0) + drops.get("tls_refused", 0) > 0, f"drops: {drops}")
+
+
+@case(long=True)
+def slowpath_flood_from_many(t):
+    """half hellos, garbage and silence from 200 addresses: sessions go on, clients are served within a second"""
+    flooded(t, CROWD)
+
+
+@case(long=True)
+def slowpath_flood_from_one(t):
+    """the same from one address"""
+    flooded(t, CROWD[:1])

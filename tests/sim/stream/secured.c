@@ -114,6 +114,29 @@ static void message_take(struct rig_secured *x, uint32_t thread, const struct sl
 	ring_publish(&link->to_worker);
 }
 
+void secured_garble(struct rig *rig, uint32_t thread, uint64_t session, uint32_t random)
+{
+	struct slow_link *link = &rig->secured->link[WORKER * SECURED_THREADS + thread];
+	struct slow_message *m = ring_reserve(&link->to_worker);
+	uint8_t *bytes = (uint8_t *)m;
+
+	if (!m)
+		return;
+	for (size_t i = 0; i < SLOW_MESSAGE_BYTES; i++) {
+		random = random * 1664525 + 1013904223;
+		bytes[i] = (uint8_t)(random >> 24);
+	}
+	m->kind %= SLOW_SPLICE + 2;
+	m->session = session;
+	if (random & 1)
+		m->offset %= 64;
+	if (random & 2)
+		m->keys.version = TLS_VERSION_1_3;
+	if (random & 4)
+		m->keys.suite = SUITE;
+	ring_publish(&link->to_worker);
+}
+
 void secured_turn(struct rig *rig)
 {
 	struct rig_secured *x = rig->secured;
@@ -187,6 +210,10 @@ void secured_push(struct rig *rig, uint32_t client, struct buffer *chain)
 	struct tls_secret in = secret_of(false), out = secret_of(true);
 	uint8_t bytes[SECURED_HELLO];
 
+	if (x->speechless[client]) {
+		buffer_heap_put(&buffer_heap_source, chain);
+		return;
+	}
 	if (!x->open[client]) {
 		assert_int_equal(chain_copy(chain, 0, sizeof(bytes), bytes), sizeof(bytes));
 		assert_memory_equal(bytes, answer, sizeof(bytes));

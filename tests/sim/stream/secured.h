@@ -26,7 +26,7 @@ struct rig_secured {
 	bool closed[RIG_USERS]; // the relay's close_notify came
 	uint8_t alert[RIG_USERS];
 	bool stalled[SECURED_THREADS]; // the thread does nothing
-	bool speechless[RIG_USERS];    // clients that say nothing
+	bool speechless[RIG_USERS];    // clients that say nothing of themselves, and do not listen
 	bool padded;                   // each record of a client is a byte of payload
 	bool cuts;                     // clients end without close_notify
 	uint32_t opens[SECURED_THREADS];
@@ -40,6 +40,8 @@ void secured_create(struct rig *rig, struct relay_config *config);
 void secured_destroy(struct rig *rig);
 // The threads' turn.
 void secured_turn(struct rig *rig);
+// An answer that nobody asked for, of random bytes, some of them likely ones, about a session.
+void secured_garble(struct rig *rig, uint32_t thread, uint64_t session, uint32_t random);
 // Payload of a client as what its connection carries, and back. NULL: nothing of the kind.
 struct buffer *secured_seal(struct rig *rig, uint32_t client, struct buffer *payload);
 void secured_push(struct rig *rig, uint32_t client, struct buffer *chain);

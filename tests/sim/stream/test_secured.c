@@ -321,6 +321,39 @@ static void scarce_memory_slows_and_breaks_nothing(void **state)
 	many_go_both_ways(2, 500000);
 }
 
+// Whatever a thread says of sessions that have keys, or of none, or of handshakes under way: those
+// that are open go on.
+static void garbled_answers_harm_nobody_who_has_keys(void **state)
+{
+	uint32_t random = 1;
+
+	one_open();
+	for (uint32_t i = 1; i < 60; i++) {
+		uint32_t c = rig_connect(&rig, own);
+
+		rig.secured->speechless[c] = true;
+		client(c)->keeps_open = true;
+		rig_wait(&rig, 5000);
+		rig_say(&rig, c, "half a", 6);
+		rig_wait(&rig, 5000);
+		for (uint32_t k = 0; k < 40; k++) {
+			uint64_t generation;
+
+			random = random * 1664525 + 1013904223;
+			generation =
+				random & 0x100 ? 1 + (random >> 9) % i : random >> 8 & 0xffffff;
+			secured_garble(&rig, random >> 31,
+				generation << 32 | (random >> 16) % (2 * SESSIONS + 2), random);
+		}
+		rig_send(&rig, RIG_CLIENT, 0, 1000);
+		rig_send(&rig, RIG_TARGET, 0, 1000);
+		rig_wait(&rig, 20000);
+	}
+	rig_wait(&rig, SECONDS(15));
+	assert_int_equal(target(0)->received, 59000);
+	assert_int_equal(client(0)->received, 59000);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -330,6 +363,7 @@ int main(void)
 		TEST(silence_keeps_nobody_out),
 		TEST(sources_are_spread_over_threads),
 		TEST(a_thread_that_stands_still_stops_nobody_else),
+		TEST(garbled_answers_harm_nobody_who_has_keys),
 		TEST(a_broken_record_is_told),
 		TEST(a_cut_stream_is_a_reset),
 		TEST(ends_are_of_one_way),
