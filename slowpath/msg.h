@@ -95,7 +95,7 @@ struct slow_secret {
 struct slow_keys {
 	uint16_t version; // as on the wire
 	uint16_t suite;
-	bool is_client; // which end we are
+	uint8_t is_client; // which end we are: 0 the server, else the client
 	struct slow_secret in;
 	struct slow_secret out;
 };

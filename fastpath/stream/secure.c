@@ -69,7 +69,12 @@ static void make_room(struct relay *r, const struct relay_session *newcomer)
 	if (!m)
 		return;
 	l = (struct secure_leg *)(void *)((uint8_t *)m - offsetof(struct secure_leg, member));
-	if (l->session != newcomer)
+	if (l->session == newcomer)
+		return;
+	// A stranger to whom nothing was said but by the target keeps the target.
+	if (l->is_mirrored && !l->is_answered)
+		secure_splice(r, l->session);
+	else
 		relay_session_keys_missing(r, l->session, l->leg, SESSION_END_EVICTED);
 }
 

@@ -44,6 +44,8 @@ struct secure_leg {
 	bool shut_wanted; // close_notify follows what is unsent
 	bool is_answered; // the slow path had something to say to its peer
 };
+// A session with a leg of this kind holds 2 KiB while it is idle, with two 2.5 KiB.
+static_assert(sizeof(struct secure_leg) <= 512);
 
 enum {
 	// What a record costs at least, in bytes of a long one.

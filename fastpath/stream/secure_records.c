@@ -28,8 +28,8 @@ bool secure_records_begin(struct relay *r, struct secure_leg *l, const struct sl
 	memcpy(out.secret, keys->out.secret, sizeof(out.secret));
 	memcpy(in.iv, keys->in.iv, sizeof(in.iv));
 	memcpy(out.iv, keys->out.iv, sizeof(out.iv));
-	error = tls_records_init(&r->secure->tls, keys->is_client, keys->version, keys->suite, &in,
-		&out, &l->records);
+	error = tls_records_init(&r->secure->tls, keys->is_client != 0, keys->version, keys->suite,
+		&in, &out, &l->records);
 	secret_wipe(&in, sizeof(in));
 	secret_wipe(&out, sizeof(out));
 	if (error)

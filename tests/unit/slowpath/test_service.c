@@ -34,8 +34,8 @@ static int set_up(void **state)
 		.threads = 1,
 		.admission = {.handshakes = 16,
 			.handshakes_per_source = 8,
-			.rate = 1000,
-			.burst = 1000},
+			.rate = 10,
+			.burst = 200},
 	};
 	struct tls_certificate certificate = {
 		.name = "www", .certificate = files.certificate, .key = files.key};
@@ -288,13 +288,13 @@ static void the_oldest_gives_way(void **state)
 // A source may begin so many a second; one that begins more makes nobody give way.
 static void a_source_in_a_hurry_is_refused(void **state)
 {
-	for (uint64_t i = 0; i < 1100; i++) {
+	for (uint64_t i = 0; i < 300; i++) {
 		put_open(i, profile);
 		turn();
-		while (ring_peek(&link_1()->to_worker) && i < 1099)
+		while (ring_peek(&link_1()->to_worker) && i < 299)
 			ring_release(&link_1()->to_worker);
 	}
-	expect_failure(SLOW_FAILURE_REFUSED, 1099);
+	expect_failure(SLOW_FAILURE_REFUSED, 299);
 	assert_true(counts().refused > 0);
 	assert_int_equal(counts().in_flight, 8);
 }
