@@ -23,25 +23,29 @@ static bool header_send(struct relay *r, struct relay_session *s)
 	return true;
 }
 
+static void begin(struct relay *r, struct relay_session *s, uint32_t profile)
+{
+	const struct snapshot_listener *listener = relay_session_listener(r, s);
+	usec_t allowed = listener ? listener->connect_timeout : UINT64_MAX;
+	struct flow_key client = relay_session_client(r, s);
+
+	if (secure_begin(r, s, LEG_TARGET, profile, NULL, &client))
+		wheel_arm(&r->wheel, session_index(r, s),
+			r->now + u64_min(allowed, r->config.slow->timeout));
+	else
+		relay_session_refuse(r, s, DROP_TLS_LEGS_FULL);
+}
+
 bool relay_origin_begin(struct relay *r, struct relay_session *s)
 {
 	const struct snapshot_upstream *upstream = relay_session_upstream(r, s);
-	const struct snapshot_listener *listener = relay_session_listener(r, s);
-	struct flow_key client = relay_session_client(r, s);
-	usec_t allowed = listener ? listener->connect_timeout : UINT64_MAX;
 
-	if (!upstream || upstream->security == 0)
+	if (nx_likely(!upstream || upstream->security == 0))
 		return false;
-	if (!header_send(r, s)) {
+	if (header_send(r, s))
+		begin(r, s, upstream->security);
+	else
 		relay_session_refuse(r, s, DROP_NO_BUFFER);
-		return true;
-	}
-	if (!secure_begin(r, s, LEG_TARGET, upstream->security, NULL, &client)) {
-		relay_session_refuse(r, s, DROP_TLS_LEGS_FULL);
-		return true;
-	}
-	wheel_arm(
-		&r->wheel, session_index(r, s), r->now + u64_min(allowed, r->config.slow->timeout));
 	return true;
 }
 
