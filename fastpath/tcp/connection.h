@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// One endpoint. Lines 0 to 2 are what an established connection's segments touch, the rest belongs
-// to set-up, loss recovery and congestion control. Private to tcp/.
+// One endpoint, its members by who touches them together: a segment of an established connection
+// reads the first five cache lines or seven, not all. Private to tcp/.
 
 #include "core/buffer.h"
 #include "core/wheel.h"
@@ -116,7 +116,7 @@ struct tcp_entries {
 };
 
 struct nx_aligned_line tcp_connection {
-	// Line 0: lookup and receiving.
+	// Line 0: lookup, and what every segment asks first.
 	struct flow_key key; // as segments arrive: the peer is the source
 	uint32_t chain;      // next in the table's bucket
 	uint32_t flags;
@@ -127,28 +127,30 @@ struct nx_aligned_line tcp_connection {
 	uint32_t rcv_nxt;
 	uint32_t rcv_edge; // right edge announced; never moves left
 	uint32_t ts_recent;
-	// Line 1: what is received.
-	uint32_t ts_recent_time; // when, by timestamp_age_time: RFC 7323 5.5
+	// Line 1: queues, and what every segment that leaves has in it.
+	uint32_t flush_next; // in the flush queue
+	uint32_t flush_previous;
+	uint32_t event_next;
+	uint32_t event_previous;
+	uint64_t context; // the user's
+	uint32_t way;
+	uint32_t ts_offset;
 	uint32_t last_ack_sent;
-	struct buffer
-		*receive_head; // in order, chained, total_length and segments kept at the head
-	struct buffer *receive_tail;
-	struct buffer *runs;   // ahead of holes: struct tcp_run in each run's first buffer (runs.c)
-	uint32_t receive_held; // buffer bytes, runs included
-	uint32_t receive_limit; // bytes of window at most for now; grows by auto-tuning
-	uint32_t receive_taken; // tuning: what the user took in this round trip
-	uint32_t receive_since; // tuning: when the round trip began
-	uint16_t receive_mss;   // payload of the peer's full segments, as seen
+	uint32_t last_heard;  // wheel tick of the last segment
+	uint32_t snd_wnd_max; // largest window the peer ever offered
+	uint32_t rto_us;
+	uint16_t events;
+	uint16_t error;
 	uint16_t mss;           // payload bytes of a full segment, options taken off
+	uint16_t mtu;           // path MTU
+	uint16_t packet_id;     // IPv4 identification of the next packet, where the look counts
 	uint8_t unacknowledged; // full segments received since the last acknowledgement
-	uint8_t quick;          // acknowledgements at once that are left at the start
-	uint8_t large_lost;     // timeouts of full segments in a row
-	uint8_t receive_ratio;  // payload of buffer bytes, in 256ths
 	uint8_t timers;         // bit mask of armed enum tcp_timer
 	uint8_t recovery;       // enum tcp_recovery
 	uint8_t manner;         // TCP_KEEPS_SEGMENTS and others
-	uint32_t flush_next;    // in the flush queue
-	// Line 2: sending.
+	uint8_t probes;         // keepalive or persist probes without answer
+	uint8_t dscp;           // of what leaves
+	// Line 2: what may be sent.
 	uint32_t snd_una;
 	uint32_t snd_nxt;
 	uint32_t snd_end; // SND.NXT once all that is queued is sent, FIN not counted
@@ -157,80 +159,83 @@ struct nx_aligned_line tcp_connection {
 	uint32_t snd_wl2;
 	uint32_t cwnd;
 	uint32_t ssthresh;
-	struct buffer *send_head; // struct tcp_entry in each buffer
-	struct buffer *send_tail;
 	struct buffer *unsent; // first never sent
 	uint32_t sacked_bytes;
 	uint32_t lost_bytes;
-	// Line 3: timers and round trips.
+	uint32_t retransmitted_bytes; // in flight
+	uint32_t srtt_us;             // times 8
+	uint64_t pacing_rate;         // bytes a second, 0: unpaced
+	// Line 3: what is received.
+	struct buffer
+		*receive_head; // in order, chained, total_length and segments kept at the head
+	struct buffer *receive_tail;
+	struct buffer *runs;   // ahead of holes: struct tcp_run in each run's first buffer (runs.c)
+	uint32_t receive_held; // buffer bytes, runs included
+	uint32_t receive_limit;  // bytes of window at most for now; grows by auto-tuning
+	uint32_t receive_taken;  // tuning: what the user took in this round trip
+	uint32_t receive_since;  // tuning: when the round trip began
+	uint32_t ts_recent_time; // when, by timestamp_age_time: RFC 7323 5.5
+	uint16_t receive_mss;    // payload of the peer's full segments, as seen
+	uint8_t quick;           // acknowledgements at once that are left at the start
+	uint8_t receive_ratio;   // payload of buffer bytes, in 256ths
+	struct tcp_entries lost; // to be sent again, by sequence
+	// Line 4: timers and what is in flight.
 	struct wheel_entry timer;
 	uint32_t deadlines[TCP_TIMER_COUNT]; // wheel ticks
-	uint32_t srtt_us;                    // times 8
-	uint32_t rttvar_us;                  // times 4
-	uint32_t rto_us;
-	uint32_t retransmitted_bytes; // in flight
-	uint32_t delivered;           // payload bytes known delivered, modulo 2^32
+	uint32_t send_held;                  // buffer bytes
+	struct buffer *send_head;            // struct tcp_entry in each buffer
+	struct buffer *send_tail;
+	uint32_t delivered; // payload bytes known delivered, modulo 2^32
 	uint32_t delivered_at;
 	uint32_t first_sent;
 	uint8_t loss_mode;
 	uint8_t backoff;
-	uint8_t probes; // keepalive or persist probes without answer
 	uint8_t duplicate_acks;
-	uint32_t send_held; // buffer bytes
-	// Line 4: recovery.
+	uint8_t large_lost; // timeouts of full segments in a row
+	// Line 5: what acknowledgements of data tell.
 	struct tcp_entries sent; // in flight, by time of last transmission
-	struct tcp_entries lost; // to be sent again, by sequence
-	struct buffer *runs_newest;
-	struct tcp_recovery_state loss;
-	// Line 5.
 	struct tcp_rack_state rack;
+	uint32_t rttvar_us;   // times 4
+	uint32_t ecn_end;     // no second reduction before this is acknowledged
+	uint32_t stuck_since; // wheel tick since when unacknowledged data has made no progress
+	uint16_t mtu_probe;   // tried by the segment that ends at mtu_probe_end; 0: none is out
+	uint8_t congestion_kind;
+	uint8_t list; // which list it is in
+	uint8_t challenges;
+	uint8_t mtu_lowered; // times that routers were believed since the MTU rose last
+	bool window_scaled;  // both sides sent the option
+	// Line 6 on: the controller's own.
+	uint64_t congestion[TCP_CONGESTION_WORDS];
+	// The rest belongs to set-up, loss recovery and what is rare.
+	struct tcp_recovery_state loss;
+	struct buffer *runs_newest;
 	uint32_t dsack_start; // the duplicate to report
 	uint32_t dsack_end;
 	uint32_t probe_end; // SND.NXT when the tail loss probe left
-	uint32_t ecn_end;   // no second reduction before this is acknowledged
 	uint32_t iss;
 	uint32_t irs;
-	uint32_t ts_offset;
 	uint32_t fin_sequence;
-	uint32_t last_heard; // wheel tick of the last segment
-	// Line 6 on.
-	uint64_t congestion[TCP_CONGESTION_WORDS]; // of the controller
-	uint64_t pacing_rate;                      // bytes a second, 0: unpaced
-	uint64_t context;                          // the user's
-	uint32_t pace_next;                        // time (usec, low 32 bits) of the next departure
-	uint32_t stuck_since; // wheel tick since when unacknowledged data has made no progress
-	uint32_t way;
+	uint32_t pace_next; // time (usec, low 32 bits) of the next departure
 	uint32_t listener;
-	uint32_t flush_previous;
-	uint32_t event_next;
-	uint32_t event_previous;
 	uint32_t list_next; // TIME-WAIT, SYN-RECEIVED: by age
 	uint32_t list_previous;
 	uint32_t retransmissions;
-	uint32_t snd_wnd_max; // largest window the peer ever offered
-	uint32_t rcv_up;      // behind the last urgent byte, with TCP_URGENT_IN
-	uint32_t snd_up;      // likewise, with TCP_URGENT_OUT
-	uint16_t events;
-	uint16_t error;
-	uint16_t peer_mss;
-	uint16_t mtu;         // path MTU
-	uint16_t mtu_probe;   // tried by the segment that ends at mtu_probe_end; 0: none is out
-	uint16_t mtu_ceiling; // did not pass; 0: not known
+	uint32_t rcv_up; // behind the last urgent byte, with TCP_URGENT_IN
+	uint32_t snd_up; // likewise, with TCP_URGENT_OUT
 	uint32_t mtu_probe_end;
 	uint32_t mtu_probe_at;  // wheel tick when the next may leave
 	uint32_t challenged_at; // wheel tick when the second began in which `challenges` left
-	uint8_t challenges;
-	uint8_t congestion_kind;
-	uint8_t list;        // which list it is in
-	uint8_t dscp;        // of what leaves
-	uint8_t mtu_lowered; // times that routers were believed since the MTU rose last
-	bool window_scaled;  // both sides sent the option
-	uint16_t mss_terms;  // announced at most; 0: by the profile alone
-	uint16_t packet_id;  // IPv4 identification of the next packet, where the look counts
+	uint16_t peer_mss;
+	uint16_t mtu_ceiling; // did not pass; 0: not known
+	uint16_t mss_terms;   // announced at most; 0: by the profile alone
 };
-static_assert(offsetof(struct tcp_connection, ts_recent_time) == 64);
+// Acknowledgements and what is received touch lines 0 to 4, what is sent two more.
+static_assert(offsetof(struct tcp_connection, flush_next) == 64);
 static_assert(offsetof(struct tcp_connection, snd_una) == 128);
-static_assert(offsetof(struct tcp_connection, timer) == 192);
+static_assert(offsetof(struct tcp_connection, receive_head) == 192);
+static_assert(offsetof(struct tcp_connection, timer) == 256);
+static_assert(offsetof(struct tcp_connection, sent) == 320);
+static_assert(offsetof(struct tcp_connection, congestion) == 384);
 static_assert(sizeof(struct tcp_connection) <= 576);
 
 // What TIME-WAIT needs of a connection that its user has let go, with the names that they have

@@ -88,7 +88,9 @@ static void pacing_sent(struct tcp_engine *e, struct tcp_connection *c, uint32_t
 static void sent(struct tcp_engine *e, struct tcp_connection *c, uint32_t bytes)
 {
 	pacing_sent(e, c, bytes);
-	c->loss.prr_out += bytes;
+	// Counted from the beginning of each recovery.
+	if (c->recovery != TCP_OPEN)
+		c->loss.prr_out += bytes;
 }
 
 // How long an entry may be. A segment, so that each is timed and judged by itself; but within a

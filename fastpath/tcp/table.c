@@ -64,7 +64,8 @@ void tcp_prefetch(const struct tcp_engine *engine, uint32_t connection)
 
 	if (connection >= engine->connections.touched)
 		return;
-	for (size_t line = 0; line < sizeof(struct tcp_connection); line += CACHE_LINE)
+	for (size_t line = 0; line <= offsetof(struct tcp_connection, congestion);
+		line += CACHE_LINE)
 		__builtin_prefetch(c + line);
 }
 
