@@ -75,10 +75,15 @@ static bool time_wait_is_over(const struct tcp_engine *e, const struct tcp_conne
 bool tcp_key_is_used(struct tcp_engine *engine, const struct flow_key *key, usec_t now)
 {
 	struct flow_key in = key_reverse(key);
-	struct tcp_connection *c = connection_find(engine, &in);
+	struct tcp_connection *c;
 	const struct tcp_time_wait *w;
 
 	engine->now = now;
+	// Forwarded sessions ask as they begin: where nothing ends here they need no look at tables
+	// that no cache holds.
+	if (tcp_connections(engine) == 0)
+		return false;
+	c = connection_find(engine, &in);
 	if (c && !time_wait_is_over(engine, c))
 		return true;
 	// One that is still whole, for an acknowledgement that it owes, would be given segments
