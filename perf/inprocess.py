@@ -9,6 +9,7 @@ MEMORY_SESSIONS = 1_000_000
 # A quarter of the node's memory may hold terminated sessions: this is enough for a million.
 TERMINATE_MEMORY_MB = 6400
 TERMINATE_SESSIONS = (1, 64, 1000)
+RESIDENT = (1_000, 100_000, 500_000)
 OFFLOADS = ("none", "transmit", "all")
 
 
@@ -45,10 +46,10 @@ def floods(arguments):
     return results
 
 
-def streams(arguments, family, flows, offload):
+def streams(arguments, family, flows, offload, transparent=False):
     runs = [bench(arguments.build, "terminate", "--family", family, "--flows", flows, "--offload", offload,
-                  "--packets", 100_000) for _ in range(arguments.repeats)]
-    return {"family": family, "flows": flows, "offload": offload, "payload_bytes": runs[0]["payload_bytes"],
+                  "--packets", 100_000, *(["--transparent"] if transparent else [])) for _ in range(arguments.repeats)]
+    return {"family": family, "flows": flows, "offload": offload, "transparent": transparent, "payload_bytes": runs[0]["payload_bytes"],
             **{key: spread([run[key] for run in runs])
                for key in ("cycles_per_segment", "gbit_per_second", "packets_in_per_segment", "packets_out_per_segment",
                            "retransmitted")}}
@@ -65,12 +66,26 @@ def terminate(arguments):
     """Streams over so many sessions; what the ports' offloads are worth is shown at 64 sessions."""
     cells = [(family, flows, "transmit") for family in (4, 6) for flows in TERMINATE_SESSIONS]
     cells += [(4, 64, offload) for offload in OFFLOADS if offload != "transmit"]
+    cells += [(family, 64, "transmit", True) for family in (4, 6)]
     small = [bench(arguments.build, "small", "--family", family, may_fail=True) for family in (4, 6)]
     for result in small:
         result.pop("machine")
     return {"streams": [streams(arguments, *cell) for cell in cells],
             "requests": [requests(arguments, family) for family in (4, 6)],
             "small": small}
+
+
+def terminate_churn(arguments):
+    """A million short connections in all, a third of them beside each number of idle ones."""
+    results = []
+    for resident in RESIDENT:
+        result = bench(arguments.build, "requests", "--no-huge", "--memory", TERMINATE_MEMORY_MB, "--resident", resident,
+                       "--packets", 340_000)
+        result.pop("machine")
+        results.append(result)
+        print(f"perf: beside {resident:,} idle sessions: {result['cycles_per_connection_of_batches']['median']:,.0f} cycles a connection, "
+              f"{result['time_wait_held']:,} in TIME-WAIT", flush=True)
+    return results
 
 
 def terminate_memory(arguments):
@@ -128,6 +143,7 @@ PARTS = {
     "memory": memory,
     "floods": floods,
     "terminate": terminate,
+    "terminate-churn": terminate_churn,
     "terminate-memory": terminate_memory,
     "terminate-floods": terminate_floods,
     "tls": records,

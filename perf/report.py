@@ -141,11 +141,16 @@ def terminate_budgets(result):
     rows = []
     for s in result["terminate"]["streams"] if "terminate" in result else []:
         rows.append(budget(f"a segment of {s['payload_bytes']:,} bytes, IPv{s['family']}, {s['flows']:,} "
-                           f"session{'s' if s['flows'] > 1 else ''}, offloads of ports: {OFFLOAD_NAMES[s['offload']]}",
+                           f"session{'s' if s['flows'] > 1 else ''}, {'transparent, ' if s.get('transparent') else ''}"
+                           f"offloads of ports: {OFFLOAD_NAMES[s['offload']]}",
                            s["cycles_per_segment"], 1000, " cycles"))
     for r in result["terminate"]["requests"] if "terminate" in result else []:
         rows.append(budget(f"connection set-up, one request, close, IPv{r['family']}", r["cycles_per_connection"], 20000,
                            " cycles"))
+    for c in result.get("terminate-churn", []):
+        rows.append((f"{c['connections']:,} of these beside {c['resident']:,} idle sessions, IPv{c['family']}",
+                     f"{number(c['cycles_per_connection_of_batches']['median'])} cycles (median of 64 at a time)",
+                     "at most 20,000 cycles", verdict(c["cycles_per_connection_of_batches"]["median"] <= 20000)))
     for m in result.get("terminate-memory", []):
         rows.append((f"bytes an idle session, IPv{m['family']}, {m['sessions']:,} held", f"{m['bytes_per_session']:.0f}",
                      "at most 1,536", verdict(m["bytes_per_session"] <= 1536)))

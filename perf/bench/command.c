@@ -52,6 +52,8 @@ static const char *const help =
 	"  --connections N      client (64)    --close             client: a connection a request\n"
 	"  --seconds N          flood, client: how long (30)\n"
 	"  --terminate          memory, flood: of connections that end here\n"
+	"  --transparent        terminate, requests: of a transparent listener\n"
+	"  --resident N         requests: terminated sessions that idle beside, at most 600000\n"
 	"  --offload WHAT       terminate, requests: what ports do of checksums and segmentation: none,\n"
 	"                       transmit (the default), or all: received sums too\n"
 	"  --on-link            flood: sources inside the clients' network, not beyond a gateway\n"
@@ -96,6 +98,8 @@ enum {
 	OPT_CELL_MS,
 	OPT_OFFLOAD,
 	OPT_TERMINATE,
+	OPT_TRANSPARENT,
+	OPT_RESIDENT,
 	OPT_HELP
 };
 
@@ -130,6 +134,8 @@ static const struct option long_options[] = {
 	{"cell-ms", required_argument, NULL, OPT_CELL_MS},
 	{"offload", required_argument, NULL, OPT_OFFLOAD},
 	{"terminate", no_argument, NULL, OPT_TERMINATE},
+	{"transparent", no_argument, NULL, OPT_TRANSPARENT},
+	{"resident", required_argument, NULL, OPT_RESIDENT},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -256,6 +262,12 @@ static void take_option(struct command *c, int option, const char *value)
 		break;
 	case OPT_TERMINATE:
 		o->terminate = true;
+		break;
+	case OPT_TRANSPARENT:
+		o->transparent = true;
+		break;
+	case OPT_RESIDENT:
+		o->resident = number(value, 1, 600000);
 		break;
 	case OPT_HELP:
 		fputs(help, stdout);

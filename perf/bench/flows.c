@@ -73,11 +73,12 @@ void bench_create(struct bench *b, const struct bench_options *options)
 		"ports = ( { name = \"lan\"; device = \"ring\"; address = [\"10.1.0.2/16\", \"fd00:1::2/64\"]; gateway = [\"10.1.0.1\", \"fd00:1::1\"]; },\n"
 		"          { name = \"wan\"; device = \"ring\"; address = [\"10.2.0.2/16\", \"fd00:2::2/64\"]; } );\n"
 		"upstreams = ( { name = \"u\"; targets = [%s]; } );\n"
-		"listeners = ( { name = \"tcp\"; protocol = \"tcp\"; listen = \"*:9000\"; upstream = \"u\"; mode = \"%s\"; },\n"
+		"listeners = ( { name = \"tcp\"; protocol = \"tcp\"; listen = \"*:9000\"; upstream = \"u\"; mode = \"%s\";%s },\n"
 		"              { name = \"udp\"; protocol = \"udp\"; listen = \"*:9000\"; upstream = \"u\"; idle_timeout_s = 0; } );\n",
 		options->burst, options->memory_mb,
 		options->sessions ? options->sessions : options->flows + options->flows / 8 + 16384,
-		targets, options->terminate ? "terminate" : "direct");
+		targets, options->terminate ? "terminate" : "direct",
+		options->transparent ? " transparent = true;" : "");
 	if (rig_create_seeded(&b->rig, text, options->huge,
 		    options->virtual_time ? options->seed + 1u : 0) != 0)
 		bench_fail("%s", b->rig.error);

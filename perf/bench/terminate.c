@@ -72,9 +72,10 @@ json_t *bench_terminate(const struct bench_options *options)
 	segments = (p.received[BENCH_WAN] - from) / p.segment;
 	p.b.packets = segments;
 	json_t *result = json_pack(
-		"{s:s, s:i, s:i, s:i, s:s, s:I, s:f, s:f, s:f, s:f, s:I, s:I, s:o}", "measurement",
-		"terminate", "family", options->v6 ? 6 : 4, "payload_bytes", (int)p.segment,
-		"flows", (int)options->flows, "offload", bench_offload_name(options->offload),
+		"{s:s, s:i, s:i, s:i, s:b, s:s, s:I, s:f, s:f, s:f, s:f, s:I, s:I, s:o}",
+		"measurement", "terminate", "family", options->v6 ? 6 : 4, "payload_bytes",
+		(int)p.segment, "flows", (int)options->flows, "transparent",
+		(int)options->transparent, "offload", bench_offload_name(options->offload),
 		"segments", (json_int_t)segments, "cycles_per_segment",
 		(double)p.b.cycles / (double)segments, "gbit_per_second",
 		(double)(segments * p.segment) * 8 * (double)p.b.hz / (double)p.b.cycles / 1e9,
