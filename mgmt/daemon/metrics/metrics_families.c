@@ -7,6 +7,7 @@
 #include "daemon/events/translate.h"
 #include "daemon/methods/methods.h"
 #include "daemon/metrics/metrics.h"
+#include "reality/result.h"
 #include "shape/link.h"
 #include "slowpath/service.h"
 #include "tcp/stats.h"
@@ -383,9 +384,29 @@ static void slowpath_handshakes(struct metrics_output *out, const struct daemon 
 
 	metrics_series(out, (double)counts.done, "done");
 	metrics_series(out, (double)counts.failed, "failed");
+	metrics_series(out, (double)counts.spliced, "spliced");
 	metrics_series(out, (double)counts.refused, "refused");
 	metrics_series(out, (double)counts.crowded, "crowded");
 	metrics_series(out, (double)counts.forgotten, "forgotten");
+}
+
+// What the slow path said of those it saw, and what workers decided without it.
+static void reality_handshakes(struct metrics_output *out, const struct daemon *daemon)
+{
+	struct slowpath_counts counts = slowpath_counts(daemon);
+	uint64_t refused = 0, timeouts = 0;
+
+	for (int r = REALITY_AUTHENTICATED; r < REALITY_RESULT_COUNT; r++)
+		metrics_series(out, (double)counts.outcomes[r],
+			reality_result_label((enum reality_result)r));
+	for (uint16_t w = 0; w < workers(daemon); w++) {
+		const struct worker_stats *s = node_worker_stats(daemon->node, w);
+
+		refused += counter_read(&s->reality_refused);
+		timeouts += counter_read(&s->reality_timeouts);
+	}
+	metrics_series(out, (double)refused, "refused");
+	metrics_series(out, (double)timeouts, "timeout");
 }
 
 // One counter of each stage of each worker.
@@ -533,6 +554,9 @@ const struct metrics_family METRICS_FAMILIES[] = {
 #undef X
 		COUNTER("nexpath_unreachables_sent_total", NO_LABELS,
 			"ICMP unreachable messages sent", sum_unreachables_sent),
+	COUNTER("nexpath_reality_handshakes_total", LABEL("result"),
+		"Clients of REALITY listeners, by what became of their handshakes",
+		reality_handshakes),
 	COUNTER("nexpath_tls_handshakes_total", LABEL("result"),
 		"TLS handshakes of clients, as workers saw them end", tls_handshakes),
 	GAUGE("nexpath_slowpath_handshakes_in_flight", NO_LABELS,
