@@ -80,6 +80,8 @@ enum event_severity {
 	X(CREDENTIAL_RELOADED, "credential_reloaded", INFO, "")                                                                  \
 	X(CREDENTIAL_REFUSED, "credential_refused", ERROR,                                                                       \
 		"what ran before runs on; mend the file, then nexpath credential reload")                                        \
+	X(KEY_LOG_ON, "key_log_on", ERROR,                                                                                       \
+		"whoever reads that file reads what TLS protects; restart without NEXPATH_KEY_LOG")                              \
 	X(EVENTS_LOST, "events_lost", WARNING, "more happened than the ring holds")
 
 enum event_kind {

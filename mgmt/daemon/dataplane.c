@@ -9,6 +9,7 @@
 #include "daemon/start/eal.h"
 #include "daemon/start/privileges.h"
 #include "io/interface.h"
+#include "slowpath/key_log.h"
 #include "slowpath/service.h"
 
 enum {
@@ -41,6 +42,19 @@ static void worker_wake_from_slowpath(void *context, uint32_t worker)
 	node_worker_wake(context, worker);
 }
 
+// Only whoever starts nexpathd can have the secrets of handshakes written down, no configuration.
+static void key_log_start(struct daemon *daemon)
+{
+	const char *path = getenv("NEXPATH_KEY_LOG");
+	int status = key_log_open(path);
+
+	if (status != 0)
+		log_line(LOG_LEVEL_ERROR, "NEXPATH_KEY_LOG: %s: %s", path, strerror(-status));
+	else if (path != NULL)
+		daemon_event(daemon, EVENT_KIND_KEY_LOG_ON,
+			"the secrets of every TLS handshake are written to %s", path);
+}
+
 // The node, with a slow path where memory can be locked for one.
 static int node_create_secured(struct daemon *daemon, const struct config *config,
 	struct node_config *settings, char *error, size_t error_size)
@@ -49,6 +63,7 @@ static int node_create_secured(struct daemon *daemon, const struct config *confi
 
 	if (status == 0) {
 		settings->slow = slowpath_links(daemon->slowpath);
+		key_log_start(daemon);
 		status = node_create(settings, &daemon->node, error, error_size);
 		if (status == 0)
 			return 0;

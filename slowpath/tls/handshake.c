@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "slowpath/key_log.h"
 #include "slowpath/tls/profile_impl.h"
 
 enum {
@@ -71,6 +72,7 @@ void tls_handshake_keylog(const SSL *ssl, const char *line)
 	struct tls_handshake *h = SSL_get_ex_data(ssl, tls_handshake_index());
 	const char *secret = strrchr(line, ' ');
 
+	key_log_line(line);
 	if (!h || !secret)
 		return;
 	if (strncmp(line, SERVERS, sizeof(SERVERS) - 1) == 0)

@@ -2,6 +2,7 @@
 """What a TLS listener does for clients of every kind: their certificates, OCSP, headers before the hello, reloads."""
 
 import contextlib
+import os
 import ssl
 import threading
 import time
@@ -306,3 +307,25 @@ def tls_certificate_replaced_under_load(t):
         check_equal(faults, [], "handshakes that failed")
         check(len(serials) >= 5, f"certificates that clients saw: {len(serials)}")
         wait_for("old sessions to end", lambda: lab.query("session", "list")["total"] == 0)
+
+
+@case
+def tls_key_log(t):
+    """NEXPATH_KEY_LOG has nexpathd write secrets to a file of its owner's, and an event says so"""
+    lab = t.lab()
+    certificates = Certificates(lab)
+    t.tcp_server(lab, ECHO, echo)
+    log = lab.folder / "secrets"
+    os.environ["NEXPATH_KEY_LOG"] = str(log)
+    try:
+        lab.start(secured(lab, [certificates.make("www", NAME)]))
+    finally:
+        del os.environ["NEXPATH_KEY_LOG"]
+    with ending_clean(lab):
+        with connect_secured(lab, certificates, version=ssl.TLSVersion.TLSv1_3) as s:
+            exchange(s)
+        lines = log.read_text().splitlines()
+        check(any(line.startswith("CLIENT_TRAFFIC_SECRET_0 ") for line in lines), f"lines: {len(lines)}")
+        check_equal(log.stat().st_mode & 0o777, 0o600, "the file's mode")
+        told = [e for e in lab.query("events")["events"] if e["kind"] == "key_log_on"]
+        check(len(told) == 1 and told[0]["severity"] == "error" and str(log) in told[0]["message"], f"events: {told}")
