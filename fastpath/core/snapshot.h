@@ -128,6 +128,49 @@ struct snapshot_upstream {
 	uint16_t *hashed[TARGET_FAMILIES];
 };
 
+// What a gateway listener (protocol http) does with requests of one host and path. Texts are spans
+// of snapshot_http.text. Matched by http/routes.h.
+struct snapshot_http_route {
+	uint32_t host; // lower case; of a wildcard what follows "*."
+	uint32_t path; // percent-decoded, without a '/' at its end: "/" is empty
+	uint32_t redirect;
+	uint16_t host_length;
+	uint16_t path_length;
+	uint16_t redirect_length; // 0: to the upstream
+	uint16_t upstream;        // slot, SLOT_NONE of a redirection
+	uint16_t status;          // of a redirection
+	bool strip_prefix;
+	bool keep_path;
+	bool keep_query;
+	bool to_https; // the redirection is to the same host over TLS, `redirect` is the port's
+		       // text
+};
+
+// The routes of one listener and its limits: one block of memory, shared by reference count.
+// Sorted: exact hosts by name, then wildcards by name, then those of any host; within one host the
+// longest path first.
+struct snapshot_http {
+	uint32_t references;
+	uint32_t bytes; // of the block
+	uint32_t head_bytes;
+	uint32_t head_fields;
+	usec_t head_timeout;          // from the first byte of a head to its last
+	usec_t keepalive_timeout;     // between requests
+	usec_t response_timeout;      // until the target's answer begins
+	uint32_t requests_per_source; // a second, 0: no limit
+	bool access_log;
+	uint16_t exact;    // routes with a host
+	uint16_t wildcard; // behind them
+	uint16_t any;      // behind those
+	uint32_t text;     // offset of the texts in the block
+	struct snapshot_http_route routes[];
+};
+
+static inline const uint8_t *snapshot_http_text(const struct snapshot_http *http, uint32_t at)
+{
+	return (const uint8_t *)http + http->text + at;
+}
+
 struct snapshot_listener {
 	uint32_t references;
 	uint16_t slot;
@@ -157,6 +200,8 @@ struct snapshot_listener {
 	bool is_mirrored;
 	uint16_t mirror;   // upstream slot
 	uint32_t security; // number of the profile that clients' TLS is served by, 0: raw
+	// Requests are read and routed one by one, upstream is of no use; NULL: a stream.
+	const struct snapshot_http *http;
 };
 
 // Which listener owns (protocol, port, address). Chains of entries; head by port, one array per
@@ -230,6 +275,9 @@ void snapshot_destroy(struct snapshot *snapshot);
 void snapshot_listener_put(const struct snapshot_listener *listener);
 void snapshot_upstream_put(const struct snapshot_upstream *upstream);
 void snapshot_target_put(const struct snapshot_target *target);
+// NULL is allowed in both.
+const struct snapshot_http *snapshot_http_share(const struct snapshot_http *http);
+void snapshot_http_put(const struct snapshot_http *http);
 
 // The own address entry for address, or NULL. Worker or control; O(1).
 const struct snapshot_address *snapshot_address_find(

@@ -9,7 +9,25 @@ void snapshot_listener_put(const struct snapshot_listener *listener)
 	struct snapshot_listener *own = OWNED(snapshot_listener, listener);
 
 	nx_bug_on(own->references == 0);
-	if (--own->references == 0)
+	if (--own->references > 0)
+		return;
+	snapshot_http_put(own->http);
+	free(own);
+}
+
+const struct snapshot_http *snapshot_http_share(const struct snapshot_http *http)
+{
+	if (http)
+		OWNED(snapshot_http, http)->references++;
+	return http;
+}
+
+void snapshot_http_put(const struct snapshot_http *http)
+{
+	struct snapshot_http *own = OWNED(snapshot_http, http);
+
+	nx_bug_on(own && own->references == 0);
+	if (own && --own->references == 0)
 		free(own);
 }
 

@@ -2,6 +2,7 @@
 
 // The control thread's requests: one at a time, a bounded share of each turn.
 
+#include "http/record.h"
 #include "pipeline/worker.h"
 
 #include <rte_ring.h>
@@ -92,4 +93,13 @@ void worker_session_log(void *context, const struct session_record *record)
 	if (rte_ring_sp_enqueue_elem(w->session_log, (void *)(uintptr_t)record, sizeof(*record)) !=
 		0)
 		counter_add(&w->session_log_lost, 1);
+}
+
+void worker_access_log(void *context, const struct http_record *record)
+{
+	struct worker *w = context;
+
+	if (rte_ring_sp_enqueue_elem(w->access_log, (void *)(uintptr_t)record, sizeof(*record)) !=
+		0)
+		counter_add(&w->access_log_lost, 1);
 }

@@ -35,8 +35,10 @@ struct node_config {
 };
 
 struct node;
-struct slow_links; // slowpath/msg.h
-struct tcp_stats;  // tcp/stats.h
+struct slow_links;  // slowpath/msg.h
+struct http_record; // http/record.h
+struct http_stats;  // http/stats.h
+struct tcp_stats;   // tcp/stats.h
 
 // Creates pools, tables and workers, not yet running. EAL is up (manual nodes need it for mbufs
 // only). Negative errno with a line in error on failure.
@@ -99,6 +101,7 @@ uint16_t node_worker_count(const struct node *node);
 const struct worker_stats *node_worker_stats(const struct node *node, uint16_t worker);
 // What the connections that end on a worker counted.
 const struct tcp_stats *node_tcp_stats(const struct node *node, uint16_t worker);
+const struct http_stats *node_http_stats(const struct node *node, uint16_t worker);
 // When the worker last turned, by the node's clock: at most about 100 ms ago while all is well. 0
 // before its first turn.
 usec_t node_worker_heartbeat(const struct node *node, uint16_t worker);
@@ -112,6 +115,8 @@ usec_t node_worker_heartbeat(const struct node *node, uint16_t worker);
 uint32_t node_events(struct node *node, struct worker_event *out, uint32_t n, uint64_t *lost);
 uint32_t node_session_log(
 	struct node *node, struct session_record *out, uint32_t n, uint64_t *lost);
+// The same for exchanges of HTTP listeners that log them.
+uint32_t node_access_log(struct node *node, struct http_record *out, uint32_t n, uint64_t *lost);
 // Session records are put on the ring only while wanted: off, at close, or at open and close.
 enum session_log_level {
 	SESSION_LOG_OFF = 0,

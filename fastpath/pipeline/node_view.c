@@ -2,6 +2,7 @@
 
 // What management reads of a node, and what it sends to workers.
 
+#include "http/record.h"
 #include "pipeline/node_private.h"
 #include "stream/relay.h"
 
@@ -23,6 +24,11 @@ uint16_t node_worker_count(const struct node *node)
 const struct tcp_stats *node_tcp_stats(const struct node *node, uint16_t worker)
 {
 	return relay_tcp_stats(node->workers[worker].relay);
+}
+
+const struct http_stats *node_http_stats(const struct node *node, uint16_t worker)
+{
+	return relay_http_stats(node->workers[worker].relay);
 }
 
 const struct worker_stats *node_worker_stats(const struct node *node, uint16_t worker)
@@ -70,6 +76,21 @@ uint32_t node_session_log(struct node *node, struct session_record *out, uint32_
 		taken += rte_ring_sc_dequeue_burst_elem(
 			w->session_log, out + taken, sizeof(*out), n - taken, NULL);
 		*lost += counter_read(&w->session_log_lost);
+	}
+	return taken;
+}
+
+uint32_t node_access_log(struct node *node, struct http_record *out, uint32_t n, uint64_t *lost)
+{
+	uint32_t taken = 0;
+
+	*lost = 0;
+	for (uint16_t i = 0; i < node->config.worker_count; i++) {
+		struct worker *w = &node->workers[i];
+
+		taken += rte_ring_sc_dequeue_burst_elem(
+			w->access_log, out + taken, sizeof(*out), n - taken, NULL);
+		*lost += counter_read(&w->access_log_lost);
 	}
 	return taken;
 }

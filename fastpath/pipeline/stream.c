@@ -148,6 +148,7 @@ int stream_create(struct worker *w, struct relay **out)
 		.context = w,
 		.transmit = transmit,
 		.log = worker_session_log,
+		.http_log = worker_access_log,
 		.now = w->node->config.manual ? 0 : node_now(w->node),
 	};
 

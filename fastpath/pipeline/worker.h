@@ -23,6 +23,7 @@
 struct node;
 struct local;
 struct emulation;
+struct http_record;
 struct relay;
 struct rte_ring;
 struct rte_mempool;
@@ -33,6 +34,7 @@ enum {
 	CONTROL_RING = 64,        // requests
 	EVENT_RING = 4096,        // records
 	SESSION_LOG_RING = 16384, // records
+	ACCESS_LOG_RING = 8192,   // likewise
 	HOUSEKEEPING_TURNS = 256,
 	MAX_SOURCES_READ = MAX_PORTS * MAX_QUEUES,
 	MAX_CAPTURES = 4,
@@ -171,8 +173,10 @@ struct nx_aligned_line worker {
 	struct rte_ring *control;                   // requests from the control thread
 	struct rte_ring *events;
 	struct rte_ring *session_log;
+	struct rte_ring *access_log; // struct http_record
 	counter_t events_lost;
 	counter_t session_log_lost;
+	counter_t access_log_lost;
 	counter_t log_level; // w: control, r: worker
 	uint8_t log_level_set;
 	struct control_request *request; // being worked on over several turns
@@ -244,6 +248,7 @@ void worker_event(struct worker *w, const struct worker_event *event);
 // Puts a record on the session log's ring, counting it lost when full. The engines' callback:
 // context is the worker.
 void worker_session_log(void *context, const struct session_record *record);
+void worker_access_log(void *context, const struct http_record *record);
 
 // Lays out sources and transmit queues after the port map changed (layout.c).
 void worker_layout(struct worker *w);

@@ -2,6 +2,7 @@
 
 // A worker's engines, rings and descriptors: made before it runs, given back after it stopped.
 
+#include "http/record.h"
 #include "pipeline/node_private.h"
 
 #include <sys/epoll.h>
@@ -51,7 +52,8 @@ static int create_rings(struct worker *w)
 	w->control = worker_ring_create(sizeof(void *), CONTROL_RING);
 	w->events = worker_ring_create(sizeof(struct worker_event), EVENT_RING);
 	w->session_log = worker_ring_create(sizeof(struct session_record), SESSION_LOG_RING);
-	if (!w->control || !w->events || !w->session_log)
+	w->access_log = worker_ring_create(sizeof(struct http_record), ACCESS_LOG_RING);
+	if (!w->control || !w->events || !w->session_log || !w->access_log)
 		return -ENOMEM;
 	// Each worker makes the rings that others write to and gives them their end.
 	for (uint8_t from = 0; from < w->count; from++) {
@@ -211,6 +213,7 @@ uint32_t worker_fini(struct worker *w)
 	free(w->control);
 	free(w->events);
 	free(w->session_log);
+	free(w->access_log);
 	if (w->epoll_fd >= 0)
 		close(w->epoll_fd);
 	if (w->wake_fd >= 0)

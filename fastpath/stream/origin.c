@@ -98,6 +98,8 @@ void relay_origin_failed(struct relay *r, struct relay_session *s, enum session_
 	if (why == SESSION_END_CLOSED || why == SESSION_END_UNANSWERED)
 		relay_session_try_another(
 			r, s, why == SESSION_END_CLOSED ? SESSION_END_REFUSED : why);
+	else if (s->flags & RELAY_IS_HTTP)
+		relay_gateway_unreached(r, s, SESSION_END_REFUSED);
 	else
 		relay_session_end(r, s, why, true);
 }

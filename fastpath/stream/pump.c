@@ -70,6 +70,11 @@ static void pump_layers(struct relay *r, struct relay_session *s, unsigned int f
 
 void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int from)
 {
+	if (nx_unlikely((s->flags & (RELAY_IS_OPEN | RELAY_IS_HTTP)) != RELAY_IS_OPEN)) {
+		if (s->flags & RELAY_IS_HTTP)
+			relay_gateway_run(r, s);
+		return;
+	}
 	if (nx_unlikely(has_layers(s))) {
 		pump_layers(r, s, from);
 		return;
@@ -113,6 +118,10 @@ static void silence_watch(struct relay *r, struct relay_session *s)
 
 static void opened(struct relay *r, struct relay_session *s)
 {
+	if (s->flags & RELAY_IS_HTTP) {
+		relay_gateway_opened(r, s);
+		return;
+	}
 	s->flags |= RELAY_IS_OPEN;
 	silence_watch(r, s);
 	carry_urgent(r, s, LEG_CLIENT);
@@ -121,8 +130,12 @@ static void opened(struct relay *r, struct relay_session *s)
 
 void relay_session_opened(struct relay *r, struct relay_session *s)
 {
+	bool is_http = s->flags & RELAY_IS_HTTP;
+
 	preface_send(r, s);
 	opened(r, s);
+	if (is_http)
+		return;
 	carry_urgent(r, s, LEG_TARGET);
 	relay_session_pump(r, s, LEG_TARGET);
 }
@@ -165,6 +178,10 @@ static void failed(
 {
 	bool transparent = s->flags & RELAY_IS_TRANSPARENT;
 
+	if (s->flags & RELAY_IS_HTTP) {
+		relay_gateway_failed(r, s, leg, event->error);
+		return;
+	}
 	if (leg == LEG_TARGET && awaits_target(s->flags)) {
 		if (transparent && event->error == ECONNREFUSED)
 			relay_session_refusal(r, s);
@@ -210,6 +227,10 @@ static bool is_over(const struct relay_session *s)
 // What happened to one leg of an open session.
 static void carry_on(struct relay *r, struct relay_session *s, unsigned int leg, uint16_t events)
 {
+	if (s->flags & RELAY_IS_HTTP) {
+		relay_gateway_run(r, s);
+		return;
+	}
 	if (events & TCP_EVENT_URGENT)
 		carry_urgent(r, s, leg);
 	if (events & (TCP_EVENT_READABLE | TCP_EVENT_END))
@@ -258,7 +279,8 @@ static void accepted(struct relay *r, const struct tcp_event *event)
 	if (!s)
 		return;
 	note_end(r, s, LEG_CLIENT, event->events);
-	(void)is_prepared(r, s, LEG_CLIENT, event->events);
+	if (is_prepared(r, s, LEG_CLIENT, event->events) && (s->flags & RELAY_IS_HTTP))
+		relay_gateway_run(r, s);
 }
 
 void relay_session_event(struct relay *r, const struct tcp_event *event)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The relay as its worker sees it: packets in, turns, and the tables behind them.
+#include "http/conversation.h"
 #include "stream/relay_impl.h"
 #include "stream/secure.h"
 
@@ -147,6 +148,9 @@ int relay_create(const struct relay_config *config, struct relay **out)
 	if (error)
 		goto no_engine;
 	r->names = r->names_memory.base;
+	error = relay_gateway_create(r);
+	if (error)
+		goto no_gateway;
 	if (config->slow) {
 		error = secure_create(r, &r->secure);
 		if (error)
@@ -158,6 +162,8 @@ int relay_create(const struct relay_config *config, struct relay **out)
 	return 0;
 
 no_secure:
+	http_gateway_destroy(r->gateway);
+no_gateway:
 	tcp_engine_destroy(r->tcp);
 no_engine:
 	memory_unmap(&r->names_memory);
@@ -174,6 +180,7 @@ uint32_t relay_destroy(struct relay *relay)
 
 	tcp_engine_destroy(relay->tcp);
 	secure_destroy(relay->secure);
+	http_gateway_destroy(relay->gateway);
 	left = pool_fini(&relay->sessions);
 	memory_unmap(&relay->names_memory);
 	free(relay);
@@ -323,11 +330,23 @@ const struct tcp_stats *relay_tcp_stats(const struct relay *relay)
 	return tcp_engine_stats(relay->tcp);
 }
 
+const struct http_stats *relay_http_stats(const struct relay *relay)
+{
+	return &relay->gateway->stats;
+}
+
 bool relay_pool(const struct relay *relay, uint32_t index, const char **name, uint64_t *used,
 	uint64_t *capacity, uint64_t *high_water)
 {
-	if (index > 0)
-		return tcp_engine_pool(relay->tcp, index - 1, name, used, capacity, high_water);
+	if (index == 1) {
+		*name = "http_heads";
+		*used = relay->gateway->slabs.used;
+		*capacity = relay->gateway->slabs.capacity;
+		*high_water = relay->gateway->slabs.high_water;
+		return true;
+	}
+	if (index > 1)
+		return tcp_engine_pool(relay->tcp, index - 2, name, used, capacity, high_water);
 	*name = "relayed_sessions";
 	*used = relay->sessions.used;
 	*capacity = relay->sessions.capacity;

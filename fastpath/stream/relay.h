@@ -20,6 +20,8 @@
 #include "pkt/packet.h"
 #include "tcp/tcp.h"
 
+struct http_record;
+struct http_stats;
 struct relay;
 struct slow_links;
 
@@ -51,6 +53,8 @@ struct relay_config {
 		void *context, struct buffer *packet, const struct flow_key *key, uint32_t *way);
 	// As flow_engine_config.log.
 	void (*log)(void *context, const struct session_record *record);
+	// An exchange of an HTTP listener that logs them is over.
+	void (*http_log)(void *context, const struct http_record *record);
 	usec_t now;
 };
 
@@ -105,6 +109,7 @@ void relay_log(struct relay *relay, uint8_t level); // enum session_log_level
 void relay_memory_limit(struct relay *relay, uint32_t bytes);
 
 const struct tcp_stats *relay_tcp_stats(const struct relay *relay);
+const struct http_stats *relay_http_stats(const struct relay *relay);
 // Pools for node_pool_status. False beyond the last.
 bool relay_pool(const struct relay *relay, uint32_t index, const char **name, uint64_t *used,
 	uint64_t *capacity, uint64_t *high_water);

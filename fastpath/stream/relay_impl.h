@@ -24,6 +24,7 @@ enum {
 	RELAY_IS_MIRRORED = 1u << 15, // the target's until the client has proved itself
 	RELAY_IS_ANSWERED = 1u << 13, // transparent: the target answered, and so did we
 	RELAY_IS_CLOSING = 1u << 14,  // both peers have ended: what is under way has its time
+	RELAY_IS_HTTP = 1u << 15,     // its requests are read: stream/gateway.c has it
 	RELAY_END = 1u << 4,          // two bits: this leg's peer sends no more
 	RELAY_SHUT = 1u << 6,         // two bits: we said the same to this leg's peer
 	RELAY_DONE = 1u << 8,         // two bits: and it has acknowledged all
@@ -98,7 +99,8 @@ struct relay {
 	struct pool sessions;
 	struct memory names_memory;
 	struct relay_name *names; // by session index; pages come with use
-	struct secure *secure;    // secured legs (stream/secure.h); NULL: there can be none
+	struct http_gateway *gateway;
+	struct secure *secure; // secured legs (stream/secure.h); NULL: there can be none
 	struct wheel wheel;
 	const struct snapshot *snapshot; // while a call lasts
 	usec_t now;
@@ -188,6 +190,25 @@ void relay_session_secured(struct relay *r, struct relay_session *s, unsigned in
 // the peer's doing, _UNTRUSTED, _UNANSWERED, or _REFUSED and _EVICTED by ours.
 void relay_session_keys_missing(
 	struct relay *r, struct relay_session *s, unsigned int leg, enum session_end why);
+
+// Begins to connect to a target of the upstream. announced: whom the session is for.
+enum drop_reason relay_session_connect(struct relay *r, struct relay_session *s, uint16_t upstream,
+	const struct flow_key *announced);
+// Lets the target's connection go, if there is one, and the session can have another.
+void relay_session_disconnect(struct relay *r, struct relay_session *s, bool reset);
+
+// gateway.c: sessions with RELAY_IS_HTTP.
+[[nodiscard]] int relay_gateway_create(struct relay *r);
+void relay_gateway_begin(
+	struct relay *r, struct relay_session *s, const struct flow_key *announced);
+// Does what can be done after an event; the session may be over then.
+void relay_gateway_run(struct relay *r, struct relay_session *s);
+void relay_gateway_opened(struct relay *r, struct relay_session *s);
+void relay_gateway_failed(struct relay *r, struct relay_session *s, unsigned int leg, int error);
+// No target took the connection, all tries together.
+void relay_gateway_unreached(struct relay *r, struct relay_session *s, enum session_end why);
+void relay_gateway_timer(struct relay *r, struct relay_session *s);
+void relay_gateway_end(struct relay *r, struct relay_session *s);
 
 // preface.c
 enum preface_verdict {

@@ -79,6 +79,8 @@ void relay_session_end(struct relay *r, struct relay_session *s, enum session_en
 	struct flow_past past = {0}; // a reset leaves none
 
 	log_session(r, s, why);
+	if (s->flags & RELAY_IS_HTTP)
+		relay_gateway_end(r, s);
 	if (!reset && s->connection[LEG_TARGET] != TCP_NONE)
 		past = past_of(r, s);
 	connection_let_go(r, s, LEG_CLIENT, reset);
@@ -191,7 +193,11 @@ void relay_session_try_another(struct relay *r, struct relay_session *s, enum se
 
 		reason = connect_once(r, s, &client, failed);
 	}
-	if (reason != DROP_NONE)
+	if (reason == DROP_NONE)
+		return;
+	if (s->flags & RELAY_IS_HTTP)
+		relay_gateway_unreached(r, s, why);
+	else
 		relay_session_end(r, s, why, true);
 }
 
@@ -214,6 +220,35 @@ void relay_session_connect_failed(struct relay *r, struct relay_session *s, enum
 	if (shook)
 		stats_drop(r->config.stats, DROP_TLS_TARGET_HANDSHAKE);
 	relay_session_try_another(r, s, why);
+}
+
+enum drop_reason relay_session_connect(struct relay *r, struct relay_session *s, uint16_t upstream,
+	const struct flow_key *announced)
+{
+	const struct snapshot_upstream *u;
+
+	s->upstream = upstream;
+	s->tries = 0;
+	s->header = 0;
+	u = relay_session_upstream(r, s);
+	if (!u || u->closing)
+		return DROP_NO_TARGET;
+	if (!relay_preface_write(r, s, u->proxy_protocol, announced))
+		return DROP_NO_BUFFER;
+	return connect_once(r, s, announced, SLOT_NONE);
+}
+
+void relay_session_disconnect(struct relay *r, struct relay_session *s, bool reset)
+{
+	struct flow_past past = {0};
+
+	if (!reset && s->connection[LEG_TARGET] != TCP_NONE)
+		past = past_of(r, s);
+	connection_let_go(r, s, LEG_TARGET, reset);
+	target_leave(r, s, &past);
+	relay_preface_clear(r, s);
+	s->target = SLOT_NONE;
+	s->flags &= ~leg_flag(RELAY_END | RELAY_SHUT | RELAY_DONE, LEG_TARGET);
 }
 
 void relay_session_answer(struct relay *r, struct relay_session *s)
@@ -287,6 +322,11 @@ static bool proceed(struct relay *r, struct relay_session *s, const struct flow_
 	const struct snapshot_upstream *upstream;
 	enum drop_reason reason = DROP_NO_TARGET;
 
+	if (listener && listener->http) {
+		relay_gateway_begin(r, s, announced);
+		log_session(r, s, SESSION_END_NONE);
+		return true;
+	}
 	// The listener may have moved on while its client's header was awaited.
 	if (listener)
 		s->upstream = s->flags & RELAY_IS_MIRRORED ? listener->mirror : listener->upstream;
@@ -324,8 +364,8 @@ void relay_session_secured(struct relay *r, struct relay_session *s, unsigned in
 {
 	if (leg == LEG_TARGET)
 		relay_origin_secured(r, s);
-	else
-		proceed(r, s, announced);
+	else if (proceed(r, s, announced) && (s->flags & RELAY_IS_HTTP))
+		relay_gateway_run(r, s);
 }
 
 bool relay_session_mirror(struct relay *r, struct relay_session *s)
@@ -368,7 +408,8 @@ void relay_session_header(struct relay *r, struct relay_session *s)
 	switch (relay_preface_read(r, s, &announced)) {
 	case PREFACE_READY:
 		s->flags &= ~(uint32_t)RELAY_AWAITS_HEADER;
-		go_on(r, s, &announced);
+		if (go_on(r, s, &announced) && (s->flags & RELAY_IS_HTTP))
+			relay_gateway_run(r, s);
 		break;
 	case PREFACE_BAD:
 		relay_session_refuse(r, s, DROP_PROXY_HEADER);
@@ -475,6 +516,10 @@ void relay_session_timer(struct relay *r, uint32_t index)
 	}
 	if (handshake_timer(r, s))
 		return;
+	if (s->flags & RELAY_IS_HTTP) {
+		relay_gateway_timer(r, s);
+		return;
+	}
 	if (awaits_target(s->flags)) {
 		relay_session_connect_failed(r, s, SESSION_END_UNANSWERED);
 		return;

@@ -8,7 +8,24 @@
 
 uint8_t config_listener_wire_protocol(const struct config_listener *listener)
 {
-	return listener->protocol == PROTOCOL_TCP ? IPPROTO_TCP : IPPROTO_UDP;
+	return listener->protocol == PROTOCOL_UDP ? IPPROTO_UDP : IPPROTO_TCP;
+}
+
+uint32_t config_listener_upstream(const struct config_listener *listener, uint32_t *cursor)
+{
+	if (*cursor == 0) {
+		++*cursor;
+		if (listener->upstream[0])
+			return listener->upstream_index;
+	}
+	while (*cursor <= listener->http.routes.count) {
+		const struct config_http_route *route =
+			&config_http_routes(&listener->http)[(*cursor)++ - 1];
+
+		if (route->upstream[0])
+			return route->upstream_index;
+	}
+	return UINT32_MAX;
 }
 
 static int config_build(struct config *config, const char *text, size_t length,

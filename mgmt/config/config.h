@@ -278,7 +278,34 @@ struct config_upstream {
 
 enum config_protocol {
 	PROTOCOL_TCP = 0,
-	PROTOCOL_UDP
+	PROTOCOL_UDP,
+	PROTOCOL_HTTP
+};
+
+// Where requests of one host and path go: to an upstream or elsewhere.
+struct config_http_route {
+	const struct text_node *node;
+	const char *host; // "" = any, "*.DOMAIN"
+	const char *path;
+	const char *upstream;    // "" = none
+	uint32_t upstream_index; // into config.upstreams, with upstream
+	const char *redirect;    // "" = none
+	uint32_t status;         // index into 301, 302, 303, 307, 308
+	uint32_t strip_prefix;
+	uint32_t keep_path;
+	uint32_t keep_query;
+};
+
+struct config_http {
+	const struct text_node *node;
+	struct config_list routes; // struct config_http_route
+	uint32_t head_bytes;
+	uint32_t head_fields;
+	uint32_t head_timeout_s;
+	uint32_t keepalive_timeout_s;
+	uint32_t response_timeout_s;
+	uint32_t requests_per_source; // a second, 0 = unlimited
+	uint32_t access_log;
 };
 
 struct config_listener {
@@ -286,8 +313,8 @@ struct config_listener {
 	const char *name;
 	uint32_t protocol; // enum config_protocol
 	struct config_endpoint listen;
-	const char *upstream;
-	uint32_t upstream_index;    // into config.upstreams
+	const char *upstream;       // "" = none: http with routes
+	uint32_t upstream_index;    // into config.upstreams, with upstream
 	uint32_t mode;              // enum listener_mode
 	uint32_t idle_timeout_s;    // 0 = never
 	uint32_t connect_timeout_s; // until the target answers
@@ -300,6 +327,7 @@ struct config_listener {
 	uint32_t tcp_profile;    // enum tcp_look
 	uint32_t transparent;    // 0 or 1
 	struct config_transport transport;
+	struct config_http http;
 };
 
 struct config {
@@ -352,6 +380,15 @@ static inline const struct config_vlan *config_vlans(const struct config_port *p
 {
 	return port->vlans.items;
 }
+
+static inline const struct config_http_route *config_http_routes(const struct config_http *http)
+{
+	return http->routes.items;
+}
+
+// The upstreams that a listener uses, one after the other: *cursor starts at 0. Indices into
+// config.upstreams; UINT32_MAX at the end.
+uint32_t config_listener_upstream(const struct config_listener *listener, uint32_t *cursor);
 
 // IPPROTO_TCP or IPPROTO_UDP: what stands on the wire (QUIC shares UDP's ports).
 uint8_t config_listener_wire_protocol(const struct config_listener *listener);

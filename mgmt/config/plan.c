@@ -177,7 +177,8 @@ static bool value_equal(enum schema_type type, const void *a, const void *b)
 	}
 }
 
-// The key that tells entries of a list apart, and how one entry's value reads in a path.
+// The key that tells entries of a list apart, NULL where their place does, and how one entry's
+// value reads in a path.
 static const struct schema_key *identity_of(const char *list)
 {
 	char parent[FAULT_PATH_BYTES];
@@ -189,17 +190,19 @@ static const struct schema_key *identity_of(const char *list)
 	while ((key = schema_child(parent, &index, &name)))
 		if (key->flags & SCHEMA_IDENTITY)
 			break;
-	nx_bug_on(!key);
 	return key;
 }
 
-static void identity_print(const struct schema_key *key, const void *entry, char *out, size_t size)
+static void identity_print(
+	const struct schema_key *key, const void *entry, uint32_t place, char *out, size_t size)
 {
-	const void *value = (const char *)entry + key->offset;
+	const void *value = key ? (const char *)entry + key->offset : NULL;
 	char shown[IP_PREFIX_TEXT_MAX];
 	uint32_t number;
 
-	if (key->type == SCHEMA_INTEGER) {
+	if (!key) {
+		snprintf(out, size, "%u", place);
+	} else if (key->type == SCHEMA_INTEGER) {
 		memcpy(&number, value, sizeof(number));
 		snprintf(out, size, "%u", number);
 	} else if (key->type == SCHEMA_PREFIX) {
@@ -210,8 +213,10 @@ static void identity_print(const struct schema_key *key, const void *entry, char
 }
 
 static const void *entry_find(const struct schema_key *list, const struct schema_key *identity,
-	const struct config_list *in, const void *entry)
+	const struct config_list *in, const void *entry, uint32_t place)
 {
+	if (!identity)
+		return place < in->count ? (const char *)in->items + place * list->size : NULL;
 	for (uint32_t i = 0; i < in->count; i++) {
 		const char *other = (const char *)in->items + i * list->size;
 
@@ -245,14 +250,14 @@ static void listener_enter(struct diffing *d, const struct schema_key *list, con
 }
 
 static void diff_entry(struct diffing *d, const struct schema_key *list, const char *shown,
-	const void *from, const void *to)
+	uint32_t place, const void *from, const void *to)
 {
 	const struct schema_key *identity = identity_of(list->path);
 	char schema[FAULT_PATH_BYTES];
 	char name[NAME_BYTES];
 	char path[FAULT_PATH_BYTES + NAME_BYTES];
 
-	identity_print(identity, from ? from : to, name, sizeof(name));
+	identity_print(identity, from ? from : to, place, name, sizeof(name));
 	snprintf(path, sizeof(path), "%.*s.%s", FAULT_PATH_BYTES - 1, shown, name);
 	snprintf(schema, sizeof(schema), "%s[]", list->path);
 	if (from)
@@ -266,8 +271,10 @@ static void diff_entry(struct diffing *d, const struct schema_key *list, const c
 		change_put(d, path, CHANGE_REMOVE, list->effect);
 	else
 		change_put(d, path, CHANGE_ADD, add_effect(list));
-	d->listener = SLOT_NONE;
-	d->replaced = false;
+	if (strcmp(list->path, "listeners") == 0) {
+		d->listener = SLOT_NONE;
+		d->replaced = false;
+	}
 }
 
 static void diff_groups(struct diffing *d, const struct schema_key *list, const char *shown,
@@ -278,13 +285,13 @@ static void diff_groups(struct diffing *d, const struct schema_key *list, const 
 	for (uint32_t i = 0; i < from->count; i++) {
 		const void *entry = (const char *)from->items + i * list->size;
 
-		diff_entry(d, list, shown, entry, entry_find(list, identity, to, entry));
+		diff_entry(d, list, shown, i, entry, entry_find(list, identity, to, entry, i));
 	}
 	for (uint32_t i = 0; i < to->count; i++) {
 		const void *entry = (const char *)to->items + i * list->size;
 
-		if (!entry_find(list, identity, from, entry))
-			diff_entry(d, list, shown, NULL, entry);
+		if (!entry_find(list, identity, from, entry, i))
+			diff_entry(d, list, shown, i, NULL, entry);
 	}
 }
 

@@ -417,25 +417,28 @@ const struct schema_key schema_keys[] = {
 	{"listeners[].name", .type = SCHEMA_NAME, .effect = EFFECT_DRAIN, RANGE(1, NAME_BYTES - 1),
 		.flags = SCHEMA_REQUIRED | SCHEMA_IDENTITY, IN(config_listener, name),
 		.sentence = "Name of the listener."},
-	{"listeners[].protocol", .type = SCHEMA_WORD, .words = "tcp|udp", .effect = EFFECT_DRAIN,
-		.flags = SCHEMA_REQUIRED, IN(config_listener, protocol),
-		.sentence = "What clients speak."},
+	{"listeners[].protocol", .type = SCHEMA_WORD, .words = "tcp|udp|http",
+		.effect = EFFECT_DRAIN, .flags = SCHEMA_REQUIRED, IN(config_listener, protocol),
+		.sentence =
+			"What clients speak; http is read request by request and routed (http), in mode terminate."},
 	{"listeners[].listen", .type = SCHEMA_LISTEN, .effect = EFFECT_NEW_SESSIONS,
 		.flags = SCHEMA_REQUIRED, IN(config_listener, listen),
 		.sentence =
 			"ADDR:PORT, [ADDR6]:PORT or *:PORT for all own addresses; PORT may be a range "
 			"FIRST-LAST; ADDR is an own address."},
 	{"listeners[].upstream", .type = SCHEMA_NAME, .effect = EFFECT_NEW_SESSIONS,
-		RANGE(1, NAME_BYTES - 1), .flags = SCHEMA_REQUIRED, IN(config_listener, upstream),
-		.sentence = "Name of the upstream that serves it."},
+		RANGE(1, NAME_BYTES - 1), IN(config_listener, upstream),
+		.sentence =
+			"Name of the upstream that serves it; with http, requests that no route covers, and "
+			"absent none does."},
 	{"listeners[].mode", .type = SCHEMA_WORD, .words = "direct|terminate", .fallback = "direct",
 		.effect = EFFECT_NEW_SESSIONS, IN(config_listener, mode),
 		.sentence =
 			"direct rewrites packets and keeps the client's address family; terminate (tcp) ends "
 			"both connections here, relays between them, and takes targets of any family."},
 	{"listeners[].idle_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
-		.fallback = "7440 for tcp, 30 for udp", .effect = EFFECT_LIVE, RANGE(0, 30 * 86400),
-		.flags = SCHEMA_DERIVED, IN(config_listener, idle_timeout_s),
+		.fallback = "7440 for tcp, 30 for udp, 300 for http", .effect = EFFECT_LIVE,
+		RANGE(0, 30 * 86400), .flags = SCHEMA_DERIVED, IN(config_listener, idle_timeout_s),
 		.sentence = "A session without packets for so long ends; 0 for never (RFC 5382)."},
 	{"listeners[].connect_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
 		.fallback = "5", .effect = EFFECT_NEW_SESSIONS, RANGE(1, 60),
@@ -502,6 +505,70 @@ const struct schema_key schema_keys[] = {
 			"Names of credentials: tls takes one or more of kind tls, chosen by the name that "
 			"a client asks for, exact before wildcard; the first serves all others; reality "
 			"takes one of kind reality."},
+	{"listeners[].http", .type = SCHEMA_GROUP, .effect = EFFECT_LIVE, IN(config_listener, http),
+		.sentence = "Of protocol http: where requests go, and their limits."},
+	{"listeners[].http.routes", .type = SCHEMA_GROUPS, .effect = EFFECT_LIVE, RANGE(0, 1024),
+		IN(config_http, routes), .size = sizeof(struct config_http_route),
+		.sentence =
+			"Requests by host and path: an exact host before a wildcard before any host, then the "
+			"longest path."},
+	{"listeners[].http.routes[].host", .type = SCHEMA_STRING, .effect = EFFECT_LIVE,
+		RANGE(1, 253), IN(config_http_route, host),
+		.sentence =
+			"Host name or address, or *.DOMAIN for all names below it; absent: any."},
+	{"listeners[].http.routes[].path", .type = SCHEMA_STRING, .fallback = "/",
+		.effect = EFFECT_LIVE, RANGE(1, 255), IN(config_http_route, path),
+		.sentence =
+			"The path and all below it: /api covers /api and /api/x, not /apix. Not "
+			"percent-encoded."},
+	{"listeners[].http.routes[].upstream", .type = SCHEMA_NAME, .effect = EFFECT_LIVE,
+		RANGE(1, NAME_BYTES - 1), IN(config_http_route, upstream),
+		.sentence = "Name of the upstream that serves it."},
+	{"listeners[].http.routes[].redirect", .type = SCHEMA_STRING, .effect = EFFECT_LIVE,
+		RANGE(1, 255), IN(config_http_route, redirect),
+		.sentence =
+			"In place of upstream: where clients are sent, http://..., https://... or /PATH; "
+			"\"https\" or \"https:PORT\" for the same host over TLS."},
+	{"listeners[].http.routes[].status", .type = SCHEMA_WORD, .words = "301|302|303|307|308",
+		.fallback = "302", .effect = EFFECT_LIVE, IN(config_http_route, status),
+		.sentence = "Of a redirection."},
+	{"listeners[].http.routes[].strip_prefix", .type = SCHEMA_BOOLEAN, .fallback = "false",
+		.effect = EFFECT_LIVE, IN(config_http_route, strip_prefix),
+		.sentence = "Whether the route's path is taken off before the request goes on."},
+	{"listeners[].http.routes[].keep_path", .type = SCHEMA_BOOLEAN, .fallback = "true",
+		.effect = EFFECT_LIVE, IN(config_http_route, keep_path),
+		.sentence = "Whether a redirection goes on with the request's path."},
+	{"listeners[].http.routes[].keep_query", .type = SCHEMA_BOOLEAN, .fallback = "true",
+		.effect = EFFECT_LIVE, IN(config_http_route, keep_query),
+		.sentence = "Whether a redirection goes on with the request's query."},
+	{"listeners[].http.head_bytes", .type = SCHEMA_INTEGER, .unit = UNIT_BYTES,
+		.fallback = "8192", .effect = EFFECT_LIVE, RANGE(256, 16384),
+		IN(config_http, head_bytes),
+		.sentence =
+			"First line and fields of a request at most; more is answered with 431."},
+	{"listeners[].http.head_fields", .type = SCHEMA_INTEGER, .fallback = "100",
+		.effect = EFFECT_LIVE, RANGE(8, 128), IN(config_http, head_fields),
+		.sentence = "Fields of a request at most."},
+	{"listeners[].http.head_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
+		.fallback = "10", .effect = EFFECT_LIVE, RANGE(1, 3600),
+		IN(config_http, head_timeout_s),
+		.sentence = "How long the head of a request may take; then 408."},
+	{"listeners[].http.keepalive_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
+		.fallback = "75", .effect = EFFECT_LIVE, RANGE(1, 86400),
+		IN(config_http, keepalive_timeout_s),
+		.sentence = "How long a client may be silent between requests."},
+	{"listeners[].http.response_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
+		.fallback = "60", .effect = EFFECT_LIVE, RANGE(1, 86400),
+		IN(config_http, response_timeout_s),
+		.sentence = "How long a target may take to answer a whole request; then 504."},
+	{"listeners[].http.requests_per_source", .type = SCHEMA_INTEGER, .fallback = "0",
+		.effect = EFFECT_LIVE, RANGE(0, 1000000), IN(config_http, requests_per_source),
+		.sentence =
+			"Requests a second of one address (IPv6: /56) on each worker, then 429; 0 for no "
+			"limit."},
+	{"listeners[].http.access_log", .type = SCHEMA_BOOLEAN, .fallback = "false",
+		.effect = EFFECT_LIVE, IN(config_http, access_log),
+		.sentence = "Whether each request is logged."},
 };
 const uint32_t schema_key_count = nx_array_size(schema_keys);
 

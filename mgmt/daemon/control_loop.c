@@ -196,6 +196,7 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
 
 	worker_events_take(daemon);
 	session_records_take(daemon);
+	access_records_take(daemon);
 	captures_pump(daemon->captures);
 	if (loop->ticks % TICKS_PER_SECOND == 0)
 		each_second(loop);

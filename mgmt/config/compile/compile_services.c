@@ -111,15 +111,17 @@ static bool listener_equal(const struct snapshot_listener *a, const struct snaps
 	return memcmp((const char *)a + skip, (const char *)b + skip, sizeof(*a) - skip) == 0;
 }
 
-static void listener_fill(const struct compiling *c, const struct config_listener *from,
-	struct snapshot_listener *listener)
+static int listener_fill(const struct compiling *c, const struct config_listener *from,
+	const struct snapshot_listener *before, struct snapshot_listener *listener)
 {
 	char name[MIRROR_NAME_BYTES];
 
 	snprintf(listener->name, sizeof(listener->name), "%s", from->name);
 	listener->protocol = config_listener_wire_protocol(from);
 	listener->mode = (enum listener_mode)from->mode;
-	listener->upstream = slot_map_find(c->slots, SLOT_UPSTREAM, from->upstream);
+	listener->upstream = from->upstream[0]
+				     ? slot_map_find(c->slots, SLOT_UPSTREAM, from->upstream)
+				     : SLOT_NONE;
 	listener->address = from->listen.address;
 	listener->port_first = from->listen.port_first;
 	listener->port_last = from->listen.port_last;
@@ -133,14 +135,16 @@ static void listener_fill(const struct compiling *c, const struct config_listene
 	listener->congestion = (uint8_t)from->congestion;
 	listener->look = (uint8_t)from->tcp_profile;
 	listener->transparent = from->transparent;
-	if (from->transport.security == SECURITY_RAW)
-		return;
-	listener->security = c->input->security(c->input->context, from);
-	if (from->transport.security != SECURITY_REALITY)
-		return;
-	listener->is_mirrored = listener->transparent = true;
-	listener->mirror = slot_map_find(
-		c->slots, SLOT_UPSTREAM, mirror_name(name, from->transport.credentials.items[0]));
+	if (from->transport.security != SECURITY_RAW)
+		listener->security = c->input->security(c->input->context, from);
+	if (from->transport.security == SECURITY_REALITY) {
+		listener->is_mirrored = listener->transparent = true;
+		listener->mirror = slot_map_find(c->slots, SLOT_UPSTREAM,
+			mirror_name(name, from->transport.credentials.items[0]));
+	}
+	return from->protocol == PROTOCOL_HTTP
+		       ? compile_http(c, from, before ? before->http : NULL, &listener->http)
+		       : 0;
 }
 
 static void former_remove(struct slot_entry *entry, uint32_t at)
@@ -193,12 +197,18 @@ static int listener_compile(struct compiling *c, const struct config_listener *f
 	entry = &c->slots->tables[SLOT_LISTENER].entries[slot];
 	listener->slot = slot;
 	listener->generation = entry->generation;
-	listener_fill(c, from, listener);
-	former_keep(entry, listener);
-	if (entry->object && listener_equal(entry->object, listener))
+	rc = listener_fill(c, from, entry->object, listener);
+	if (rc) {
 		free(listener);
-	else
+		return rc;
+	}
+	former_keep(entry, listener);
+	if (entry->object && listener_equal(entry->object, listener)) {
+		snapshot_http_put(listener->http);
+		free(listener);
+	} else {
 		slot_map_set(c->slots, SLOT_LISTENER, slot, listener);
+	}
 	return 0;
 }
 
@@ -214,6 +224,7 @@ static int close_listener(struct compiling *c, uint16_t slot, const struct snaps
 	*closing = *from;
 	closing->references = 0;
 	closing->closing = true;
+	snapshot_http_share(closing->http);
 	slot_map_set(c->slots, SLOT_LISTENER, slot, closing);
 	return 0;
 }

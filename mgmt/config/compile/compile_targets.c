@@ -66,11 +66,16 @@ static bool is_own_listener(const struct compiling *c, const struct config_upstr
 		const struct config_listener *listener = &config_listeners(config)[i];
 		const struct config_endpoint *at = &listener->listen;
 
-		if (&config_upstreams(config)[listener->upstream_index] == upstream)
-			used |= 1u << listener->protocol;
+		uint8_t protocol = config_listener_wire_protocol(listener);
+		uint32_t cursor = 0;
+		uint32_t index;
+
+		while ((index = config_listener_upstream(listener, &cursor)) != UINT32_MAX)
+			if (&config_upstreams(config)[index] == upstream)
+				used |= 1u << protocol;
 		if (target->port >= at->port_first && target->port <= at->port_last &&
 			(at->any || ip_address_equal(&at->address, address)))
-			serving |= 1u << listener->protocol;
+			serving |= 1u << protocol;
 	}
 	return (used & serving) != 0;
 }

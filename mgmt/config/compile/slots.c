@@ -270,7 +270,9 @@ const char *slot_target_key(char out[SLOT_KEY_BYTES], const char *upstream, cons
 
 const char *slot_listener_key(char out[SLOT_KEY_BYTES], const char *name, uint32_t protocol)
 {
-	snprintf(out, SLOT_KEY_BYTES, "%s/%s", name, protocol == PROTOCOL_TCP ? "tcp" : "udp");
+	static const char *const names[] = {"tcp", "udp", "http"};
+
+	snprintf(out, SLOT_KEY_BYTES, "%s/%s", name, names[protocol]);
 	return out;
 }
 

@@ -51,8 +51,10 @@ void check_routes(const struct checking *c);
 void check_upstreams(const struct checking *c);   // config/validate_services.c
 void check_credentials(const struct checking *c); // config/validate_credentials.c
 // config/validate_security.c: what protects the bytes, and what that needs; the last: of the
-// upstream, whose index is derived.
+// upstream of that index, which the listener uses.
 void check_listener_security(const struct checking *c, uint32_t index);
 void check_upstream_security(const struct checking *c, uint32_t index);
-void check_listener_origin(const struct checking *c, uint32_t index);
+void check_listener_origin(const struct checking *c, uint32_t index, uint32_t used);
+// The listener's HTTP routes (config/validate_http.c): their upstreams are resolved.
+void check_listener_http(const struct checking *c, uint32_t index);
 void check_listeners(const struct checking *c);

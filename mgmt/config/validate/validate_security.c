@@ -157,7 +157,7 @@ void check_listener_security(const struct checking *c, uint32_t index)
 		return;
 	wrong(&s, "security", "listener \"%s\": %s ends the client's connection here" HINT "%s",
 		listener->name, security,
-		listener->protocol == PROTOCOL_TCP ? "write mode = \"terminate\""
+		listener->protocol != PROTOCOL_UDP ? "write mode = \"terminate\""
 						   : "it is served over protocol tcp alone");
 }
 
@@ -176,11 +176,10 @@ void check_upstream_security(const struct checking *c, uint32_t index)
 		check_names(&s, CREDENTIAL_REALITY_CLIENT, 1, 1);
 }
 
-void check_listener_origin(const struct checking *c, uint32_t index)
+void check_listener_origin(const struct checking *c, uint32_t index, uint32_t used)
 {
 	const struct config_listener *listener = &config_listeners(c->config)[index];
-	const struct config_upstream *upstream =
-		&config_upstreams(c->config)[listener->upstream_index];
+	const struct config_upstream *upstream = &config_upstreams(c->config)[used];
 	const char *security = security_names[upstream->transport.security];
 	char path[FAULT_PATH_BYTES];
 
@@ -191,7 +190,7 @@ void check_listener_origin(const struct checking *c, uint32_t index)
 		fault_add(c->faults, place_of(listener->node, "upstream"), path,
 			"listener \"%s\": %s toward \"%s\" begins a connection here" HINT "%s",
 			listener->name, security, upstream->name,
-			listener->protocol == PROTOCOL_TCP
+			listener->protocol != PROTOCOL_UDP
 				? "write mode = \"terminate\""
 				: "it is served over protocol tcp alone");
 	else if (listener->transparent)

@@ -9,6 +9,7 @@ enum {
 	NAT_PORTS = 64512,         // source ports 1,024 to 65,535
 	DEFAULT_IDLE_TCP_S = 7440, // RFC 5382 section 5, REQ-5
 	DEFAULT_IDLE_UDP_S = 30,
+	DEFAULT_IDLE_HTTP_S = 300,
 };
 
 static unsigned family_of(const struct ip_address *address)
@@ -207,7 +208,7 @@ static void check_listener_pair(const struct checking *c, uint32_t index, uint32
 		"listener \"%s\" (%s) clashes with \"%s\" (%s, line %u) over %s" HINT
 		"give one of the two another address or port",
 		a->name, mine, b->name, theirs, b->node->place.line,
-		a->protocol == PROTOCOL_TCP ? "tcp" : "udp");
+		a->protocol == PROTOCOL_UDP ? "udp" : "tcp");
 	fault_mark(c->faults, FAULT_PORT_CONFLICT);
 }
 
@@ -225,7 +226,9 @@ static void check_loop(const struct checking *c, uint32_t index,
 			.port_first = target->port,
 			.port_last = target->port};
 
-		if (other->protocol != listener->protocol || !endpoints_share(&other->listen, &at))
+		if (config_listener_wire_protocol(other) !=
+				config_listener_wire_protocol(listener) ||
+			!endpoints_share(&other->listen, &at))
 			continue;
 		fault_add(c->faults, place_of(listener->node, "upstream"), path,
 			"target \"%s\" of \"%s\" is our own listener \"%s\" (line %u), a loop" HINT
@@ -284,12 +287,14 @@ static void check_source_ports(
 static void check_transport(const struct checking *c, const struct config_listener *listener,
 	const struct config_transport *transport, const char *path)
 {
-	if (transport->outer == OUTER_UNSET || transport->outer == listener->protocol)
+	uint32_t outer = listener->protocol == PROTOCOL_UDP ? OUTER_UDP : OUTER_TCP;
+
+	if (transport->outer == OUTER_UNSET || transport->outer == outer)
 		return;
 	fault_add(c->faults, place_of(transport->node, "outer"), path,
 		"does not carry listener \"%s\" (%s)" HINT
 		"with security raw, outer is the listener's protocol",
-		listener->name, listener->protocol == PROTOCOL_TCP ? "tcp" : "udp");
+		listener->name, listener->protocol == PROTOCOL_UDP ? "udp" : "tcp");
 }
 
 // Direct mode adds nothing to a stream and takes nothing off.
@@ -383,6 +388,10 @@ static void check_transparent(const struct checking *c, uint32_t index)
 		fault_add(c->faults, place_of(listener->node, "transparent"), path,
 			"the target is asked before the client may send a PROXY protocol header" HINT
 			"leave out transparent, or proxy_protocol");
+	else if (listener->protocol == PROTOCOL_HTTP)
+		fault_add(c->faults, place_of(listener->node, "transparent"), path,
+			"requests are read and routed, nothing leaves as it came" HINT
+			"leave out transparent, or use protocol = \"tcp\"");
 }
 
 static void check_mode(const struct checking *c, uint32_t index)
@@ -390,40 +399,58 @@ static void check_mode(const struct checking *c, uint32_t index)
 	const struct config_listener *listener = &config_listeners(c->config)[index];
 	char path[FAULT_PATH_BYTES];
 
-	if (listener->mode == MODE_DIRECT || listener->protocol == PROTOCOL_TCP)
-		return;
 	snprintf(path, sizeof(path), "listeners[%u].mode", index);
+	if (listener->protocol == PROTOCOL_HTTP && listener->mode == MODE_DIRECT)
+		fault_add(c->faults, place_of(listener->node, "mode"), path,
+			"requests are read and routed, connections end here" HINT
+			"leave mode out for a listener of protocol http");
+	if (listener->mode == MODE_DIRECT || listener->protocol != PROTOCOL_UDP)
+		return;
 	fault_add(c->faults, place_of(listener->node, "mode"), path,
 		"only TCP has connections to end here" HINT
 		"leave mode out for a listener of protocol udp");
 }
 
-static void check_listener_upstream(const struct checking *c, uint32_t index)
+// Whether the listener's own upstream, where it names one, is there.
+static bool resolve_upstream(const struct checking *c, uint32_t index)
 {
 	struct config_listener *listener =
 		(struct config_listener *)c->config->listeners.items + index;
-	const struct config_upstream *upstream;
 	char path[FAULT_PATH_BYTES];
 
-	check_mode(c, index);
+	if (!listener->upstream[0]) {
+		snprintf(path, sizeof(path), "listeners[%u]", index);
+		if (listener->protocol != PROTOCOL_HTTP)
+			fault_add(c->faults, &listener->node->place, path,
+				"has no \"upstream\"" HINT "add upstream = ...;");
+		return listener->protocol == PROTOCOL_HTTP;
+	}
 	if (!find_upstream(c->config, listener->upstream, &listener->upstream_index)) {
 		snprintf(path, sizeof(path), "listeners[%u].upstream", index);
 		fault_add(c->faults, place_of(listener->node, "upstream"), path,
 			"there is no upstream \"%s\"" HINT
 			"add it to upstreams, or name one that is there",
 			listener->upstream);
-		return;
+		return false;
 	}
-	upstream = &config_upstreams(c->config)[listener->upstream_index];
+	return true;
+}
+
+// One of the upstreams that a listener uses.
+static void check_used_upstream(const struct checking *c, uint32_t index, uint32_t used)
+{
+	const struct config_listener *listener = &config_listeners(c->config)[index];
+	const struct config_upstream *upstream = &config_upstreams(c->config)[used];
+	char path[FAULT_PATH_BYTES];
+
 	if (listener->mode == MODE_DIRECT)
 		check_listener_families(c, index, upstream);
 	check_proxy_protocol(c, index, upstream);
 	check_keepalive(c, index, upstream);
 	check_timeouts(c, index, upstream);
-	check_transparent(c, index);
 	check_source_ports(c, index, upstream);
-	check_listener_origin(c, index);
-	snprintf(path, sizeof(path), "upstreams[%u].transport.outer", listener->upstream_index);
+	check_listener_origin(c, index, used);
+	snprintf(path, sizeof(path), "upstreams[%u].transport.outer", used);
 	check_transport(c, listener, &upstream->transport, path);
 	for (uint32_t t = 0; t < upstream->targets.count; t++) {
 		const struct config_target *target = &upstream->targets.items[t];
@@ -433,11 +460,33 @@ static void check_listener_upstream(const struct checking *c, uint32_t index)
 	}
 }
 
+static void check_listener_upstreams(const struct checking *c, uint32_t index)
+{
+	const struct config_listener *listener = &config_listeners(c->config)[index];
+	uint32_t cursor = 0;
+	uint32_t used;
+
+	check_mode(c, index);
+	check_transparent(c, index);
+	check_listener_http(c, index);
+	if (!resolve_upstream(c, index))
+		return;
+	while ((used = config_listener_upstream(listener, &cursor)) != UINT32_MAX)
+		check_used_upstream(c, index, used);
+}
+
 static void derive_listener(struct config_listener *listener)
 {
+	static const uint32_t idle_s[] = {
+		[PROTOCOL_TCP] = DEFAULT_IDLE_TCP_S,
+		[PROTOCOL_UDP] = DEFAULT_IDLE_UDP_S,
+		[PROTOCOL_HTTP] = DEFAULT_IDLE_HTTP_S,
+	};
+
 	if (listener->idle_timeout_s == UINT32_MAX)
-		listener->idle_timeout_s = listener->protocol == PROTOCOL_TCP ? DEFAULT_IDLE_TCP_S
-									      : DEFAULT_IDLE_UDP_S;
+		listener->idle_timeout_s = idle_s[listener->protocol];
+	if (listener->protocol == PROTOCOL_HTTP && !text_child(listener->node, "mode"))
+		listener->mode = MODE_TERMINATE;
 }
 
 static void check_listen(const struct checking *c, uint32_t index)
@@ -453,7 +502,7 @@ static void check_listen(const struct checking *c, uint32_t index)
 		"listener \"%s\": %s is not an own address" HINT
 		"give it to a port, or listen on one that a port has",
 		listener->name, ip_address_print(&listener->listen.address, shown));
-	fault_mark(c->faults, listener->protocol == PROTOCOL_TCP ? FAULT_TCP_BIND : FAULT_UDP_BIND);
+	fault_mark(c->faults, listener->protocol == PROTOCOL_UDP ? FAULT_UDP_BIND : FAULT_TCP_BIND);
 }
 
 void check_listeners(const struct checking *c)
@@ -470,7 +519,7 @@ void check_listeners(const struct checking *c)
 			check_listener_pair(c, i, k);
 		snprintf(path, sizeof(path), "listeners[%u].transport.outer", i);
 		check_transport(c, listener, &listener->transport, path);
-		check_listener_upstream(c, i);
+		check_listener_upstreams(c, i);
 		check_listener_security(c, i);
 	}
 }

@@ -3,6 +3,8 @@
 #include "daemon/events/translate.h"
 
 #include "daemon/events/log.h"
+#include "http/reason.h"
+#include "http/record.h"
 
 enum {
 	EVENTS_AT_ONCE = 256,
@@ -202,4 +204,51 @@ void session_records_take(struct daemon *daemon)
 	for (uint32_t i = 0; i < n; i++)
 		record_log(daemon, &records[i]);
 	lost_tell(daemon, "session records", lost, &daemon->sessions_lost);
+}
+
+static json_t *access_json(const struct daemon *daemon, const struct http_record *r)
+{
+	char client[ENDPOINT_TEXT_BYTES];
+	usec_t now = node_now(daemon->node);
+
+	endpoint_print(&r->client, r->client_port, client);
+	// What the request's reader lets through is ASCII or, in fields, bytes that may be no
+	// UTF-8.
+	return json_pack(
+		"{s:s, s:s, s:s%, s:s%, s:s%, s:s, s:i, s:i, s:s, s:s, s:b, s:I, s:I, s:f, s:f}",
+		"listener", listener_name(daemon, r->listener), "client", client, "method",
+		r->method, (size_t)r->method_length, "host", r->host, (size_t)r->host_length,
+		"path", r->path, (size_t)r->target_length, "version", r->minor == 0 ? "1.0" : "1.1",
+		"status", (int)r->status, "worker", (int)r->worker, "upstream",
+		r->upstream == SLOT_NONE ? "" : upstream_name(daemon, r->upstream), "target",
+		r->target == SLOT_NONE ? "" : target_text(daemon, r->target), "reused", r->reused,
+		"bytes_from_client", (json_int_t)r->bytes[0], "bytes_from_target",
+		(json_int_t)r->bytes[1], "began", daemon_time() - seconds_since(now, r->began),
+		"duration_s", seconds_since(r->ended, r->began));
+}
+
+static void access_log(const struct daemon *daemon, const struct http_record *r)
+{
+	json_t *members = access_json(daemon, r);
+
+	if (members == NULL)
+		return;
+	if (r->reason != HTTP_REASON_NONE)
+		json_object_set_new(members, "reason", json_string(http_reason_name(r->reason)));
+	log_object(LOG_LEVEL_INFO, "http request", members);
+}
+
+void access_records_take(struct daemon *daemon)
+{
+	static struct http_record records[RECORDS_AT_ONCE];
+	uint64_t lost = daemon->accesses_lost;
+
+	if (daemon->node == NULL)
+		return;
+
+	uint32_t n = node_access_log(daemon->node, records, RECORDS_AT_ONCE, &lost);
+
+	for (uint32_t i = 0; i < n; i++)
+		access_log(daemon, &records[i]);
+	lost_tell(daemon, "access records", lost, &daemon->accesses_lost);
 }

@@ -8,6 +8,7 @@
 // Takes a bounded number of both; call every 100 ms or sooner.
 void worker_events_take(struct daemon *daemon);
 void session_records_take(struct daemon *daemon);
+void access_records_take(struct daemon *daemon);
 
 // A session as session.list shows it; names come from the current snapshot. NULL when memory is
 // out.

@@ -7,6 +7,7 @@
 #include "daemon/events/translate.h"
 #include "daemon/methods/methods.h"
 #include "daemon/metrics/metrics.h"
+#include "http/stats.h"
 #include "reality/result.h"
 #include "shape/link.h"
 #include "slowpath/service.h"
@@ -309,6 +310,46 @@ static void tcp_connections_by_state(struct metrics_output *out, const struct da
 	}
 }
 
+// One counter of the HTTP listeners, summed over the workers.
+#define HTTP_FAMILY(field)                                                                         \
+	static void http_##field(struct metrics_output *out, const struct daemon *daemon)          \
+	{                                                                                          \
+		uint64_t sum = 0;                                                                  \
+                                                                                                   \
+		for (uint16_t w = 0; w < workers(daemon); w++)                                     \
+			sum += counter_read(&node_http_stats(daemon->node, w)->field);             \
+		metrics_series(out, (double)sum);                                                  \
+	}
+HTTP_FAMILY(requests)
+HTTP_FAMILY(reused)
+HTTP_FAMILY(retried)
+HTTP_FAMILY(upgrades)
+
+static void http_responses(struct metrics_output *out, const struct daemon *daemon)
+{
+	static const char *const classes[HTTP_CLASSES] = {
+		"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+	for (int i = 0; i < HTTP_CLASSES; i++) {
+		uint64_t sum = 0;
+
+		for (uint16_t w = 0; w < workers(daemon); w++)
+			sum += counter_read(&node_http_stats(daemon->node, w)->responses[i]);
+		metrics_series(out, (double)sum, classes[i]);
+	}
+}
+
+static void http_answers(struct metrics_output *out, const struct daemon *daemon)
+{
+	for (int reason = HTTP_REASON_NONE + 1; reason < HTTP_REASON_COUNT; reason++) {
+		uint64_t sum = 0;
+
+		for (uint16_t w = 0; w < workers(daemon); w++)
+			sum += counter_read(&node_http_stats(daemon->node, w)->answers[reason]);
+		metrics_series(out, (double)sum, http_reason_name((enum http_reason)reason));
+	}
+}
+
 static void pool_each(struct metrics_output *out, const struct daemon *daemon, size_t offset)
 {
 	struct pool_status pool;
@@ -434,7 +475,7 @@ static void events_total(struct metrics_output *out, const struct daemon *daemon
 
 static void log_lost_total(struct metrics_output *out, const struct daemon *daemon)
 {
-	metrics_series(out, (double)(log_lost() + daemon->sessions_lost));
+	metrics_series(out, (double)(log_lost() + daemon->sessions_lost + daemon->accesses_lost));
 }
 
 static void clients(struct metrics_output *out, const struct daemon *daemon)
@@ -557,6 +598,19 @@ const struct metrics_family METRICS_FAMILIES[] = {
 	COUNTER("nexpath_reality_handshakes_total", LABEL("result"),
 		"Clients of REALITY listeners, by what became of their handshakes",
 		reality_handshakes),
+	COUNTER("nexpath_http_requests_total", NO_LABELS, "requests that HTTP listeners read",
+		http_requests),
+	COUNTER("nexpath_http_responses_total", LABEL("class"),
+		"responses by class of status, our own included; none: none was sent",
+		http_responses),
+	COUNTER("nexpath_http_answers_total", LABEL("reason"),
+		"requests that were answered here or cut short, by reason", http_answers),
+	COUNTER("nexpath_http_reused_total", NO_LABELS,
+		"requests on a target's connection that had one before", http_reused),
+	COUNTER("nexpath_http_retried_total", NO_LABELS,
+		"requests sent again, for a kept connection had ended", http_retried),
+	COUNTER("nexpath_http_upgrades_total", NO_LABELS, "requests that became WebSockets",
+		http_upgrades),
 	COUNTER("nexpath_tls_handshakes_total", LABEL("result"),
 		"TLS handshakes of clients, as workers saw them end", tls_handshakes),
 	GAUGE("nexpath_slowpath_handshakes_in_flight", NO_LABELS,

@@ -87,7 +87,7 @@ static void bash_completes(void **state)
 	assert_string_equal(complete_with("bash", AT("nexpath listener add name=x mode", 4)),
 		"mode=direct mode=terminate\n");
 	assert_string_equal(
-		complete_with("bash", AT("nexpath listener add protocol =", 4)), "tcp udp\n");
+		complete_with("bash", AT("nexpath listener add protocol =", 4)), "tcp udp http\n");
 	assert_string_equal(
 		complete_with("bash", AT("nexpath listener add protocol = u", 5)), "udp\n");
 	assert_string_equal(

@@ -112,7 +112,7 @@ static void bad_settings_are_refused(void **state)
 	const char *s[] = {
 		"name=x", "protocol=udp", "listen=*:53", "upstream=web", "idle_timeout=3"};
 
-	add_refused(s, 3, -EINVAL, "upstream: is missing");
+	add_refused(s, 2, -EINVAL, "listen: is missing");
 	add_refused(s, 5, -EINVAL,
 		"idle_timeout: is not a key of a listener; did you mean idle_timeout_s");
 	s[4] = "name=y";

@@ -225,7 +225,6 @@ static void required_keys_are_missed(void **state)
 	assert_fault(
 		"\nlisteners = (\n{ } );", 3, "listeners[0]: has no \"name\"; add name = ...;");
 	assert_true(test_has_fault(3, "has no \"protocol\""));
-	assert_true(test_has_fault(3, "has no \"upstream\""));
 }
 
 static void defaults_are_those_of_the_table(void **state)

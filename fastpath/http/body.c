@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "http/body.h"
+
+#include "core/chain.h"
+
+enum {
+	TRAILER_PIECE = 1024,
+};
+
+void http_body_begin(struct http_body *body, enum nx_http_framing framing, uint64_t length)
+{
+	static const struct nx_http_limits limits = {.trailer_bytes = HTTP_TRAILER_MAX};
+
+	body->framing = (uint8_t)framing;
+	body->is_over = framing == NX_HTTP_NO_BODY;
+	body->in_trailer = false;
+	body->left = length;
+	if (framing == NX_HTTP_CHUNKED)
+		nx_http_chunked_init(&body->chunked, &limits, NULL, 0);
+}
+
+static bool move(
+	struct tls_queue *in, uint32_t n, struct buffer_source *source, struct tls_queue *out)
+{
+	struct tls_queue front = {0};
+
+	if (n == 0)
+		return true;
+	if (!tls_queue_cut(in, n, source, &front))
+		return false;
+	tls_queue_join(out, &front);
+	return true;
+}
+
+static enum http_body_verdict take_counted(struct http_body *body, struct tls_queue *in,
+	uint32_t max, struct buffer_source *source, struct tls_queue *out)
+{
+	uint32_t n = u32_min(in->bytes, max);
+
+	if (body->framing == NX_HTTP_LENGTH)
+		n = (uint32_t)u64_min(n, body->left);
+	if (!move(in, n, source, out))
+		return HTTP_BODY_NO_BUFFER;
+	if (body->framing != NX_HTTP_LENGTH)
+		return HTTP_BODY_MORE;
+	body->left -= n;
+	body->is_over = body->left == 0;
+	return body->is_over ? HTTP_BODY_OVER : HTTP_BODY_MORE;
+}
+
+// Reads one buffer; *used are the bytes of it that are done with.
+static enum nx_http_verdict read_buffer(
+	struct http_body *body, const struct buffer *b, uint32_t *used)
+{
+	enum nx_http_verdict verdict;
+	struct nx_http_slice content;
+	size_t step;
+
+	*used = 0;
+	do {
+		verdict = nx_http_chunked_read(
+			&body->chunked, buffer_data(b) + *used, b->length - *used, &step, &content);
+		*used += (uint32_t)step;
+	} while (verdict == NX_HTTP_MORE && step > 0 && *used < b->length);
+	return verdict;
+}
+
+// Bytes held for their end take one buffer or a few, not one for each that came.
+static bool trailer_gather(
+	struct tls_queue *in, struct buffer_source *source, const uint8_t *bytes, uint32_t length)
+{
+	struct tls_queue held = {0};
+
+	if (in->buffers <= 1 + length / TRAILER_PIECE + 1)
+		return true;
+	for (uint32_t at = 0; at < length;) {
+		struct buffer *b = source->get(source, TRAILER_PIECE);
+
+		if (!b) {
+			tls_queue_clear(&held, source);
+			return false;
+		}
+		b->length = (uint16_t)u32_min(length - at, TRAILER_PIECE);
+		b->total_length = b->length;
+		memcpy(buffer_data(b), bytes + at, b->length);
+		at += b->length;
+		tls_queue_append(&held, b);
+	}
+	tls_queue_clear(in, source);
+	*in = held;
+	return true;
+}
+
+// The input's front is the trailer section: whole, it becomes an empty one.
+static enum http_body_verdict take_trailer(struct http_body *body, struct tls_queue *in,
+	struct buffer_source *source, uint8_t *scratch, struct tls_queue *out)
+{
+	uint32_t length = chain_copy(in->head, 0, u32_min(in->bytes, HTTP_TRAILER_MAX), scratch);
+	struct nx_http_slice content;
+	enum nx_http_verdict verdict;
+	uint8_t *end;
+	size_t used;
+
+	body->in_trailer = true;
+	verdict = nx_http_chunked_read(&body->chunked, scratch, length, &used, &content);
+	if (verdict == NX_HTTP_MORE && length < HTTP_TRAILER_MAX)
+		return trailer_gather(in, source, scratch, length) ? HTTP_BODY_MORE
+								   : HTTP_BODY_NO_BUFFER;
+	if (verdict != NX_HTTP_OK)
+		return HTTP_BODY_BROKEN;
+	end = tls_queue_room(out, 2, source);
+	if (!end)
+		return HTTP_BODY_NO_BUFFER;
+	memcpy(end, "\r\n", 2);
+	tls_queue_drop_front(in, body->chunked.trailer.length, source);
+	body->is_over = true;
+	return HTTP_BODY_OVER;
+}
+
+static enum http_body_verdict take_chunks(struct http_body *body, struct tls_queue *in,
+	uint32_t max, struct buffer_source *source, uint8_t *scratch, struct tls_queue *out)
+{
+	enum nx_http_verdict verdict = NX_HTTP_MORE;
+	uint32_t taken = 0;
+	bool in_trailer = false;
+
+	for (struct buffer *b = in->head; b && taken < max; b = b->next) {
+		uint32_t used;
+
+		verdict = read_buffer(body, b, &used);
+		taken += used;
+		in_trailer = verdict == NX_HTTP_MORE && used < b->length;
+		if (verdict != NX_HTTP_MORE || in_trailer)
+			break;
+	}
+	if (verdict > NX_HTTP_MORE)
+		return HTTP_BODY_BROKEN;
+	// The reader has consumed it: without a buffer to divide with, the stream is lost.
+	if (verdict == NX_HTTP_OK && body->chunked.trailer.count > 0) {
+		uint32_t trailer = body->chunked.trailer.length;
+
+		if (!move(in, taken - trailer, source, out))
+			return HTTP_BODY_BROKEN;
+		body->in_trailer = true;
+		return take_trailer(body, in, source, scratch, out);
+	}
+	if (!move(in, taken, source, out))
+		return HTTP_BODY_BROKEN;
+	if (in_trailer)
+		return take_trailer(body, in, source, scratch, out);
+	body->is_over = verdict == NX_HTTP_OK;
+	return body->is_over ? HTTP_BODY_OVER : HTTP_BODY_MORE;
+}
+
+enum http_body_verdict http_body_take(struct http_body *body, struct tls_queue *in, uint32_t max,
+	struct buffer_source *source, uint8_t *scratch, struct tls_queue *out)
+{
+	if (body->is_over)
+		return HTTP_BODY_OVER;
+	if (in->bytes == 0)
+		return HTTP_BODY_MORE;
+	if (body->framing != NX_HTTP_CHUNKED)
+		return take_counted(body, in, max, source, out);
+	if (body->in_trailer)
+		return take_trailer(body, in, source, scratch, out);
+	return take_chunks(body, in, max, source, scratch, out);
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// Where a message's body ends, followed while its buffers pass untouched. Trailer fields are taken
+// off (RFC 9110 6.5.1 lets an intermediary discard them), and nothing else. Worker thread.
+
+#include "nexwire/http_chunked.h"
+#include "tls/queue.h"
+
+enum {
+	HTTP_TRAILER_MAX = 4096,
+};
+
+struct http_body {
+	uint8_t framing; // enum nx_http_framing
+	bool is_over;
+	bool in_trailer; // what is left at the front of the input is the trailer section's begin
+	uint64_t left;   // by length
+	struct nx_http_chunked chunked;
+};
+
+enum http_body_verdict {
+	HTTP_BODY_MORE,
+	HTTP_BODY_OVER,
+	HTTP_BODY_BROKEN,    // the chunked coding is
+	HTTP_BODY_NO_BUFFER, // nothing changed; try again
+};
+
+void http_body_begin(struct http_body *body, enum nx_http_framing framing, uint64_t length);
+
+// Moves what belongs to the body from the front of `in` behind *out, about max bytes at most.
+// scratch: HTTP_TRAILER_MAX bytes for the call.
+enum http_body_verdict http_body_take(struct http_body *body, struct tls_queue *in, uint32_t max,
+	struct buffer_source *source, uint8_t *scratch, struct tls_queue *out);

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// What a client says to an HTTP listener, request after request, and what targets answer. Each
+// request's head is read whole, judged and routed; its body passes as the buffers it came in, and
+// so does the response's. Sans-IO: bytes come and go by struct http_io, time by `now`. Worker
+// thread only, but for _create and _destroy.
+//
+// After anything happened to a leg the owner calls http_conversation_run, which does all that can
+// be done now and says how the conversation stands.
+
+#include "core/limits.h"
+#include "core/memory.h"
+#include "core/pool.h"
+#include "flow/key.h"
+#include "http/body.h"
+#include "http/reason.h"
+#include "http/record.h"
+#include "http/routes.h"
+#include "http/stats.h"
+
+enum {
+	HTTP_CLIENT = 0,
+	HTTP_TARGET,
+	HTTP_HEAD_MAX = 16384, // bytes of a head at most, whatever is configured
+	HTTP_FIELDS_MAX = 128, // field lines likewise
+};
+
+// Room for one head while it is read.
+struct http_slab {
+	uint32_t next; // the pool's while it is free
+	struct nx_http_field fields[HTTP_FIELDS_MAX];
+	uint8_t bytes[HTTP_HEAD_MAX];
+};
+
+// The connections of a conversation, which `session` names to their owner.
+struct http_io {
+	// At least one buffer of what the leg's peer sent, about max bytes; NULL: nothing now.
+	struct buffer *(*receive)(void *context, uint32_t session, unsigned int leg, uint32_t max);
+	// The peer has sent all, and all was received.
+	bool (*has_ended)(void *context, uint32_t session, unsigned int leg);
+	uint32_t (*room)(void *context, uint32_t session, unsigned int leg);
+	// Takes the chain.
+	void (*send)(void *context, uint32_t session, unsigned int leg, struct buffer *chain);
+	// Nothing follows to the client.
+	void (*shut)(void *context, uint32_t session);
+	// Begins to connect to a target of the upstream: http_conversation_connected or _failed
+	// follow. Anything but HTTP_REASON_NONE: it could not begin.
+	enum http_reason (*connect)(void *context, uint32_t session, uint16_t upstream);
+	// The target's connection is not wanted any more; none is allowed.
+	void (*disconnect)(void *context, uint32_t session, bool reset);
+	// An exchange is over.
+	void (*log)(void *context, uint32_t session, struct http_record *record);
+};
+
+enum http_target_state {
+	HTTP_TARGET_NONE = 0,
+	HTTP_TARGET_CONNECTING,
+	HTTP_TARGET_READY,
+};
+
+enum http_request_phase {
+	HTTP_REQUEST_HEAD = 0, // is awaited or comes
+	HTTP_REQUEST_ROUTED,   // waits for its target
+	HTTP_REQUEST_BODY,
+	HTTP_REQUEST_DONE,
+	HTTP_REQUEST_REFUSED, // all is answered: what still comes is thrown away
+};
+
+enum http_response_phase {
+	HTTP_RESPONSE_NONE = 0,
+	HTTP_RESPONSE_HEAD,
+	HTTP_RESPONSE_BODY,
+};
+
+struct http_conversation {
+	uint8_t request;  // enum http_request_phase
+	uint8_t response; // enum http_response_phase
+	uint8_t target;   // enum http_target_state
+	uint8_t interims;
+	bool is_live;
+	bool is_secure;
+	bool client_persists; // another request may follow
+	bool target_persists; // the target's connection can have another
+	bool reused;          // the target's connection had a request before
+	bool websocket;       // is asked for
+	bool answered;        // the response's head has gone to the client
+	bool is_logged;
+	bool is_broken;
+	bool is_paused; // has more to do than one run does
+	uint16_t group; // of the listener, for the bound of sources
+	uint8_t reason; // enum http_reason
+	uint16_t status;
+	uint16_t upstream; // of the target's connection, and the request's
+	uint32_t strip;
+	uint32_t slab[2]; // POOL_NONE: none
+	uint32_t have[2]; // bytes in it
+	usec_t since;     // the request's phase began, or something moved
+	usec_t began;     // the request's first byte, 0: none yet
+	usec_t due;       // when http_conversation_timer is to be called
+	struct tls_queue input[2];
+	struct nx_http_head head[2];
+	struct http_body body[2];
+	uint64_t bytes[2];         // of this exchange's bodies
+	struct flow_key announced; // whom the connection is for: source is the client
+	struct http_record record;
+};
+
+struct http_gateway_config {
+	uint32_t conversations; // capacity, by session
+	uint32_t slabs;
+	struct buffer_source *buffers;
+	const struct http_io *io;
+	void *context; // of io
+};
+
+struct http_gateway {
+	struct http_gateway_config config;
+	struct memory conversations_memory;
+	struct http_conversation *conversations;
+	struct pool slabs;
+	struct http_sources *sources;
+	struct http_stats stats;
+	uint8_t scratch[2 * HTTP_HEAD_MAX];
+};
+
+enum http_outcome {
+	HTTP_GOES_ON,
+	HTTP_CLOSED,   // over: let both go
+	HTTP_BROKEN,   // over: reset both, so that nobody takes what came for the whole
+	HTTP_SWITCHED, // both legs are raw streams from here
+};
+
+// -ENOMEM with nothing kept on failure. Control thread.
+[[nodiscard]] int http_gateway_create(
+	const struct http_gateway_config *config, struct http_gateway **out);
+void http_gateway_destroy(struct http_gateway *gateway); // NULL is allowed
+
+// A client's connection is there. group: its listener, for the bounds of sources. first: what was
+// received of it already, taken; NULL: nothing.
+void http_conversation_begin(struct http_gateway *g, uint32_t session,
+	const struct flow_key *announced, uint16_t group, bool is_secure, struct buffer *first,
+	usec_t now);
+// The session goes. Harmless when it has no conversation.
+void http_conversation_end(struct http_gateway *g, uint32_t session, usec_t now);
+
+// The target answered; or it did not, or failed later: what is left of its connection is let go.
+void http_conversation_connected(struct http_gateway *g, uint32_t session, usec_t now);
+void http_conversation_failed(
+	struct http_gateway *g, uint32_t session, enum http_reason reason, usec_t now);
+
+// All that can be done now. http: of the listener, NULL when it is gone or closes. idle: how long
+// nothing may move in a body, UINT64_MAX for ever.
+enum http_outcome http_conversation_run(struct http_gateway *g, uint32_t session,
+	const struct snapshot_http *http, usec_t idle, usec_t now);
+// When http_conversation_timer is to be called next; UINT64_MAX: not at all.
+usec_t http_conversation_due(const struct http_gateway *g, uint32_t session);
+// Time may be up; http_conversation_run follows.
+enum http_outcome http_conversation_timer(struct http_gateway *g, uint32_t session, usec_t now);

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "http/rewrite.h"
+
+#include "nexwire/http_writer.h"
+
+// What is done with a field of a message that passes.
+enum field_fate {
+	FIELD_PASSES,
+	FIELD_STAYS, // concerns this connection, or is written anew
+};
+
+static uint8_t folded(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c | 0x20;
+	return c == '_' ? '-' : c;
+}
+
+// Whether a name is, or (with whole false) begins with, a lower-case word; '_' counts as '-', since
+// servers that make variables of names do not tell them apart.
+static bool name_is(struct nx_http_slice name, const char *word, bool whole)
+{
+	size_t length = strlen(word);
+
+	if (name.length < length || (whole && name.length > length))
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (folded(name.data[i]) != (uint8_t)word[i])
+			return false;
+	return true;
+}
+
+static bool is_hop_by_hop(struct nx_http_slice name)
+{
+	static const char *const names[] = {"connection", "keep-alive", "proxy-connection", "te",
+		"transfer-encoding", "upgrade", "proxy-authenticate", "proxy-authorization",
+		"http2-settings", "trailer"};
+
+	for (uint32_t i = 0; i < nx_array_size(names); i++)
+		if (name_is(name, names[i], true))
+			return true;
+	return false;
+}
+
+static bool is_about_proxies(struct nx_http_slice name)
+{
+	return name_is(name, "x-forwarded-", false) || name_is(name, "forwarded", true) ||
+	       name_is(name, "x-real-ip", true);
+}
+
+// Whether a Connection field names this one: it is for us alone. What frames a message cannot be
+// named, the reader sees to that.
+static bool is_named(
+	const struct nx_http_head *head, const uint8_t *bytes, struct nx_http_slice name)
+{
+	char word[64];
+	int from = 0;
+	int found;
+
+	if (head->known[NX_HTTP_KNOWN_CONNECTION] == 0 || name.length >= sizeof(word))
+		return false;
+	memcpy(word, name.data, name.length);
+	word[name.length] = 0;
+	while ((found = nx_http_field_find(head, bytes, "connection", from)) >= 0) {
+		if (nx_http_list_has(nx_http_span_of(bytes, head->fields[found].value), word))
+			return true;
+		from = found + 1;
+	}
+	return false;
+}
+
+static enum field_fate fate_of(
+	const struct nx_http_head *head, const uint8_t *bytes, struct nx_http_slice name)
+{
+	if (is_hop_by_hop(name) || is_named(head, bytes, name))
+		return FIELD_STAYS;
+	if (head->kind == NX_HTTP_REQUEST &&
+		(name_is(name, "host", true) || is_about_proxies(name)))
+		return FIELD_STAYS;
+	return FIELD_PASSES;
+}
+
+static void fields_put(struct http_text *out, const struct nx_http_head *head, const uint8_t *bytes)
+{
+	for (uint32_t i = 0; i < head->count; i++) {
+		struct nx_http_slice name = nx_http_span_of(bytes, head->fields[i].name);
+
+		if (fate_of(head, bytes, name) == FIELD_STAYS)
+			continue;
+		text_slice(out, name);
+		text_literal(out, ": ");
+		text_slice(out, nx_http_span_of(bytes, head->fields[i].value));
+		text_literal(out, "\r\n");
+	}
+	if (head->framing == NX_HTTP_CHUNKED)
+		text_literal(out, "Transfer-Encoding: chunked\r\n");
+}
+
+static void upgrade_put(struct http_text *out)
+{
+	text_literal(out, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+}
+
+bool http_asks_websocket(const struct nx_http_head *head, const uint8_t *bytes)
+{
+	int found = head->known[NX_HTTP_KNOWN_UPGRADE] - 1;
+
+	return (head->flags & NX_HTTP_ASKS_UPGRADE) && found >= 0 && head->method == NX_HTTP_GET &&
+	       head->framing == NX_HTTP_NO_BODY &&
+	       nx_http_same(nx_http_span_of(bytes, head->fields[found].value), "websocket");
+}
+
+// The target in origin form, its path without what is stripped. A path that remains begins with one
+// '/': two would name a host to some.
+static void target_put(struct http_text *out, const struct nx_http_head *head, const uint8_t *bytes,
+	uint32_t strip)
+{
+	struct nx_http_slice path = nx_http_span_of(bytes, head->path);
+
+	if (head->form == NX_HTTP_ASTERISK_FORM) {
+		text_literal(out, "*");
+		return;
+	}
+	if (strip > 0) {
+		path.data += strip;
+		path.length -= strip;
+		while (path.length > 0 && path.data[0] == '/') {
+			path.data++;
+			path.length--;
+		}
+		text_literal(out, "/");
+	} else if (path.length == 0) {
+		text_literal(out, "/");
+	}
+	text_slice(out, path);
+	// The query's span is empty for "?" too: the target tells them apart.
+	if (head->query.length > 0) {
+		text_literal(out, "?");
+		text_slice(out, nx_http_span_of(bytes, head->query));
+	}
+}
+
+void http_request_rewrite(struct http_text *out, const struct nx_http_head *head,
+	const uint8_t *bytes, const struct http_request_change *change)
+{
+	struct nx_http_slice authority = nx_http_span_of(bytes, head->authority);
+
+	text_slice(out, nx_http_span_of(bytes, head->method_name));
+	text_literal(out, " ");
+	target_put(out, head, bytes, change->strip);
+	if (head->minor == 0)
+		text_literal(out, " HTTP/1.0\r\nHost: ");
+	else
+		text_literal(out, " HTTP/1.1\r\nHost: ");
+	text_slice(out, authority);
+	text_literal(out, "\r\n");
+	fields_put(out, head, bytes);
+	if (change->upgrade)
+		upgrade_put(out);
+	text_literal(out, "X-Forwarded-For: ");
+	text_slice(out, change->client);
+	if (change->is_secure)
+		text_literal(out, "\r\nX-Forwarded-Proto: https\r\n");
+	else
+		text_literal(out, "\r\nX-Forwarded-Proto: http\r\n");
+	if (authority.length > 0) {
+		text_literal(out, "X-Forwarded-Host: ");
+		text_slice(out, authority);
+		text_literal(out, "\r\n");
+	}
+	text_literal(out, "\r\n");
+}
+
+static void persistence_put(struct http_text *out, enum http_persistence persistence)
+{
+	if (persistence == HTTP_LAST)
+		text_literal(out, "Connection: close\r\n");
+	else if (persistence == HTTP_SAYS_KEEP)
+		text_literal(out, "Connection: keep-alive\r\n");
+	else if (persistence == HTTP_SWITCHES)
+		upgrade_put(out);
+}
+
+void http_response_rewrite(struct http_text *out, const struct nx_http_head *head,
+	const uint8_t *bytes, enum http_persistence persistence)
+{
+	text_literal(out, "HTTP/1.1 ");
+	text_number(out, head->status);
+	text_literal(out, " ");
+	text_slice(out, nx_http_span_of(bytes, head->reason));
+	text_literal(out, "\r\n");
+	fields_put(out, head, bytes);
+	persistence_put(out, persistence);
+	text_literal(out, "\r\n");
+}
+
+void http_answer_write(struct http_text *out, unsigned int status, struct nx_http_slice location,
+	const char *text, bool is_head, enum http_persistence persistence)
+{
+	const char *phrase = nx_http_reason(status);
+	size_t length = 3 + 1 + strlen(phrase) + (text[0] ? 2 + strlen(text) : 0) + 1;
+
+	text_literal(out, "HTTP/1.1 ");
+	text_number(out, status);
+	text_literal(out, " ");
+	text_put(out, phrase, strlen(phrase));
+	text_literal(out, "\r\nContent-Type: text/plain\r\nContent-Length: ");
+	text_number(out, length);
+	text_literal(out, "\r\n");
+	if (location.length > 0) {
+		text_literal(out, "Location: ");
+		text_slice(out, location);
+		text_literal(out, "\r\n");
+	}
+	persistence_put(out, persistence);
+	text_literal(out, "\r\n");
+	if (is_head)
+		return;
+	text_number(out, status);
+	text_literal(out, " ");
+	text_put(out, phrase, strlen(phrase));
+	if (text[0]) {
+		text_literal(out, ": ");
+		text_put(out, text, strlen(text));
+	}
+	text_literal(out, "\n");
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+// Heads as they leave: a request to a target, a response to a client, an answer of our own. What
+// comes in was judged by the reader of libnexwire, so no byte of it ends a line early. Fields that
+// concern one connection alone stay here (RFC 9110 7.6.1), and what a client says about proxies
+// before us (Forwarded, X-Forwarded-*, X-Real-IP, also spelled with '_') is taken off. Worker
+// thread.
+
+#include "http/text.h"
+#include "nexwire/http_head.h"
+
+struct http_request_change {
+	struct nx_http_slice client; // its address as text
+	uint32_t strip;              // bytes of the path that are taken off
+	bool is_secure;              // the client came over TLS
+	bool upgrade;                // the request is for a WebSocket
+};
+
+// Writes the request's head for its target.
+void http_request_rewrite(struct http_text *out, const struct nx_http_head *head,
+	const uint8_t *bytes, const struct http_request_change *change);
+
+enum http_persistence {
+	HTTP_LAST,      // Connection: close
+	HTTP_PERSISTS,  // as HTTP/1.1 has it by itself
+	HTTP_SAYS_KEEP, // Connection: keep-alive, for a client of HTTP/1.0
+	HTTP_SWITCHES,  // Connection: upgrade
+};
+
+// Writes a response's head for its client.
+void http_response_rewrite(struct http_text *out, const struct nx_http_head *head,
+	const uint8_t *bytes, enum http_persistence persistence);
+
+// Writes an answer of our own. location: empty for none; text: the body, left out (not its length)
+// for HEAD.
+void http_answer_write(struct http_text *out, unsigned int status, struct nx_http_slice location,
+	const char *text, bool is_head, enum http_persistence persistence);
+
+// Whether a request asks for a WebSocket in a way that may pass: other protocols would lead past
+// the routes.
+bool http_asks_websocket(const struct nx_http_head *head, const uint8_t *bytes);

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Sessions of HTTP listeners: the client's connection stays, targets come and go with its requests
+// (http/conversation.h), and both are legs like any other session's.
+#include "http/conversation.h"
+#include "stream/relay_impl.h"
+#include "stream/secure.h"
+
+enum {
+	SLABS_MAX = 4096,
+};
+static_assert((int)HTTP_CLIENT == (int)LEG_CLIENT && (int)HTTP_TARGET == (int)LEG_TARGET,
+	"a leg has one number");
+
+static struct buffer *receive(void *context, uint32_t session, unsigned int leg, uint32_t max)
+{
+	struct relay *r = context;
+	struct relay_session *s = session_at(r, session);
+
+	return s->connection[leg] == TCP_NONE ? NULL : leg_receive(r, s, leg, max);
+}
+
+static bool leg_has_ended(void *context, uint32_t session, unsigned int leg)
+{
+	struct relay *r = context;
+	struct relay_session *s = session_at(r, session);
+
+	return (s->flags & leg_flag(RELAY_END, leg)) && !leg_has_payload(r, s, leg);
+}
+
+static uint32_t room(void *context, uint32_t session, unsigned int leg)
+{
+	struct relay *r = context;
+	struct relay_session *s = session_at(r, session);
+
+	return s->connection[leg] == TCP_NONE ? 0 : leg_room(r, s, leg);
+}
+
+static void send(void *context, uint32_t session, unsigned int leg, struct buffer *chain)
+{
+	struct relay *r = context;
+	struct relay_session *s = session_at(r, session);
+	struct slot_stats *listener = &r->config.stats->listeners[s->listener];
+
+	s->bytes[!leg] += chain->total_length;
+	s->buffers[!leg] += chain->segments;
+	s->heard = r->now;
+	counter_add(&listener->bytes[!leg], chain->total_length);
+	counter_add(&listener->packets[!leg], chain->segments);
+	if (s->target != SLOT_NONE) {
+		struct slot_stats *target = &r->config.stats->targets[s->target];
+
+		counter_add(&target->bytes[!leg], chain->total_length);
+		counter_add(&target->packets[!leg], chain->segments);
+	}
+	leg_send(r, s, leg, chain, 0);
+}
+
+static void shut(void *context, uint32_t session)
+{
+	struct relay *r = context;
+
+	leg_shutdown(r, session_at(r, session), LEG_CLIENT);
+}
+
+static enum http_reason begin_connect(void *context, uint32_t session, uint16_t upstream)
+{
+	struct relay *r = context;
+	enum drop_reason reason = relay_session_connect(
+		r, session_at(r, session), upstream, &r->gateway->conversations[session].announced);
+
+	if (reason == DROP_NONE)
+		return HTTP_REASON_NONE;
+	stats_drop(r->config.stats, reason);
+	return reason == DROP_NO_TARGET ? HTTP_REASON_NO_TARGET : HTTP_REASON_NO_ROOM;
+}
+
+static void disconnect(void *context, uint32_t session, bool reset)
+{
+	struct relay *r = context;
+
+	relay_session_disconnect(r, session_at(r, session), reset);
+}
+
+static void log_exchange(void *context, uint32_t session, struct http_record *record)
+{
+	struct relay *r = context;
+	const struct relay_session *s = session_at(r, session);
+	const struct snapshot_listener *l = r->snapshot ? relay_session_listener(r, s) : NULL;
+
+	if (!l || !l->http || !l->http->access_log || !r->config.http_log)
+		return;
+	record->worker = r->config.worker;
+	record->listener = s->listener;
+	record->target = record->upstream == SLOT_NONE ? SLOT_NONE : s->target;
+	r->config.http_log(r->config.context, record);
+}
+
+int relay_gateway_create(struct relay *r)
+{
+	static const struct http_io io = {
+		.receive = receive,
+		.has_ended = leg_has_ended,
+		.room = room,
+		.send = send,
+		.shut = shut,
+		.connect = begin_connect,
+		.disconnect = disconnect,
+		.log = log_exchange,
+	};
+
+	return http_gateway_create(
+		&(struct http_gateway_config){.conversations = r->config.sessions,
+			.slabs = u32_min(r->config.sessions, SLABS_MAX),
+			.buffers = r->config.buffers,
+			.io = &io,
+			.context = r},
+		&r->gateway);
+}
+
+void relay_gateway_begin(struct relay *r, struct relay_session *s, const struct flow_key *announced)
+{
+	struct buffer *first = s->preface;
+
+	s->preface = NULL;
+	s->flags |= RELAY_IS_HTTP | RELAY_IS_OPEN;
+	http_conversation_begin(r->gateway, session_index(r, s), announced, s->listener,
+		leg_is_secure(s, LEG_CLIENT), first, r->now);
+}
+
+// The client speaks WebSocket with its target now: a session like those of listeners without HTTP.
+static void become_stream(struct relay *r, struct relay_session *s)
+{
+	uint32_t index = session_index(r, s);
+	usec_t allowed = relay_session_silence_allowed(r, s);
+
+	http_conversation_end(r->gateway, index, r->now);
+	s->flags &= ~(uint32_t)RELAY_IS_HTTP;
+	s->heard = r->now;
+	wheel_arm(&r->wheel, index, r->now + u64_min(allowed, SESSION_RECHECK));
+	relay_session_pump(r, s, LEG_CLIENT);
+	relay_session_pump(r, s, LEG_TARGET);
+}
+
+static void settle(struct relay *r, struct relay_session *s, enum http_outcome outcome)
+{
+	uint32_t index = session_index(r, s);
+	usec_t due;
+
+	switch (outcome) {
+	case HTTP_GOES_ON:
+		due = http_conversation_due(r->gateway, index);
+		if (due != UINT64_MAX)
+			wheel_arm(&r->wheel, index, due);
+		break;
+	case HTTP_CLOSED:
+		relay_session_end(r, s, SESSION_END_CLOSED, false);
+		break;
+	case HTTP_BROKEN:
+		relay_session_end(r, s, SESSION_END_RESET, true);
+		break;
+	case HTTP_SWITCHED:
+		become_stream(r, s);
+		break;
+	}
+}
+
+void relay_gateway_run(struct relay *r, struct relay_session *s)
+{
+	const struct snapshot_listener *l = relay_session_listener(r, s);
+	bool serves = l && !l->closing && !r->draining;
+
+	settle(r, s,
+		http_conversation_run(r->gateway, session_index(r, s), serves ? l->http : NULL,
+			l && l->idle_timeout > 0 ? l->idle_timeout : UINT64_MAX, r->now));
+}
+
+void relay_gateway_opened(struct relay *r, struct relay_session *s)
+{
+	http_conversation_connected(r->gateway, session_index(r, s), r->now);
+	relay_gateway_run(r, s);
+}
+
+void relay_gateway_failed(struct relay *r, struct relay_session *s, unsigned int leg, int error)
+{
+	uint32_t index = session_index(r, s);
+
+	if (leg == LEG_CLIENT) {
+		counter_add(&r->config.stats->tcp_resets_seen, error == ECONNRESET);
+		relay_session_end(
+			r, s, error == ETIMEDOUT ? SESSION_END_IDLE : SESSION_END_RESET, true);
+		return;
+	}
+	if (r->gateway->conversations[index].target == HTTP_TARGET_CONNECTING) {
+		relay_session_connect_failed(
+			r, s, error == ETIMEDOUT ? SESSION_END_UNANSWERED : SESSION_END_REFUSED);
+		return;
+	}
+	http_conversation_failed(r->gateway, index, HTTP_REASON_TARGET_CLOSED, r->now);
+	relay_gateway_run(r, s);
+}
+
+void relay_gateway_unreached(struct relay *r, struct relay_session *s, enum session_end why)
+{
+	http_conversation_failed(r->gateway, session_index(r, s),
+		why == SESSION_END_UNANSWERED ? HTTP_REASON_CONNECT_TIMEOUT
+					      : HTTP_REASON_TARGET_REFUSED,
+		r->now);
+	relay_gateway_run(r, s);
+}
+
+void relay_gateway_timer(struct relay *r, struct relay_session *s)
+{
+	uint32_t index = session_index(r, s);
+	enum http_outcome outcome;
+
+	if (r->gateway->conversations[index].target == HTTP_TARGET_CONNECTING) {
+		relay_session_connect_failed(r, s, SESSION_END_UNANSWERED);
+		return;
+	}
+	outcome = http_conversation_timer(r->gateway, index, r->now);
+	if (outcome == HTTP_GOES_ON)
+		relay_gateway_run(r, s);
+	else
+		settle(r, s, outcome);
+}
+
+void relay_gateway_end(struct relay *r, struct relay_session *s)
+{
+	http_conversation_end(r->gateway, session_index(r, s), r->now);
+}

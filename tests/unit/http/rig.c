@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "unit/http/rig.h"
+
+#include <stdlib.h>
+
+#include "core/chain.h"
+
+enum {
+	BUFFER_BYTES = 2048,
+};
+
+static struct buffer *receive(void *context, uint32_t session, unsigned int leg, uint32_t max)
+{
+	struct rig *rig = context;
+
+	return tls_queue_chain(&rig->legs[leg].in);
+}
+
+static bool has_ended(void *context, uint32_t session, unsigned int leg)
+{
+	struct rig *rig = context;
+
+	return rig->legs[leg].ended && rig->legs[leg].in.bytes == 0;
+}
+
+static uint32_t room(void *context, uint32_t session, unsigned int leg)
+{
+	struct rig *rig = context;
+
+	return rig->legs[leg].room;
+}
+
+static void send(void *context, uint32_t session, unsigned int leg, struct buffer *chain)
+{
+	struct rig *rig = context;
+	struct rig_leg *l = &rig->legs[leg];
+	uint32_t n = u32_min(chain->total_length, RIG_OUT - l->got);
+
+	nx_bug_on(l->shut);
+	nx_bug_on(chain_copy(chain, 0, n, l->out + l->got) != n);
+	l->got += n;
+	buffer_heap_source.put(&buffer_heap_source, chain);
+}
+
+static void shut(void *context, uint32_t session)
+{
+	struct rig *rig = context;
+
+	nx_bug_on(rig->legs[HTTP_CLIENT].shut);
+	rig->legs[HTTP_CLIENT].shut = true;
+}
+
+static enum http_reason begin_connect(void *context, uint32_t session, uint16_t upstream)
+{
+	struct rig *rig = context;
+
+	rig->connects++;
+	rig->upstream = upstream;
+	rig->legs[HTTP_TARGET].ended = false;
+	return rig->refuses;
+}
+
+static void disconnect(void *context, uint32_t session, bool reset)
+{
+	struct rig *rig = context;
+
+	rig->disconnects++;
+	rig->legs[HTTP_TARGET].ended = false;
+	tls_queue_clear(&rig->legs[HTTP_TARGET].in, &buffer_heap_source);
+}
+
+static void log_exchange(void *context, uint32_t session, struct http_record *record)
+{
+	struct rig *rig = context;
+
+	rig->logged++;
+	rig->record = *record;
+}
+
+static struct snapshot_http_route *route_add(struct snapshot_http *http, uint32_t i, uint32_t path,
+	uint16_t path_length, uint16_t upstream)
+{
+	http->routes[i] = (struct snapshot_http_route){
+		.path = path, .path_length = path_length, .upstream = upstream};
+	http->any++;
+	return &http->routes[i];
+}
+
+static struct snapshot_http *http_make(void)
+{
+	static const char texts[] = "/api/oldhttps://new.example";
+	size_t text = sizeof(struct snapshot_http) + 3 * sizeof(struct snapshot_http_route);
+	struct snapshot_http *http = calloc(1, text + sizeof(texts));
+	struct snapshot_http_route *old;
+
+	nx_bug_on(!http);
+	memcpy((char *)http + text, texts, sizeof(texts));
+	http->text = (uint32_t)text;
+	http->references = 1;
+	http->head_bytes = 4096;
+	http->head_fields = 64;
+	http->head_timeout = 10 * USEC_PER_SECOND;
+	http->keepalive_timeout = 75 * USEC_PER_SECOND;
+	http->response_timeout = 60 * USEC_PER_SECOND;
+	route_add(http, 0, 0, 4, 1)->strip_prefix = true;
+	old = route_add(http, 1, 4, 4, SLOT_NONE);
+	old->redirect = 8;
+	old->redirect_length = (uint16_t)strlen("https://new.example");
+	old->status = 308;
+	old->keep_path = old->keep_query = true;
+	route_add(http, 2, 0, 0, 0);
+	return http;
+}
+
+void rig_init(struct rig *rig)
+{
+	static const struct http_io io = {
+		.receive = receive,
+		.has_ended = has_ended,
+		.room = room,
+		.send = send,
+		.shut = shut,
+		.connect = begin_connect,
+		.disconnect = disconnect,
+		.log = log_exchange,
+	};
+
+	memset(rig, 0, sizeof(*rig));
+	rig->now = USEC_PER_SECOND;
+	rig->http = http_make();
+	nx_bug_on(http_gateway_create(&(struct http_gateway_config){.conversations = 1,
+					      .slabs = 2,
+					      .buffers = &buffer_heap_source,
+					      .io = &io,
+					      .context = rig},
+			  &rig->gateway) != 0);
+	rig_begin(rig);
+}
+
+static void clear(struct rig *rig)
+{
+	http_conversation_end(rig->gateway, 0, rig->now);
+	for (unsigned int leg = 0; leg < 2; leg++)
+		tls_queue_clear(&rig->legs[leg].in, &buffer_heap_source);
+}
+
+void rig_fini(struct rig *rig)
+{
+	clear(rig);
+	http_gateway_destroy(rig->gateway);
+	free(rig->http);
+}
+
+void rig_begin(struct rig *rig)
+{
+	struct flow_key announced = {0};
+
+	clear(rig);
+	nx_bug_on(!ip_address_parse("192.0.2.7", &announced.source));
+	for (unsigned int leg = 0; leg < 2; leg++) {
+		rig->legs[leg].got = 0;
+		rig->legs[leg].ended = rig->legs[leg].shut = false;
+		rig->legs[leg].room = 1 << 20;
+	}
+	rig->outcome = HTTP_GOES_ON;
+	rig->connects = rig->disconnects = rig->logged = 0;
+	http_conversation_begin(rig->gateway, 0, &announced, 0, false, NULL, rig->now);
+}
+
+void rig_run(struct rig *rig)
+{
+	if (rig->outcome != HTTP_GOES_ON)
+		return;
+	rig->outcome =
+		http_conversation_run(rig->gateway, 0, rig->http, 300 * USEC_PER_SECOND, rig->now);
+	while (rig->outcome == HTTP_GOES_ON && !rig->holds &&
+		rig->gateway->conversations[0].target == HTTP_TARGET_CONNECTING)
+		rig_connected(rig);
+}
+
+void rig_send(struct rig *rig, unsigned int leg, const void *bytes, size_t length)
+{
+	const uint8_t *from = bytes;
+	size_t most = rig->piece > 0 ? rig->piece : BUFFER_BYTES;
+
+	while (length > 0 && rig->outcome == HTTP_GOES_ON) {
+		size_t n = length < most ? length : most;
+		struct buffer *b = buffer_heap_get(&buffer_heap_source, (uint32_t)n);
+
+		nx_bug_on(!b);
+		memcpy(buffer_data(b), from, n);
+		b->length = (uint16_t)n;
+		b->total_length = (uint32_t)n;
+		tls_queue_append(&rig->legs[leg].in, b);
+		from += n;
+		length -= n;
+		rig_run(rig);
+	}
+}
+
+void rig_say(struct rig *rig, unsigned int leg, const char *text)
+{
+	rig_send(rig, leg, text, strlen(text));
+}
+
+void rig_end(struct rig *rig, unsigned int leg)
+{
+	rig->legs[leg].ended = true;
+	rig_run(rig);
+}
+
+void rig_connected(struct rig *rig)
+{
+	http_conversation_connected(rig->gateway, 0, rig->now);
+	rig->outcome =
+		http_conversation_run(rig->gateway, 0, rig->http, 300 * USEC_PER_SECOND, rig->now);
+}
+
+const char *rig_take(struct rig *rig, unsigned int leg)
+{
+	struct rig_leg *l = &rig->legs[leg];
+
+	l->out[l->got] = 0;
+	l->got = 0;
+	return (const char *)l->out;
+}

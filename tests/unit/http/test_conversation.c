@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Conversations of a client, the gateway and targets: each in whole pieces and byte by byte.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "unit/http/rig.h"
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: www.example\r\n\r\n"
+
+static struct rig rig;
+
+static int setup(void **state)
+{
+	rig_init(&rig);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	rig_fini(&rig);
+	assert_int_equal(buffer_heap_alive(), 0);
+	return 0;
+}
+
+static void has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("\"%s\" is not in \"%s\"", part, text);
+}
+
+static void lacks(const char *text, const char *part)
+{
+	if (strstr(text, part))
+		fail_msg("\"%s\" is in \"%s\"", part, text);
+}
+
+// Runs a conversation whole, and in pieces of one and seven bytes.
+static void each_way(void (*conversation)(void))
+{
+	static const uint32_t pieces[] = {0, 1, 7};
+
+	for (uint32_t i = 0; i < nx_array_size(pieces); i++) {
+		rig.piece = pieces[i];
+		rig_begin(&rig);
+		conversation();
+	}
+}
+
+static void get_twice(void)
+{
+	for (int i = 0; i < 2; i++) {
+		rig_say(&rig, HTTP_CLIENT,
+			"GET /x?y=1 HTTP/1.1\r\nHost: www.example:80\r\nAccept: a\r\n"
+			"X-Forwarded-For: 1.2.3.4\r\nX_Forwarded_Proto: https\r\nForwarded: for=me\r\n"
+			"Connection: X-Own\r\nX-Own: 1\r\nKeep-Alive: 3\r\n\r\n");
+		assert_string_equal(rig_take(&rig, HTTP_TARGET),
+			"GET /x?y=1 HTTP/1.1\r\nHost: www.example:80\r\nAccept: a\r\n"
+			"X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n"
+			"X-Forwarded-Host: www.example:80\r\n\r\n");
+		rig_say(&rig, HTTP_TARGET,
+			"HTTP/1.1 200 Fine\r\nContent-Length: 5\r\nConnection: keep-alive\r\nServer: s\r\n"
+			"\r\nhello");
+		assert_string_equal(rig_take(&rig, HTTP_CLIENT),
+			"HTTP/1.1 200 Fine\r\nContent-Length: 5\r\nServer: s\r\n\r\nhello");
+	}
+	assert_int_equal(rig.connects, 1);
+	assert_int_equal(rig.logged, 2);
+	assert_int_equal(rig.record.status, 200);
+	assert_true(rig.record.reused);
+	assert_int_equal(rig.record.bytes[HTTP_TARGET], 5);
+	rig_end(&rig, HTTP_CLIENT);
+	assert_int_equal(rig.outcome, HTTP_CLOSED);
+}
+
+static void requests_share_a_connection(void **state)
+{
+	each_way(get_twice);
+}
+
+static void chunks(void)
+{
+	static const char body[] = "5;a=b\r\nhello\r\n0\r\n";
+
+	rig_say(&rig, HTTP_CLIENT,
+		"POST /api/put HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+	rig_say(&rig, HTTP_CLIENT, body);
+	rig_say(&rig, HTTP_CLIENT, "X-Trailer: 1\r\n\r\n" GET("/next"));
+	assert_int_equal(rig.upstream, 1);
+	has(rig_take(&rig, HTTP_TARGET), "X-Forwarded-Host: a\r\n\r\n5;a=b\r\nhello\r\n0\r\n\r\n");
+	rig_say(&rig, HTTP_TARGET,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+	assert_string_equal(rig_take(&rig, HTTP_CLIENT),
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+	// The pipelined request went on to another upstream.
+	assert_int_equal(rig.upstream, 0);
+	assert_int_equal(rig.connects, 2);
+	has(rig_take(&rig, HTTP_TARGET), "GET /next HTTP/1.1\r\n");
+}
+
+static void chunked_bodies_pass_and_trailers_stay(void **state)
+{
+	each_way(chunks);
+}
+
+static void answered(const char *request, const char *first_line)
+{
+	const char *got;
+
+	rig_begin(&rig);
+	rig_say(&rig, HTTP_CLIENT, request);
+	got = rig_take(&rig, HTTP_CLIENT);
+	if (strncmp(got, first_line, strlen(first_line)) != 0)
+		fail_msg("\"%s\" is answered with \"%s\"", request, got);
+	assert_int_equal(rig.connects, 0);
+}
+
+static void what_is_ambiguous_is_refused(void **state)
+{
+	static const char *const bad[] = {
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n",
+		"GET / HTTP/1.1\nHost: a\n\n",
+		"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
+		"GET / HTTP/1.1\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+		"GET /a/../b HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /a/%2e%2E/b HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /a%2f..%2fb HTTP/1.1\r\nHost: a\r\n\r\n",
+	};
+
+	for (uint32_t i = 0; i < nx_array_size(bad); i++)
+		answered(bad[i], "HTTP/1.1 400 ");
+	answered("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", "HTTP/1.1 405 ");
+	answered("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 405 ");
+	assert_int_equal(counter_read(&rig.gateway->stats.answers[HTTP_REASON_PATH_AMBIGUOUS]), 3);
+}
+
+static void redirections_say_where(void **state)
+{
+	rig_say(&rig, HTTP_CLIENT, GET("/old/x%20y?q=1"));
+	has(rig_take(&rig, HTTP_CLIENT), "Location: https://new.example/old/x%20y?q=1\r\n");
+	// The connection stays, and leads on.
+	rig_say(&rig, HTTP_CLIENT, GET("/x"));
+	assert_int_equal(rig.connects, 1);
+}
+
+static void prefixes_are_stripped(void **state)
+{
+	static const char *const pairs[][2] = {{"/api", "GET / "}, {"/api/", "GET / "},
+		{"/api/x", "GET /x "}, {"/%61pi//x", "GET /x "}, {"//api/x?y", "GET /x?y "},
+		{"/api%2fx", "GET /%2fx "}, {"/apix", "GET /apix "}};
+
+	for (uint32_t i = 0; i < nx_array_size(pairs); i++) {
+		char request[128];
+		const char *got;
+
+		rig_begin(&rig);
+		snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n",
+			pairs[i][0]);
+		rig_say(&rig, HTTP_CLIENT, request);
+		got = rig_take(&rig, HTTP_TARGET);
+		if (strncmp(got, pairs[i][1], strlen(pairs[i][1])) != 0)
+			fail_msg("%s becomes %s", pairs[i][0], got);
+	}
+}
+
+static void a_stale_connection_is_replaced(void **state)
+{
+	rig_say(&rig, HTTP_CLIENT, GET("/x"));
+	rig_say(&rig, HTTP_TARGET, "HTTP/1.1 204 No Content\r\n\r\n");
+	rig_take(&rig, HTTP_TARGET);
+	rig_say(&rig, HTTP_CLIENT, GET("/y"));
+	rig_end(&rig, HTTP_TARGET);
+	assert_int_equal(rig.connects, 2);
+	has(rig_take(&rig, HTTP_TARGET), "GET /y HTTP/1.1\r\n");
+	// A new one that ends is an error.
+	rig_end(&rig, HTTP_TARGET);
+	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 502 ");
+	assert_int_equal(rig.record.reason, HTTP_REASON_TARGET_CLOSED);
+}
+
+static void a_target_that_fails_is_answered_for(void **state)
+{
+	rig.holds = true;
+	rig_say(&rig, HTTP_CLIENT, GET("/x"));
+	http_conversation_failed(rig.gateway, 0, HTTP_REASON_CONNECT_TIMEOUT, rig.now);
+	rig_run(&rig);
+	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 504 ");
+	rig.refuses = HTTP_REASON_NO_TARGET;
+	rig_say(&rig, HTTP_CLIENT, GET("/x"));
+	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 503 ");
+	rig.refuses = HTTP_REASON_NONE;
+	rig.holds = false;
+	rig_say(&rig, HTTP_CLIENT, GET("/x"));
+	rig_say(&rig, HTTP_TARGET,
+		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n");
+	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 502 ");
+	// A body that is cut ends in a reset.
+	rig_say(&rig, HTTP_CLIENT, GET("/x"));
+	rig_say(&rig, HTTP_TARGET, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+	rig_end(&rig, HTTP_TARGET);
+	assert_int_equal(rig.outcome, HTTP_BROKEN);
+}
+
+static void time_runs_out(void **state)
+{
+	rig_say(&rig, HTTP_CLIENT, "GET / HT");
+	rig.now += 11 * USEC_PER_SECOND;
+	assert_int_equal(http_conversation_timer(rig.gateway, 0, rig.now), HTTP_GOES_ON);
+	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 408 ");
+	rig_run(&rig);
+	assert_true(rig.legs[HTTP_CLIENT].shut);
+	rig.now += 6 * USEC_PER_SECOND;
+	assert_int_equal(http_conversation_timer(rig.gateway, 0, rig.now), HTTP_CLOSED);
+	rig_begin(&rig);
+	rig_say(&rig, HTTP_CLIENT, GET("/x"));
+	rig.now += 61 * USEC_PER_SECOND;
+	assert_int_equal(http_conversation_timer(rig.gateway, 0, rig.now), HTTP_GOES_ON);
+	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 504 ");
+}
+
+static void websocket(void)
+{
+	rig_say(&rig, HTTP_CLIENT,
+		"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
+		"Sec-WebSocket-Key: x\r\n\r\n");
+	has(rig_take(&rig, HTTP_TARGET), "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+	rig_say(&rig, HTTP_TARGET,
+		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+	has(rig_take(&rig, HTTP_CLIENT), "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+	assert_int_equal(rig.outcome, HTTP_SWITCHED);
+}
+
+static void websockets_pass_and_other_upgrades_do_not(void **state)
+{
+	each_way(websocket);
+	rig_begin(&rig);
+	rig_say(&rig, HTTP_CLIENT,
+		"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+		"HTTP2-Settings: x\r\n\r\n");
+	lacks(rig_take(&rig, HTTP_TARGET), "pgrade");
+	rig_say(&rig, HTTP_TARGET,
+		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
+	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 502 ");
+}
+
+static void continued(void)
+{
+	rig_say(&rig, HTTP_CLIENT,
+		"PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+	has(rig_take(&rig, HTTP_TARGET), "Expect: 100-continue\r\n");
+	rig_say(&rig, HTTP_TARGET, "HTTP/1.1 100 Continue\r\n\r\n");
+	assert_string_equal(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 100 Continue\r\n\r\n");
+	rig_say(&rig, HTTP_CLIENT, "body");
+	assert_string_equal(rig_take(&rig, HTTP_TARGET), "body");
+	rig_say(&rig, HTTP_TARGET, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+	assert_string_equal(
+		rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+	assert_int_equal(rig.outcome, HTTP_GOES_ON);
+}
+
+static void interim_responses_pass(void **state)
+{
+	each_way(continued);
+}
+
+static void old_clients_are_told_how_it_ends(void **state)
+{
+	rig_say(&rig, HTTP_CLIENT, "GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+	has(rig_take(&rig, HTTP_TARGET), "GET / HTTP/1.0\r\n");
+	rig_say(&rig, HTTP_TARGET, "HTTP/1.1 200 OK\r\n\r\nuntil the end");
+	rig_end(&rig, HTTP_TARGET);
+	assert_string_equal(rig_take(&rig, HTTP_CLIENT),
+		"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil the end");
+	assert_true(rig.legs[HTTP_CLIENT].shut);
+	rig_begin(&rig);
+	rig_say(&rig, HTTP_CLIENT, "HEAD / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n");
+	rig_say(&rig, HTTP_TARGET, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+	has(rig_take(&rig, HTTP_CLIENT), "Content-Length: 9\r\nConnection: keep-alive\r\n\r\n");
+	assert_false(rig.legs[HTTP_CLIENT].shut);
+}
+
+static void an_early_answer_ends_the_connection(void **state)
+{
+	rig_say(&rig, HTTP_CLIENT, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc");
+	rig_say(&rig, HTTP_TARGET, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
+	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 413 ");
+	assert_true(rig.legs[HTTP_CLIENT].shut);
+	rig_say(&rig, HTTP_CLIENT, GET("/smuggled"));
+	assert_int_equal(rig.connects, 1);
+	rig_end(&rig, HTTP_CLIENT);
+	assert_int_equal(rig.outcome, HTTP_CLOSED);
+}
+
+static void sources_have_a_bound(void **state)
+{
+	rig.http->requests_per_source = 3;
+	for (int i = 0; i < 3; i++)
+		rig_say(&rig, HTTP_CLIENT, GET("/old"));
+	lacks(rig_take(&rig, HTTP_CLIENT), " 429 ");
+	rig_say(&rig, HTTP_CLIENT, GET("/old"));
+	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 429 ");
+	rig.now += USEC_PER_SECOND;
+	rig_say(&rig, HTTP_CLIENT, GET("/old"));
+	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 308 ");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		CASE(requests_share_a_connection),
+		CASE(chunked_bodies_pass_and_trailers_stay),
+		CASE(what_is_ambiguous_is_refused),
+		CASE(redirections_say_where),
+		CASE(prefixes_are_stripped),
+		CASE(a_stale_connection_is_replaced),
+		CASE(a_target_that_fails_is_answered_for),
+		CASE(time_runs_out),
+		CASE(websockets_pass_and_other_upgrades_do_not),
+		CASE(interim_responses_pass),
+		CASE(old_clients_are_told_how_it_ends),
+		CASE(an_early_answer_ends_the_connection),
+		CASE(sources_have_a_bound),
+#undef CASE
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
