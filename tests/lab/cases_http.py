@@ -219,7 +219,9 @@ def http_access_log(t):
         curl(lab, "/gone", "-o", "/dev/null")
 
         def lines():
-            return [json.loads(line) for line in lab.daemon.log.read_text().splitlines() if '"http request"' in line]
+            found = [json.loads(line) for line in lab.daemon.log.read_text().splitlines() if '"http request"' in line]
+            # Of two workers, either's may come first.
+            return sorted(found, key=lambda line: line["began"])
         wait_for("two lines", lambda: len(lines()) == 2)
         first, second = lines()
         check(first["status"] == 200 and first["path"] == "/page" and first["method"] == "GET" and
