@@ -42,6 +42,12 @@ enum session_end {
 
 const char *session_end_name(enum session_end end);
 
+// What the handshake of a secured leg agreed.
+struct session_security {
+	uint16_t version; // as on the wire; 0: the leg is raw, or its handshake goes on
+	uint16_t suite;
+};
+
 // What list and show tell of one session, and what the session log writes at its end.
 struct session_record {
 	// worker << 56 | generation << 32 | index. The generation counts the uses of an index
@@ -67,8 +73,9 @@ struct session_record {
 	uint64_t packets[2]; // [0] from the client, [1] from the target
 	uint64_t bytes[2];   // transport payload
 	uint32_t retransmissions[2];
-	uint32_t round_trip_us;  // of the handshake, 0 = unknown
-	uint32_t idle_timeout_s; // 0 = never
+	uint32_t round_trip_us;              // of the handshake, 0 = unknown
+	uint32_t idle_timeout_s;             // 0 = never
+	struct session_security security[2]; // by leg
 };
 
 // All conditions must hold; a zero or SLOT_NONE field asks nothing.

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 
 #include "stream/relay_impl.h"
+#include "stream/secure.h"
 
 static uint64_t session_id(const struct relay *r, const struct relay_session *s)
 {
@@ -74,6 +75,8 @@ void relay_session_describe(const struct relay *r, const struct relay_session *s
 		.round_trip_us = client.round_trip_us + target.round_trip_us,
 		.idle_timeout_s = allowed == UINT64_MAX ? 0 : (uint32_t)(allowed / USEC_PER_SECOND),
 	};
+	secure_describe(r, s, LEG_CLIENT, &out->security[LEG_CLIENT]);
+	secure_describe(r, s, LEG_TARGET, &out->security[LEG_TARGET]);
 }
 
 static bool matches(

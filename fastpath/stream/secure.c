@@ -95,6 +95,13 @@ struct secure_leg *secure_leg_add(struct relay *r, struct relay_session *s, unsi
 	return l;
 }
 
+void secure_describe(const struct relay *r, const struct relay_session *s, unsigned int leg,
+	struct session_security *out)
+{
+	if (leg_is_secure(s, leg))
+		*out = secure_at(r, s, leg)->agreed;
+}
+
 void secure_end(struct relay *r, struct relay_session *s, unsigned int leg)
 {
 	struct secure_leg *l = leg_is_secure(s, leg) ? secure_at(r, s, leg) : NULL;

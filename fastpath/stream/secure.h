@@ -53,6 +53,10 @@ void secure_flush(struct relay *r);
 // the other side a reset.
 void secure_break(struct relay *r, struct relay_session *s);
 
+// What the leg's handshake agreed; zeroed where it has none, or none yet.
+void secure_describe(const struct relay *r, const struct relay_session *s, unsigned int leg,
+	struct session_security *out);
+
 // Gives away what was received on a connection and will not be read: unread, it would have a close
 // become a reset, which overtakes what was sent.
 void secure_discard(struct relay *r, uint32_t connection);

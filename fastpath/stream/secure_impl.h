@@ -35,14 +35,15 @@ struct secure_leg {
 	uint16_t mss;      // payload of a segment: sizes records
 	uint8_t state;     // enum secure_state
 	uint8_t leg;
-	uint8_t broken;   // enum tls_verdict, when RELAY_BROKEN
-	bool is_behind;   // has something left to do that no event will bring about
-	bool is_mirrored; // one of two that are held, see secure_mirror.c
-	bool is_opened;   // the slow path has been told of it
-	bool input_ended; // FIN of the peer
-	bool end_passed;  // and the slow path knows
-	bool shut_wanted; // close_notify follows what is unsent
-	bool is_answered; // the slow path had something to say to its peer
+	uint8_t broken;                 // enum tls_verdict, when RELAY_BROKEN
+	bool is_behind;                 // has something left to do that no event will bring about
+	bool is_mirrored;               // one of two that are held, see secure_mirror.c
+	bool is_opened;                 // the slow path has been told of it
+	bool input_ended;               // FIN of the peer
+	bool end_passed;                // and the slow path knows
+	bool shut_wanted;               // close_notify follows what is unsent
+	bool is_answered;               // the slow path had something to say to its peer
+	struct session_security agreed; // version 0 until there are keys
 };
 // A session with a leg of this kind holds 2 KiB while it is idle, with two 2.5 KiB.
 static_assert(sizeof(struct secure_leg) <= 512);

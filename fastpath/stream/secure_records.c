@@ -36,6 +36,7 @@ bool secure_records_begin(struct relay *r, struct secure_leg *l, const struct sl
 		return false;
 	tcp_info_get(r->tcp, l->session->connection[l->leg], &info);
 	l->mss = info.mss;
+	l->agreed = (struct session_security){keys->version, keys->suite};
 	l->state = SECURE_OPEN;
 	return true;
 }

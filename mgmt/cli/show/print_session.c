@@ -42,6 +42,18 @@ static void print_leg(struct table *table, const json_t *session, const char *le
 	table_row(table, (const char *[]){leg, cells[0], cells[1], cells[2], cells[3], cells[4]});
 }
 
+static void print_security(const char *leg, const json_t *security)
+{
+	char cells[2][CELL_TEXT_MAX];
+
+	if (!json_is_object(security)) {
+		return;
+	}
+	printf("%s leg       TLS %s, %s\n", leg,
+		member_print(security, "version", FORMAT_TEXT, cells[0]),
+		member_print(security, "suite", FORMAT_TEXT, cells[1]));
+}
+
 enum exit_status print_session_show(const struct invocation *v, const json_t *result)
 {
 	static const struct column columns[] = {{"LEG", "", FORMAT_TEXT}, {"FROM", "", FORMAT_TEXT},
@@ -51,6 +63,8 @@ enum exit_status print_session_show(const struct invocation *v, const json_t *re
 	struct table table;
 
 	members_print(lines, session);
+	print_security("client", json_object_get(session, "client_security"));
+	print_security("target", json_object_get(session, "target_security"));
 	putchar('\n');
 	columns_init(&table, columns);
 	print_leg(&table, session, "client", "client", "local", "client");

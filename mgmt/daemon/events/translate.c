@@ -140,6 +140,38 @@ static double seconds_since(usec_t now, usec_t then)
 	return now > then ? (double)(now - then) / USEC_PER_SECOND : 0;
 }
 
+static const char *suite_name(uint16_t suite)
+{
+	static const struct {
+		uint16_t suite;
+		const char *name;
+	} names[] = {
+		{0x1301, "TLS_AES_128_GCM_SHA256"},
+		{0x1302, "TLS_AES_256_GCM_SHA384"},
+		{0x1303, "TLS_CHACHA20_POLY1305_SHA256"},
+		{0xc02b, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"},
+		{0xc02c, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"},
+		{0xc02f, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"},
+		{0xc030, "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"},
+		{0xcca8, "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"},
+		{0xcca9, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"},
+	};
+
+	for (size_t i = 0; i < nx_array_size(names); i++)
+		if (names[i].suite == suite)
+			return names[i].name;
+	return "?";
+}
+
+// null for a raw leg.
+static json_t *security_json(const struct session_security *s)
+{
+	if (s->version == 0)
+		return json_null();
+	return json_pack("{s:s, s:s}", "version", s->version == 0x0304 ? "1.3" : "1.2", "suite",
+		suite_name(s->suite));
+}
+
 json_t *session_json(const struct daemon *daemon, const struct session_record *r)
 {
 	char client[ENDPOINT_TEXT_BYTES], local[ENDPOINT_TEXT_BYTES];
@@ -155,7 +187,7 @@ json_t *session_json(const struct daemon *daemon, const struct session_record *r
 	endpoint_print(&r->target_address, r->target_port, target);
 	return json_pack(
 		"{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:I,"
-		" s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		" s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
 		"id", id, "worker", (int)r->worker, "protocol", protocol_name(r->protocol), "state",
 		session_state_name(r->state), "listener", listener_name(daemon, r->listener),
 		"upstream", upstream_name(daemon, r->upstream), "target",
@@ -166,7 +198,9 @@ json_t *session_json(const struct daemon *daemon, const struct session_record *r
 		(json_int_t)r->packets[1], "bytes_from_client", (json_int_t)r->bytes[0],
 		"bytes_from_target", (json_int_t)r->bytes[1], "retransmissions_from_client",
 		(json_int_t)r->retransmissions[0], "retransmissions_from_target",
-		(json_int_t)r->retransmissions[1], "round_trip_us", (json_int_t)r->round_trip_us);
+		(json_int_t)r->retransmissions[1], "round_trip_us", (json_int_t)r->round_trip_us,
+		"client_security", security_json(&r->security[0]), "target_security",
+		security_json(&r->security[1]));
 }
 
 static void record_log(const struct daemon *daemon, const struct session_record *r)
