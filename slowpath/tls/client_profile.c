@@ -156,7 +156,8 @@ int tls_client_profile_name(const struct tls_client_profile *profile, const char
 	if (is_address(name))
 		return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1 ? 0 : -ENOMEM;
 	return X509_VERIFY_PARAM_set1_host(param, name, 0) == 1 &&
-			       SSL_set_tlsext_host_name(ssl, name) == 1
+			       SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME,
+				       TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name) == 1
 		       ? 0
 		       : -ENOMEM;
 }

@@ -29,7 +29,8 @@ void peer_open(
 	SSL_set_bio(p->ssl, p->in, p->out);
 	SSL_set_connect_state(p->ssl);
 	if (host)
-		SSL_set_tlsext_host_name(p->ssl, host);
+		(void)SSL_ctrl(p->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+			(void *)(uintptr_t)host);
 	if (session)
 		SSL_set_session(p->ssl, session);
 }
