@@ -18,20 +18,27 @@ enum {
 	RELAY_HAS_PORT = 1u << 1,       // the lease's port comes from a pool
 	RELAY_ON_TARGET = 1u << 2,      // counted among the target's sessions
 	RELAY_LIVE = 1u << 3,           // the slot is in use
+	RELAY_END = 1u << 4,            // two bits: this leg's peer sends no more
+	RELAY_SHUT = 1u << 6,           // two bits: we said the same to this leg's peer
+	RELAY_DONE = 1u << 8,           // two bits: and it has acknowledged all
 	RELAY_AWAITS_HEADER = 1u << 10, // of the PROXY protocol, from the client
 	RELAY_IS_NAMED = 1u << 11,      // such a header named the client: relay.names
 	RELAY_IS_TRANSPARENT = 1u << 12,
-	RELAY_IS_MIRRORED = 1u << 15, // the target's until the client has proved itself
 	RELAY_IS_ANSWERED = 1u << 13, // transparent: the target answered, and so did we
 	RELAY_IS_CLOSING = 1u << 14,  // both peers have ended: what is under way has its time
-	RELAY_IS_HTTP = 1u << 15,     // its requests are read: stream/gateway.c has it
-	RELAY_END = 1u << 4,          // two bits: this leg's peer sends no more
-	RELAY_SHUT = 1u << 6,         // two bits: we said the same to this leg's peer
-	RELAY_DONE = 1u << 8,         // two bits: and it has acknowledged all
+	RELAY_IS_MIRRORED = 1u << 15, // the target's until the client has proved itself
+	RELAY_IS_HTTP = 1u << 16,     // its requests are read: stream/gateway.c has it
 	RELAY_SECURE = 1u << 24,      // two bits: this leg has a layer (stream/secure.h)
 	RELAY_AWAITS_KEYS = 1u << 26, // two bits: whose handshake is under way
 	RELAY_BROKEN = 1u << 28,      // a layer found its stream broken
 };
+static_assert(
+	__builtin_popcount(RELAY_IS_OPEN | RELAY_HAS_PORT | RELAY_ON_TARGET | RELAY_LIVE |
+			   3 * RELAY_END | 3 * RELAY_SHUT | 3 * RELAY_DONE | RELAY_AWAITS_HEADER |
+			   RELAY_IS_NAMED | RELAY_IS_TRANSPARENT | RELAY_IS_ANSWERED |
+			   RELAY_IS_CLOSING | RELAY_IS_MIRRORED | RELAY_IS_HTTP | 3 * RELAY_SECURE |
+			   3 * RELAY_AWAITS_KEYS | RELAY_BROKEN) == 22,
+	"no two flags share a bit");
 
 // Whether the client waits for the target to answer.
 static inline bool awaits_target(uint32_t flags)

@@ -2,6 +2,9 @@
 
 // `emulate` of a port in the whole pipeline, in virtual time, with 1, 2 and 4 workers.
 
+#include <arpa/inet.h>
+#include <stdio.h>
+
 #include "bed.h"
 
 #include "shape/link.h"
@@ -29,11 +32,15 @@ static void apply(struct rig *rig, const char *cpus, const char *emulate)
 		fail_msg("%s", rig->error);
 }
 
+// Each from a client of its own: nobody may have many sessions that were not answered.
 static void send_round(struct rig *rig, uint16_t first_port)
 {
+	char client[INET_ADDRSTRLEN];
+
+	snprintf(client, sizeof(client), "10.1.0.%u", 10 + first_port / 1000);
 	for (uint16_t i = 0; i < ROUND; i++) {
-		struct frame f = bed_datagram(
-			"10.1.0.9", (uint16_t)(first_port + i), "10.1.0.2", LISTENER_UDP);
+		struct frame f =
+			bed_datagram(client, (uint16_t)(first_port + i), "10.1.0.2", LISTENER_UDP);
 
 		assert_true(rig_send(rig, LAN, &f));
 	}
