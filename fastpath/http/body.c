@@ -111,7 +111,8 @@ static enum http_body_verdict take_trailer(struct http_body *body, struct tls_qu
 	end = tls_queue_room(out, 2, source);
 	if (!end)
 		return HTTP_BODY_NO_BUFFER;
-	memcpy(end, "\r\n", 2);
+	end[0] = '\r';
+	end[1] = '\n';
 	tls_queue_drop_front(in, body->chunked.trailer.length, source);
 	body->is_over = true;
 	return HTTP_BODY_OVER;

@@ -225,8 +225,8 @@ bool http_body_pass(struct http_run *run, unsigned int from)
 	struct tls_queue *in = &c->input[from];
 	struct tls_queue out = {0};
 	enum http_body_verdict verdict;
-	uint32_t before = in->bytes;
 	uint32_t space = room(run, !from);
+	uint32_t before;
 
 	if (space == 0)
 		return false;
