@@ -88,22 +88,30 @@ static struct place *find(struct place *set, const struct reality_print *print)
 	return NULL;
 }
 
+// Free ones first.
+static struct place *oldest(struct place *set)
+{
+	struct place *place = set;
+
+	for (uint32_t i = 1; i < WAYS; i++)
+		if (set[i].until_s < place->until_s)
+			place = &set[i];
+	return place;
+}
+
 bool reality_replay_claim(
 	struct reality_replay *r, const struct reality_print *print, int64_t now_s)
 {
 	struct place *set = set_of(r, print), *place;
-	bool ok = false;
+	bool ok;
 
 	pthread_mutex_lock(&r->lock);
 	place = find(set, print);
-	for (uint32_t i = 0; place == NULL && i < WAYS; i++) {
-		if (set[i].until_s < now_s)
-			place = &set[i];
-	}
-	if (place != NULL && place->until_s < now_s) {
+	ok = place == NULL || place->until_s < now_s;
+	if (place == NULL)
+		place = oldest(set);
+	if (ok)
 		*place = (struct place){.print = *print, .until_s = now_s + r->keep_s};
-		ok = true;
-	}
 	pthread_mutex_unlock(&r->lock);
 	return ok;
 }

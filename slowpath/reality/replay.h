@@ -3,7 +3,8 @@
 
 // Hellos that were here, for as long as their time would let them in again. Constant memory; any
 // threads share one. Only hellos whose seal opened are kept, so strangers cannot fill it; where
-// clients do, a hello that finds no place counts as a replay and is relayed to the target.
+// clients do, the oldest of those that share a set are forgotten: better that one of them may come
+// twice than that a client is turned away.
 
 #include "tls13/group.h"
 
@@ -24,7 +25,7 @@ struct reality_print {
 [[nodiscard]] bool reality_replay_print(const struct reality_replay *r, const uint8_t *hello,
 	size_t length, struct reality_print *out);
 
-// Takes a place for a hello; false when it has one, or there is none. now_s: Unix time.
+// Takes a place for a hello; false when it has one. now_s: Unix time.
 [[nodiscard]] bool reality_replay_claim(
 	struct reality_replay *r, const struct reality_print *print, int64_t now_s);
 // Gives a place back: the handshake came to nothing, and whoever sent a copy of somebody's hello
