@@ -16,7 +16,7 @@ int reality_server_create(const struct reality_server_config *config, struct rea
 		return -ENOMEM;
 	s->config = config;
 	s->in = writer_with(HELD_MAX);
-	s->hello = writer_with(HELD_MAX);
+	s->hello = writer_with(MESSAGE_HEADER_BYTES + HELLO_BYTES_MAX);
 	s->target_in = writer_with(RECORD_HEADER_BYTES + RECORD_PLAIN_MAX);
 	s->record = writer_with(RECORD_HEADER_BYTES + RECORD_CIPHER_MAX);
 	s->to_client = writer_with(SENT_MAX);

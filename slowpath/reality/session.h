@@ -6,6 +6,12 @@
 #include "reality/flight.h"
 #include "reality/server.h"
 
+enum {
+	// A browser's has two thousand. Cut into records of a byte each it is held as six times so
+	// many.
+	HELLO_BYTES_MAX = 16384,
+};
+
 enum session_state {
 	SESSION_HELLO = 0, // of the client
 	SESSION_ANSWER,    // the target's ServerHello
@@ -24,6 +30,7 @@ struct reality_server {
 	// The client's stream: bytes from `judged` on that are not judged.
 	struct writer in;
 	uint64_t judged;
+	size_t taken;                   // of `in`, judged while a call lasts
 	uint64_t forward, told_forward; // what the target gets
 	size_t framed;                  // of `in`, as records of the hello
 	struct writer hello;            // the message

@@ -6,7 +6,6 @@
 #include "tls13/wire.h"
 
 enum {
-	HELLO_MESSAGE_MAX = 65536,
 	CCS_BYTES = RECORD_HEADER_BYTES + 1,
 };
 
@@ -32,7 +31,7 @@ static enum frame check_message(const struct reality_server *s)
 	if (s->hello.used < MESSAGE_HEADER_BYTES)
 		return FRAME_PART;
 	length = (size_t)m[1] << 16 | (size_t)m[2] << 8 | m[3];
-	if (length > HELLO_MESSAGE_MAX || s->hello.used > MESSAGE_HEADER_BYTES + length)
+	if (length > HELLO_BYTES_MAX || s->hello.used > MESSAGE_HEADER_BYTES + length)
 		return FRAME_BAD;
 	return s->hello.used == MESSAGE_HEADER_BYTES + length ? FRAME_WHOLE : FRAME_PART;
 }
@@ -59,12 +58,18 @@ static enum frame frame_hello(struct reality_server *s)
 	return s->hello.failed ? FRAME_BAD : check_message(s);
 }
 
-// Forgets n bytes of what is held, which are judged.
+// n bytes more of what is held are judged: compact() forgets them.
 static void consume(struct reality_server *s, size_t n)
 {
-	memmove(s->in.base, s->in.base + n, s->in.used - n);
-	s->in.used -= n;
+	s->taken += n;
 	s->judged += n;
+}
+
+static void compact(struct reality_server *s)
+{
+	s->in.used -= s->taken;
+	memmove(s->in.base, s->in.base + s->taken, s->in.used);
+	s->taken = 0;
 }
 
 static enum reality_result admit(struct reality_server *s)
@@ -101,12 +106,13 @@ void session_take_hello(struct reality_server *s)
 	}
 	s->state = SESSION_ANSWER;
 	consume(s, s->framed);
+	compact(s);
 }
 
 // One change_cipher_spec, which the target gets too: its patience with them is what shows.
 static bool take_ccs(struct reality_server *s, size_t length)
 {
-	if (length != 1 || s->in.base[RECORD_HEADER_BYTES] != 1 ||
+	if (length != 1 || s->in.base[s->taken + RECORD_HEADER_BYTES] != 1 ||
 		tls13_is_inside_message(s->engine))
 		return false;
 	consume(s, CCS_BYTES);
@@ -116,7 +122,7 @@ static bool take_ccs(struct reality_server *s, size_t length)
 
 static bool take_sealed(struct reality_server *s, size_t length)
 {
-	uint8_t *header = s->in.base, type;
+	uint8_t *header = s->in.base + s->taken, type;
 	size_t n = length;
 
 	if (record_open(&s->open, header, header + RECORD_HEADER_BYTES, &n, &type) != TLS13_OK ||
@@ -144,34 +150,41 @@ static bool is_header_fit(const uint8_t *header)
 // False for what is no proof.
 static bool take_record(struct reality_server *s, bool *more)
 {
-	size_t length;
+	const uint8_t *header = s->in.base + s->taken;
+	size_t have = s->in.used - s->taken, length;
 
 	*more = false;
-	if (s->in.used == 0)
+	if (have == 0)
 		return true;
-	if (s->in.base[0] != RECORD_CHANGE_CIPHER_SPEC && s->in.base[0] != RECORD_APPLICATION_DATA)
+	if (header[0] != RECORD_CHANGE_CIPHER_SPEC && header[0] != RECORD_APPLICATION_DATA)
 		return false;
-	if (s->in.used < RECORD_HEADER_BYTES)
+	if (have < RECORD_HEADER_BYTES)
 		return true;
-	if (!is_header_fit(s->in.base))
+	if (!is_header_fit(header))
 		return false;
-	length = length_of(s->in.base);
-	if (s->in.used < RECORD_HEADER_BYTES + length)
+	length = length_of(header);
+	if (have < RECORD_HEADER_BYTES + length)
 		return true;
 	*more = true;
-	return s->in.base[0] == RECORD_CHANGE_CIPHER_SPEC ? take_ccs(s, length)
-							  : take_sealed(s, length);
+	return header[0] == RECORD_CHANGE_CIPHER_SPEC ? take_ccs(s, length)
+						      : take_sealed(s, length);
+}
+
+static bool take_records(struct reality_server *s)
+{
+	bool ok = true, more = true;
+
+	while (ok && more && !tls13_is_complete(s->engine))
+		ok = take_record(s, &more);
+	compact(s);
+	return ok;
 }
 
 void session_take_finished(struct reality_server *s)
 {
-	bool more = true;
-
-	while (more && !tls13_is_complete(s->engine)) {
-		if (!take_record(s, &more)) {
-			session_splice(s, REALITY_BAD_FINISHED);
-			return;
-		}
+	if (!take_records(s)) {
+		session_splice(s, REALITY_BAD_FINISHED);
+		return;
 	}
 	if (!tls13_is_complete(s->engine))
 		return;
