@@ -63,6 +63,8 @@ static int on_client_hello(SSL *ssl, int *alert, void *context)
 		return SSL_CLIENT_HELLO_ERROR;
 	}
 	SSL_set_verify(ssl, SSL_CTX_get_verify_mode(e->context), NULL);
+	X509_VERIFY_PARAM_set_flags(
+		SSL_get0_param(ssl), X509_VERIFY_PARAM_get_flags(SSL_CTX_get0_param(e->context)));
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
