@@ -137,7 +137,8 @@ struct slow_link {
 // All links of a node: that of a worker and a thread is links[worker * threads + thread].
 struct slow_links {
 	uint32_t threads;
-	usec_t timeout; // a handshake that is not done by then fails on the worker
+	usec_t timeout;  // a handshake that is not done by then fails on the worker
+	uint64_t key[2]; // which source is which thread's is nobody's to know
 	struct slow_link *links;
 };
 

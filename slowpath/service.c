@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "crypto/secret.h"
@@ -30,6 +31,8 @@ static int rings_create(struct slowpath *s)
 	at = s->memory.base;
 	s->links.threads = s->config.threads;
 	s->links.timeout = s->config.timeout ? s->config.timeout : SLOW_TIMEOUT;
+	if (getrandom(s->links.key, sizeof(s->links.key), 0) != sizeof(s->links.key))
+		s->links.key[0] = s->links.key[1] = (uint64_t)(uintptr_t)s;
 	s->links.links = aligned_alloc(CACHE_LINE, count * sizeof(s->links.links[0]));
 	if (!s->links.links)
 		return -ENOMEM;

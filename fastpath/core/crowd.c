@@ -81,13 +81,20 @@ struct ip_address crowd_network_of(const struct ip_address *address)
 	return network;
 }
 
+uint32_t crowd_network_mix(const struct ip_address *network, const uint64_t key[2])
+{
+	uint64_t mixed = (network->halves[0] ^ key[0]) * UINT64_C(0x9e3779b97f4a7c15);
+
+	mixed = (mixed ^ (mixed >> 29) ^ network->halves[1] ^ key[1]) *
+		UINT64_C(0xff51afd7ed558ccd);
+	// An IPv4 address has its last bytes at the top, and a product carries upwards only.
+	mixed = (mixed ^ mixed >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(mixed >> 32);
+}
+
 static struct crowd_chain *chain_of(const struct crowd *c, const struct ip_address *network)
 {
-	uint64_t mixed = (network->halves[0] ^ c->key[0]) * UINT64_C(0x9e3779b97f4a7c15);
-
-	mixed = (mixed ^ (mixed >> 29) ^ network->halves[1] ^ c->key[1]) *
-		UINT64_C(0xff51afd7ed558ccd);
-	return &c->table[(uint32_t)(mixed >> 32) & (c->chains - 1)];
+	return &c->table[crowd_network_mix(network, c->key) & (c->chains - 1)];
 }
 
 static struct crowd_network *network_find(const struct crowd *c, const struct ip_address *address)

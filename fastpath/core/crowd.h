@@ -25,6 +25,8 @@ void crowd_destroy(struct crowd *crowd); // NULL is allowed
 
 // The network of an address.
 struct ip_address crowd_network_of(const struct ip_address *address);
+// A number for a network that nobody can aim at who does not have the key.
+uint32_t crowd_network_mix(const struct ip_address *network, const uint64_t key[2]);
 
 // member is of none, and there are fewer than there is room for.
 void crowd_join(struct crowd *crowd, struct crowd_member *member, const struct ip_address *address);
