@@ -27,7 +27,7 @@ static void begin(struct relay *r, struct relay_session *s, uint32_t profile)
 {
 	const struct snapshot_listener *listener = relay_session_listener(r, s);
 	usec_t allowed = listener ? listener->connect_timeout : UINT64_MAX;
-	struct flow_key client = relay_session_client(r, s);
+	struct flow_key client = relay_session_announced(r, s);
 
 	if (secure_begin(r, s, LEG_TARGET, profile, NULL, &client))
 		wheel_arm(&r->wheel, session_index(r, s),

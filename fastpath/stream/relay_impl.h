@@ -76,8 +76,9 @@ struct nx_aligned_line relay_session {
 	uint16_t upstream;
 	uint16_t target;
 	uint8_t tries;
-	uint8_t header;      // bytes of a PROXY protocol header of ours at the front of `preface`
-	uint32_t generation; // counts uses of this index, 24 bits
+	uint8_t header; // bytes of a PROXY protocol header of ours at the front of `preface`
+	uint32_t generation : 24; // counts uses of this index
+	uint32_t handshakes : 8;  // begun so far, modulo 256: a part of their names
 	usec_t opened;
 	uint32_t buffers[2];    // received on a leg, modulo 2^32
 	struct buffer *preface; // sent before the client's payload; NULL: nothing
@@ -172,6 +173,9 @@ const struct snapshot_listener *relay_session_listener(
 const struct snapshot_upstream *relay_session_upstream(
 	const struct relay *r, const struct relay_session *s);
 struct flow_key relay_session_client(const struct relay *r, const struct relay_session *s);
+// The same, with the source that a PROXY protocol header named instead of the connection's peer:
+// whom the balance rule and the bounds of handshakes are about.
+struct flow_key relay_session_announced(const struct relay *r, const struct relay_session *s);
 // Ends a session that has not reached its target.
 void relay_session_refuse(struct relay *r, struct relay_session *s, enum drop_reason reason);
 // The target's connection is closed, and its place free.

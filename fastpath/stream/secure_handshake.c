@@ -13,10 +13,8 @@ enum {
 static uint32_t thread_for(const struct relay *r, const struct ip_address *source)
 {
 	struct ip_address network = crowd_network_of(source);
-	uint64_t mixed = (network.halves[0] ^ network.halves[1]) * UINT64_C(0x9e3779b97f4a7c15);
 
-	mixed = (mixed ^ mixed >> 29) * UINT64_C(0xff51afd7ed558ccd);
-	return (uint32_t)(mixed >> 32) % r->config.slow->threads;
+	return crowd_network_mix(&network, r->config.slow->key) % r->config.slow->threads;
 }
 
 static struct slow_message *message_begin(
@@ -50,10 +48,10 @@ void secure_handshake_name(
 
 	l->announced = *announced;
 	l->profile = profile;
-	// The generation has 24 bits; one session may have handshakes with several targets.
-	static_assert(RELAY_TRIES < 256);
-	l->name = (uint64_t)l->session->tries << 56 | (uint64_t)l->session->generation << 32 |
-		  leg_context(index, l->leg);
+	// The generation has 24 bits; one session may have handshakes with many targets, one after
+	// the other.
+	l->name = (uint64_t)l->session->handshakes++ << 56 |
+		  (uint64_t)l->session->generation << 32 | leg_context(index, l->leg);
 	l->link = &r->config.slow->links[links + thread_for(r, &announced->source)];
 	crowd_join(r->secure->unanswered, &l->member, &announced->source);
 }
@@ -286,7 +284,9 @@ void secure_handshake_answer(struct relay *r, struct secure_leg *l, const struct
 	}
 	switch (m->kind) {
 	case SLOW_SEND:
-		secure_handshake_note_answered(r, l);
+		// Our own hello answers nothing.
+		if (l->base + l->held.bytes > 0)
+			secure_handshake_note_answered(r, l);
 		bytes_send(r, l, m);
 		break;
 	case SLOW_KEYS:

@@ -118,6 +118,17 @@ struct flow_key relay_session_client(const struct relay *r, const struct relay_s
 	return flow_key_reverse(&info.key);
 }
 
+struct flow_key relay_session_announced(const struct relay *r, const struct relay_session *s)
+{
+	struct flow_key client = relay_session_client(r, s);
+
+	if (s->flags & RELAY_IS_NAMED) {
+		client.source = r->names[session_index(r, s)].address;
+		client.source_port = r->names[session_index(r, s)].port;
+	}
+	return client;
+}
+
 // Sends the SYN; of a transparent session, one that offers what the client's does.
 static int target_connect(struct relay *r, struct relay_session *s, const struct flow_lease *lease,
 	const struct snapshot_upstream *upstream)
@@ -189,9 +200,9 @@ void relay_session_try_another(struct relay *r, struct relay_session *s, enum se
 	// What this one target does is what a transparent client sees.
 	if (s->tries < RELAY_TRIES && !(s->flags & RELAY_IS_TRANSPARENT)) {
 		target_leave(r, s, &(struct flow_past){0});
-		struct flow_key client = relay_session_client(r, s);
+		struct flow_key announced = relay_session_announced(r, s);
 
-		reason = connect_once(r, s, &client, failed);
+		reason = connect_once(r, s, &announced, failed);
 	}
 	if (reason == DROP_NONE)
 		return;
@@ -371,7 +382,7 @@ void relay_session_secured(struct relay *r, struct relay_session *s, unsigned in
 bool relay_session_mirror(struct relay *r, struct relay_session *s)
 {
 	const struct snapshot_listener *listener = relay_session_listener(r, s);
-	struct flow_key client = relay_session_client(r, s);
+	struct flow_key client = relay_session_announced(r, s);
 
 	if (listener && listener->is_mirrored)
 		return secure_mirror_begin(r, s, listener->security, &client);
