@@ -251,6 +251,7 @@ static enum handshake_step answers_send(struct slow_thread *t, struct slow_hands
 
 	while (step == HANDSHAKE_ACTS) {
 		struct slow_message *m = answer_begin(t, h->worker, h->session, 0, h->stream);
+		bool is_answer; // to something that the peer said
 
 		if (!m)
 			break;
@@ -259,8 +260,10 @@ static enum handshake_step answers_send(struct slow_thread *t, struct slow_hands
 			break;
 		if (step == HANDSHAKE_FAILED && m->length > 0)
 			slow_reports_add(&t->service->reports, h->profile->number, h->target, m);
+		is_answer = m->kind != SLOW_FORWARD && h->input[h->stream].received > 0;
 		answer_send(t, h->worker);
-		admission_settle(t->admission, h->place);
+		if (is_answer)
+			admission_settle(t->admission, h->place);
 	}
 	return step;
 }
