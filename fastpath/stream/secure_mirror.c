@@ -5,8 +5,8 @@
 // peers notice nothing: not what we are, nor that we are there.
 #include "stream/secure_impl.h"
 
-// The slow path's first word takes no longer, or the client gets the target: a stranger must not be
-// kept waiting because many others knock.
+// The slow path's word on what a stranger says takes no longer, or the client gets the target: it
+// must not be kept waiting because many others knock.
 #define PATIENCE (USEC_PER_SECOND)
 
 static struct secure_leg *client_of(const struct relay *r, const struct relay_session *s)
@@ -34,6 +34,11 @@ bool secure_mirror_begin(struct relay *r, struct relay_session *s, uint32_t prof
 	target->link = client->link;
 	target->name = client->name;
 	client->is_mirrored = target->is_mirrored = true;
+	// What ended while the legs were raw.
+	for (unsigned int leg = 0; leg < 2; leg++) {
+		secure_at(r, s, leg)->input_ended = s->flags & leg_flag(RELAY_END, leg);
+		s->flags &= ~leg_flag(RELAY_END, leg);
+	}
 	secure_mirror_event(r, s, LEG_TARGET, 0);
 	return true;
 }
@@ -97,11 +102,18 @@ static bool is_none_of_ours(const struct secure_leg *client, const struct secure
 	       (client->input_ended || target->input_ended || target->held.bytes > 0);
 }
 
+// The client had been silent, and may have said something.
+static void patience_begin(struct relay *r, const struct secure_leg *client)
+{
+	if (!client->is_answered && client->held.bytes > 0)
+		wheel_arm(&r->wheel, session_index(r, client->session), r->now + PATIENCE);
+}
+
 void secure_mirror_event(
 	struct relay *r, struct relay_session *s, unsigned int leg, uint16_t events)
 {
 	struct secure_leg *client = client_of(r, s), *target = target_of(r, s);
-	bool was_silent = client->held.bytes == 0 && !client->is_opened;
+	bool was_silent = client->held.bytes == 0;
 
 	if (events & TCP_EVENT_END)
 		secure_at(r, s, leg)->input_ended = true;
@@ -109,8 +121,8 @@ void secure_mirror_event(
 	secure_handshake_go_on(r, target);
 	if (is_none_of_ours(client, target))
 		secure_splice(r, s);
-	else if (was_silent && client->held.bytes > 0)
-		wheel_arm(&r->wheel, session_index(r, s), r->now + PATIENCE);
+	else if (was_silent)
+		patience_begin(r, client);
 }
 
 bool secure_mirror_timer(struct relay *r, struct relay_session *s)
@@ -248,7 +260,7 @@ static bool keys_take(struct relay *r, struct relay_session *s, const struct slo
 
 void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct slow_message *m)
 {
-	bool done = true;
+	bool done = true, was_silent;
 
 	switch (m->kind) {
 	case SLOW_FORWARD:
@@ -277,6 +289,9 @@ void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct
 		return;
 	wheel_arm(&r->wheel, session_index(r, s), r->now + r->config.slow->timeout);
 	// There is room for more of what they sent.
+	was_silent = client_of(r, s)->held.bytes == 0;
 	secure_handshake_go_on(r, client_of(r, s));
+	if (was_silent)
+		patience_begin(r, client_of(r, s));
 	secure_handshake_go_on(r, target_of(r, s));
 }
