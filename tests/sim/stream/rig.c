@@ -187,7 +187,7 @@ static struct buffer *chunk_make(enum rig_host host, uint32_t user, uint64_t at,
 
 static bool is_secured(const struct rig *rig, enum rig_host host)
 {
-	return rig->secured && host == RIG_CLIENT;
+	return rig->secured && !rig->secured->raw && host == RIG_CLIENT;
 }
 
 static void user_send(struct rig *rig, enum rig_host host, uint32_t number)

@@ -93,25 +93,53 @@ static void keys_of(struct slow_keys *keys)
 	memcpy(keys->out.secret, out.secret, sizeof(out.secret));
 }
 
+static void answer_publish(struct slow_link *link, uint64_t session)
+{
+	struct slow_message *a = answer_to(link, session, SLOW_SEND);
+
+	a->offset = SECURED_HELLO; // of the target's, where there is one
+	a->length = SECURED_HELLO;
+	memcpy(a->data, answer, SECURED_HELLO);
+	ring_publish(&link->to_worker);
+	a = answer_to(link, session, SLOW_KEYS);
+	a->offset = SECURED_HELLO;
+	keys_of(&a->keys);
+	ring_publish(&link->to_worker);
+}
+
+// What a client says goes on to the target, whose first bytes tell: a stranger is left to it,
+// others are answered in their place.
+static void mirrored_take(
+	struct rig_secured *x, struct slow_link *link, const struct slow_message *m)
+{
+	if (m->stream == SLOW_CLIENT) {
+		answer_to(link, m->session, SLOW_FORWARD)->offset = m->offset + m->length;
+		ring_publish(&link->to_worker);
+	} else if (x->raw) {
+		answer_to(link, m->session, SLOW_SPLICE);
+		ring_publish(&link->to_worker);
+		x->spliced = true;
+	} else {
+		assert_int_equal(m->length, SECURED_HELLO);
+		answer_publish(link, m->session);
+	}
+}
+
 // The hello comes whole, or not at all: a peer that sends half of one is waited for.
 static void message_take(struct rig_secured *x, uint32_t thread, const struct slow_message *m)
 {
 	struct slow_link *link = &x->link[WORKER * SECURED_THREADS + thread];
-	struct slow_message *a;
 
 	x->opens[thread] += m->kind == SLOW_OPEN;
+	if (m->kind == SLOW_OPEN)
+		x->source = m->open.source;
 	x->closes += m->kind == SLOW_CLOSE;
-	if (m->kind != SLOW_BYTES || m->offset != 0 || m->length < SECURED_HELLO)
+	if (x->mirrored && m->kind == SLOW_BYTES)
+		mirrored_take(x, link, m);
+	if (x->mirrored || m->kind != SLOW_BYTES || m->offset != 0 || m->length < SECURED_HELLO)
 		return;
 	assert_memory_equal(m->data, hello, SECURED_HELLO);
-	a = answer_to(link, m->session, SLOW_SEND);
-	a->length = SECURED_HELLO;
-	memcpy(a->data, answer, SECURED_HELLO);
-	ring_publish(&link->to_worker);
-	a = answer_to(link, m->session, SLOW_KEYS);
-	a->offset = SECURED_HELLO;
-	keys_of(&a->keys);
-	ring_publish(&link->to_worker);
+	answer_publish(link, m->session);
 }
 
 void secured_garble(struct rig *rig, uint32_t thread, uint64_t session, uint32_t random)

@@ -29,6 +29,10 @@ struct rig_secured {
 	bool speechless[RIG_USERS];    // clients that say nothing of themselves, and do not listen
 	bool padded;                   // each record of a client is a byte of payload
 	bool cuts;                     // clients end without close_notify
+	bool raw;                      // clients speak no TLS, and the thread tells strangers
+	bool mirrored;                 // handshakes are over both streams
+	bool spliced;                  // a stranger was
+	struct ip_address source;      // that the last handshake was opened for
 	uint32_t opens[SECURED_THREADS];
 	uint32_t closes;
 	enum tls_verdict verdict[RIG_USERS]; // of the last fault
