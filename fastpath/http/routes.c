@@ -61,9 +61,10 @@ bool http_path_is_plain(struct nx_http_slice path)
 	for (;;) {
 		int byte = path_next(&r);
 
-		if (byte == 0)
+		if (byte == 0 || byte == '\\')
 			return false;
-		if (byte == '/' || byte == PATH_END) {
+		// Some servers take what follows ';' for a parameter, and the name without it.
+		if (byte == '/' || byte == ';' || byte == PATH_END) {
 			if (others == 0 && (dots == 1 || dots == 2))
 				return false;
 			if (byte == PATH_END)
@@ -97,7 +98,7 @@ static int host_compare(const struct snapshot_http *http, const struct snapshot_
 	const uint8_t *host, uint32_t length)
 {
 	uint32_t shared = u32_min(length, route->host_length);
-	int order = memcmp(snapshot_http_text(http, route->host), host, shared);
+	int order = shared > 0 ? memcmp(snapshot_http_text(http, route->host), host, shared) : 0;
 
 	return order != 0 ? order : (int)route->host_length - (int)length;
 }

@@ -18,8 +18,8 @@ struct http_match {
 	uint32_t covered; // bytes of the request's path, as it is spelled, that the route's covers
 };
 
-// Whether a path means the same to everybody: no "." or ".." segment, however it is spelled, and no
-// NUL.
+// Whether a path means the same to everybody: no "." or ".." segment, however it is spelled, with
+// parameters or without, no backslash and no NUL.
 bool http_path_is_plain(struct nx_http_slice path);
 
 // The route of a request; false when there is none. path begins with '/' or is empty.

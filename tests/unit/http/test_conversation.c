@@ -132,6 +132,8 @@ static void what_is_ambiguous_is_refused(void **state)
 		"GET /a/../b HTTP/1.1\r\nHost: a\r\n\r\n",
 		"GET /a/%2e%2E/b HTTP/1.1\r\nHost: a\r\n\r\n",
 		"GET /a%2f..%2fb HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /a/..;x/b HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /a/..%5cb HTTP/1.1\r\nHost: a\r\n\r\n",
 	};
 
 	for (uint32_t i = 0; i < nx_array_size(bad); i++)
