@@ -129,8 +129,11 @@ bool http_has_ended(const struct http_run *run, unsigned int leg)
 {
 	const struct http_gateway_config *config = &run->g->config;
 
-	return run->c->input[leg].bytes == 0 &&
-	       config->io->has_ended(config->context, run->session, leg);
+	// What is held of a trailer section waits for more, which does not come.
+	bool is_read = run->c->input[leg].bytes == 0 ||
+		       (run->c->body[leg].in_trailer && !run->c->body[leg].is_over);
+
+	return is_read && config->io->has_ended(config->context, run->session, leg);
 }
 
 bool http_slab_take(struct http_run *run, unsigned int leg, enum nx_http_kind kind)
@@ -306,7 +309,9 @@ void http_exchange_end(struct http_run *run)
 	http_slab_give(run, HTTP_CLIENT);
 	http_slab_give(run, HTTP_TARGET);
 	// An answer that came before the request was whole: what is left of it has nowhere to go.
-	if (c->target == HTTP_TARGET_READY && (!whole || !c->target_persists))
+	// Bytes behind a response would be taken for the next one.
+	if (c->target == HTTP_TARGET_READY &&
+		(!whole || !c->target_persists || c->input[HTTP_TARGET].bytes > 0))
 		http_target_drop(run, !whole);
 	c->response = HTTP_RESPONSE_NONE;
 	c->since = run->now;
@@ -399,9 +404,10 @@ enum http_outcome http_conversation_run(struct http_gateway *g, uint32_t session
 			break;
 		left--;
 	}
-	run.c->is_paused = left == 0;
+	// Whoever waits for a target has the time of its owner, who connects.
+	run.c->is_paused = left == 0 && run.c->request != HTTP_REQUEST_ROUTED;
 	if (run.outcome == HTTP_GOES_ON)
-		run.c->due = left == 0 ? now + PAUSE : due_of(&run, idle);
+		run.c->due = run.c->is_paused ? now + PAUSE : due_of(&run, idle);
 	return run.outcome;
 }
 

@@ -64,5 +64,7 @@ void http_request_connect(struct http_run *run);
 
 // response.c
 bool http_response_step(struct http_run *run);
+// Whether the request under way may be sent to another connection.
+bool http_can_retry(const struct http_conversation *c);
 // The target's connection is gone before its response was whole.
 void http_response_lost(struct http_run *run, enum http_reason reason);

@@ -110,7 +110,12 @@ static void route(struct http_run *run, const uint8_t *bytes)
 	else if (match.route->upstream == SLOT_NONE)
 		redirect(run, &match, bytes);
 	else {
+		// One that has spoken between requests would answer this one with it.
 		if (c->target != HTTP_TARGET_NONE && c->upstream != match.route->upstream)
+			http_target_drop(run, false);
+		else if (c->target != HTTP_TARGET_NONE && http_fetch(run, HTTP_TARGET))
+			http_target_drop(run, true);
+		else if (c->target != HTTP_TARGET_NONE && http_has_ended(run, HTTP_TARGET))
 			http_target_drop(run, false);
 		c->upstream = c->record.upstream = match.route->upstream;
 		c->strip = match.route->strip_prefix && match.covered > 0 ? match.covered : 0;
@@ -218,6 +223,9 @@ void http_request_send(struct http_run *run)
 	c->request = c->body[HTTP_CLIENT].is_over ? HTTP_REQUEST_DONE : HTTP_REQUEST_BODY;
 	c->response = HTTP_RESPONSE_HEAD;
 	c->since = run->now;
+	// Heads under way are few: a client that keeps its body back holds no room.
+	if (!http_can_retry(c))
+		http_slab_give(run, HTTP_CLIENT);
 	if (!http_text_send(run, HTTP_TARGET, &text))
 		http_break(run, HTTP_REASON_NO_BUFFER);
 }

@@ -10,7 +10,7 @@ static const struct nx_http_slice nothing;
 
 // Whether the request may be sent once more: the connection was an old one, which the target closed
 // before it said anything, and the request does no more when it comes twice (RFC 9112 9.3.1).
-static bool can_retry(const struct http_conversation *c)
+bool http_can_retry(const struct http_conversation *c)
 {
 	const struct nx_http_head *head = &c->head[HTTP_CLIENT];
 	bool idempotent = head->method == NX_HTTP_GET || head->method == NX_HTTP_HEAD ||
@@ -24,7 +24,7 @@ static bool can_retry(const struct http_conversation *c)
 void http_response_lost(struct http_run *run, enum http_reason reason)
 {
 	struct http_conversation *c = run->c;
-	bool retry = can_retry(c);
+	bool retry = http_can_retry(c);
 
 	http_target_drop(run, true);
 	if (c->request == HTTP_REQUEST_ROUTED) {
@@ -144,9 +144,10 @@ static bool head_step(struct http_run *run)
 	if (config->io->room(config->context, run->session, HTTP_CLIENT) == 0)
 		return false;
 	if (!http_fetch(run, HTTP_TARGET)) {
-		if (http_has_ended(run, HTTP_TARGET))
-			http_response_lost(run, HTTP_REASON_TARGET_CLOSED);
-		return false;
+		if (!http_has_ended(run, HTTP_TARGET))
+			return false;
+		http_response_lost(run, HTTP_REASON_TARGET_CLOSED);
+		return true;
 	}
 	if (c->slab[HTTP_TARGET] == POOL_NONE) {
 		if (!http_slab_take(run, HTTP_TARGET, NX_HTTP_RESPONSE)) {
@@ -163,7 +164,9 @@ static bool head_step(struct http_run *run)
 		head_bad(run);
 	else if (http_has_ended(run, HTTP_TARGET))
 		http_response_lost(run, HTTP_REASON_TARGET_CLOSED);
-	return verdict != NX_HTTP_MORE;
+	else
+		return false;
+	return true;
 }
 
 static bool body_step(struct http_run *run)

@@ -208,6 +208,17 @@ void relay_gateway_unreached(struct relay *r, struct relay_session *s, enum sess
 	relay_gateway_run(r, s);
 }
 
+void relay_gateway_target_broke(struct relay *r, struct relay_session *s)
+{
+	relay_session_disconnect(r, s, true);
+	http_conversation_failed(
+		r->gateway, session_index(r, s), HTTP_REASON_TARGET_CLOSED, r->now);
+	relay_gateway_run(r, s);
+	// The client's layer, this time.
+	if (s->flags & RELAY_BROKEN)
+		relay_session_end(r, s, SESSION_END_RESET, true);
+}
+
 void relay_gateway_timer(struct relay *r, struct relay_session *s)
 {
 	uint32_t index = session_index(r, s);

@@ -218,6 +218,8 @@ void relay_gateway_opened(struct relay *r, struct relay_session *s);
 void relay_gateway_failed(struct relay *r, struct relay_session *s, unsigned int leg, int error);
 // No target took the connection, all tries together.
 void relay_gateway_unreached(struct relay *r, struct relay_session *s, enum session_end why);
+// The target's secured stream broke, and its connection is let go.
+void relay_gateway_target_broke(struct relay *r, struct relay_session *s);
 void relay_gateway_timer(struct relay *r, struct relay_session *s);
 void relay_gateway_end(struct relay *r, struct relay_session *s);
 

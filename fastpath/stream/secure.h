@@ -49,8 +49,10 @@ void secure_share_begin(struct relay *r);
 bool secure_share_lasts(struct relay *r, struct relay_session *s);
 // The end of a turn: wakes threads of the slow path that were given something.
 void secure_flush(struct relay *r);
+// Whether a leg's layer found its stream broken.
+bool secure_is_broken(const struct relay *r, const struct relay_session *s, unsigned int leg);
 // Ends a session whose leg broke (RELAY_BROKEN): the peer gets the alert that it is owed and a FIN,
-// the other side a reset.
+// the other side a reset. An HTTP session loses its target only, if the client's leg is whole.
 void secure_break(struct relay *r, struct relay_session *s);
 
 // What the leg's handshake agreed; zeroed where it has none, or none yet.

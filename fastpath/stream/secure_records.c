@@ -181,8 +181,15 @@ void secure_discard(struct relay *r, uint32_t connection)
 		r->config.buffers->put(r->config.buffers, chain);
 }
 
+bool secure_is_broken(const struct relay *r, const struct relay_session *s, unsigned int leg)
+{
+	return leg_is_secure(s, leg) && secure_at(r, s, leg)->broken != 0;
+}
+
 void secure_break(struct relay *r, struct relay_session *s)
 {
+	bool client_broke = secure_is_broken(r, s, LEG_CLIENT);
+
 	for (unsigned int leg = 0; leg < 2; leg++) {
 		struct secure_leg *l = leg_is_secure(s, leg) ? secure_at(r, s, leg) : NULL;
 		struct buffer *records = NULL;
@@ -199,5 +206,9 @@ void secure_break(struct relay *r, struct relay_session *s)
 		tcp_close(r->tcp, s->connection[leg], r->now);
 		s->connection[leg] = TCP_NONE;
 	}
-	relay_session_end(r, s, SESSION_END_RESET, true);
+	// The client of an HTTP session can be told, and may have its next request answered.
+	if ((s->flags & RELAY_IS_HTTP) && !client_broke)
+		relay_gateway_target_broke(r, s);
+	else
+		relay_session_end(r, s, SESSION_END_RESET, true);
 }

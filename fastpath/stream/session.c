@@ -237,16 +237,24 @@ enum drop_reason relay_session_connect(struct relay *r, struct relay_session *s,
 	const struct flow_key *announced)
 {
 	const struct snapshot_upstream *u;
+	enum drop_reason reason;
 
 	s->upstream = upstream;
 	s->tries = 0;
 	s->header = 0;
+	relay_preface_clear(r, s);
 	u = relay_session_upstream(r, s);
 	if (!u || u->closing)
 		return DROP_NO_TARGET;
 	if (!relay_preface_write(r, s, u->proxy_protocol, announced))
 		return DROP_NO_BUFFER;
-	return connect_once(r, s, announced, SLOT_NONE);
+	reason = connect_once(r, s, announced, SLOT_NONE);
+	if (reason == DROP_NONE)
+		return DROP_NONE;
+	// The header is of this attempt: a later target must not be sent it.
+	relay_preface_clear(r, s);
+	s->header = 0;
+	return reason;
 }
 
 void relay_session_disconnect(struct relay *r, struct relay_session *s, bool reset)
@@ -260,6 +268,9 @@ void relay_session_disconnect(struct relay *r, struct relay_session *s, bool res
 	relay_preface_clear(r, s);
 	s->target = SLOT_NONE;
 	s->flags &= ~leg_flag(RELAY_END | RELAY_SHUT | RELAY_DONE, LEG_TARGET);
+	// What broke went with the target, unless it was the client's layer.
+	if (!secure_is_broken(r, s, LEG_CLIENT))
+		s->flags &= ~(uint32_t)RELAY_BROKEN;
 }
 
 void relay_session_answer(struct relay *r, struct relay_session *s)

@@ -140,7 +140,7 @@ static void what_is_ambiguous_is_refused(void **state)
 		answered(bad[i], "HTTP/1.1 400 ");
 	answered("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", "HTTP/1.1 405 ");
 	answered("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 405 ");
-	assert_int_equal(counter_read(&rig.gateway->stats.answers[HTTP_REASON_PATH_AMBIGUOUS]), 3);
+	assert_int_equal(counter_read(&rig.gateway->stats.answers[HTTP_REASON_PATH_AMBIGUOUS]), 5);
 }
 
 static void redirections_say_where(void **state)
@@ -313,6 +313,43 @@ static void sources_have_a_bound(void **state)
 	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 308 ");
 }
 
+static void what_follows_a_response_is_no_answer(void **state)
+{
+	rig_say(&rig, HTTP_CLIENT, GET("/1"));
+	rig_say(&rig, HTTP_TARGET,
+		"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	assert_int_equal(rig.disconnects, 1);
+	rig_take(&rig, HTTP_CLIENT);
+	rig_say(&rig, HTTP_CLIENT, GET("/2"));
+	assert_int_equal(rig.connects, 2);
+	assert_string_equal(rig_take(&rig, HTTP_CLIENT), "");
+}
+
+static void a_body_that_is_kept_back_holds_no_room(void **state)
+{
+	rig_say(&rig, HTTP_CLIENT, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
+	assert_int_equal(rig.connects, 1);
+	assert_int_equal(rig.gateway->slabs.used, 0);
+}
+
+static void a_trailer_section_can_be_cut(void **state)
+{
+	rig_say(&rig, HTTP_CLIENT,
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nT: x");
+	assert_int_equal(rig.outcome, HTTP_GOES_ON);
+	rig_end(&rig, HTTP_CLIENT);
+	assert_int_equal(rig.outcome, HTTP_BROKEN);
+}
+
+static void a_lost_response_lets_the_next_request_go_on(void **state)
+{
+	rig_send(&rig, HTTP_CLIENT, GET("/1") GET("/2"), strlen(GET("/1") GET("/2")));
+	assert_int_equal(rig.connects, 1);
+	rig_end(&rig, HTTP_TARGET);
+	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 502 ");
+	assert_int_equal(rig.connects, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +367,10 @@ int main(void)
 		CASE(old_clients_are_told_how_it_ends),
 		CASE(an_early_answer_ends_the_connection),
 		CASE(sources_have_a_bound),
+		CASE(what_follows_a_response_is_no_answer),
+		CASE(a_body_that_is_kept_back_holds_no_room),
+		CASE(a_trailer_section_can_be_cut),
+		CASE(a_lost_response_lets_the_next_request_go_on),
 #undef CASE
 	};
 
