@@ -95,7 +95,9 @@ static void route(struct http_run *run, const uint8_t *bytes)
 	struct nx_http_slice path = nx_http_span_of(bytes, head->path);
 	struct http_match match;
 
-	if (head->method == NX_HTTP_CONNECT || head->method == NX_HTTP_TRACE)
+	if (!http_options_are_few(head, bytes))
+		refuse(run, HTTP_REASON_HEAD_INVALID);
+	else if (head->method == NX_HTTP_CONNECT || head->method == NX_HTTP_TRACE)
 		refuse(run, HTTP_REASON_METHOD_REFUSED);
 	else if (!run->http)
 		refuse(run, HTTP_REASON_NO_TARGET);

@@ -125,7 +125,9 @@ static void head_whole(struct http_run *run)
 	const struct nx_http_head *head = &c->head[HTTP_TARGET];
 
 	c->since = run->now;
-	if (head->status == 101 && c->websocket)
+	if (!http_options_are_few(head, http_slab_of(run, HTTP_TARGET)->bytes))
+		head_bad(run);
+	else if (head->status == 101 && c->websocket)
 		switched(run);
 	else if (head->status == 101 || head->framing == NX_HTTP_OPAQUE)
 		head_bad(run);

@@ -9,11 +9,24 @@ enum field_fate {
 	FIELD_STAYS, // concerns this connection, or is written anew
 };
 
+enum {
+	OPTIONS_MAX = 32,
+};
+
+// Names of the Connection fields.
+struct options {
+	struct nx_http_slice names[OPTIONS_MAX];
+	uint32_t count;
+};
+
+static uint8_t lowered(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
 static uint8_t folded(uint8_t c)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c | 0x20;
-	return c == '_' ? '-' : c;
+	return c == '_' ? '-' : lowered(c);
 }
 
 // Whether a name is, or (with whole false) begins with, a lower-case word; '_' counts as '-', since
@@ -48,31 +61,79 @@ static bool is_about_proxies(struct nx_http_slice name)
 	       name_is(name, "x-real-ip", true);
 }
 
+static struct nx_http_slice trimmed(const uint8_t *at, const uint8_t *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t'))
+		at++;
+	while (end > at && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	return (struct nx_http_slice){at, (size_t)(end - at)};
+}
+
+static bool options_add(struct options *options, struct nx_http_slice list)
+{
+	const uint8_t *end = list.data + list.length;
+
+	for (const uint8_t *at = list.data; at < end;) {
+		const uint8_t *comma = memchr(at, ',', (size_t)(end - at));
+		struct nx_http_slice option = trimmed(at, comma ? comma : end);
+
+		at = comma ? comma + 1 : end;
+		if (option.length == 0)
+			continue;
+		if (options->count == OPTIONS_MAX)
+			return false;
+		options->names[options->count++] = option;
+	}
+	return true;
+}
+
+// What the Connection fields name, read once. False: too much.
+static bool options_read(
+	const struct nx_http_head *head, const uint8_t *bytes, struct options *options)
+{
+	int found = -1;
+
+	options->count = 0;
+	if (head->known[NX_HTTP_KNOWN_CONNECTION] == 0)
+		return true;
+	while ((found = nx_http_field_find(head, bytes, "connection", found + 1)) >= 0)
+		if (!options_add(options, nx_http_span_of(bytes, head->fields[found].value)))
+			return false;
+	return true;
+}
+
+bool http_options_are_few(const struct nx_http_head *head, const uint8_t *bytes)
+{
+	struct options options;
+
+	return options_read(head, bytes, &options);
+}
+
+static bool is_same(struct nx_http_slice a, struct nx_http_slice b)
+{
+	if (a.length != b.length)
+		return false;
+	for (size_t i = 0; i < a.length; i++)
+		if (lowered(a.data[i]) != lowered(b.data[i]))
+			return false;
+	return true;
+}
+
 // Whether a Connection field names this one: it is for us alone. What frames a message cannot be
 // named, the reader sees to that.
-static bool is_named(
-	const struct nx_http_head *head, const uint8_t *bytes, struct nx_http_slice name)
+static bool is_named(const struct options *options, struct nx_http_slice name)
 {
-	char word[64];
-	int from = 0;
-	int found;
-
-	if (head->known[NX_HTTP_KNOWN_CONNECTION] == 0 || name.length >= sizeof(word))
-		return false;
-	memcpy(word, name.data, name.length);
-	word[name.length] = 0;
-	while ((found = nx_http_field_find(head, bytes, "connection", from)) >= 0) {
-		if (nx_http_list_has(nx_http_span_of(bytes, head->fields[found].value), word))
+	for (uint32_t i = 0; i < options->count; i++)
+		if (is_same(options->names[i], name))
 			return true;
-		from = found + 1;
-	}
 	return false;
 }
 
 static enum field_fate fate_of(
-	const struct nx_http_head *head, const uint8_t *bytes, struct nx_http_slice name)
+	const struct nx_http_head *head, const struct options *options, struct nx_http_slice name)
 {
-	if (is_hop_by_hop(name) || is_named(head, bytes, name))
+	if (is_hop_by_hop(name) || is_named(options, name))
 		return FIELD_STAYS;
 	if (head->kind == NX_HTTP_REQUEST &&
 		(name_is(name, "host", true) || is_about_proxies(name)))
@@ -82,10 +143,14 @@ static enum field_fate fate_of(
 
 static void fields_put(struct http_text *out, const struct nx_http_head *head, const uint8_t *bytes)
 {
+	struct options options;
+
+	// Those of heads that come here are few: http_options_are_few.
+	(void)options_read(head, bytes, &options);
 	for (uint32_t i = 0; i < head->count; i++) {
 		struct nx_http_slice name = nx_http_span_of(bytes, head->fields[i].name);
 
-		if (fate_of(head, bytes, name) == FIELD_STAYS)
+		if (fate_of(head, &options, name) == FIELD_STAYS)
 			continue;
 		text_slice(out, name);
 		text_literal(out, ": ");

@@ -17,6 +17,10 @@ struct http_request_change {
 	bool upgrade;                // the request is for a WebSocket
 };
 
+// Whether the Connection fields of a head name so little that it can be written; one that names
+// more is to be refused.
+bool http_options_are_few(const struct nx_http_head *head, const uint8_t *bytes);
+
 // Writes the request's head for its target.
 void http_request_rewrite(struct http_text *out, const struct nx_http_head *head,
 	const uint8_t *bytes, const struct http_request_change *change);

@@ -332,6 +332,23 @@ static void a_body_that_is_kept_back_holds_no_room(void **state)
 	assert_int_equal(rig.gateway->slabs.used, 0);
 }
 
+static void connection_options_have_a_bound(void **state)
+{
+	const char *head;
+
+	answered("GET / HTTP/1.1\r\nHost: a\r\nConnection: a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p\r\n"
+		 "Connection: a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p, q\r\n\r\n",
+		"HTTP/1.1 400 ");
+	rig_begin(&rig);
+	rig_say(&rig, HTTP_CLIENT,
+		"GET / HTTP/1.1\r\nHost: a\r\nConnection: ,, x-own\t,Other ,\r\nX-Own: 1\r\n"
+		"X-Owner: 2\r\nother: 3\r\n\r\n");
+	head = rig_take(&rig, HTTP_TARGET);
+	has(head, "X-Owner: 2");
+	lacks(head, "X-Own: 1");
+	lacks(head, "other");
+}
+
 static void a_trailer_section_can_be_cut(void **state)
 {
 	rig_say(&rig, HTTP_CLIENT,
@@ -369,6 +386,7 @@ int main(void)
 		CASE(sources_have_a_bound),
 		CASE(what_follows_a_response_is_no_answer),
 		CASE(a_body_that_is_kept_back_holds_no_room),
+		CASE(connection_options_have_a_bound),
 		CASE(a_trailer_section_can_be_cut),
 		CASE(a_lost_response_lets_the_next_request_go_on),
 #undef CASE
