@@ -215,6 +215,21 @@ static void hellos_that_came_to_nothing_may_come_again(void **state)
 	world_close();
 }
 
+// One that says it is longer than any client's is not waited for.
+static void long_hellos_are_the_targets(void **state)
+{
+	uint8_t header[] = {22, 3, 1, 0, 4, 1, 0, 0x40, 0};
+
+	for (int more = 0; more < 2; more++) {
+		header[8] = (uint8_t)more;
+		open_again();
+		reality_server_input(w.server, REALITY_CLIENT, header, sizeof(header), w.now_ms);
+		assert_int_equal(reality_server_result(w.server),
+			more ? REALITY_VERSION : REALITY_UNDECIDED);
+		world_close();
+	}
+}
+
 static void replays_are_remembered_in_bounded_memory(void **state)
 {
 	struct randomness random = {0};
@@ -346,6 +361,7 @@ int main(void)
 		cmocka_unit_test(strangers),
 		cmocka_unit_test(hellos_that_were_here),
 		cmocka_unit_test(hellos_that_came_to_nothing_may_come_again),
+		cmocka_unit_test(long_hellos_are_the_targets),
 		cmocka_unit_test(replays_are_remembered_in_bounded_memory),
 		cmocka_unit_test(hellos_in_which_any_byte_is_another),
 		cmocka_unit_test(what_is_no_hello),
