@@ -37,6 +37,9 @@ int http_gateway_create(const struct http_gateway_config *config, struct http_ga
 	error = pool_init(&g->slabs, config->slabs, sizeof(struct http_slab), false);
 	if (error)
 		goto no_slabs;
+	error = crowd_create(config->slabs, &g->reading);
+	if (error)
+		goto no_crowd;
 	error = http_sources_create(&g->sources);
 	if (error)
 		goto no_sources;
@@ -45,6 +48,8 @@ int http_gateway_create(const struct http_gateway_config *config, struct http_ga
 	return 0;
 
 no_sources:
+	crowd_destroy(g->reading);
+no_crowd:
 	pool_fini(&g->slabs);
 no_slabs:
 	memory_unmap(&g->conversations_memory);
@@ -60,6 +65,7 @@ void http_gateway_destroy(struct http_gateway *gateway)
 	nx_bug_on(pool_fini(&gateway->slabs) != 0);
 	memory_unmap(&gateway->conversations_memory);
 	http_sources_destroy(gateway->sources);
+	crowd_destroy(gateway->reading);
 	free(gateway);
 }
 
@@ -136,6 +142,19 @@ bool http_has_ended(const struct http_run *run, unsigned int leg)
 	return is_read && config->io->has_ended(config->context, run->session, leg);
 }
 
+// One head ends for another: the oldest of the source that has most of them.
+static void make_room(struct http_run *run)
+{
+	const struct http_gateway_config *config = &run->g->config;
+	struct crowd_member *m = crowd_oldest_of_most(run->g->reading);
+	const struct http_conversation *c;
+
+	if (!m)
+		return;
+	c = (const void *)((const uint8_t *)m - offsetof(struct http_conversation, reading));
+	config->io->evict(config->context, (uint32_t)(c - run->g->conversations));
+}
+
 bool http_slab_take(struct http_run *run, unsigned int leg, enum nx_http_kind kind)
 {
 	struct http_conversation *c = run->c;
@@ -145,8 +164,14 @@ bool http_slab_take(struct http_run *run, unsigned int leg, enum nx_http_kind ki
 	if (c->slab[leg] != POOL_NONE)
 		return true;
 	c->slab[leg] = pool_get(&run->g->slabs);
+	if (c->slab[leg] == POOL_NONE) {
+		make_room(run);
+		c->slab[leg] = pool_get(&run->g->slabs);
+	}
 	if (c->slab[leg] == POOL_NONE)
 		return false;
+	if (leg == HTTP_CLIENT)
+		crowd_join(run->g->reading, &c->reading, &c->announced.source);
 	c->have[leg] = 0;
 	if (kind == NX_HTTP_REQUEST && run->http) {
 		limits.head_bytes = run->http->head_bytes;
@@ -158,6 +183,8 @@ bool http_slab_take(struct http_run *run, unsigned int leg, enum nx_http_kind ki
 
 void http_slab_give(struct http_run *run, unsigned int leg)
 {
+	if (leg == HTTP_CLIENT)
+		crowd_leave(run->g->reading, &run->c->reading);
 	if (run->c->slab[leg] != POOL_NONE)
 		pool_put(&run->g->slabs, run->c->slab[leg]);
 	run->c->slab[leg] = POOL_NONE;

@@ -9,6 +9,7 @@
 // After anything happened to a leg the owner calls http_conversation_run, which does all that can
 // be done now and says how the conversation stands.
 
+#include "core/crowd.h"
 #include "core/limits.h"
 #include "core/memory.h"
 #include "core/pool.h"
@@ -49,6 +50,9 @@ struct http_io {
 	enum http_reason (*connect)(void *context, uint32_t session, uint16_t upstream);
 	// The target's connection is not wanted any more; none is allowed.
 	void (*disconnect)(void *context, uint32_t session, bool reset);
+	// Another's head needs the room of this one's, which is not whole: the session is to end
+	// now, by http_conversation_end.
+	void (*evict)(void *context, uint32_t session);
 	// An exchange is over.
 	void (*log)(void *context, uint32_t session, struct http_record *record);
 };
@@ -93,11 +97,12 @@ struct http_conversation {
 	uint16_t status;
 	uint16_t upstream; // of the target's connection, and the request's
 	uint32_t strip;
-	uint32_t slab[2]; // POOL_NONE: none
-	uint32_t have[2]; // bytes in it
-	usec_t since;     // the request's phase began, or something moved
-	usec_t began;     // the request's first byte, 0: none yet
-	usec_t due;       // when http_conversation_timer is to be called
+	uint32_t slab[2];            // POOL_NONE: none
+	uint32_t have[2];            // bytes in it
+	usec_t since;                // the request's phase began, or something moved
+	usec_t began;                // the request's first byte, 0: none yet
+	usec_t due;                  // when http_conversation_timer is to be called
+	struct crowd_member reading; // its head is not whole
 	struct tls_queue input[2];
 	struct nx_http_head head[2];
 	struct http_body body[2];
@@ -119,6 +124,7 @@ struct http_gateway {
 	struct memory conversations_memory;
 	struct http_conversation *conversations;
 	struct pool slabs;
+	struct crowd *reading; // conversations whose head is not whole
 	struct http_sources *sources;
 	struct http_stats stats;
 	uint8_t scratch[2 * HTTP_HEAD_MAX];

@@ -150,6 +150,7 @@ static void head_judge(struct http_run *run)
 	const struct nx_http_head *head = &c->head[HTTP_CLIENT];
 	const uint8_t *bytes = http_slab_of(run, HTTP_CLIENT)->bytes;
 
+	crowd_leave(run->g->reading, &c->reading);
 	http_exchange_begin(run);
 	record_begin(run, bytes);
 	c->since = run->now;

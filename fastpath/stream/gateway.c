@@ -81,6 +81,13 @@ static void disconnect(void *context, uint32_t session, bool reset)
 	relay_session_disconnect(r, session_at(r, session), reset);
 }
 
+static void evict(void *context, uint32_t session)
+{
+	struct relay *r = context;
+
+	relay_session_end(r, session_at(r, session), SESSION_END_EVICTED, true);
+}
+
 static void log_exchange(void *context, uint32_t session, struct http_record *record)
 {
 	struct relay *r = context;
@@ -105,6 +112,7 @@ int relay_gateway_create(struct relay *r)
 		.shut = shut,
 		.connect = begin_connect,
 		.disconnect = disconnect,
+		.evict = evict,
 		.log = log_exchange,
 	};
 

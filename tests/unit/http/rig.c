@@ -69,6 +69,14 @@ static void disconnect(void *context, uint32_t session, bool reset)
 	tls_queue_clear(&rig->legs[HTTP_TARGET].in, &buffer_heap_source);
 }
 
+static void evict(void *context, uint32_t session)
+{
+	struct rig *rig = context;
+
+	rig->evicted = session;
+	http_conversation_end(rig->gateway, session, rig->now);
+}
+
 static void log_exchange(void *context, uint32_t session, struct http_record *record)
 {
 	struct rig *rig = context;
@@ -122,13 +130,14 @@ void rig_init(struct rig *rig)
 		.shut = shut,
 		.connect = begin_connect,
 		.disconnect = disconnect,
+		.evict = evict,
 		.log = log_exchange,
 	};
 
 	memset(rig, 0, sizeof(*rig));
 	rig->now = USEC_PER_SECOND;
 	rig->http = http_make();
-	nx_bug_on(http_gateway_create(&(struct http_gateway_config){.conversations = 1,
+	nx_bug_on(http_gateway_create(&(struct http_gateway_config){.conversations = RIG_SESSIONS,
 					      .slabs = 2,
 					      .buffers = &buffer_heap_source,
 					      .io = &io,
@@ -139,7 +148,8 @@ void rig_init(struct rig *rig)
 
 static void clear(struct rig *rig)
 {
-	http_conversation_end(rig->gateway, 0, rig->now);
+	for (uint32_t session = 0; session < RIG_SESSIONS; session++)
+		http_conversation_end(rig->gateway, session, rig->now);
 	for (unsigned int leg = 0; leg < 2; leg++)
 		tls_queue_clear(&rig->legs[leg].in, &buffer_heap_source);
 }

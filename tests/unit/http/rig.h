@@ -7,6 +7,7 @@
 #include "http/conversation.h"
 
 enum {
+	RIG_SESSIONS = 3, // of which 0 has the legs
 	RIG_OUT = 1 << 20,
 };
 
@@ -29,6 +30,7 @@ struct rig {
 	bool holds;               // connect waits for rig_connected
 	uint32_t connects;
 	uint32_t disconnects;
+	uint32_t evicted; // the session, once one was
 	uint16_t upstream;
 	uint32_t logged;
 	struct http_record record; // the last

@@ -332,6 +332,32 @@ static void a_body_that_is_kept_back_holds_no_room(void **state)
 	assert_int_equal(rig.gateway->slabs.used, 0);
 }
 
+// Begins a conversation beside the rig's, and says the begin of a head in it.
+static void begin_to_ask(uint32_t session, const char *address)
+{
+	struct flow_key announced = {0};
+	struct buffer *b = buffer_heap_get(&buffer_heap_source, 16);
+
+	assert_true(ip_address_parse(address, &announced.source));
+	assert_non_null(b);
+	memcpy(buffer_data(b), "GET ", 4);
+	b->length = 4;
+	b->total_length = 4;
+	http_conversation_begin(rig.gateway, session, &announced, 0, false, b, rig.now);
+	assert_int_equal(http_conversation_run(rig.gateway, session, rig.http, UINT64_MAX, rig.now),
+		HTTP_GOES_ON);
+}
+
+static void the_oldest_head_gives_way(void **state)
+{
+	begin_to_ask(2, "198.51.100.1");
+	begin_to_ask(1, "198.51.100.1");
+	assert_int_equal(rig.gateway->slabs.used, 2);
+	rig_say(&rig, HTTP_CLIENT, GET("/"));
+	assert_int_equal(rig.evicted, 2);
+	assert_int_equal(rig.connects, 1);
+}
+
 static void connection_options_have_a_bound(void **state)
 {
 	const char *head;
@@ -386,6 +412,7 @@ int main(void)
 		CASE(sources_have_a_bound),
 		CASE(what_follows_a_response_is_no_answer),
 		CASE(a_body_that_is_kept_back_holds_no_room),
+		CASE(the_oldest_head_gives_way),
 		CASE(connection_options_have_a_bound),
 		CASE(a_trailer_section_can_be_cut),
 		CASE(a_lost_response_lets_the_next_request_go_on),
