@@ -97,14 +97,14 @@ static void route(struct http_run *run, const uint8_t *bytes)
 
 	if (!http_options_are_few(head, bytes))
 		refuse(run, HTTP_REASON_HEAD_INVALID);
-	else if (head->method == NX_HTTP_CONNECT || head->method == NX_HTTP_TRACE)
-		refuse(run, HTTP_REASON_METHOD_REFUSED);
 	else if (!run->http)
 		refuse(run, HTTP_REASON_NO_TARGET);
 	else if (run->http->requests_per_source > 0 &&
 		 !http_source_take(run->g->sources, &c->announced.source, c->group,
 			 run->http->requests_per_source, run->now))
 		refuse(run, HTTP_REASON_SOURCE_RATE);
+	else if (head->method == NX_HTTP_CONNECT || head->method == NX_HTTP_TRACE)
+		refuse(run, HTTP_REASON_METHOD_REFUSED);
 	else if (!http_path_is_plain(path))
 		refuse(run, HTTP_REASON_PATH_AMBIGUOUS);
 	else if (!http_route_find(run->http, nx_http_span_of(bytes, head->host), path, &match))

@@ -311,6 +311,10 @@ static void sources_have_a_bound(void **state)
 	rig.now += USEC_PER_SECOND;
 	rig_say(&rig, HTTP_CLIENT, GET("/old"));
 	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 308 ");
+	// What is refused counts too.
+	for (int i = 0; i < 3; i++)
+		rig_say(&rig, HTTP_CLIENT, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n");
+	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 429 ");
 }
 
 static void what_follows_a_response_is_no_answer(void **state)
