@@ -40,7 +40,7 @@ int http_gateway_create(const struct http_gateway_config *config, struct http_ga
 	error = crowd_create(config->slabs, &g->reading);
 	if (error)
 		goto no_crowd;
-	error = http_sources_create(&g->sources);
+	error = http_sources_create(config->key, &g->sources);
 	if (error)
 		goto no_sources;
 	g->conversations = g->conversations_memory.base;
@@ -411,17 +411,20 @@ static usec_t due_of(const struct http_run *run, usec_t idle)
 }
 
 enum http_outcome http_conversation_run(struct http_gateway *g, uint32_t session,
-	const struct snapshot_http *http, usec_t idle, usec_t now)
+	const struct snapshot_http *http, bool is_last, usec_t idle, usec_t now)
 {
 	struct http_run run = {.g = g,
 		.c = &g->conversations[session],
 		.session = session,
 		.http = http,
+		.is_last = is_last,
 		.now = now};
 	uint32_t left = STEPS_A_RUN;
 
 	if (run.c->is_broken)
 		return HTTP_BROKEN;
+	if (is_last)
+		run.c->client_persists = false;
 	while (run.outcome == HTTP_GOES_ON && left > 0) {
 		bool moved = http_request_step(&run);
 
@@ -436,6 +439,13 @@ enum http_outcome http_conversation_run(struct http_gateway *g, uint32_t session
 	if (run.outcome == HTTP_GOES_ON)
 		run.c->due = run.c->is_paused ? now + PAUSE : due_of(&run, idle);
 	return run.outcome;
+}
+
+bool http_conversation_is_idle(const struct http_gateway *g, uint32_t session)
+{
+	const struct http_conversation *c = &g->conversations[session];
+
+	return c->is_live && c->request == HTTP_REQUEST_HEAD && c->began == 0;
 }
 
 usec_t http_conversation_due(const struct http_gateway *g, uint32_t session)

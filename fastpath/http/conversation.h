@@ -45,6 +45,9 @@ struct http_io {
 	void (*send)(void *context, uint32_t session, unsigned int leg, struct buffer *chain);
 	// Nothing follows to the client.
 	void (*shut)(void *context, uint32_t session);
+	// Whether the target's connection may have another request of its upstream: the target
+	// takes new work, and the upstream is as it was when it was connected to.
+	bool (*is_current)(void *context, uint32_t session);
 	// Begins to connect to a target of the upstream: http_conversation_connected or _failed
 	// follow. Anything but HTTP_REASON_NONE: it could not begin.
 	enum http_reason (*connect)(void *context, uint32_t session, uint16_t upstream);
@@ -96,6 +99,7 @@ struct http_conversation {
 	uint8_t reason; // enum http_reason
 	uint16_t status;
 	uint16_t upstream; // of the target's connection, and the request's
+	uint64_t terms;    // the owner's: by what that connection was made
 	uint32_t strip;
 	uint32_t slab[2];            // POOL_NONE: none
 	uint32_t have[2];            // bytes in it
@@ -114,6 +118,7 @@ struct http_conversation {
 struct http_gateway_config {
 	uint32_t conversations; // capacity, by session
 	uint32_t slabs;
+	uint64_t key[2]; // nobody outside knows: strangers must not choose their places in tables
 	struct buffer_source *buffers;
 	const struct http_io *io;
 	void *context; // of io
@@ -155,10 +160,13 @@ void http_conversation_connected(struct http_gateway *g, uint32_t session, usec_
 void http_conversation_failed(
 	struct http_gateway *g, uint32_t session, enum http_reason reason, usec_t now);
 
-// All that can be done now. http: of the listener, NULL when it is gone or closes. idle: how long
-// nothing may move in a body, UINT64_MAX for ever.
+// All that can be done now. http: of the listener, NULL when it is gone. is_last: it closes, a
+// request that is under way or comes is the last, and who has none goes. idle: how long nothing may
+// move in a body, UINT64_MAX for ever.
 enum http_outcome http_conversation_run(struct http_gateway *g, uint32_t session,
-	const struct snapshot_http *http, usec_t idle, usec_t now);
+	const struct snapshot_http *http, bool is_last, usec_t idle, usec_t now);
+// Between requests, of which none has begun to come.
+bool http_conversation_is_idle(const struct http_gateway *g, uint32_t session);
 // When http_conversation_timer is to be called next; UINT64_MAX: not at all.
 usec_t http_conversation_due(const struct http_gateway *g, uint32_t session);
 // Time may be up; http_conversation_run follows.

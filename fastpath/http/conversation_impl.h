@@ -12,6 +12,7 @@ struct http_run {
 	struct http_conversation *c;
 	uint32_t session;
 	const struct snapshot_http *http; // NULL: the listener is gone
+	bool is_last;                     // or closes
 	usec_t now;
 	enum http_outcome outcome;
 };

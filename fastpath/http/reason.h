@@ -8,7 +8,8 @@
 	X(NONE, 0, "none", "")                                                                     \
 	X(REDIRECT, 0, "redirect", "")                                                             \
 	X(HEAD_INVALID, 400, "head_invalid", "the request is malformed")                           \
-	X(PATH_AMBIGUOUS, 400, "path_ambiguous", "the path has '.' or '..' segments or a NUL")     \
+	X(PATH_AMBIGUOUS, 400, "path_ambiguous",                                                   \
+		"the path has '.' or '..' segments, a backslash or a NUL")                         \
 	X(NO_ROUTE, 404, "no_route", "no route for this host and path")                            \
 	X(METHOD_REFUSED, 405, "method_refused", "this method is not served here")                 \
 	X(HEAD_TIMEOUT, 408, "head_timeout", "the request took too long")                          \

@@ -44,7 +44,7 @@ void http_exchange_begin(struct http_run *run)
 	c->answered = c->is_logged = c->reused = c->websocket = false;
 	c->interims = 0;
 	c->bytes[0] = c->bytes[1] = 0;
-	c->record.upstream = SLOT_NONE;
+	c->record.upstream = c->record.target = SLOT_NONE;
 	c->record.method_length = c->record.host_length = c->record.target_length = 0;
 	counter_add(&run->g->stats.requests, 1);
 }
@@ -87,6 +87,19 @@ static void redirect(struct http_run *run, const struct http_match *match, const
 			(struct nx_http_slice){text.start, text_length(&text)});
 }
 
+// Whether the target's connection, kept from the last request, serves one of an upstream.
+static void kept_judge(struct http_run *run, uint16_t upstream)
+{
+	const struct http_gateway_config *config = &run->g->config;
+
+	// One that has spoken between requests would answer this one with it.
+	if (http_fetch(run, HTTP_TARGET))
+		http_target_drop(run, true);
+	else if (run->c->upstream != upstream || http_has_ended(run, HTTP_TARGET) ||
+		 !config->io->is_current(config->context, run->session))
+		http_target_drop(run, false);
+}
+
 // Who serves the request.
 static void route(struct http_run *run, const uint8_t *bytes)
 {
@@ -112,13 +125,8 @@ static void route(struct http_run *run, const uint8_t *bytes)
 	else if (match.route->upstream == SLOT_NONE)
 		redirect(run, &match, bytes);
 	else {
-		// One that has spoken between requests would answer this one with it.
-		if (c->target != HTTP_TARGET_NONE && c->upstream != match.route->upstream)
-			http_target_drop(run, false);
-		else if (c->target != HTTP_TARGET_NONE && http_fetch(run, HTTP_TARGET))
-			http_target_drop(run, true);
-		else if (c->target != HTTP_TARGET_NONE && http_has_ended(run, HTTP_TARGET))
-			http_target_drop(run, false);
+		if (c->target != HTTP_TARGET_NONE)
+			kept_judge(run, match.route->upstream);
 		c->upstream = c->record.upstream = match.route->upstream;
 		c->strip = match.route->strip_prefix && match.covered > 0 ? match.covered : 0;
 		c->websocket = http_asks_websocket(head, bytes);
@@ -154,7 +162,7 @@ static void head_judge(struct http_run *run)
 	http_exchange_begin(run);
 	record_begin(run, bytes);
 	c->since = run->now;
-	c->client_persists = (head->flags & NX_HTTP_PERSISTENT) != 0 && run->http;
+	c->client_persists = (head->flags & NX_HTTP_PERSISTENT) != 0 && run->http && !run->is_last;
 	http_body_begin(
 		&c->body[HTTP_CLIENT], (enum nx_http_framing)head->framing, head->body_length);
 	// Until it is routed, a request without a body is whole for whoever answers it.
@@ -185,7 +193,8 @@ static bool head_step(struct http_run *run)
 	if (config->io->room(config->context, run->session, HTTP_CLIENT) == 0)
 		return false;
 	if (!http_fetch(run, HTTP_CLIENT)) {
-		if (http_has_ended(run, HTTP_CLIENT) || !run->http)
+		if (http_has_ended(run, HTTP_CLIENT) || !run->http ||
+			(run->is_last && c->began == 0))
 			run->outcome = HTTP_CLOSED;
 		return false;
 	}

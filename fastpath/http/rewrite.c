@@ -58,7 +58,7 @@ static bool is_hop_by_hop(struct nx_http_slice name)
 static bool is_about_proxies(struct nx_http_slice name)
 {
 	return name_is(name, "x-forwarded-", false) || name_is(name, "forwarded", true) ||
-	       name_is(name, "x-real-ip", true);
+	       name_is(name, "x-real-ip", true) || name_is(name, "proxy-", false);
 }
 
 static struct nx_http_slice trimmed(const uint8_t *at, const uint8_t *end)

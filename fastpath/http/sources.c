@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "core/crowd.h"
 #include "core/memory.h"
 #include "core/rate.h"
 
@@ -18,11 +19,12 @@ struct entry {
 };
 
 struct http_sources {
+	uint64_t key[2];
 	struct memory memory;
 	struct entry (*sets)[WAYS];
 };
 
-int http_sources_create(struct http_sources **out)
+int http_sources_create(const uint64_t key[2], struct http_sources **out)
 {
 	struct http_sources *sources = calloc(1, sizeof(*sources));
 	int error;
@@ -34,6 +36,7 @@ int http_sources_create(struct http_sources **out)
 		free(sources);
 		return error;
 	}
+	memcpy(sources->key, key, sizeof(sources->key));
 	sources->sets = sources->memory.base;
 	*out = sources;
 	return 0;
@@ -47,21 +50,37 @@ void http_sources_destroy(struct http_sources *sources)
 	free(sources);
 }
 
-static uint64_t tag_of(const struct ip_address *source, uint32_t group)
+// Two numbers of 32 bits, for either of which the key's words are exchanged.
+static uint64_t tag_of(
+	const struct http_sources *sources, const struct ip_address *source, uint32_t group)
 {
-	uint64_t word = ip_address_is_v4(source) ? source->halves[1]
-						 : source->halves[0] & UINT64_C(0x00ffffffffffffff);
+	struct ip_address network = crowd_network_of(source);
+	uint64_t exchanged[2] = {sources->key[1], sources->key[0]};
 
-	word = (word ^ ((uint64_t)group << 56 | group)) * UINT64_C(0x9e3779b97f4a7c15);
-	word ^= word >> 29;
-	word *= UINT64_C(0xbf58476d1ce4e5b9);
-	return (word ^ word >> 32) | 1;
+	// Where an IPv4 address has zeroes, and a /56 of IPv6 too.
+	network.bytes[8] ^= (uint8_t)group;
+	network.bytes[9] ^= (uint8_t)(group >> 8);
+	return ((uint64_t)crowd_network_mix(&network, sources->key) << 32 |
+		       crowd_network_mix(&network, exchanged)) |
+	       1;
+}
+
+// One that was last asked longer ago than it takes to fill had all it may have: so may the next.
+static void entry_take_over(struct entry *entry, uint64_t tag, uint32_t per_second, usec_t now)
+{
+	bool is_full = entry->tag == 0 || now - entry->rate.last >= USEC_PER_SECOND;
+
+	entry->tag = tag;
+	rate_init(&entry->rate, per_second, per_second);
+	entry->rate.last = now;
+	if (!is_full)
+		entry->rate.tokens_us = USEC_PER_SECOND;
 }
 
 bool http_source_take(struct http_sources *sources, const struct ip_address *source, uint32_t group,
 	uint32_t per_second, usec_t now)
 {
-	uint64_t tag = tag_of(source, group);
+	uint64_t tag = tag_of(sources, source, group);
 	struct entry *set = sources->sets[tag >> 52 & (SETS - 1)];
 	struct entry *oldest = set;
 
@@ -73,7 +92,6 @@ bool http_source_take(struct http_sources *sources, const struct ip_address *sou
 		if (set[i].tag == tag)
 			break;
 	}
-	oldest->tag = tag;
-	rate_init(&oldest->rate, per_second, per_second);
+	entry_take_over(oldest, tag, per_second, now);
 	return rate_take(&oldest->rate, now);
 }

@@ -7,6 +7,7 @@
 
 enum {
 	SLABS_MAX = 4096,
+	SWEEP_A_TURN = 256, // sessions looked at
 };
 static_assert((int)HTTP_CLIENT == (int)LEG_CLIENT && (int)HTTP_TARGET == (int)LEG_TARGET,
 	"a leg has one number");
@@ -62,14 +63,37 @@ static void shut(void *context, uint32_t session)
 	leg_shutdown(r, session_at(r, session), LEG_CLIENT);
 }
 
+// What a connection to a target was made by: another configuration makes others.
+static uint64_t terms_of(const struct snapshot_upstream *u)
+{
+	return (uint64_t)u->security << 32 | (uint64_t)(u->generation & 0xffff) << 16 |
+	       (uint64_t)u->proxy_protocol << 8 | u->source_client;
+}
+
+static bool is_current(void *context, uint32_t session)
+{
+	const struct relay *r = context;
+	const struct relay_session *s = session_at(r, session);
+	const struct snapshot_upstream *u = relay_session_upstream(r, s);
+	const struct snapshot_target *t =
+		s->target < r->snapshot->target_limit ? r->snapshot->targets[s->target] : NULL;
+
+	return u && !u->closing && t && snapshot_target_is_usable(t) &&
+	       terms_of(u) == r->gateway->conversations[session].terms;
+}
+
 static enum http_reason begin_connect(void *context, uint32_t session, uint16_t upstream)
 {
 	struct relay *r = context;
-	enum drop_reason reason = relay_session_connect(
-		r, session_at(r, session), upstream, &r->gateway->conversations[session].announced);
+	struct relay_session *s = session_at(r, session);
+	struct http_conversation *c = &r->gateway->conversations[session];
+	enum drop_reason reason = relay_session_connect(r, s, upstream, &c->announced);
 
-	if (reason == DROP_NONE)
+	c->record.target = SLOT_NONE;
+	if (reason == DROP_NONE) {
+		c->terms = terms_of(relay_session_upstream(r, s));
 		return HTTP_REASON_NONE;
+	}
 	stats_drop(r->config.stats, reason);
 	return reason == DROP_NO_TARGET ? HTTP_REASON_NO_TARGET : HTTP_REASON_NO_ROOM;
 }
@@ -77,8 +101,12 @@ static enum http_reason begin_connect(void *context, uint32_t session, uint16_t 
 static void disconnect(void *context, uint32_t session, bool reset)
 {
 	struct relay *r = context;
+	struct relay_session *s = session_at(r, session);
 
-	relay_session_disconnect(r, session_at(r, session), reset);
+	// The exchange may have to say yet whom it was with.
+	if (s->target != SLOT_NONE)
+		r->gateway->conversations[session].record.target = s->target;
+	relay_session_disconnect(r, s, reset);
 }
 
 static void evict(void *context, uint32_t session)
@@ -98,7 +126,10 @@ static void log_exchange(void *context, uint32_t session, struct http_record *re
 		return;
 	record->worker = r->config.worker;
 	record->listener = s->listener;
-	record->target = record->upstream == SLOT_NONE ? SLOT_NONE : s->target;
+	if (record->upstream == SLOT_NONE)
+		record->target = SLOT_NONE;
+	else if (s->target != SLOT_NONE)
+		record->target = s->target;
 	r->config.http_log(r->config.context, record);
 }
 
@@ -110,19 +141,22 @@ int relay_gateway_create(struct relay *r)
 		.room = room,
 		.send = send,
 		.shut = shut,
+		.is_current = is_current,
 		.connect = begin_connect,
 		.disconnect = disconnect,
 		.evict = evict,
 		.log = log_exchange,
 	};
 
-	return http_gateway_create(
-		&(struct http_gateway_config){.conversations = r->config.sessions,
-			.slabs = u32_min(r->config.sessions, SLABS_MAX),
-			.buffers = r->config.buffers,
-			.io = &io,
-			.context = r},
-		&r->gateway);
+	struct http_gateway_config config = {.conversations = r->config.sessions,
+		.slabs = u32_min(r->config.sessions, SLABS_MAX),
+		.buffers = r->config.buffers,
+		.io = &io,
+		.context = r};
+
+	static_assert(sizeof(config.key) == sizeof(r->config.secret), "the worker's secret");
+	memcpy(config.key, r->config.secret, sizeof(config.key));
+	return http_gateway_create(&config, &r->gateway);
 }
 
 void relay_gateway_begin(struct relay *r, struct relay_session *s, const struct flow_key *announced)
@@ -172,14 +206,19 @@ static void settle(struct relay *r, struct relay_session *s, enum http_outcome o
 	}
 }
 
+static bool is_closing(const struct relay *r, const struct snapshot_listener *l)
+{
+	return r->draining || (l && l->closing);
+}
+
 void relay_gateway_run(struct relay *r, struct relay_session *s)
 {
 	const struct snapshot_listener *l = relay_session_listener(r, s);
-	bool serves = l && !l->closing && !r->draining;
 
 	settle(r, s,
-		http_conversation_run(r->gateway, session_index(r, s), serves ? l->http : NULL,
-			l && l->idle_timeout > 0 ? l->idle_timeout : UINT64_MAX, r->now));
+		http_conversation_run(r->gateway, session_index(r, s), l ? l->http : NULL,
+			is_closing(r, l), l && l->idle_timeout > 0 ? l->idle_timeout : UINT64_MAX,
+			r->now));
 }
 
 void relay_gateway_opened(struct relay *r, struct relay_session *s)
@@ -218,7 +257,7 @@ void relay_gateway_unreached(struct relay *r, struct relay_session *s, enum sess
 
 void relay_gateway_target_broke(struct relay *r, struct relay_session *s)
 {
-	relay_session_disconnect(r, s, true);
+	disconnect(r, session_index(r, s), true);
 	http_conversation_failed(
 		r->gateway, session_index(r, s), HTTP_REASON_TARGET_CLOSED, r->now);
 	relay_gateway_run(r, s);
@@ -241,6 +280,36 @@ void relay_gateway_timer(struct relay *r, struct relay_session *s)
 		relay_gateway_run(r, s);
 	else
 		settle(r, s, outcome);
+	if (s->flags & RELAY_BROKEN)
+		secure_break(r, s);
+}
+
+void relay_gateway_changed(struct relay *r)
+{
+	const struct snapshot *snapshot = r->snapshot;
+
+	r->seen = snapshot->generation;
+	for (uint16_t i = 0; i < snapshot->listener_limit; i++) {
+		const struct snapshot_listener *l = snapshot->listeners[i];
+
+		if (l && l->http && is_closing(r, l))
+			r->is_sweeping = true;
+	}
+	r->swept = 0;
+}
+
+void relay_gateway_sweep(struct relay *r)
+{
+	uint32_t end = u32_min(r->sessions.touched, r->swept + SWEEP_A_TURN);
+
+	for (; r->swept < end; r->swept++) {
+		const struct relay_session *s = session_at(r, r->swept);
+
+		if ((s->flags & RELAY_IS_HTTP) && is_closing(r, relay_session_listener(r, s)) &&
+			http_conversation_is_idle(r->gateway, r->swept))
+			wheel_arm(&r->wheel, r->swept, r->now);
+	}
+	r->is_sweeping = r->swept < r->sessions.touched;
 }
 
 void relay_gateway_end(struct relay *r, struct relay_session *s)

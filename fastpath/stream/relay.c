@@ -303,6 +303,10 @@ bool relay_run(struct relay *relay, const struct snapshot *snapshot, usec_t now)
 
 	relay->snapshot = snapshot;
 	relay->now = now;
+	if (nx_unlikely(snapshot->generation != relay->seen))
+		relay_gateway_changed(relay);
+	if (nx_unlikely(relay->is_sweeping))
+		relay_gateway_sweep(relay);
 	// Legs that are behind go first: events may take the turn's share of work with records.
 	secure_run(relay, SECURED_A_TURN);
 	// One at a time: what one event ends has no further ones.
@@ -312,12 +316,14 @@ bool relay_run(struct relay *relay, const struct snapshot *snapshot, usec_t now)
 	}
 	relay->is_behind = !tcp_flush(relay->tcp, now) || left == 0;
 	secure_flush(relay);
-	return !relay->is_behind;
+	return !relay->is_behind && !relay->is_sweeping;
 }
 
 void relay_drain(struct relay *relay)
 {
 	relay->draining = true;
+	// Of no snapshot: the next turn looks for sessions that are to go.
+	relay->seen = UINT64_MAX;
 }
 
 void relay_log(struct relay *relay, uint8_t level)

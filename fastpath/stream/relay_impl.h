@@ -112,10 +112,13 @@ struct relay {
 	struct wheel wheel;
 	const struct snapshot *snapshot; // while a call lasts
 	usec_t now;
+	uint64_t seen;         // generation of the snapshot that was looked through for that
+	uint32_t swept;        // sessions looked at
 	uint32_t memory_limit; // of a connection, each way; 0: the default
 	uint16_t profile_count;
 	bool draining;
-	bool is_behind; // events or packets wait for the next turn
+	bool is_behind;   // events or packets wait for the next turn
+	bool is_sweeping; // relay_gateway_sweep has sessions left to look at
 	uint8_t log_level;
 	struct relay_kind profiles[TCP_PROFILES_MAX];
 };
@@ -221,6 +224,10 @@ void relay_gateway_unreached(struct relay *r, struct relay_session *s, enum sess
 // The target's secured stream broke, and its connection is let go.
 void relay_gateway_target_broke(struct relay *r, struct relay_session *s);
 void relay_gateway_timer(struct relay *r, struct relay_session *s);
+// The snapshot is another, or the node drains: clients of listeners that close, and have no request
+// under way, are to go. They hear it from _sweep, some in a turn.
+void relay_gateway_changed(struct relay *r);
+void relay_gateway_sweep(struct relay *r);
 void relay_gateway_end(struct relay *r, struct relay_session *s);
 
 // preface.c

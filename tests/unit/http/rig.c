@@ -50,6 +50,13 @@ static void shut(void *context, uint32_t session)
 	rig->legs[HTTP_CLIENT].shut = true;
 }
 
+static bool is_current(void *context, uint32_t session)
+{
+	struct rig *rig = context;
+
+	return !rig->is_stale;
+}
+
 static enum http_reason begin_connect(void *context, uint32_t session, uint16_t upstream)
 {
 	struct rig *rig = context;
@@ -128,6 +135,7 @@ void rig_init(struct rig *rig)
 		.room = room,
 		.send = send,
 		.shut = shut,
+		.is_current = is_current,
 		.connect = begin_connect,
 		.disconnect = disconnect,
 		.evict = evict,
@@ -181,8 +189,8 @@ void rig_run(struct rig *rig)
 {
 	if (rig->outcome != HTTP_GOES_ON)
 		return;
-	rig->outcome =
-		http_conversation_run(rig->gateway, 0, rig->http, 300 * USEC_PER_SECOND, rig->now);
+	rig->outcome = http_conversation_run(
+		rig->gateway, 0, rig->http, rig->closes, 300 * USEC_PER_SECOND, rig->now);
 	while (rig->outcome == HTTP_GOES_ON && !rig->holds &&
 		rig->gateway->conversations[0].target == HTTP_TARGET_CONNECTING)
 		rig_connected(rig);
@@ -222,8 +230,8 @@ void rig_end(struct rig *rig, unsigned int leg)
 void rig_connected(struct rig *rig)
 {
 	http_conversation_connected(rig->gateway, 0, rig->now);
-	rig->outcome =
-		http_conversation_run(rig->gateway, 0, rig->http, 300 * USEC_PER_SECOND, rig->now);
+	rig->outcome = http_conversation_run(
+		rig->gateway, 0, rig->http, rig->closes, 300 * USEC_PER_SECOND, rig->now);
 }
 
 const char *rig_take(struct rig *rig, unsigned int leg)

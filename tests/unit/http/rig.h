@@ -28,6 +28,8 @@ struct rig {
 	enum http_outcome outcome;
 	enum http_reason refuses; // what connect answers
 	bool holds;               // connect waits for rig_connected
+	bool closes;              // the listener
+	bool is_stale;            // the target's connection is not to have another request
 	uint32_t connects;
 	uint32_t disconnects;
 	uint32_t evicted; // the session, once one was

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "http/sources.h"
 #include "unit/http/rig.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: www.example\r\n\r\n"
@@ -348,7 +349,8 @@ static void begin_to_ask(uint32_t session, const char *address)
 	b->length = 4;
 	b->total_length = 4;
 	http_conversation_begin(rig.gateway, session, &announced, 0, false, b, rig.now);
-	assert_int_equal(http_conversation_run(rig.gateway, session, rig.http, UINT64_MAX, rig.now),
+	assert_int_equal(
+		http_conversation_run(rig.gateway, session, rig.http, false, UINT64_MAX, rig.now),
 		HTTP_GOES_ON);
 }
 
@@ -397,6 +399,84 @@ static void a_lost_response_lets_the_next_request_go_on(void **state)
 	assert_int_equal(rig.connects, 2);
 }
 
+static void a_kept_connection_that_is_not_current_is_replaced(void **state)
+{
+	rig_say(&rig, HTTP_CLIENT, GET("/1"));
+	rig_say(&rig, HTTP_TARGET, "HTTP/1.1 204 No Content\r\n\r\n");
+	rig.is_stale = true;
+	rig_say(&rig, HTTP_CLIENT, GET("/2"));
+	assert_int_equal(rig.disconnects, 1);
+	assert_int_equal(rig.connects, 2);
+	rig_say(&rig, HTTP_TARGET, "HTTP/1.1 204 No Content\r\n\r\n");
+	assert_false(rig.record.reused);
+}
+
+static void who_is_under_way_when_it_closes_is_served(void **state)
+{
+	rig_say(&rig, HTTP_CLIENT, GET("/1"));
+	rig.closes = true;
+	rig_say(&rig, HTTP_TARGET, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+	assert_string_equal(rig_take(&rig, HTTP_CLIENT),
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi");
+	assert_true(rig.legs[HTTP_CLIENT].shut);
+}
+
+static void a_head_under_way_when_it_closes_is_the_last(void **state)
+{
+	rig_say(&rig, HTTP_CLIENT, "GET / HT");
+	rig.closes = true;
+	rig_say(&rig, HTTP_CLIENT, "TP/1.1\r\nHost: a\r\n\r\n" GET("/2"));
+	rig_say(&rig, HTTP_TARGET, "HTTP/1.1 204 No Content\r\n\r\n");
+	assert_string_equal(rig_take(&rig, HTTP_CLIENT),
+		"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+	assert_int_equal(rig.connects, 1);
+}
+
+static void who_is_idle_when_it_closes_goes(void **state)
+{
+	assert_false(http_conversation_is_idle(rig.gateway, 0));
+	rig_say(&rig, HTTP_CLIENT, GET("/old"));
+	assert_true(http_conversation_is_idle(rig.gateway, 0));
+	rig.closes = true;
+	rig_run(&rig);
+	assert_int_equal(rig.outcome, HTTP_CLOSED);
+}
+
+static void fields_for_proxies_stay(void **state)
+{
+	const char *head = (const char *)rig.legs[HTTP_TARGET].out;
+
+	rig_say(&rig, HTTP_CLIENT,
+		"GET / HTTP/1.1\r\nHost: a\r\nProxy-Authorization: 1\r\nProxy_Own: 2\r\n"
+		"Proxied: 3\r\n\r\n");
+	rig_take(&rig, HTTP_TARGET);
+	has(head, "Proxied: 3");
+	lacks(head, "Proxy");
+}
+
+// More sources at once than there are places for.
+static void who_takes_a_place_gains_nothing(void **state)
+{
+	static const uint64_t key[2] = {1, 2};
+	struct http_sources *sources;
+	struct ip_address source;
+	uint32_t again = 0;
+
+	assert_int_equal(http_sources_create(key, &sources), 0);
+	assert_true(ip_address_parse("10.0.0.0", &source));
+	for (uint32_t i = 0; i < 100000; i++) {
+		memcpy(&source.bytes[12], &i, sizeof(i));
+		assert_true(http_source_take(sources, &source, 7, 5, rig.now));
+		again += http_source_take(sources, &source, 7, 5, rig.now);
+	}
+	// The table's 16,384 places, each filled once.
+	assert_in_range(again, 16000, 16384);
+	// A second later each has what a new one has.
+	assert_true(http_source_take(sources, &source, 8, 5, rig.now + USEC_PER_SECOND));
+	assert_true(http_source_take(sources, &source, 8, 5, rig.now + USEC_PER_SECOND));
+	http_sources_destroy(sources);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +498,12 @@ int main(void)
 		CASE(a_body_that_is_kept_back_holds_no_room),
 		CASE(the_oldest_head_gives_way),
 		CASE(connection_options_have_a_bound),
+		CASE(a_kept_connection_that_is_not_current_is_replaced),
+		CASE(who_is_under_way_when_it_closes_is_served),
+		CASE(a_head_under_way_when_it_closes_is_the_last),
+		CASE(who_is_idle_when_it_closes_goes),
+		CASE(fields_for_proxies_stay),
+		CASE(who_takes_a_place_gains_nothing),
 		CASE(a_trailer_section_can_be_cut),
 		CASE(a_lost_response_lets_the_next_request_go_on),
 #undef CASE
