@@ -17,7 +17,9 @@ static struct buffer *receive(void *context, uint32_t session, unsigned int leg,
 	struct relay *r = context;
 	struct relay_session *s = session_at(r, session);
 
-	return s->connection[leg] == TCP_NONE ? NULL : leg_receive(r, s, leg, max);
+	if (s->connection[leg] == TCP_NONE || (session_has_layers(s) && !secure_share_lasts(r, s)))
+		return NULL;
+	return leg_receive(r, s, leg, max);
 }
 
 static bool leg_has_ended(void *context, uint32_t session, unsigned int leg)
@@ -215,6 +217,8 @@ void relay_gateway_run(struct relay *r, struct relay_session *s)
 {
 	const struct snapshot_listener *l = relay_session_listener(r, s);
 
+	if (session_has_layers(s))
+		secure_share_begin(r);
 	settle(r, s,
 		http_conversation_run(r->gateway, session_index(r, s), l ? l->http : NULL,
 			is_closing(r, l), l && l->idle_timeout > 0 ? l->idle_timeout : UINT64_MAX,

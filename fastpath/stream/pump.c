@@ -38,18 +38,13 @@ static void carry_end(struct relay *r, struct relay_session *s, unsigned int fro
 		leg_shutdown(r, s, to);
 }
 
-static bool has_layers(const struct relay_session *s)
-{
-	return s->flags & (leg_flag(RELAY_SECURE, LEG_CLIENT) | leg_flag(RELAY_SECURE, LEG_TARGET));
-}
-
 // What the peer of `from` calls urgent is so for the other side, too: a mark at the same byte.
 static void carry_urgent(struct relay *r, struct relay_session *s, unsigned int from)
 {
 	uint32_t left = tcp_urgent_left(r->tcp, s->connection[from]);
 
 	// Under a layer the mark counts bytes that nobody gets to see.
-	if (left > 0 && !has_layers(s))
+	if (left > 0 && !session_has_layers(s))
 		tcp_urgent_mark(r->tcp, s->connection[!from], left);
 }
 
@@ -75,7 +70,7 @@ void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int f
 			relay_gateway_run(r, s);
 		return;
 	}
-	if (nx_unlikely(has_layers(s))) {
+	if (nx_unlikely(session_has_layers(s))) {
 		pump_layers(r, s, from);
 		return;
 	}

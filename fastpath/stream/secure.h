@@ -78,6 +78,11 @@ static inline bool leg_is_secure(const struct relay_session *s, unsigned int leg
 	return s->flags & leg_flag(RELAY_SECURE, leg);
 }
 
+static inline bool session_has_layers(const struct relay_session *s)
+{
+	return s->flags & (leg_flag(RELAY_SECURE, LEG_CLIENT) | leg_flag(RELAY_SECURE, LEG_TARGET));
+}
+
 // Payload that the leg's peer sent, at most about max bytes; NULL when there is none now.
 static inline struct buffer *leg_receive(
 	struct relay *r, struct relay_session *s, unsigned int leg, uint32_t max)
