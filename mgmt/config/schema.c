@@ -394,8 +394,8 @@ const struct schema_key schema_keys[] = {
 	{"upstreams[].source", .type = SCHEMA_SOURCES, .effect = EFFECT_NEW_SESSIONS,
 		RANGE(1, MAX_SOURCES), IN(config_upstream, source),
 		.sentence =
-			"Own addresses that targets see, or \"client\" to keep the client's; absent: "
-			"those of the port toward the target."},
+			"Own addresses that targets see, or \"client\" to keep the client's, not with http; "
+			"absent: those of the port toward the target."},
 	{"upstreams[].transport", .type = SCHEMA_GROUP, .effect = EFFECT_NEW_SESSIONS,
 		IN(config_upstream, transport), .sentence = "How bytes travel to the targets."},
 	{"upstreams[].transport.outer", .type = SCHEMA_WORD, .words = "tcp|udp|!quic",
@@ -449,7 +449,8 @@ const struct schema_key schema_keys[] = {
 		IN(config_listener, close_timeout_s),
 		.sentence =
 			"In mode terminate: a session that both ends have closed is reset when nothing more "
-			"of what is under way is acknowledged for so long."},
+			"of what is under way is acknowledged for so long; with http of WebSockets alone, "
+			"other clients have 5 s after their last answer."},
 	{"listeners[].keepalive_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS, .fallback = "0",
 		.effect = EFFECT_NEW_SESSIONS, RANGE(0, 3 * 86400),
 		IN(config_listener, keepalive_s),

@@ -57,4 +57,7 @@ void check_upstream_security(const struct checking *c, uint32_t index);
 void check_listener_origin(const struct checking *c, uint32_t index, uint32_t used);
 // The listener's HTTP routes (config/validate_http.c): their upstreams are resolved.
 void check_listener_http(const struct checking *c, uint32_t index);
+// One of the upstreams that a listener uses, if it is of protocol http.
+void check_http_upstream(
+	const struct checking *c, uint32_t index, const struct config_upstream *upstream);
 void check_listeners(const struct checking *c);

@@ -25,13 +25,26 @@ static bool is_set(const struct route_check *at, const char *key)
 	return text_child(at->route->node, key) != NULL;
 }
 
+// An IPv6 address in brackets.
+static bool literal_is_good(const char *host)
+{
+	char text[IP_ADDRESS_TEXT_MAX];
+	struct ip_address address;
+	size_t length = strlen(host);
+
+	if (length < 3 || length - 2 >= sizeof(text) || host[length - 1] != ']')
+		return false;
+	memcpy(text, host + 1, length - 2);
+	text[length - 2] = 0;
+	return strchr(text, ':') && ip_address_parse(text, &address);
+}
+
 static bool host_is_good(const char *host)
 {
+	if (host[0] == '[')
+		return literal_is_good(host);
 	if (strncmp(host, "*.", 2) == 0)
 		host += 2;
-	if (host[0] == '[')
-		return host[strspn(host, "[]:.0123456789abcdefABCDEF")] == 0 &&
-		       host[strlen(host) - 1] == ']';
 	return host[0] && host[0] != '.' && host[strlen(host) - 1] != '.' && !strstr(host, "..") &&
 	       host[strspn(host, "-_.0123456789abcdefghijklmnopqrstuvwxyz"
 				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == 0;
@@ -99,6 +112,11 @@ static void check_redirect(const struct route_check *at)
 			"write http://HOST, https://HOST, a /PATH without a query, \"https\" or "
 			"\"https:PORT\"",
 			route->redirect);
+	if (route->strip_prefix && !route->keep_path)
+		blame(at, "strip_prefix",
+			"the redirection goes on without the path%s" HINT
+			"remove strip_prefix, or keep_path = false",
+			"");
 }
 
 static void check_forward(const struct route_check *at)
@@ -165,6 +183,11 @@ static void check_twice(const struct checking *c, uint32_t listener, uint32_t in
 	struct route_check at = {.c = c, .route = route};
 
 	snprintf(at.path, sizeof(at.path), "listeners[%u].http.routes[%u]", listener, index);
+	if (length == 0 && !route->host[0] && config_listeners(c->config)[listener].upstream[0])
+		blame(&at, "path",
+			"the listener's upstream \"%s\" serves what no route covers" HINT
+			"remove this route, or the listener's upstream",
+			config_listeners(c->config)[listener].upstream);
 	for (uint32_t i = 0; i < index; i++) {
 		const struct config_http_route *other = &config_http_routes(http)[i];
 
@@ -199,6 +222,22 @@ static void check_alpn(const struct checking *c, uint32_t index)
 					"write alpn = [\"http/1.1\"], or leave it out",
 					credential->name, credential->alpn.items[k]);
 	}
+}
+
+void check_http_upstream(
+	const struct checking *c, uint32_t index, const struct config_upstream *upstream)
+{
+	const struct config_listener *listener = &config_listeners(c->config)[index];
+	char path[FAULT_PATH_BYTES];
+
+	if (listener->protocol != PROTOCOL_HTTP || !upstream->source.client)
+		return;
+	snprintf(path, sizeof(path), "upstreams[%u].source",
+		(uint32_t)(upstream - config_upstreams(c->config)));
+	fault_add(c->faults, place_of(upstream->node, "source"), path,
+		"listener \"%s\" connects to a target again for one client, and the client's own port is taken until the target lets go" HINT
+		"leave source out: targets see the client in X-Forwarded-For, or with proxy_protocol",
+		listener->name);
 }
 
 void check_listener_http(const struct checking *c, uint32_t index)

@@ -450,6 +450,7 @@ static void check_used_upstream(const struct checking *c, uint32_t index, uint32
 	check_timeouts(c, index, upstream);
 	check_source_ports(c, index, upstream);
 	check_listener_origin(c, index, used);
+	check_http_upstream(c, index, upstream);
 	snprintf(path, sizeof(path), "upstreams[%u].transport.outer", used);
 	check_transport(c, listener, &upstream->transport, path);
 	for (uint32_t t = 0; t < upstream->targets.count; t++) {
