@@ -2,7 +2,8 @@
 // What a connection gets of 1 Gbit/s at 50 ms: deep and shallow queues, random loss, company. Rates
 // are of payload, against the payload that the link's frames can carry. With the argument "long"
 // longer runs, more seeds where chance is at work, and two flows in one bottleneck for minutes;
-// with "compare" the first ten seconds of each path, for perf/tcp-emulated.
+// with "compare" the first ten seconds of each path and the memory that its goal needs, for
+// perf/tcp-emulated.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,26 +29,28 @@ struct path {
 	uint32_t queue_bytes;
 	uint32_t loss_ppm;
 	uint32_t memory;   // of each side
-	uint32_t begin_ms; // what arrives from here
-	uint32_t end_ms;   // to here
-	uint32_t least_mbit;
+	uint32_t begin_ms; // what arrives from here, at most 3 s
+	uint32_t end_ms;   // to here, at least 4 s
+	uint32_t least_kbit;
 	bool is_long; // only in long runs
 };
 
-// least_mbit: the goals. 95 % of the payload without random loss and with a queue of a BDP, 80 %
-// for the rate controller with 1 % lost and less. Where Linux is the measure, what Linux 6.18's
-// CUBIC had over the same emulated link (perf/tcp-emulated), or its BBR with a shallow queue.
+// least_kbit: the goals. Those from 3 s on are 95 % of the payload where nothing is lost and the
+// queue holds a BDP, and 80 % for the rate controller where frames are lost. Those of the first ten
+// seconds are the most that Linux 6.18 had in them, of all its runs over the same emulated link,
+// with CUBIC or, for the rate controller, BBR: "whole" in perf/results/tcp-emulated.json.
 static const struct path paths[] = {
-	{"cubic, one bdp", TCP_CONGESTION_CUBIC, BDP, 0, 32 * MIB, 3000, 4000, 908},
-	{"cubic, a tenth of a bdp", TCP_CONGESTION_CUBIC, BDP / 10, 0, 32 * MIB, 0, 10000, 330},
-	{"cubic, 0.001 % loss", TCP_CONGESTION_CUBIC, BDP, 10, 32 * MIB, 3000, 8000, 150},
-	{"cubic, 0.1 % loss", TCP_CONGESTION_CUBIC, BDP, 1000, 32 * MIB, 3000, 33000, 8},
-	{"cubic, 1 % loss", TCP_CONGESTION_CUBIC, BDP, 10000, 32 * MIB, 3000, 33000, 2},
-	{"rate, one bdp", TCP_CONGESTION_RATE, BDP, 0, 32 * MIB, 3000, 5000, 908, true},
-	{"rate, a tenth of a bdp", TCP_CONGESTION_RATE, BDP / 10, 0, 32 * MIB, 3000, 5000, 607,
+	{"cubic, one bdp", TCP_CONGESTION_CUBIC, BDP, 0, 32 * MIB, 3000, 4000, 908000},
+	{"cubic, a tenth of a bdp", TCP_CONGESTION_CUBIC, BDP / 10, 0, 32 * MIB, 0, 10000, 572200},
+	{"cubic, 0.001 % loss", TCP_CONGESTION_CUBIC, BDP, 10, 32 * MIB, 0, 10000, 553400},
+	{"cubic, 0.1 % loss", TCP_CONGESTION_CUBIC, BDP, 1000, 32 * MIB, 0, 10000, 8500},
+	{"cubic, 1 % loss", TCP_CONGESTION_CUBIC, BDP, 10000, 32 * MIB, 0, 10000, 2300},
+	{"rate, one bdp", TCP_CONGESTION_RATE, BDP, 0, 32 * MIB, 3000, 5000, 908000, true},
+	{"rate, a tenth of a bdp", TCP_CONGESTION_RATE, BDP / 10, 0, 32 * MIB, 0, 10000, 670900,
 		true},
-	{"rate, 0.1 % loss", TCP_CONGESTION_RATE, BDP, 1000, 48 * MIB, 3000, 5000, 765, true},
-	{"rate, 1 % loss", TCP_CONGESTION_RATE, BDP, 10000, 48 * MIB, 3000, 5000, 765},
+	{"rate, 0.001 % loss", TCP_CONGESTION_RATE, BDP, 10, 32 * MIB, 3000, 5000, 765000, true},
+	{"rate, 0.1 % loss", TCP_CONGESTION_RATE, BDP, 1000, 48 * MIB, 3000, 5000, 765000, true},
+	{"rate, 1 % loss", TCP_CONGESTION_RATE, BDP, 10000, 48 * MIB, 3000, 5000, 765000},
 };
 
 static bool is_long;
@@ -97,53 +100,93 @@ static void check_counters(struct net *net)
 	}
 }
 
+// One transfer, and the most buffer memory that either end was seen to hold.
+struct run {
+	struct net *net;
+	const struct net_transfer *transfer;
+	uint32_t ms;
+	uint32_t send_held;
+	uint32_t receive_held;
+};
+
+// Runs on to a time and returns what has arrived by then.
+static uint64_t arrived_by(struct run *run, uint32_t ms)
+{
+	const struct net_transfer *t = run->transfer;
+
+	for (; run->ms < ms; run->ms += 50) {
+		struct tcp_info sender = {0};
+		struct tcp_info receiver = {0};
+
+		net_run(run->net, 50 * USEC_PER_MILLISECOND);
+		if (t->sender != TCP_NONE)
+			tcp_info_get(net_engine(run->net, 0), t->sender, &sender);
+		if (t->receiver != TCP_NONE)
+			tcp_info_get(net_engine(run->net, 1), t->receiver, &receiver);
+		if (sender.send_held > run->send_held)
+			run->send_held = sender.send_held;
+		if (receiver.receive_held > run->receive_held)
+			run->receive_held = receiver.receive_held;
+	}
+	return t->received;
+}
+
 static double measure(const struct path *p, uint64_t seed)
 {
 	struct tcp_profile profile = profile_for(p);
 	struct shape_config there = link_of(p, seed);
 	struct shape_config back = {.rate_bps = LINK_BPS, .delay_us = 25000, .seed = seed + 1000};
-	struct net *net = net_create(0, NET_TELLS);
-	const struct net_transfer *t;
+	struct run run = {.net = net_create(0, NET_TELLS)};
+	struct net *net = run.net;
 	struct tcp_info sender;
-	uint64_t before;
-	uint32_t held = 0;
-	double rate;
 
 	net_host_add(net, &profile);
 	net_host_add(net, &profile);
 	net_join(net, 0, 1, &there, &back);
-	t = net_transfer_add(
+	run.transfer = net_transfer_add(
 		net, &(struct net_transfer){.from = 0, .to = 1, .bytes = UINT64_MAX, .begins = 1});
-	net_run(net, p->begin_ms * USEC_PER_MILLISECOND);
-	before = t->received;
-	for (uint32_t ms = p->begin_ms; ms < p->end_ms; ms += 50) {
-		struct tcp_info receiver = {0};
+	uint64_t before = arrived_by(&run, p->begin_ms);
+	uint64_t by_3_s = arrived_by(&run, 3000);
+	uint64_t by_4_s = arrived_by(&run, 4000);
+	uint64_t after = arrived_by(&run, p->end_ms);
+	double rate = mbit(after - before, (p->end_ms - p->begin_ms) * USEC_PER_MILLISECOND);
 
-		net_run(net, 50 * USEC_PER_MILLISECOND);
-		if (t->receiver != TCP_NONE)
-			tcp_info_get(net_engine(net, 1), t->receiver, &receiver);
-		if (receiver.receive_held > held)
-			held = receiver.receive_held;
-	}
-	tcp_info_get(net_engine(net, 0), t->sender, &sender);
-	rate = mbit(t->received - before, (p->end_ms - p->begin_ms) * USEC_PER_MILLISECOND);
-	print_message("%s, seed %llu, %u to %u ms: %.1f Mbit/s, retransmitted %u, timeouts %llu, "
-		      "received and held %.1f MiB at most\n",
+	tcp_info_get(net_engine(net, 0), run.transfer->sender, &sender);
+	print_message("%s, seed %llu, %u to %u ms: %.1f Mbit/s, 3 to 4 s: %.1f Mbit/s, memory: "
+		      "bound %u MiB, sent and held %.1f MiB, received and held %.1f MiB at most, "
+		      "retransmitted %u, timeouts %llu\n",
 		p->name, (unsigned long long)seed, p->begin_ms, p->end_ms, rate,
-		sender.retransmitted,
+		mbit(by_4_s - by_3_s, USEC_PER_SECOND), p->memory / MIB,
+		run.send_held / (double)MIB, run.receive_held / (double)MIB, sender.retransmitted,
 		(unsigned long long)counter_read(
-			&tcp_engine_stats(net_engine(net, 0))->retransmission_timeouts),
-		held / (double)MIB);
-	assert_false(t->is_wrong);
+			&tcp_engine_stats(net_engine(net, 0))->retransmission_timeouts));
+	assert_false(run.transfer->is_wrong);
 	check_counters(net);
 	finish(net, 2);
 	return rate;
 }
 
+// What so many seeds have: the least of them, or where Linux is the measure their mean, for at
+// 0.001 % a run of ten seconds loses some eight packets, and has 400 to 850 Mbit/s by when.
+static double measure_seeds(const struct path *p, uint64_t seeds)
+{
+	double least = LINK_BPS;
+	double sum = 0;
+
+	for (uint64_t seed = 1; seed <= seeds; seed++) {
+		double rate = measure(p, seed);
+
+		sum += rate;
+		if (rate < least)
+			least = rate;
+	}
+	return p->begin_ms == 0 ? sum / (double)seeds : least;
+}
+
 // Without random loss every seed is the same run.
 static uint64_t seeds_of(const struct path *p)
 {
-	if (!is_long || p->loss_ppm == 0)
+	if (p->loss_ppm == 0)
 		return 1;
 	return p->congestion == TCP_CONGESTION_CUBIC ? 5 : 3;
 }
@@ -151,16 +194,14 @@ static uint64_t seeds_of(const struct path *p)
 static void a_long_path_is_filled(void **state)
 {
 	for (size_t i = 0; i < nx_array_size(paths); i++) {
-		for (uint64_t seed = 1; seed <= seeds_of(&paths[i]); seed++) {
-			struct path p = paths[i];
+		struct path p = paths[i];
 
-			if (p.is_long && !is_long)
-				continue;
-			p.end_ms += is_long ? 15000 : 0;
-			if (measure(&p, seed) < p.least_mbit)
-				fail_msg("%s, seed %llu: below %u Mbit/s", p.name,
-					(unsigned long long)seed, p.least_mbit);
-		}
+		if (p.is_long && !is_long)
+			continue;
+		// The seconds that Linux had stay the same.
+		p.end_ms += is_long && p.begin_ms != 0 ? 15000 : 0;
+		if (measure_seeds(&p, is_long ? seeds_of(&p) : 1) * 1000 < p.least_kbit)
+			fail_msg("%s: below %u kbit/s", p.name, p.least_kbit);
 	}
 }
 
@@ -249,17 +290,37 @@ static void share(const struct company *p)
 	assert_true(rate[1] * 100 < rate[0] * p->most_percent);
 }
 
+// The least bound of each side's memory, of these, with which a path's goal is reached.
+static void need(const struct path *p)
+{
+	static const uint32_t bounds_mib[] = {1, 2, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48};
+
+	for (size_t i = 0; i < nx_array_size(bounds_mib); i++) {
+		struct path with = *p;
+
+		with.memory = bounds_mib[i] * MIB;
+		if (measure_seeds(&with, seeds_of(p)) * 1000 < p->least_kbit)
+			continue;
+		print_message("%s needs %u MiB for %.1f Mbit/s, %u to %u ms\n", p->name,
+			bounds_mib[i], p->least_kbit / 1000.0, p->begin_ms, p->end_ms);
+		return;
+	}
+	print_message("%s does not have %.1f Mbit/s, %u to %u ms\n", p->name,
+		p->least_kbit / 1000.0, p->begin_ms, p->end_ms);
+}
+
 static void compare(void)
 {
 	for (size_t i = 0; i < nx_array_size(paths); i++) {
-		for (uint64_t seed = 1; seed <= 3; seed++) {
-			struct path p = paths[i];
+		struct path p = paths[i];
 
-			p.begin_ms = 0;
-			p.end_ms = 10000;
-			measure(&p, seed);
-		}
+		p.begin_ms = 0;
+		p.end_ms = 10000;
+		measure_seeds(&p, seeds_of(&p));
 	}
+	print_message("bounds\n");
+	for (size_t i = 0; i < nx_array_size(paths); i++)
+		need(&paths[i]);
 }
 
 static void two_flows_share_a_long_path(void **state)
