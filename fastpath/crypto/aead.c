@@ -172,6 +172,17 @@ static uint8_t *walk_next(struct walk *w, uint32_t *length)
 	return NULL;
 }
 
+// One choice for all spans of a chain. NULL: not GCM.
+static aes_gcm_enc_dec_update_t gcm_update(
+	const struct crypto_manager *m, const struct expanded *key, bool seals)
+{
+	if (key->aead == AEAD_AES_128_GCM)
+		return seals ? m->imb->gcm128_enc_update : m->imb->gcm128_dec_update;
+	if (key->aead == AEAD_AES_256_GCM)
+		return seals ? m->imb->gcm256_enc_update : m->imb->gcm256_dec_update;
+	return NULL;
+}
+
 void aead_seal_chain(struct crypto_manager *m, const struct aead_input *in, struct buffer *chain,
 	uint32_t from, uint32_t length, uint8_t tag[AEAD_TAG_BYTES])
 {
@@ -184,9 +195,15 @@ void aead_seal_chain(struct crypto_manager *m, const struct aead_input *in, stru
 		aead_seal(m, in, length > 0 ? data : tag, length, tag);
 		return;
 	}
+	aes_gcm_enc_dec_update_t update = gcm_update(m, key, true);
+
 	begin(m, in);
-	for (; data != NULL; data = walk_next(&w, &n))
-		encrypt(m, key, data, n);
+	for (; data != NULL; data = walk_next(&w, &n)) {
+		if (update != NULL)
+			update(&key->gcm, &m->context.gcm, data, data, n);
+		else
+			encrypt(m, key, data, n);
+	}
 	finish(m, key, tag);
 }
 
@@ -200,9 +217,15 @@ bool aead_open_chain(struct crypto_manager *m, const struct aead_input *in, stru
 
 	if (w.left == 0)
 		return aead_open(m, in, length > 0 ? data : m->scratch, length, tag);
+	aes_gcm_enc_dec_update_t update = gcm_update(m, key, false);
+
 	begin(m, in);
-	for (; data != NULL; data = walk_next(&w, &n))
-		decrypt(m, key, data, n);
+	for (; data != NULL; data = walk_next(&w, &n)) {
+		if (update != NULL)
+			update(&key->gcm, &m->context.gcm, data, data, n);
+		else
+			decrypt(m, key, data, n);
+	}
 	finish(m, key, m->tag);
 	if (nx_likely(secret_equal(m->tag, tag, AEAD_TAG_BYTES)))
 		return true;

@@ -34,11 +34,21 @@ void secret_wipe(void *secret, size_t bytes)
 
 bool secret_equal(const uint8_t *a, const uint8_t *b, size_t length)
 {
-	uint32_t difference = 0;
+	uint64_t difference = 0;
 
-	for (size_t i = 0; i < length; i++) {
-		difference |= (uint32_t)(a[i] ^ b[i]);
+	for (; length >= sizeof(uint64_t); length -= sizeof(uint64_t)) {
+		uint64_t x, y;
+
+		memcpy(&x, a, sizeof(x));
+		memcpy(&y, b, sizeof(y));
+		a += sizeof(x);
+		b += sizeof(y);
+		difference |= x ^ y;
 		// Opaque to the compiler: it must not leave the loop once the answer is known.
+		__asm__ volatile("" : "+r"(difference));
+	}
+	for (; length > 0; length--) {
+		difference |= (uint64_t)(*a++ ^ *b++);
 		__asm__ volatile("" : "+r"(difference));
 	}
 	return difference == 0;

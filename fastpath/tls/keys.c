@@ -100,47 +100,53 @@ void tls_records_fini(struct tls_context *context, struct tls_records *t)
 	secret_wipe(t, sizeof(*t));
 }
 
-static void store_u64(uint8_t *p, uint64_t value)
-{
-	be64 wire = htobe64(value);
-
-	memcpy(p, &wire, sizeof(wire));
-}
+// Sixteen bytes in one register. ipsec-mb reads nonce and additional data so at once: what was
+// written in pieces just before would have to reach the cache first.
+typedef uint64_t pair __attribute__((vector_size(16)));
 
 // TLS 1.3 and ChaCha20-Poly1305: the sequence number, right aligned, XOR the IV (RFC 8446 5.3, RFC
-// 7905 2). TLS 1.2 GCM: four bytes of ours, eight of the record (RFC 5288 3).
-static void nonce_make(const struct tls_key *key, const uint8_t *explicit_nonce, uint8_t *nonce)
+// 7905 2). TLS 1.2 GCM: four bytes of ours, eight of the record (RFC 5288 3), where iv is zero.
+// What is read and written behind the nonce's bytes is in nobody's way.
+static void nonce_make(
+	const struct tls_key *key, const uint8_t *explicit_nonce, uint8_t nonce[TLS_PAIR_BYTES])
 {
-	uint8_t sequence[8];
+	uint64_t number = __builtin_bswap64(key->sequence);
+	pair n;
 
-	memcpy(nonce, key->iv, AEAD_NONCE_BYTES);
-	if (key->explicit_nonce) {
-		memcpy(nonce + 4, explicit_nonce, EXPLICIT_NONCE_BYTES);
-		return;
-	}
-	store_u64(sequence, key->sequence);
-	for (uint32_t i = 0; i < sizeof(sequence); i++)
-		nonce[4 + i] ^= sequence[i];
+	static_assert(offsetof(struct tls_key, iv) + TLS_PAIR_BYTES <= sizeof(struct tls_key));
+	memcpy(&n, (const uint8_t *)key + offsetof(struct tls_key, iv), sizeof(n));
+	if (key->explicit_nonce)
+		memcpy(&number, explicit_nonce, sizeof(number));
+	n ^= (pair){number << 32, number >> 32};
+	memcpy(nonce, &n, sizeof(n));
+}
+
+// TLS 1.3: the header (RFC 8446 5.2). TLS 1.2: the sequence number, type, version and the
+// plaintext's length (RFC 5246 6.2.3.3).
+static uint32_t additional_make(const struct tls_key *key, const uint8_t header[HEADER_BYTES],
+	uint32_t length, uint8_t additional[TLS_PAIR_BYTES])
+{
+	uint32_t protected = key->is_tls13 ? length + AEAD_TAG_BYTES : length;
+	uint64_t record = header[0] | (uint64_t)header[1] << 8 | (uint64_t)header[2] << 16 |
+			  (uint64_t)(protected >> 8) << 24 | (uint64_t)(protected & 0xff) << 32;
+	pair a = {record, 0};
+
+	if (!key->is_tls13)
+		a = (pair){__builtin_bswap64(key->sequence), record};
+	memcpy(additional, &a, sizeof(a));
+	return key->is_tls13 ? HEADER_BYTES : ADDITIONAL_BYTES_MAX;
 }
 
 void tls_aead_prepare(struct tls_context *context, const struct tls_key *key,
-	const uint8_t header[HEADER_BYTES], uint32_t plaintext_length,
+	const uint8_t header[HEADER_BYTES], uint32_t length,
 	const uint8_t explicit_nonce[EXPLICIT_NONCE_BYTES], struct tls_aead *out)
 {
+	nonce_make(key, explicit_nonce, out->nonce);
 	out->input = (struct aead_input){
 		.key = key_cache_get(context->keys, key->number, (enum aead)key->aead, key->raw),
 		.nonce = out->nonce,
-		.additional = out->additional};
-	nonce_make(key, explicit_nonce, out->nonce);
-	if (key->is_tls13) {
-		memcpy(out->additional, header, HEADER_BYTES);
-		out->input.additional_length = HEADER_BYTES;
-		return;
-	}
-	store_u64(out->additional, key->sequence);
-	memcpy(out->additional + 8, header, 3);
-	be16_store(out->additional + 11, be16_from_host((uint16_t)plaintext_length));
-	out->input.additional_length = ADDITIONAL_BYTES_MAX;
+		.additional = out->additional,
+		.additional_length = additional_make(key, header, length, out->additional)};
 }
 
 void tls_key_used(struct tls_key *key, uint32_t bytes)

@@ -35,6 +35,12 @@ void tls_push(struct tls_context *context, struct tls_records *t, struct buffer 
 {
 	bool drop = t->in.verdict != TLS_WANT_MORE;
 
+	// As a whole, where its buffers are not small on average.
+	if (!drop && chain != NULL && chain->total_length > chain->segments * GATHER_BYTES_MAX) {
+		tls_queue_append(&t->in.pending, chain);
+		t->in.gathering = false;
+		return;
+	}
 	while (chain != NULL) {
 		struct buffer *b = chain;
 
@@ -80,14 +86,15 @@ static void header_read(const struct tls_queue *q, uint8_t header[HEADER_BYTES])
 		chain_copy(q->head, 0, HEADER_BYTES, header);
 }
 
-static void tag_read(const struct tls_queue *record, uint8_t tag[AEAD_TAG_BYTES])
+// Where it lies, or its copy in room.
+static const uint8_t *tag_find(const struct tls_queue *record, uint8_t room[AEAD_TAG_BYTES])
 {
 	const struct buffer *tail = record->tail;
 
 	if (nx_likely(tail->length >= AEAD_TAG_BYTES))
-		memcpy(tag, buffer_data(tail) + tail->length - AEAD_TAG_BYTES, AEAD_TAG_BYTES);
-	else
-		chain_copy(record->head, record->bytes - AEAD_TAG_BYTES, AEAD_TAG_BYTES, tag);
+		return buffer_data(tail) + tail->length - AEAD_TAG_BYTES;
+	chain_copy(record->head, record->bytes - AEAD_TAG_BYTES, AEAD_TAG_BYTES, room);
+	return room;
 }
 
 // Cuts the next whole record off: TLS_DATA, TLS_WANT_MORE, TLS_NO_BUFFER or a fatal verdict.
@@ -117,16 +124,16 @@ static enum tls_verdict record_decrypt(struct tls_context *context, struct tls_r
 	struct tls_key *key = &t->in.key;
 	uint32_t before = tls_before(key);
 	uint32_t length = record->bytes - before - AEAD_TAG_BYTES;
-	uint8_t tag[AEAD_TAG_BYTES], nonce[EXPLICIT_NONCE_BYTES] = {0};
+	uint8_t room[AEAD_TAG_BYTES], nonce[EXPLICIT_NONCE_BYTES] = {0};
 	struct tls_aead aead;
 
 	if (key->sequence == UINT64_MAX)
 		return TLS_KEY_SPENT;
 	if (key->explicit_nonce)
 		chain_copy(record->head, HEADER_BYTES, sizeof(nonce), nonce);
-	tag_read(record, tag);
 	tls_aead_prepare(context, key, header, length, nonce, &aead);
-	if (!aead_open_chain(context->crypto, &aead.input, record->head, before, length, tag))
+	if (!aead_open_chain(context->crypto, &aead.input, record->head, before, length,
+		    tag_find(record, room)))
 		return TLS_BAD_RECORD;
 	t->in.opened++;
 	tls_key_used(key, length);

@@ -79,15 +79,33 @@ static struct buffer *divide(struct buffer *b, uint16_t n, struct buffer_source 
 	return front;
 }
 
+// Moves the buffers that lie in the first n bytes whole; how many bytes they have.
+static uint32_t cut_whole(struct tls_queue *q, uint32_t n, struct tls_queue *front)
+{
+	struct buffer *last = NULL, *next = q->head;
+	uint32_t bytes = 0, buffers = 0;
+
+	while (bytes < n && next != NULL && next->length <= n - bytes) {
+		bytes += next->length;
+		buffers++;
+		last = next;
+		next = next->next;
+	}
+	if (last == NULL)
+		return 0;
+	*front = (struct tls_queue){q->head, last, bytes, buffers};
+	last->next = NULL;
+	*q = (struct tls_queue){
+		next, next != NULL ? q->tail : NULL, q->bytes - bytes, q->buffers - buffers};
+	return bytes;
+}
+
 bool tls_queue_cut(
 	struct tls_queue *q, uint32_t n, struct buffer_source *source, struct tls_queue *front)
 {
 	struct buffer *part;
 
-	while (q->head != NULL && q->head->length <= n && n > 0) {
-		n -= q->head->length;
-		tls_queue_append(front, take_head(q));
-	}
+	n -= cut_whole(q, n, front);
 	if (n == 0)
 		return true;
 	part = divide(q->head, (uint16_t)n, source);

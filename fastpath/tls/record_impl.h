@@ -3,6 +3,8 @@
 
 // What the files of the record layer share.
 
+#include <stdalign.h>
+
 #include "tls/record.h"
 
 // Content types (RFC 8446 5.1).
@@ -18,6 +20,7 @@ enum {
 	EXPLICIT_NONCE_BYTES = 8,
 	CIPHERTEXT_MAX = TLS_PLAINTEXT_MAX + 256, // RFC 8446 5.2; TLS 1.2 AEADs need 24
 	ADDITIONAL_BYTES_MAX = 13,                // RFC 5246 6.2.3.3
+	TLS_PAIR_BYTES = 16,                      // room for a nonce or additional data
 	// Records in a row that carry no application data: a peer may not keep us busy with them.
 	WITHOUT_DATA_MAX = 32,
 };
@@ -26,15 +29,15 @@ enum {
 
 // The next generation of a TLS 1.3 traffic secret (RFC 8446 7.2).
 void tls_key_update(struct tls_context *context, struct tls_key *key);
-// Nonce and additional data of the record with key->sequence; plaintext_length is used by TLS 1.2,
-// header is the record's.
+// Nonce and additional data of the record with key->sequence. length: what is encrypted of it, the
+// tag apart; header: the record's, whose type and version are used.
 struct tls_aead {
-	uint8_t nonce[AEAD_NONCE_BYTES];
-	uint8_t additional[ADDITIONAL_BYTES_MAX];
+	alignas(TLS_PAIR_BYTES) uint8_t nonce[TLS_PAIR_BYTES];
+	alignas(TLS_PAIR_BYTES) uint8_t additional[TLS_PAIR_BYTES];
 	struct aead_input input;
 };
 void tls_aead_prepare(struct tls_context *context, const struct tls_key *key,
-	const uint8_t header[HEADER_BYTES], uint32_t plaintext_length,
+	const uint8_t header[HEADER_BYTES], uint32_t length,
 	const uint8_t explicit_nonce[EXPLICIT_NONCE_BYTES], struct tls_aead *out);
 // Counts a record of so many bytes.
 void tls_key_used(struct tls_key *key, uint32_t bytes);

@@ -2,7 +2,8 @@
 
 // TLS records over packet buffers beside ipsec-mb alone: what a leg of a session pays to seal and
 // to open what TCP carries in segments of 1,460 bytes. The yardstick seals and opens as many bytes,
-// contiguous, in records of the same size. Both in turn, the least of all rounds counts.
+// contiguous, in records of the same size: content and the byte of its type (RFC 8446 5.2). Both in
+// turn, the least of all rounds counts.
 
 #include "core/chain.h"
 #include "core/clock.h"
@@ -18,6 +19,7 @@ enum {
 	ROUND_CHUNKS = 64,
 	KEYS = 64,
 	SEALED_MAX = CHUNK + 46 * 22,
+	RECORDS_MAX = 64, // of a chunk
 };
 
 struct side {
@@ -41,6 +43,7 @@ struct records_bench {
 	struct aead_key key;
 	usec_t now;
 	uint8_t plain[CHUNK];
+	uint8_t alone[CHUNK + RECORDS_MAX];
 	uint8_t sealed[SEALED_MAX];
 };
 
@@ -94,13 +97,16 @@ static void open_all(struct records_bench *x, struct cell *c, uint32_t length)
 {
 	struct buffer *chain = chain_of(x, x->sealed, length, SEGMENT);
 	struct tls_queue opened = {0};
-	struct buffer *out;
+	struct buffer *records[RECORDS_MAX];
+	uint32_t n = 0;
 	uint64_t start = clock_cycles();
 
 	tls_push(&x->tls, &x->ends[1], chain);
-	while (tls_next(&x->tls, &x->ends[1], &out) == TLS_DATA)
-		tls_queue_append(&opened, out);
+	while (n < RECORDS_MAX && tls_next(&x->tls, &x->ends[1], &records[n]) == TLS_DATA)
+		n++;
 	least(&c->open.record, clock_cycles() - start, CHUNK);
+	for (uint32_t i = 0; i < n; i++)
+		tls_queue_append(&opened, records[i]);
 	chain = tls_queue_chain(&opened);
 	if (!chain || chain->total_length != CHUNK ||
 		chain_copy(chain, 0, CHUNK, x->sealed) != CHUNK ||
@@ -111,20 +117,22 @@ static void open_all(struct records_bench *x, struct cell *c, uint32_t length)
 
 static void alone(struct records_bench *x, struct cell *c)
 {
-	uint8_t nonce[AEAD_NONCE_BYTES] = {0}, additional[5] = {0}, tag[44][AEAD_TAG_BYTES];
+	uint8_t nonce[AEAD_NONCE_BYTES] = {0}, additional[5] = {0};
+	uint8_t tag[RECORDS_MAX][AEAD_TAG_BYTES];
 	struct aead_input in = {&x->key, nonce, additional, sizeof(additional)};
 	uint32_t size = c->is_short ? SHORT : TLS_PLAINTEXT_MAX;
 	uint32_t n = 0;
 	uint64_t start = clock_cycles();
 
 	for (uint32_t at = 0; at < CHUNK; at += size, n++)
-		aead_seal(x->tls.crypto, &in, x->plain + at, u32_min(size, CHUNK - at), tag[n]);
+		aead_seal(x->tls.crypto, &in, x->alone + at + n, u32_min(size, CHUNK - at) + 1,
+			tag[n]);
 	least(&c->seal.alone, clock_cycles() - start, CHUNK);
 	n = 0;
 	start = clock_cycles();
 	for (uint32_t at = 0; at < CHUNK; at += size, n++)
-		if (!aead_open(
-			    x->tls.crypto, &in, x->plain + at, u32_min(size, CHUNK - at), tag[n]))
+		if (!aead_open(x->tls.crypto, &in, x->alone + at + n, u32_min(size, CHUNK - at) + 1,
+			    tag[n]))
 			bench_fail("what ipsec-mb sealed does not open");
 	least(&c->open.alone, clock_cycles() - start, CHUNK);
 }
