@@ -116,8 +116,10 @@ struct snapshot_upstream {
 	uint8_t proxy_protocol;  // version of the header that targets get, 0: none
 	uint8_t congestion;      // enum tcp_congestion, of connections that end here
 	uint8_t look;            // enum tcp_look, likewise
+	bool ecn;                // likewise: asked for (RFC 3168)
 	uint32_t keepalive_s;    // likewise: silence before targets are probed, 0 = none
 	uint32_t user_timeout_s; // likewise: what was sent and is not acknowledged
+	uint32_t memory;         // likewise: buffer bytes each way at most, 0 = the relay's default
 	uint32_t security;       // number of the profile that targets are spoken to by, 0: raw
 	bool closing;
 	uint32_t target_count;
@@ -189,10 +191,12 @@ struct snapshot_listener {
 	usec_t close_timeout;
 	uint32_t keepalive_s;
 	uint32_t user_timeout_s;
+	uint32_t memory;
 	uint32_t max_sessions; // 0 = unlimited, per node
 	bool proxy_protocol;   // clients begin with a PROXY protocol header
 	uint8_t congestion;    // enum tcp_congestion, of connections that end here
 	uint8_t look;          // enum tcp_look, likewise
+	bool ecn;              // likewise
 	// Of such connections: segments, the order of things and how they end pass as they come.
 	bool transparent;
 	// Their client's handshake is over both, with the target of upstream `mirror`, and the

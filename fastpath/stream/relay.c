@@ -13,25 +13,44 @@ enum {
 	TIMER_SHIFT = 13,
 	// A session has two connections; more of them close or are half open.
 	CONNECTIONS_FOR_TWO = 5,
-	// Buffer bytes that a connection holds at most, each way (docs/performance.md says what
-	// rates that allows).
+	// Buffer bytes that a connection holds at most, each way, where nobody says otherwise
+	// (fastpath/tcp/README.md says what rates that allows).
 	MEMORY_DEFAULT = 4 << 20,
 	PREFETCH_AHEAD = 3,        // packets
 	KEEPALIVE_INTERVAL_S = 75, // between probes at most
-	WINDOW_SCALE = 7,          // for that, whatever the bound is when a connection begins
+	WINDOW_SCALE_MAX = 14,     // RFC 7323 2.3
 };
+
+static uint32_t kind_memory(const struct relay_kind *kind)
+{
+	return kind->memory ? kind->memory : MEMORY_DEFAULT;
+}
+
+// A SYN says it once: for what the kind may hold, whatever the bound is when a connection begins.
+static uint8_t kind_scale(const struct relay_kind *kind)
+{
+	uint8_t scale = 1;
+
+	while (scale < WINDOW_SCALE_MAX && (uint32_t)UINT16_MAX << scale < kind_memory(kind))
+		scale++;
+	return scale;
+}
 
 static void profile_set(struct relay *r, uint16_t index)
 {
 	const struct relay_kind *kind = &r->profiles[index];
-	uint32_t memory = r->memory_limit ? r->memory_limit : MEMORY_DEFAULT;
+	uint32_t memory = kind_memory(kind);
+
+	if (r->memory_limit)
+		memory = u32_min(memory, r->memory_limit);
 
 	tcp_profile_set(r->tcp, index,
-		&(struct tcp_profile){.flags = kind->transparent ? TCP_KEEP_SEGMENTS : 0,
+		&(struct tcp_profile){.flags = (kind->transparent ? TCP_KEEP_SEGMENTS : 0) |
+					       (kind->ecn ? TCP_ECN : 0),
 			.mtu = kind->mtu,
 			.congestion = kind->congestion,
 			.look = kind->look,
-			.window_scale = WINDOW_SCALE,
+			.window_scale = kind_scale(kind),
 			.keepalive_idle_ms = kind->keepalive_s * 1000,
 			.keepalive_interval_ms =
 				u32_min(kind->keepalive_s, KEEPALIVE_INTERVAL_S) * 1000,
@@ -44,7 +63,8 @@ static bool is_alike(const struct relay_kind *a, const struct relay_kind *b)
 {
 	return a->congestion == b->congestion && a->look == b->look &&
 	       a->transparent == b->transparent && a->keepalive_s == b->keepalive_s &&
-	       a->user_timeout_s == b->user_timeout_s;
+	       a->user_timeout_s == b->user_timeout_s && a->ecn == b->ecn &&
+	       kind_memory(a) == kind_memory(b);
 }
 
 uint16_t relay_profile(struct relay *r, const struct relay_kind *kind)
@@ -100,6 +120,8 @@ static bool offer(void *context, const struct packet *packet, struct tcp_offer *
 				   .look = l->look,
 				   .keepalive_s = l->keepalive_s,
 				   .user_timeout_s = l->user_timeout_s,
+				   .memory = l->memory,
+				   .ecn = l->ecn,
 				   .transparent = l->transparent}),
 		.context = offer_context(l),
 	};

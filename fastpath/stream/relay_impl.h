@@ -97,8 +97,10 @@ struct relay_kind {
 	uint8_t congestion; // enum tcp_congestion
 	uint8_t look;       // enum tcp_look
 	bool transparent;
+	bool ecn;
 	uint32_t keepalive_s; // 0: none
 	uint32_t user_timeout_s;
+	uint32_t memory; // buffer bytes each way at most, 0: the default
 };
 
 struct relay {
@@ -114,7 +116,7 @@ struct relay {
 	usec_t now;
 	uint64_t seen;         // generation of the snapshot that was looked through for that
 	uint32_t swept;        // sessions looked at
-	uint32_t memory_limit; // of a connection, each way; 0: the default
+	uint32_t memory_limit; // of a connection, each way, whatever its kind says; 0: none
 	uint16_t profile_count;
 	bool draining;
 	bool is_behind;   // events or packets wait for the next turn

@@ -148,6 +148,8 @@ static int target_connect(struct relay *r, struct relay_session *s, const struct
 				.look = upstream->look,
 				.keepalive_s = upstream->keepalive_s,
 				.user_timeout_s = upstream->user_timeout_s,
+				.memory = upstream->memory,
+				.ecn = upstream->ecn,
 				.transparent = transparent}),
 		&lease->key, lease->past.target_waits ? &past : NULL, transparent ? &terms : NULL,
 		leg_context(session_index(r, s), LEG_TARGET), r->now, &s->connection[LEG_TARGET]);

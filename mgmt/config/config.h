@@ -273,6 +273,8 @@ struct config_upstream {
 	uint32_t tcp_profile;    // enum tcp_look
 	uint32_t keepalive_s;    // 0 = none
 	uint32_t user_timeout_s;
+	uint32_t ecn; // 0 or 1
+	uint32_t memory_bytes;
 	struct config_transport transport;
 };
 
@@ -321,6 +323,8 @@ struct config_listener {
 	uint32_t close_timeout_s;   // until what is under way when both have closed is acknowledged
 	uint32_t keepalive_s;       // 0 = none
 	uint32_t user_timeout_s;
+	uint32_t ecn; // 0 or 1
+	uint32_t memory_bytes;
 	uint32_t max_sessions;   // 0 = unlimited
 	uint32_t proxy_protocol; // 1: clients send a header
 	uint32_t congestion;     // enum tcp_congestion

@@ -4,6 +4,8 @@
 // One line a key: the struct and member that hold it say where parsing puts it.
 #define IN(type, member) .offset = offsetof(struct type, member)
 #define RANGE(low, high) .minimum = (low), .maximum = (high)
+// From the first window that is offered to what fills 1 Gbit/s at 50 ms in spite of loss.
+#define MEMORY .unit = UNIT_BYTES, .fallback = "4194304", RANGE(64 << 10, 64 << 20)
 // In the order of enum tcp_look (tcp/tcp.h), whose table says what each is.
 #define TCP_PROFILE_WORDS "default|linux|freebsd|windows"
 
@@ -391,6 +393,11 @@ const struct schema_key schema_keys[] = {
 		.sentence =
 			"A target that acknowledges nothing of what was sent for so long is given up, of "
 			"listeners in mode terminate (RFC 5482); refused where one in mode direct uses it."},
+	{"upstreams[].ecn", .type = SCHEMA_BOOLEAN, .fallback = "false",
+		.effect = EFFECT_NEW_SESSIONS, IN(config_upstream, ecn),
+		.sentence = "Whether targets are asked for ECN (RFC 3168), in mode terminate."},
+	{"upstreams[].memory_bytes", .type = SCHEMA_INTEGER, MEMORY, .effect = EFFECT_NEW_SESSIONS,
+		IN(config_upstream, memory_bytes), .sentence = "As of listeners, toward targets."},
 	{"upstreams[].source", .type = SCHEMA_SOURCES, .effect = EFFECT_NEW_SESSIONS,
 		RANGE(1, MAX_SOURCES), IN(config_upstream, source),
 		.sentence =
@@ -463,6 +470,13 @@ const struct schema_key schema_keys[] = {
 		.sentence =
 			"In mode terminate: a client that acknowledges nothing of what was sent for so long "
 			"is given up (RFC 5482)."},
+	{"listeners[].ecn", .type = SCHEMA_BOOLEAN, .fallback = "false",
+		.effect = EFFECT_NEW_SESSIONS, IN(config_listener, ecn),
+		.sentence = "Whether clients may have ECN (RFC 3168), in mode terminate."},
+	{"listeners[].memory_bytes", .type = SCHEMA_INTEGER, MEMORY, .effect = EFFECT_NEW_SESSIONS,
+		IN(config_listener, memory_bytes),
+		.sentence =
+			"In mode terminate: buffer bytes of a connection at most, each way (window scale: by tcp_profile, else by this)."},
 	{"listeners[].max_sessions", .type = SCHEMA_INTEGER, .fallback = "0",
 		.effect = EFFECT_NEW_SESSIONS, RANGE(0, 1u << 27),
 		IN(config_listener, max_sessions),

@@ -89,16 +89,17 @@ def test_listener_verbs(daemon):
 def test_listener_shows_what_ends_its_sessions(daemon):
     """listener list and show tell the times of mode terminate; in mode direct they are refused"""
     client = daemon.start(daemon.config())
-    times = {"close_timeout_s": 7, "keepalive_s": 60, "user_timeout_s": 120}
+    times = {"close_timeout_s": 7, "keepalive_s": 60, "user_timeout_s": 120, "memory_bytes": 1 << 20}
     expect(not times.keys() & client.call("listener.list")["listeners"][0].keys(), "times of mode direct")
     values = {"name": "ends", "protocol": "tcp", "listen": "*:99", "upstream": "web"}
     for key in ("close_timeout_s", "user_timeout_s"):
         error = client.refused(-32001, "listener.add", values={**values, key: "7"})
         expect("mode direct" in error.data["faults"][0]["what"], error.data)
     client.call("listener.add", values={**values, "mode": "terminate", "transparent": "true",
+                                        "ecn": "true",
                                         **{key: str(value) for key, value in times.items()}})
     row = client.call("listener.show", name="ends")["listener"]
-    expect({key: row[key] for key in times} == times and row["transparent"] and
+    expect({key: row[key] for key in times} == times and row["transparent"] and row["ecn"] and
            (row["congestion"], row["tcp_profile"]) == ("cubic", "default"), row)
     listed = {l["name"]: l for l in client.call("listener.list")["listeners"]}
     expect(listed["ends"].keys() == row.keys(), listed)

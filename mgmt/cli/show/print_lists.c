@@ -48,6 +48,8 @@ enum exit_status print_listener_show(const struct invocation *v, const json_t *r
 		{"close timeout", "close_timeout_s", FORMAT_SECONDS},
 		{"keepalive", "keepalive_s", FORMAT_NEVER},
 		{"user timeout", "user_timeout_s", FORMAT_SECONDS},
+		{"ecn", "ecn", FORMAT_TEXT},
+		{"memory each way", "memory_bytes", FORMAT_BYTES},
 		{"transparent", "transparent", FORMAT_TEXT},
 		{"congestion", "congestion", FORMAT_TEXT},
 		{"tcp profile", "tcp_profile", FORMAT_TEXT},

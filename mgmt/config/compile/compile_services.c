@@ -12,6 +12,8 @@ static bool upstream_unchanged(
 	       before->look == build->from->tcp_profile &&
 	       before->keepalive_s == build->from->keepalive_s &&
 	       before->user_timeout_s == build->from->user_timeout_s &&
+	       before->ecn == (bool)build->from->ecn &&
+	       before->memory == build->from->memory_bytes &&
 	       before->target_count == build->target_count &&
 	       memcmp(before->targets, build->targets,
 		       build->target_count * sizeof(*build->targets)) == 0 &&
@@ -46,6 +48,8 @@ static int upstream_make(struct compiling *c, struct upstream_build *build, uint
 	upstream->look = (uint8_t)build->from->tcp_profile;
 	upstream->keepalive_s = build->from->keepalive_s;
 	upstream->user_timeout_s = build->from->user_timeout_s;
+	upstream->ecn = build->from->ecn;
+	upstream->memory = build->from->memory_bytes;
 	upstream->security = build->security;
 	upstream->target_count = build->target_count;
 	upstream->targets = build->targets;
@@ -130,6 +134,8 @@ static int listener_fill(const struct compiling *c, const struct config_listener
 	listener->close_timeout = from->close_timeout_s * USEC_PER_SECOND;
 	listener->keepalive_s = from->keepalive_s;
 	listener->user_timeout_s = from->user_timeout_s;
+	listener->ecn = from->ecn;
+	listener->memory = from->memory_bytes;
 	listener->max_sessions = from->max_sessions;
 	listener->proxy_protocol = from->proxy_protocol;
 	listener->congestion = (uint8_t)from->congestion;

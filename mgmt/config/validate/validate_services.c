@@ -345,6 +345,33 @@ static void check_timeouts(
 		upstream->name);
 }
 
+// Connections that pass have no buffers and no handshake of ours.
+static void check_endpoints(
+	const struct checking *c, uint32_t index, const struct config_upstream *upstream)
+{
+	const struct config_listener *listener = &config_listeners(c->config)[index];
+	char path[FAULT_PATH_BYTES];
+
+	if (listener->mode == MODE_TERMINATE)
+		return;
+	snprintf(path, sizeof(path), "listeners[%u].ecn", index);
+	if (listener->ecn)
+		fault_add(c->faults, place_of(listener->node, "ecn"), path,
+			"in mode direct the ends agree on it themselves" HINT
+			"leave it out, or use mode = \"terminate\"");
+	snprintf(path, sizeof(path), "listeners[%u].memory_bytes", index);
+	if (text_child(listener->node, "memory_bytes"))
+		fault_add(c->faults, place_of(listener->node, "memory_bytes"), path,
+			"in mode direct nothing is held" HINT
+			"leave it out, or use mode = \"terminate\"");
+	snprintf(path, sizeof(path), "listeners[%u].upstream", index);
+	if (upstream->ecn || text_child(upstream->node, "memory_bytes"))
+		fault_add(c->faults, place_of(listener->node, "upstream"), path,
+			"connections to targets of \"%s\" are to be of a kind (%s), and in mode direct they are the clients' own" HINT
+			"use mode = \"terminate\", or an upstream without it",
+			upstream->name, upstream->ecn ? "ecn" : "memory_bytes");
+}
+
 static void check_keepalive(
 	const struct checking *c, uint32_t index, const struct config_upstream *upstream)
 {
@@ -448,6 +475,7 @@ static void check_used_upstream(const struct checking *c, uint32_t index, uint32
 	check_proxy_protocol(c, index, upstream);
 	check_keepalive(c, index, upstream);
 	check_timeouts(c, index, upstream);
+	check_endpoints(c, index, upstream);
 	check_source_ports(c, index, upstream);
 	check_listener_origin(c, index, used);
 	check_http_upstream(c, index, upstream);

@@ -93,11 +93,12 @@ static json_t *terminate_json(const struct snapshot_listener *l)
 	static const char *const controls[] = {"cubic", "rate"};
 
 	nx_bug_on(l->look >= nx_array_size(looks) || l->congestion >= nx_array_size(controls));
-	return json_pack("{s:f, s:I, s:I, s:b, s:s, s:s}", "close_timeout_s",
+	return json_pack("{s:f, s:I, s:I, s:b, s:I, s:b, s:s, s:s}", "close_timeout_s",
 		(double)l->close_timeout / USEC_PER_SECOND, "keepalive_s",
-		(json_int_t)l->keepalive_s, "user_timeout_s", (json_int_t)l->user_timeout_s,
-		"transparent", (int)l->transparent, "congestion", controls[l->congestion],
-		"tcp_profile", looks[l->look]);
+		(json_int_t)l->keepalive_s, "user_timeout_s", (json_int_t)l->user_timeout_s, "ecn",
+		(int)l->ecn, "memory_bytes", (json_int_t)l->memory, "transparent",
+		(int)l->transparent, "congestion", controls[l->congestion], "tcp_profile",
+		looks[l->look]);
 }
 
 static json_t *listener_json(const struct daemon *daemon, const struct snapshot_listener *l)

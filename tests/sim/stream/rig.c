@@ -14,6 +14,7 @@
 
 #include "core/chain.h"
 #include "pkt/parse.h"
+#include "shape/impair.h"
 
 enum {
 	ETHERNET = 14,
@@ -68,22 +69,38 @@ static struct buffer *frame_copy(const struct buffer *packet)
 	return b;
 }
 
-static void launch(struct rig *rig, enum rig_host to, const struct buffer *packet)
+// When the link has sent a packet of so many bytes; 0: it has no room for it.
+static usec_t link_leave(struct rig *rig, usec_t *free_at, uint32_t bytes)
 {
-	if (chance(rig, rig->loss_ppm) || (to == RIG_TARGET && rig->target_deaf))
-		return;
-	assert_true(rig->count < RIG_FLIGHT);
-	rig->flight[rig->count++] = (struct rig_packet){
-		.due = rig->world->now + rig->delay + (rig->jitter ? draw(rig) % rig->jitter : 0),
-		.frame = frame_copy(packet),
-		.to = (uint8_t)to};
+	if (rig->rate_bps == 0)
+		return rig->world->now;
+	if (*free_at > rig->world->now + rig->queue)
+		return 0;
+	if (*free_at < rig->world->now)
+		*free_at = rig->world->now;
+	*free_at += (bytes + ETHERNET) * 8 * USEC_PER_SECOND / rig->rate_bps;
+	return *free_at;
 }
 
-static void host_transmit(
-	void *context, struct buffer *packet, const struct flow_key *key, uint32_t *way)
+// leg: whose, RIG_CLIENT or RIG_TARGET.
+static void launch(
+	struct rig *rig, enum rig_host leg, enum rig_host to, const struct buffer *packet)
 {
-	launch(context, RIG_RELAY, packet);
-	buffer_heap_put(&buffer_heap_source, packet);
+	usec_t leaves;
+
+	if (chance(rig, rig->loss_ppm) || (to == RIG_TARGET && rig->target_deaf))
+		return;
+	leaves = link_leave(rig, &rig->free_at[leg][to == RIG_RELAY], packet->total_length);
+	if (leaves == 0)
+		return;
+	assert_true(rig->count < RIG_FLIGHT);
+	rig->flight[rig->count] = (struct rig_packet){
+		.due = leaves + rig->delay + (rig->jitter ? draw(rig) % rig->jitter : 0),
+		.frame = frame_copy(packet),
+		.to = (uint8_t)to};
+	if (chance(rig, rig->ce_ppm) && impair_can_mark(rig->flight[rig->count].frame, ETHERNET))
+		impair_mark(rig->flight[rig->count].frame, ETHERNET);
+	rig->count++;
 }
 
 // Clients are in 10.1.0.0/24 and fd00:1::/64, targets in the others.
@@ -92,18 +109,28 @@ static bool is_client(const struct ip_address *a)
 	return ip_address_is_v4(a) ? a->bytes[13] == 1 : a->bytes[3] == 1;
 }
 
+static void host_transmit(
+	void *context, struct buffer *packet, const struct flow_key *key, uint32_t *way)
+{
+	struct rig *rig = context;
+	enum rig_host leg = is_client(&key->source) ? RIG_CLIENT : RIG_TARGET;
+
+	launch(rig, leg, RIG_RELAY, packet);
+	buffer_heap_put(&buffer_heap_source, packet);
+}
+
 static void relay_transmit(
 	void *context, struct buffer *packet, const struct flow_key *key, uint32_t *way)
 {
 	struct rig *rig = context;
-	bool is_to_client = is_client(&key->destination);
+	enum rig_host to = is_client(&key->destination) ? RIG_CLIENT : RIG_TARGET;
 
-	if (!is_to_client) {
+	if (to == RIG_TARGET) {
 		rig->to_target = *key;
 		rig->to_target_sequence =
 			be32_to_host(be32_load(buffer_data(packet) + buffer_l3_length(packet) + 4));
 	}
-	launch(rig, is_to_client ? RIG_CLIENT : RIG_TARGET, packet);
+	launch(rig, to, to, packet);
 	buffer_heap_put(&buffer_heap_source, packet);
 }
 

@@ -9,7 +9,7 @@
 #include "world.h"
 
 enum {
-	RIG_FLIGHT = 8192,
+	RIG_FLIGHT = 32768,
 	RIG_USERS = 192,
 };
 
@@ -54,6 +54,10 @@ struct rig {
 	usec_t delay;
 	usec_t jitter; // at most, of each packet: some overtake others
 	uint32_t loss_ppm;
+	uint32_t ce_ppm;           // of ECN-capable packets that get marked
+	uint64_t rate_bps;         // of each direction of each leg; 0: at once
+	usec_t queue;              // what may wait for that, as time
+	usec_t free_at[2][2];      // by leg, then direction: when it has sent what waits
 	uint32_t fail_ppm;         // of the relay's buffers
 	bool target_deaf;          // what is sent to targets vanishes
 	struct flow_key to_target; // of the last packet to one, and its sequence number

@@ -252,6 +252,48 @@ static void unchanged_objects_are_shared(void **state)
 	test_free(text);
 }
 
+static struct snapshot *with_keys(
+	struct slot_map *slots, const char *upstream, const char *listener)
+{
+	char services[512];
+	char text[4096];
+
+	snprintf(services, sizeof(services),
+		"upstreams = ( { name = \"web\"; targets = [\"10.2.0.1:80\"]; %s } );\n"
+		"listeners = ( { name = \"in\"; protocol = \"tcp\"; listen = \"*:80\"; "
+		"upstream = \"web\"; mode = \"terminate\"; %s } );\n",
+		upstream, listener);
+	with_services(text, sizeof(text), services);
+	return compiled(text, slots);
+}
+
+// A key of connections that changes makes a new object, and nothing else does.
+static void connections_change_with_their_keys(void **state)
+{
+	static const char *const keys[] = {"ecn = true;", "memory_bytes = 65536;"};
+	struct slot_map *slots;
+
+	assert_int_equal(slot_map_create(&slots), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct snapshot *plain = with_keys(slots, "", "");
+		struct snapshot *up = with_keys(slots, keys[i], "");
+		struct snapshot *both = with_keys(slots, keys[i], keys[i]);
+
+		assert_ptr_not_equal(plain->upstreams[0], up->upstreams[0]);
+		assert_ptr_equal(plain->listeners[0], up->listeners[0]);
+		assert_ptr_not_equal(up->listeners[0], both->listeners[0]);
+		assert_ptr_equal(up->upstreams[0], both->upstreams[0]);
+		assert_int_equal(both->upstreams[0]->ecn, i == 0);
+		assert_int_equal(both->listeners[0]->ecn, i == 0);
+		assert_int_equal(both->upstreams[0]->memory, i == 1 ? 65536 : 4 << 20);
+		assert_int_equal(both->listeners[0]->memory, i == 1 ? 65536 : 4 << 20);
+		snapshot_destroy(plain);
+		snapshot_destroy(up);
+		snapshot_destroy(both);
+	}
+	slot_map_destroy(slots);
+}
+
 static bool all_unused(void *context, enum slot_kind kind, uint16_t slot)
 {
 	return true;
@@ -458,6 +500,7 @@ int main(void)
 		cmocka_unit_test(hashes_follow_weights_and_move_little),
 		cmocka_unit_test(turns_leave_out_what_takes_no_sessions),
 		cmocka_unit_test(unchanged_objects_are_shared),
+		cmocka_unit_test(connections_change_with_their_keys),
 		cmocka_unit_test(slots_close_and_are_reused_only_when_unused),
 		cmocka_unit_test(places_without_new_sessions_come_last),
 		cmocka_unit_test(names_become_targets_as_they_resolve),

@@ -249,6 +249,10 @@ static void defaults_are_those_of_the_table(void **state)
 	assert_int_equal(config_listeners(config)[0].user_timeout_s, 900);
 	assert_int_equal(config_upstreams(config)[0].keepalive_s, 0);
 	assert_int_equal(config_upstreams(config)[0].user_timeout_s, 900);
+	assert_int_equal(config_listeners(config)[0].ecn, 0);
+	assert_int_equal(config_upstreams(config)[0].ecn, 0);
+	assert_int_equal(config_listeners(config)[0].memory_bytes, 4 << 20);
+	assert_int_equal(config_upstreams(config)[0].memory_bytes, 4 << 20);
 	assert_int_equal(config_ports(config)[0].mtu, 1500);
 	assert_int_equal(config_upstreams(config)[0].transport.outer, OUTER_UNSET);
 	config_destroy(config);

@@ -241,6 +241,31 @@ static void timeouts_need_connections_that_end_here(void **state)
 		"targets of \"web\" are to be given up (user_timeout_s)");
 }
 
+static void ecn_and_memory_need_connections_that_end_here(void **state)
+{
+	char *text = test_variant("upstream = \"web\"",
+		"upstream = \"web\"; mode = \"terminate\"; ecn = true; memory_bytes = \"48MiB\"");
+	struct config *config = test_config(text);
+
+	assert_int_equal(config_listeners(config)[0].ecn, 1);
+	assert_int_equal(config_listeners(config)[0].memory_bytes, 48 << 20);
+	config_destroy(config);
+	test_free(text);
+	variant_refused("upstream = \"web\"", "upstream = \"web\"; ecn = true", 7,
+		"listeners[0].ecn: in mode direct the ends agree on it themselves");
+	variant_warned("upstream = \"web\"", "upstream = \"web\"; ecn = false", "");
+	variant_refused("name = \"web\"", "name = \"web\"; ecn = true", 7,
+		"targets of \"web\" are to be of a kind (ecn)");
+	variant_refused("upstream = \"web\"", "upstream = \"web\"; memory_bytes = 65536", 7,
+		"listeners[0].memory_bytes: in mode direct nothing is held");
+	variant_refused("name = \"web\"", "name = \"web\"; memory_bytes = 65536", 7,
+		"targets of \"web\" are to be of a kind (memory_bytes)");
+	variant_refused("upstream = \"web\"",
+		"upstream = \"web\"; mode = \"terminate\"; memory_bytes = 65535", 7, "");
+	variant_refused("upstream = \"web\"",
+		"upstream = \"web\"; mode = \"terminate\"; memory_bytes = \"65MiB\"", 7, "");
+}
+
 #define CREDENTIAL(more)                                                                                      \
 	"credentials = ( { name = \"c\"; kind = \"tls\"; certificate = \"file:/c\"; key = \"file:/k\"; " more \
 	" } );\nlisteners = ( "
@@ -534,6 +559,7 @@ int main(void)
 		cmocka_unit_test(transparent_needs_connections_that_end_here),
 		cmocka_unit_test(keepalive_needs_connections_that_end_here),
 		cmocka_unit_test(timeouts_need_connections_that_end_here),
+		cmocka_unit_test(ecn_and_memory_need_connections_that_end_here),
 		cmocka_unit_test(tls_needs_credentials_and_connections_that_end_here),
 		cmocka_unit_test(each_kind_of_credential_has_its_own_keys),
 		cmocka_unit_test(a_reality_listener_has_companions),
