@@ -106,6 +106,18 @@ def test_listener_shows_what_ends_its_sessions(daemon):
     client.refused(-32004, "listener.show", name="nobody")
 
 
+def test_http_listener_shows_its_routes(daemon):
+    """listener list and show: protocol http, how many routes, no upstream where there is none"""
+    client = daemon.start(daemon.config().replace("listeners = (", 'listeners = ( { name = "site"; protocol = "http"; '
+                          'listen = "*:8080"; http = { routes = ( { path = "/a"; upstream = "web"; }, { redirect = "https"; } ); }; '
+                          '}, { name = "rest"; protocol = "http"; listen = "*:8081"; upstream = "web"; }, '))
+    row = client.call("listener.show", name="site")["listener"]
+    expect((row["protocol"], row["mode"], row["upstream"], row["routes"]) == ("http", "terminate", None, 2), row)
+    listed = {l["name"]: l for l in client.call("listener.list")["listeners"]}
+    expect(listed["site"].keys() == row.keys(), listed)
+    expect((listed["rest"]["upstream"], listed["rest"]["routes"]) == ("web", 0), listed)
+
+
 def test_bad_configuration_is_refused(daemon):
     """a faulty text is refused with line, path and hint; the running revision stays"""
     client = daemon.start(daemon.config())

@@ -55,6 +55,10 @@ enum exit_status print_listener_show(const struct invocation *v, const json_t *r
 		{"tcp profile", "tcp_profile", FORMAT_TEXT},
 		{0},
 	};
+	static const struct column http[] = {
+		{"routes", "routes", FORMAT_COUNT},
+		{0},
+	};
 	static const struct column traffic[] = {
 		{"sessions", "sessions", FORMAT_COUNT},
 		{"sessions ever", "sessions_total", FORMAT_COUNT},
@@ -67,6 +71,8 @@ enum exit_status print_listener_show(const struct invocation *v, const json_t *r
 	members_print(lines, listener);
 	if (json_object_get(listener, "close_timeout_s") != NULL)
 		members_print(terminate, listener);
+	if (json_object_get(listener, "routes") != NULL)
+		members_print(http, listener);
 	members_print(traffic, listener);
 	return EXIT_DONE;
 }

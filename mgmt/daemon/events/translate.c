@@ -186,17 +186,18 @@ json_t *session_json(const struct daemon *daemon, const struct session_record *r
 	endpoint_print(&r->source, r->source_port, source);
 	endpoint_print(&r->target_address, r->target_port, target);
 	return json_pack(
-		"{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:I,"
+		"{s:s, s:i, s:s, s:s, s:s, s:s?, s:s?, s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:I,"
 		" s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
 		"id", id, "worker", (int)r->worker, "protocol", protocol_name(r->protocol), "state",
 		session_state_name(r->state), "listener", listener_name(daemon, r->listener),
-		"upstream", upstream_name(daemon, r->upstream), "target",
-		target_text(daemon, r->target), "client", client, "local", local, "source", source,
-		"target_address", target, "opened", daemon_time() - age, "age_s", age, "idle_s",
-		seconds_since(now, r->last_packet), "idle_timeout_s", (json_int_t)r->idle_timeout_s,
-		"packets_from_client", (json_int_t)r->packets[0], "packets_from_target",
-		(json_int_t)r->packets[1], "bytes_from_client", (json_int_t)r->bytes[0],
-		"bytes_from_target", (json_int_t)r->bytes[1], "retransmissions_from_client",
+		"upstream", r->upstream == SLOT_NONE ? NULL : upstream_name(daemon, r->upstream),
+		"target", r->target == SLOT_NONE ? NULL : target_text(daemon, r->target), "client",
+		client, "local", local, "source", source, "target_address", target, "opened",
+		daemon_time() - age, "age_s", age, "idle_s", seconds_since(now, r->last_packet),
+		"idle_timeout_s", (json_int_t)r->idle_timeout_s, "packets_from_client",
+		(json_int_t)r->packets[0], "packets_from_target", (json_int_t)r->packets[1],
+		"bytes_from_client", (json_int_t)r->bytes[0], "bytes_from_target",
+		(json_int_t)r->bytes[1], "retransmissions_from_client",
 		(json_int_t)r->retransmissions[0], "retransmissions_from_target",
 		(json_int_t)r->retransmissions[1], "round_trip_us", (json_int_t)r->round_trip_us,
 		"client_security", security_json(&r->security[0]), "target_security",

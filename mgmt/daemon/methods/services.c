@@ -101,6 +101,29 @@ static json_t *terminate_json(const struct snapshot_listener *l)
 		looks[l->look]);
 }
 
+static const char *protocol_of(const struct snapshot_listener *l)
+{
+	if (l->http != NULL)
+		return "http";
+	return l->protocol == IPPROTO_TCP ? "tcp" : "udp";
+}
+
+// NULL: routes alone say where requests go.
+static const char *upstream_of(const struct snapshot *s, const struct snapshot_listener *l)
+{
+	if (l->upstream == SLOT_NONE)
+		return NULL;
+	return l->upstream < s->upstream_limit && s->upstreams[l->upstream] != NULL
+		       ? s->upstreams[l->upstream]->name
+		       : "?";
+}
+
+// As configured: the listener's own upstream is one of the table's, too.
+static json_int_t route_count(const struct snapshot_listener *l)
+{
+	return l->http->exact + l->http->wildcard + l->http->any - (l->upstream != SLOT_NONE);
+}
+
 static json_t *listener_json(const struct daemon *daemon, const struct snapshot_listener *l)
 {
 	const struct snapshot *s = node_snapshot(daemon->node);
@@ -111,17 +134,14 @@ static json_t *listener_json(const struct daemon *daemon, const struct snapshot_
 	bool up = listener_is_up(daemon, l);
 	double left = ((double)until - (double)now) / USEC_PER_SECOND;
 	json_t *row = json_pack(
-		"{s:s, s:s, s:s, s:o, s:s?, s:i, s:i, s:s, s:s, s:f, s:f, s:I, s:o}", "name",
-		l->name, "protocol", l->protocol == IPPROTO_TCP ? "tcp" : "udp", "mode",
+		"{s:s, s:s, s:s, s:o, s:s?, s:i, s:i, s:s?, s:s, s:f, s:f, s:I, s:o}", "name",
+		l->name, "protocol", protocol_of(l), "mode",
 		l->mode == MODE_DIRECT ? "direct" : "terminate", "listen", listen_json(l),
 		"address",
 		ip_address_is_unspecified(&l->address) ? NULL
 						       : ip_address_print(&l->address, address),
 		"port_first", (int)l->port_first, "port_last", (int)l->port_last, "upstream",
-		l->upstream < s->upstream_limit && s->upstreams[l->upstream] != NULL
-			? s->upstreams[l->upstream]->name
-			: "?",
-		"state",
+		upstream_of(s, l), "state",
 		l->closing ? "draining"
 		: up       ? "up"
 			   : "down",
@@ -136,6 +156,8 @@ static json_t *listener_json(const struct daemon *daemon, const struct snapshot_
 		json_object_update_missing(row, counters);
 	if (row != NULL && terminate != NULL)
 		json_object_update_missing(row, terminate);
+	if (row != NULL && l->http != NULL)
+		json_object_set_new(row, "routes", json_integer(route_count(l)));
 	json_decref(counters);
 	json_decref(terminate);
 	return row;

@@ -56,6 +56,23 @@ static void drains_begin(struct daemon *daemon, uint32_t drain_s)
 	drains_check(daemon);
 }
 
+static json_t *listener_members(const struct daemon *daemon, const struct config_listener *l)
+{
+	bool is_http = l->protocol == PROTOCOL_HTTP;
+	char address[ENDPOINT_TEXT_BYTES];
+	const struct config_endpoint *e = &l->listen;
+	json_t *members;
+
+	endpoint_print(&e->address, e->port_first, address);
+	members = json_pack("{s:s, s:s, s:s, s:i, s:s?, s:I}", "name", l->name, "protocol",
+		is_http ? "http" : protocol_name(config_listener_wire_protocol(l)), "listen",
+		e->any ? "*" : address, "port_last", (int)e->port_last, "upstream",
+		l->upstream[0] ? l->upstream : NULL, "revision", (json_int_t)daemon->revision);
+	if (members != NULL && is_http)
+		json_object_set_new(members, "routes", json_integer(l->http.routes.count));
+	return members;
+}
+
 // The listener table, for whoever reads sessions out of the log.
 static void listeners_log(const struct daemon *daemon)
 {
@@ -63,19 +80,8 @@ static void listeners_log(const struct daemon *daemon)
 
 	if (daemon->config->log.sessions == SESSION_LOG_OFF)
 		return;
-	for (uint32_t i = 0; i < daemon->config->listeners.count; i++) {
-		char address[ENDPOINT_TEXT_BYTES];
-		const struct config_endpoint *e = &listeners[i].listen;
-
-		endpoint_print(&e->address, e->port_first, address);
-		log_object(LOG_LEVEL_INFO, "listener",
-			json_pack("{s:s, s:s, s:s, s:i, s:s, s:I}", "name", listeners[i].name,
-				"protocol",
-				protocol_name(config_listener_wire_protocol(&listeners[i])),
-				"listen", e->any ? "*" : address, "port_last", (int)e->port_last,
-				"upstream", listeners[i].upstream, "revision",
-				(json_int_t)daemon->revision));
-	}
+	for (uint32_t i = 0; i < daemon->config->listeners.count; i++)
+		log_object(LOG_LEVEL_INFO, "listener", listener_members(daemon, &listeners[i]));
 }
 
 void configuration_adopt(struct daemon *daemon, struct config *config, char *text,
