@@ -7,6 +7,8 @@ int event_document(FILE *out)
 	fputs("# Events\n\n"
 	      "What `nexpath events` shows: `{seq, time, kind, severity, message, hint}`. The last 10,000 are kept\n"
 	      "while the process runs; `seq` counts from 1. The message names the object, the hint says what to do.\n"
+	      "Requests of HTTP listeners are no events: the access log has them (http.md). A target that their\n"
+	      "sessions cannot connect to, or shake hands with, is told as any other's.\n"
 	      "This page is made by `nexpath-document events`.\n\n"
 	      "| kind | severity | hint |\n|---|---|---|\n",
 		out);
