@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Peers that want to cost memory, time or the connection: what each may have, and which counter
 // names it. And paths that carry more again.
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -180,6 +181,69 @@ static void blind_resets_are_answered_at_a_rate(void **state)
 	finish(10 * SECONDS);
 }
 
+// What is sent is lost from now on.
+static void send_into_nothing(void)
+{
+	open_quiet(&(struct pair_options){.seed = 39});
+	pair.link[0].loss_ppm = 1000000;
+	pair.user[1].to_send = 5000;
+}
+
+// How long after that the retransmission timer goes off.
+static usec_t time_to_the_timeout(void)
+{
+	usec_t begin;
+	usec_t after;
+
+	send_into_nothing();
+	begin = pair.now;
+	while (STAT(1, retransmission_timeouts) == 0)
+		pair_run(&pair, pair_never, 1);
+	after = pair.now - begin;
+	abort_both();
+	return after;
+}
+
+// A reset that comes so long after the data, right before the timers of that instant run or right
+// behind them: one end with one error, and not a segment after it. Whether the timeout was just
+// then, and nothing sent of what it asked for.
+static bool reset_near_the_timeout(usec_t after, bool timers_first)
+{
+	struct pair_segment s = {.flags = TCP_FLAG_RST};
+	uint64_t timeouts;
+	uint64_t sent;
+
+	send_into_nothing();
+	pair_run(&pair, pair_never, after - 1);
+	pair.now++;
+	timeouts = STAT(1, retransmission_timeouts);
+	if (timers_first)
+		tcp_timers_run(pair.engine[1], pair.now, 1000);
+	timeouts = STAT(1, retransmission_timeouts) - timeouts;
+	s.sequence = pair_info(&pair, 1).receive_next;
+	pair_inject(&pair, 1, &s);
+	sent = STAT(1, segments_sent);
+	pair_run(&pair, pair_never, 600 * SECONDS);
+	assert_int_equal(STAT(1, segments_sent), sent);
+	assert_int_equal(STAT(1, resets_received), 1);
+	assert_true(pair.user[1].failed);
+	assert_int_equal(pair.user[1].error, ECONNRESET);
+	abort_both();
+	return timeouts != 0;
+}
+
+static void resets_race_the_timeout(void **state)
+{
+	usec_t timeout = time_to_the_timeout();
+	unsigned met = 0;
+
+	(void)state;
+	for (usec_t after = timeout - 3000; after < timeout + 3000; after += 100)
+		for (unsigned i = 0; i < 2; i++)
+			met += reset_near_the_timeout(after, i);
+	assert_true(met > 0);
+}
+
 // Segments of no connection, without end: their networks' share of resets, and no other's.
 static void strangers_use_up_their_own_resets(void **state)
 {
@@ -343,6 +407,7 @@ int main(void)
 		cmocka_unit_test(sack_storms_are_looked_up_not_walked),
 		cmocka_unit_test(windows_that_shrink_send_nothing_small),
 		cmocka_unit_test(blind_resets_are_answered_at_a_rate),
+		cmocka_unit_test(resets_race_the_timeout),
 		cmocka_unit_test(strangers_use_up_their_own_resets),
 		cmocka_unit_test(overtaken_acknowledgements_count),
 		cmocka_unit_test(a_wider_path_is_found_again),

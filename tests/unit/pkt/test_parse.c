@@ -145,6 +145,64 @@ static void headers_have_to_be_contiguous(void **state)
 	frame_free(&f);
 }
 
+// A frame in two buffers, whose first one ends behind each of its bytes in turn, and each buffer in
+// a block of its own size: headers must lie in the first, payload and its sum need not.
+static void check_each_cut(const struct frame_spec *spec)
+{
+	struct frame f = frame_make(spec);
+	struct packet whole;
+
+	assert_int_equal(frame_parse(&f, 0, &whole), PARSE_OK);
+	for (uint32_t cut = 1; cut < f.length; cut++) {
+		uint8_t *first = malloc(cut);
+		uint8_t *second = malloc(f.length - cut);
+		struct parse_context c = {.data = first, .contiguous = cut, .frame = f.length};
+		struct checksum_span spans[] = {
+			{.data = first, .length = cut}, {.data = second, .length = f.length - cut}};
+		struct packet p;
+
+		memcpy(first, f.bytes, cut);
+		memcpy(second, f.bytes + cut, f.length - cut);
+		if (packet_parse(&p, &c) != PARSE_OK) {
+			assert_true(cut < whole.payload);
+			assert_int_equal(p.kind, PACKET_NONE);
+		} else {
+			assert_true(cut >= whole.payload);
+			assert_int_equal(p.payload, whole.payload);
+			assert_true(flow_key_equal(&p.key, &whole.key));
+			assert_int_equal(packet_checksum_verify(&p, spans, 2, false), PARSE_OK);
+			second[0] ^= 1;
+			assert_int_equal(
+				packet_checksum_verify(&p, spans, 2, false), PARSE_L4_BAD_CHECKSUM);
+		}
+		free(first);
+		free(second);
+	}
+	frame_free(&f);
+}
+
+static void a_chain_may_be_cut_at_each_byte(void **state)
+{
+	const struct frame_spec specs[] = {tcp4, tcp6, udp4, udp6,
+		{.protocol = IPPROTO_TCP,
+			.payload = 9,
+			.vlan = true,
+			.ip_options_length = 40,
+			.tcp_options = {2, 4, 5, 180, 4, 2, 8, 10, [16] = 1, 3, 3, 7},
+			.tcp_options_length = 20},
+		{.protocol = IPPROTO_TCP,
+			.payload = 9,
+			.v6 = true,
+			.vlan = true,
+			.tcp_options = {1, 1, 8, 10, [12] = 1, 1, 5, 10},
+			.tcp_options_length = 24},
+		{.protocol = IPPROTO_ICMP, .payload = 40},
+		{.protocol = IPPROTO_ICMPV6, .payload = 40, .v6 = true}};
+
+	for (unsigned int i = 0; i < sizeof(specs) / sizeof(specs[0]); i++)
+		check_each_cut(&specs[i]);
+}
+
 static void ipv4_headers_that_lie_are_refused(void **state)
 {
 	struct frame f = frame_make(&tcp4);
@@ -467,6 +525,7 @@ int main(void)
 		cmocka_unit_test(priority_tag_is_vlan_zero_and_a_second_tag_unknown),
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(headers_have_to_be_contiguous),
+		cmocka_unit_test(a_chain_may_be_cut_at_each_byte),
 		cmocka_unit_test(ipv4_headers_that_lie_are_refused),
 		cmocka_unit_test(ipv4_options_are_walked),
 		cmocka_unit_test(fragments_have_addresses_only),
