@@ -2,7 +2,8 @@
 #pragma once
 
 // One endpoint, its members by who touches them together: a segment of an established connection
-// reads the first five cache lines or seven, not all. Private to tcp/.
+// reads the first five cache lines of nine, seven with sending, where two or three were aimed at:
+// loss recovery and congestion control have their state there too. Private to tcp/.
 
 #include "core/buffer.h"
 #include "core/wheel.h"
