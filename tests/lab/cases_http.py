@@ -3,6 +3,7 @@
 
 import json
 import re
+import time
 
 from harness import GATEWAY_C4, GATEWAY_C6, LISTEN, SERVER4, SERVER6, case, check, check_equal, connect, payload, upstream, wait_for
 from securing import NAME, Certificates, transport
@@ -209,10 +210,10 @@ def http_over_tls(t):
 
 @case
 def http_access_log(t):
-    """each request is one JSON line with its status, route and bytes; metrics count them"""
+    """each request is one JSON line with its status, route, target and bytes; metrics count them"""
     lab = t.lab()
     nginx_web(lab, 1000)
-    text = gateway(lab, ROUTES, http_more="access_log = true; requests_per_source = 2;", upstreams=UPSTREAMS)
+    text = gateway(lab, ROUTES, more="connect_timeout_s = 1;", http_more="access_log = true; requests_per_source = 2;", upstreams=UPSTREAMS)
     lab.start(text.replace("management = {", 'log = { format = "json"; };\nmanagement = {'))
     with ending_clean(lab):
         curl(lab, "/page", "-o", "/dev/null")
@@ -226,9 +227,68 @@ def http_access_log(t):
         first, second = lines()
         check(first["status"] == 200 and first["path"] == "/page" and first["method"] == "GET" and
               first["upstream"] == "web" and first["bytes_from_target"] == 1000, f"{first}")
-        check(second["status"] == 502 and second["reason"] == "target_refused", f"{second}")
+        check(second["status"] == 502 and second["reason"] == "target_refused" and
+              second["target"] == at(SERVER4, 9), f"{second}")
+        time.sleep(1)  # the source's bound
+        curl(lab, "/far", "-o", "/dev/null")
+        wait_for("the line of a target that cannot be reached", lambda: len(lines()) == 3)
+        third = lines()[2]
+        check(third["status"] == 504 and third["upstream"] == "far" and third["target"] == "10.2.0.77:80", f"{third}")
         codes = [curl(lab, "/page", "-o", "/dev/null", "-w", "%{http_code}") for _ in range(40)]
         check("429" in codes, f"{codes}")
+
+
+def naming(name):
+    """A server that answers each request with its name, /slow after 1.5 s."""
+    def serve(s):
+        asked = b""
+        while piece := s.recv(65536):
+            asked += piece
+            if not asked.endswith(b"\r\n\r\n"):
+                continue
+            if asked.startswith(b"GET /slow"):
+                time.sleep(1.5)
+            s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + name)
+            asked = b""
+    return serve
+
+
+def asked(s, path):
+    """The answer on a connection that stays."""
+    s.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    got = b""
+    while b"\r\n\r\n" not in got or got.endswith(b"\r\n\r\n"):
+        piece = s.recv(65536)
+        check(piece, f"{path}: ended after {got!r}")
+        got += piece
+    return got
+
+
+@case
+def http_drains(t):
+    """kept connections leave a drained target; a removed listener serves what is under way, and closes what is idle"""
+    lab = t.lab()
+    t.tcp_server(lab, WEB, naming(b"A"))
+    t.tcp_server(lab, API, naming(b"B"))
+    both = f'{{ name = "both"; targets = ["{at(SERVER4, WEB)}", "{at(SERVER4, API)}"]; }}'
+    lab.start(gateway(lab, ['{ upstream = "both"; }'], upstreams=both))
+    with ending_clean(lab), connect(lab) as kept, connect(lab) as idle, connect(lab) as busy:
+        first = asked(kept, "/")[-1:]
+        check_equal(asked(kept, "/")[-1:], first, "the kept target")
+        lab.nexpath("upstream", "drain", "both", at(SERVER4, WEB if first == b"A" else API))
+        check_equal(asked(kept, "/")[-1:], b"B" if first == b"A" else b"A", "the target after the drain")
+        asked(idle, "/")
+        busy.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        time.sleep(0.3)
+        begun = time.monotonic()
+        lab.nexpath("listener", "remove", "in", "--drain", "20")
+        for s in (idle, kept):
+            check_equal(s.recv(1), b"", "an idle connection of the removed listener")
+        check(time.monotonic() - begun < 1.2, "idle connections waited for others")
+        got = b""
+        while piece := busy.recv(65536):
+            got += piece
+        check(b"HTTP/1.1 200 OK" in got and b"Connection: close" in got, f"the request under way: {got!r}")
 
 
 @case
