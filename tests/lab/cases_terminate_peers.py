@@ -8,10 +8,13 @@ import re
 import threading
 
 from harness import (CLIENT4, GATEWAY_C4, LISTEN, SERVER4, case, check, check_equal, wait_for)
-from terminating import WAYS, at, ending_clean, nginx_of, one, service
+from terminating import WAYS, at, emulating, ending_clean, nginx_of, one, service
 
 HTTP, HTTP2, IPERF, TOOL, FRONT = 8080, 8081, 5201, 8001, 7000
 LARGE = 200_000_000
+# Late, late by chance, lost and overtaken, on what leaves either port.
+WORSE = 'delay_us = 5000; jitter_us = 1000; loss = "0.5%"; reorder = "1%"; seed = 11;'
+
 
 def nginx(lab):
     """nginx in the server namespace: files of the lab's scratch folder, small answers, and HTTP/2."""
@@ -78,6 +81,31 @@ def terminate_curl_slow_client(t):
         check_equal(sha256(out), digest, "the slow one's checksum")
 
 
+def check_links_were_bad(lab):
+    for port in lab.query("port", "list")["ports"]:
+        for what in ("lost", "reordered"):
+            check(port["emulate"][what] > 0, f"{port['name']}: nothing was {what}")
+
+
+@case
+def terminate_curl_over_bad_links(t):
+    """curl downloads and uploads 5 MB, from either family to either, over links that delay, lose and reorder"""
+    lab = t.lab()
+    got = []
+    nginx(lab)
+    upload_server(t, lab, TOOL, got)
+    digest = random_file(lab.scratch / "data", 5_000_000)
+    lab.start(emulating(lab, *service(HTTP), WORSE))
+    with ending_clean(lab):
+        for way in WAYS:
+            check_equal(download(lab, way), digest, f"{way}: checksum")
+        lab.apply(emulating(lab, *service(TOOL), WORSE))
+        for way in WAYS:
+            upload(lab, way, lab.scratch / "data")
+        check_equal(got, [digest] * len(WAYS), "checksums of uploads")
+        check_links_were_bad(lab)
+
+
 def upload_server(t, lab, port, digests, pause=None):
     """Takes one HTTP PUT a connection and answers with its body's SHA-256; pause is called at each piece."""
     def handler(connection):
@@ -136,6 +164,18 @@ def terminate_curl_slow_server(t):
     check_equal(got, [digest], "checksum")
 
 
+def iperf3(lab, way, *options):
+    """Mbit/s of a run of 2 s: what was received, in each direction there is."""
+    address, port = WAYS[way]
+    # A server for each: between two clients one closes its socket, some time after the first.
+    server = lab.spawn("server", "iperf3", "-s", "-1", "-p", IPERF)
+    wait_for("iperf3", lambda: lab.listening("server", IPERF))
+    done = lab.at("client", "iperf3", "-c", address, "-p", port, "-t", "2", "-J", *options, timeout=30)
+    end = json.loads(done.stdout)["end"]
+    server.wait(timeout=10)
+    return [end[key]["bits_per_second"] / 1e6 for key in ("sum_received", "sum_received_bidir_reverse") if key in end]
+
+
 @case
 def terminate_iperf3(t):
     """iperf3 there, back, both at once and in four streams, over every way"""
@@ -144,15 +184,20 @@ def terminate_iperf3(t):
     with ending_clean(lab):
         for way, options in (((4, 4), ()), ((4, 4), ("-R",)), ((4, 4), ("--bidir",)), ((4, 4), ("-P", "4")),
                              ((6, 6), ("-R", "-P", "4")), ((4, 6), ()), ((6, 4), ("-R",))):
-            address, port = WAYS[way]
-            # One for each: between two clients a server closes its socket, some time after the first.
-            server = lab.spawn("server", "iperf3", "-s", "-1", "-p", IPERF)
-            wait_for("iperf3", lambda: lab.listening("server", IPERF))
-            done = lab.at("client", "iperf3", "-c", address, "-p", port, "-t", "2", "-J", *options, timeout=30)
-            end = json.loads(done.stdout)["end"]
-            rate = end["sum_received"]["bits_per_second"] / 1e6
+            rate = iperf3(lab, way, *options)[0]
             check(rate > 200, f"{way} {options}: {rate:.0f} Mbit/s")
-            server.wait(timeout=10)
+
+
+@case
+def terminate_iperf3_over_bad_links(t):
+    """iperf3 there, back and both at once over links that delay, lose and reorder"""
+    lab = t.lab()
+    lab.start(emulating(lab, *service(IPERF), WORSE))
+    with ending_clean(lab):
+        for way, options in (((4, 4), ()), ((4, 4), ("-R",)), ((4, 4), ("--bidir",)), ((6, 6), ()), ((6, 6), ("-R",))):
+            for rate in iperf3(lab, way, *options):
+                check(rate > 2, f"{way} {options}: {rate:.1f} Mbit/s")
+        check_links_were_bad(lab)
 
 
 @case
