@@ -16,13 +16,14 @@ import time
 from harness import (ECHO, ECHO_LISTENERS, ECHO_UPSTREAMS, GATEWAY_C4, LISTEN, SERVER4, case, check,
                      check_equal, connect, datagram_socket, exchange, expect_error, listener, payload,
                      receive_exactly, run, upstream, wait_for, LabError)
+from terminating import WAYS, echo_lab, ending_clean, service, sessions
 
 
 class Pulse:
     """One connection that exchanges without a pause until it is stopped; counts, and keeps any fault."""
 
-    def __init__(self, lab):
-        self.socket = connect(lab)
+    def __init__(self, lab, *where):
+        self.socket = connect(lab, *where)
         self.rounds = 0
         self.slowest = 0.0
         self.fault = None
@@ -76,26 +77,44 @@ def listener_removed_with_drain(t):
         check(time.monotonic() - began > 1.5, "the session was reset before its time")
 
 
-@case
-def thousand_applies(t):
-    """1,000 configurations applied during traffic: no retransmission on a session they do not touch"""
-    lab = t.echo_lab()
-    pulse = Pulse(lab)
+def apply_thousand(lab, listeners, upstreams, to):
+    """1,000 configurations, of which each moves a listener that nobody uses."""
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(10)
         s.connect(str(lab.socket))
         wire = s.makefile("rw")
         for i in range(1000):
             text = lab.configuration(
-                ECHO_LISTENERS + ",\n" + listener("turn", "udp", f"{GATEWAY_C4}:{10000 + i}", "echo4"),
-                ECHO_UPSTREAMS)
+                listeners + ",\n" + listener("turn", "udp", f"{GATEWAY_C4}:{10000 + i}", to), upstreams)
             answer = call(wire, "config.apply", {"text": text, "drain_s": 0}, i)
             check("result" in answer, f"apply {i}: {answer}")
-    sessions = lab.query("session", "list", "listener=tcp4", "state=established")["sessions"]
-    check_equal(len(sessions), 1, "sessions of the untouched listener")
-    check_equal((sessions[0]["retransmissions_from_client"], sessions[0]["retransmissions_from_target"]),
+
+
+@case
+def thousand_applies(t):
+    """1,000 configurations applied during traffic: no retransmission on a session they do not touch"""
+    lab = t.echo_lab()
+    pulse = Pulse(lab)
+    apply_thousand(lab, ECHO_LISTENERS, ECHO_UPSTREAMS, "echo4")
+    held = sessions(lab, "listener=tcp4", "state=established")
+    check_equal(len(held), 1, "sessions of the untouched listener")
+    check_equal((held[0]["retransmissions_from_client"], held[0]["retransmissions_from_target"]),
                 (0, 0), "retransmissions")
     pulse.stop()
+
+
+@case
+def thousand_applies_while_terminated(t):
+    """the same under connections that end here, of either family to either: each goes on, byte for byte"""
+    lab = echo_lab(t)
+    with ending_clean(lab):
+        pulses = [Pulse(lab, *way) for way in WAYS.values()]
+        apply_thousand(lab, *service(), "way4")
+        check_equal(len(sessions(lab)), len(WAYS), "sessions")
+        rounds = [p.rounds for p in pulses]
+        wait_for("all to go on", lambda: all(p.rounds > before for p, before in zip(pulses, rounds)))
+        for pulse in pulses:
+            pulse.stop()
 
 
 def call(wire, method, parameters, number=1):
