@@ -74,12 +74,15 @@ static uint64_t terms_of(const struct snapshot_upstream *u)
 
 static bool is_current(void *context, uint32_t session)
 {
-	const struct relay *r = context;
-	const struct relay_session *s = session_at(r, session);
+	struct relay *r = context;
+	struct relay_session *s = session_at(r, session);
 	const struct snapshot_upstream *u = relay_session_upstream(r, s);
 	const struct snapshot_target *t =
 		s->target < r->snapshot->target_limit ? r->snapshot->targets[s->target] : NULL;
 
+	// What a target said meanwhile is known only while the share lasts.
+	if (leg_is_secure(s, LEG_TARGET) && !secure_share_lasts(r, s))
+		return false;
 	return u && !u->closing && t && snapshot_target_is_usable(t) &&
 	       terms_of(u) == r->gateway->conversations[session].terms;
 }
@@ -217,8 +220,12 @@ void relay_gateway_run(struct relay *r, struct relay_session *s)
 {
 	const struct snapshot_listener *l = relay_session_listener(r, s);
 
-	if (session_has_layers(s))
+	if (session_has_layers(s)) {
 		secure_share_begin(r);
+		// In a later turn: who cannot be read now is not idle.
+		if (!secure_share_lasts(r, s))
+			return;
+	}
 	settle(r, s,
 		http_conversation_run(r->gateway, session_index(r, s), l ? l->http : NULL,
 			is_closing(r, l), l && l->idle_timeout > 0 ? l->idle_timeout : UINT64_MAX,

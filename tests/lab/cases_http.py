@@ -9,7 +9,7 @@ from harness import GATEWAY_C4, GATEWAY_C6, LISTEN, SERVER4, SERVER6, case, chec
 from securing import NAME, Certificates, transport
 from terminating import at, ending_clean, nginx_of
 
-WEB, API = 8080, 8081
+WEB, API, SECURE = 8080, 8081, 8443
 
 
 def gateway(lab, routes, more="", http_more="", upstreams=None, listen=f"*:{LISTEN}", extra=""):
@@ -21,8 +21,8 @@ def gateway(lab, routes, more="", http_more="", upstreams=None, listen=f"*:{LIST
     return lab.configuration(entry, upstreams, extra=extra)
 
 
-def nginx_web(lab, size=1 << 20):
-    """nginx with a page, and one that says what it was asked."""
+def nginx_web(lab, size=1 << 20, more="", ports=()):
+    """nginx with a page, and one that says what it was asked; more: servers, on these ports."""
     (lab.folder / "page").write_bytes(payload(size))
     (lab.folder / "upload").mkdir(exist_ok=True)
     said = ('"$request|$http_host|$http_x_forwarded_for|$http_x_forwarded_proto|$http_x_forwarded_host|$http_connection|'
@@ -31,7 +31,7 @@ def nginx_web(lab, size=1 << 20):
                       f"  location /say {{ return 200 {said}; }}"
                       f"  location = /none {{ return 204; }} location /upload/ {{ dav_methods PUT; }} }}"
                       for port in (WEB, API))
-    nginx_of(lab, servers, WEB, API)
+    nginx_of(lab, servers + more, WEB, API, *ports)
 
 
 def curl(lab, path, *more, host=GATEWAY_C4, port=LISTEN, scheme="http"):
@@ -188,12 +188,19 @@ def http_websocket(t):
 
 @case
 def http_over_tls(t):
-    """the same over TLS, and targets are told; ALPN without HTTP/1.1 is refused"""
+    """16 MiB down and up over TLS, from a target over TLS too, and targets are told; ALPN without HTTP/1.1 is refused"""
     lab = t.lab()
     certificates = Certificates(lab)
-    nginx_web(lab)
     credential = certificates.make("www", NAME)
-    text = gateway(lab, ['{ upstream = "web"; }'], more=transport("www"), extra=f"credentials = ( {credential} );")
+    keys = certificates.folder
+    nginx_web(lab, 16 << 20, f"server {{ listen {SECURE} ssl; ssl_certificate {keys}/www.pem; "
+              f"ssl_certificate_key {keys}/www.key; root {lab.folder}; }}", [SECURE])
+    credential += (f', {{ name = "out"; kind = "tls-client"; server_name = "{NAME}"; '
+                   f'roots = "file:{certificates.authority}"; }}')
+    text = gateway(lab, ['{ upstream = "web"; }', '{ path = "/far"; upstream = "far"; strip_prefix = true; }'],
+                   more=transport("www"), extra=f"credentials = ( {credential} );",
+                   upstreams=", ".join([upstream("web", at(SERVER4, WEB)),
+                                        upstream("far", at(SERVER4, SECURE), more=transport("out"))]))
     text = text.replace("management = {", f'management = {{ key_dir = "{lab.folder}/keys";')
     lab.start(text)
     with ending_clean(lab):
@@ -201,8 +208,11 @@ def http_over_tls(t):
         said = curl(lab, "/say", *resolve, host=NAME, scheme="https")
         check(f"|10.1.0.1|https|{NAME}:{LISTEN}|" in said, said)
         got = lab.folder / "got"
-        curl(lab, "/page", *resolve, "-o", got, host=NAME, scheme="https")
-        check(got.read_bytes() == (lab.folder / "page").read_bytes(), "the page differs")
+        for path in ("/page", "/far/page"):
+            curl(lab, path, *resolve, "-o", got, host=NAME, scheme="https")
+            check(got.read_bytes() == (lab.folder / "page").read_bytes(), f"{path} differs")
+        curl(lab, "/upload/secure", *resolve, "-T", lab.folder / "page", "-o", "/dev/null", host=NAME, scheme="https")
+        check((lab.folder / "upload/secure").read_bytes() == got.read_bytes(), "the upload differs")
         (lab.folder / "refused.conf").write_text(text.replace('kind = "tls"; certificate', 'kind = "tls"; alpn = ["h2"]; certificate'))
         done = lab.nexpath("config", "apply", lab.folder / "refused.conf", check=False)
         check(done.returncode == 1 and "HTTP/1.1" in done.stdout + done.stderr, f"{done.stdout} {done.stderr}")
