@@ -114,6 +114,13 @@ static int target_compile(struct compiling *c, struct upstream_build *build,
 	return 0;
 }
 
+// What a name resolves to was not checked with the configuration.
+static int station_compile(struct compiling *c, struct upstream_build *build,
+	const struct config_target *from, const struct ip_address *address)
+{
+	return address_is_station(&c->own, address) ? target_compile(c, build, from, address) : 0;
+}
+
 static int name_compile(
 	struct compiling *c, struct upstream_build *build, const struct config_target *from)
 {
@@ -123,7 +130,7 @@ static int name_compile(
 
 	for (uint32_t i = 0; i < u32_min(count, COMPILE_ADDRESSES_OF_NAME) && !rc; i++) {
 		if (!is_own_listener(c, build->from, from, &addresses[i]))
-			rc = target_compile(c, build, from, &addresses[i]);
+			rc = station_compile(c, build, from, &addresses[i]);
 		else if (c->input->own_target)
 			c->input->own_target(c->input->context, build->from, from, &addresses[i]);
 	}

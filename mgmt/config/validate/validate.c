@@ -85,6 +85,36 @@ const struct own_address *own_address_on_link(
 	return best;
 }
 
+// Networks of one address and of two have none (RFC 3021).
+static bool is_broadcast(const struct ip_prefix *network, const struct ip_address *address)
+{
+	uint32_t hosts;
+
+	if (network->length > 126 || !ip_prefix_contains(network, address))
+		return false;
+	hosts = network->length > 96 ? UINT32_MAX >> (network->length - 96) : UINT32_MAX;
+	return (be32_to_host(address->words[3]) & hosts) == hosts ||
+	       (be32_to_host(address->words[3]) & hosts) == 0;
+}
+
+bool address_is_station(const struct own_addresses *own, const struct ip_address *address)
+{
+	if (ip_address_is_unspecified(address) || ip_address_is_multicast(address))
+		return false;
+	if (!ip_address_is_v4(address))
+		return true;
+	if (address->words[3] == UINT32_MAX)
+		return false;
+	for (uint32_t i = 0; i < own->count; i++) {
+		struct ip_prefix network = own->items[i].prefix;
+
+		ip_prefix_mask(&network);
+		if (is_broadcast(&network, address))
+			return false;
+	}
+	return true;
+}
+
 bool config_has_gateway(const struct config *config, bool v4)
 {
 	for (uint32_t i = 0; i < config->ports.count; i++) {

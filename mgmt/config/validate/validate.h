@@ -33,6 +33,11 @@ const struct own_address *own_address_find(
 const struct own_address *own_address_on_link(
 	const struct own_addresses *own, const struct ip_address *address);
 
+// Whether a connection can be opened to the address (RFC 9293 MUST-46): it is neither unspecified
+// nor multicast nor broadcast, in general or in an own network (RFC 1122 3.2.1.3, both of its
+// forms).
+bool address_is_station(const struct own_addresses *own, const struct ip_address *address);
+
 // Whether some port or VLAN has a default gateway of the family.
 bool config_has_gateway(const struct config *config, bool v4);
 

@@ -81,8 +81,7 @@ static void check_target(const struct checking *c, uint32_t u, uint32_t t)
 	}
 	if (target->is_name)
 		return;
-	if (ip_address_is_unspecified(&target->address) ||
-		ip_address_is_multicast(&target->address))
+	if (!address_is_station(&c->own, &target->address))
 		fault_add(c->faults, place, path,
 			"\"%s\" is no address of one station" HINT "name one that serves",
 			target->key);

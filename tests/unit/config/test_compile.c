@@ -429,6 +429,34 @@ static void names_become_targets_as_they_resolve(void **state)
 	slot_map_destroy(slots);
 }
 
+// RFC 9293 MUST-46.
+static void names_of_no_station_become_no_targets(void **state)
+{
+	static const char *const addresses[] = {"255.255.255.255", "10.1.0.255", "10.1.0.0",
+		"224.0.0.5", "0.0.0.0", "ff02::1", "::"};
+	char *text = test_variant("10.2.0.1:80", "app.example:80");
+	struct slot_map *slots;
+
+	assert_int_equal(slot_map_create(&slots), 0);
+	for (size_t i = 0; i < nx_array_size(addresses); i++) {
+		struct snapshot *s;
+
+		name_addresses[0] = ip(addresses[i]);
+		name_addresses[1] = ip("10.1.0.41");
+		name_count = 2;
+		s = compiled(text, slots);
+		assert_int_equal(s->upstreams[0]->target_count, 2);
+		for (uint32_t t = 0; t < s->upstreams[0]->target_count; t++)
+			assert_false(
+				ip_address_equal(&s->targets[s->upstreams[0]->targets[t]]->address,
+					&name_addresses[0]));
+		snapshot_destroy(s);
+	}
+	name_count = 0;
+	slot_map_destroy(slots);
+	test_free(text);
+}
+
 static void a_port_that_is_not_open_has_no_routes(void **state)
 {
 	char *text = test_variant("name = \"wan\"", "name = \"gone\"");
@@ -504,6 +532,7 @@ int main(void)
 		cmocka_unit_test(slots_close_and_are_reused_only_when_unused),
 		cmocka_unit_test(places_without_new_sessions_come_last),
 		cmocka_unit_test(names_become_targets_as_they_resolve),
+		cmocka_unit_test(names_of_no_station_become_no_targets),
 		cmocka_unit_test(a_port_that_is_not_open_has_no_routes),
 		cmocka_unit_test(a_failed_allocation_leaves_nothing_behind),
 	};

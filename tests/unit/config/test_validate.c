@@ -139,6 +139,11 @@ static void references_must_hold(void **state)
 	variant_refused("10.2.0.1:80", "10.2.0.300:80", 6, "neither an address nor a host");
 	variant_refused("10.2.0.1:80", "fd00::1:80", 6, "is not HOST:PORT");
 	variant_refused("10.2.0.1:80", "224.0.0.1:80", 6, "no address of one station");
+	variant_refused("10.2.0.1:80", "0.0.0.0:80", 6, "no address of one station");
+	variant_refused("10.2.0.1:80", "255.255.255.255:80", 6, "no address of one station");
+	variant_refused("10.2.0.1:80", "10.1.0.255:80", 6, "no address of one station");
+	variant_refused("10.2.0.1:80", "10.1.0.0:80", 6, "no address of one station");
+	variant_warned("10.2.0.1:80", "10.1.0.254:80", "");
 	variant_refused("targets = [\"10.2.0.1:80\", \"10.9.0.3:80 weight=2\"]", "targets = []", 6,
 		"has 0 entries");
 	variant_refused("targets =", "source = [\"10.2.0.77\"]; targets =", 6,
