@@ -6,6 +6,11 @@
 #include "bench/peers.h"
 #include "tcp/tcp.h"
 
+enum {
+	BYTES_MAX = 1536,       // of a session, docs/performance.md
+	SESSIONS_LEAST = 10000, // for that: of fewer, whole pages of tables are much
+};
+
 json_t *bench_terminate_memory(const struct bench_options *options)
 {
 	struct bench_options o = *options;
@@ -29,6 +34,9 @@ json_t *bench_terminate_memory(const struct bench_options *options)
 		"packet_buffers_held", (int)peers_buffers(&p), "bytes_per_session",
 		(double)(after - before) / (double)sessions);
 
+	if (sessions >= SESSIONS_LEAST)
+		json_object_set_new(
+			result, "passed", json_boolean(after - before <= sessions * BYTES_MAX));
 	peers_destroy(&p);
 	return result;
 }

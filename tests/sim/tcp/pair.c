@@ -227,6 +227,9 @@ static void send_described(struct pair *pair, uint8_t to, const struct buffer *p
 	uint32_t from = 0;
 
 	pair->segmented += (packet->offload & BUFFER_TX_SEGMENT_TCP) != 0;
+	// What is one segment anyway is not to be divided: some devices refuse it.
+	if (packet->offload & BUFFER_TX_SEGMENT_TCP)
+		assert_true(packet->total_length > header + size);
 	do {
 		struct buffer *piece = piece_of(packet, from, size);
 

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Connections that end here beside those that are forwarded, on a node as nexpathd runs it.
+#include <rte_mbuf.h>
+
 #include <netinet/in.h>
+#include <stdlib.h>
 
 #include "bed.h"
+#include "pipeline/node_private.h"
+#include "pipeline/stream.h"
+#include "pipeline/worker.h"
 #include "pkt/parse.h"
+#include "stream/relay_impl.h"
 
 enum {
 	DIRECT = 9000,
@@ -107,10 +114,62 @@ static void modes_do_not_share_a_clients_port(void **state)
 	}
 }
 
+// What a connection may hold once so much of the scarcest pool is out.
+static void connections_hold_less_the_scarcer_buffers_are(void **state)
+{
+	static const struct {
+		uint32_t percent;
+		uint32_t limit;
+	} steps[] = {{0, 0}, {50, 0}, {51, 512 << 10}, {75, 512 << 10}, {76, 64 << 10},
+		{90, 64 << 10}, {91, 16 << 10}, {100, 16 << 10}, {60, 512 << 10}, {10, 0}};
+	struct worker *w;
+	struct rig rig;
+
+	bed_create(&rig, &(struct bed){.cpus = "0"});
+	w = &rig.node->workers[0];
+	for (size_t i = 0; i < nx_array_size(steps); i++) {
+		stream_pressure(w, steps[i].percent);
+		assert_int_equal(w->relay->memory_limit, steps[i].limit);
+	}
+	bed_destroy(&rig);
+}
+
+// So many percent of the pool's buffers are out while the worker turns.
+static uint32_t limit_with_out(struct rig *rig, struct rte_mempool *pool, uint32_t percent)
+{
+	uint32_t n = pool->size / 100 * percent - rte_mempool_in_use_count(pool);
+	struct rte_mbuf **taken = calloc(n, sizeof(struct rte_mbuf *));
+	uint32_t limit;
+
+	assert_non_null(taken);
+	assert_int_equal(rte_pktmbuf_alloc_bulk(pool, taken, n), 0);
+	for (unsigned i = 0; i < 2000; i++)
+		rig_pass_time(rig, rig, 1000);
+	limit = rig->node->workers[0].relay->memory_limit;
+	rte_pktmbuf_free_bulk(taken, n);
+	free(taken);
+	return limit;
+}
+
+static void the_worker_sees_how_scarce_buffers_are(void **state)
+{
+	struct rig rig;
+
+	bed_create(&rig, &(struct bed){.cpus = "0"});
+	assert_int_equal(limit_with_out(&rig, rig.node->pools.small, 40), 0);
+	assert_int_equal(limit_with_out(&rig, rig.node->pools.small, 60), 512 << 10);
+	assert_int_equal(limit_with_out(&rig, rig.node->pools.small, 80), 64 << 10);
+	assert_int_equal(limit_with_out(&rig, rig.node->pools.small, 95), 16 << 10);
+	assert_int_equal(limit_with_out(&rig, rig.node->pools.small, 40), 0);
+	bed_destroy(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(modes_do_not_share_a_clients_port),
+		cmocka_unit_test(connections_hold_less_the_scarcer_buffers_are),
+		cmocka_unit_test(the_worker_sees_how_scarce_buffers_are),
 	};
 
 	if (rig_eal_init(false, 1024) != 0)
