@@ -95,7 +95,9 @@ static size_t step(uint8_t op, const uint8_t *bytes, size_t left)
 		break;
 	case STEP_LISTENER:
 		rig.http = how & 1 ? NULL : http;
-		http->requests_per_source = how >> 1;
+		rig.closes = how & 2;
+		rig.is_stale = how & 4;
+		http->requests_per_source = how >> 3;
 		break;
 	case STEP_PIECE:
 		rig.piece = how;
@@ -110,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		start();
 	rig.http = http;
 	rig.http->requests_per_source = 0;
-	rig.holds = false;
+	rig.holds = rig.closes = rig.is_stale = false;
 	rig.refuses = HTTP_REASON_NONE;
 	rig.piece = 0;
 	rig_begin(&rig);
