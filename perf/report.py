@@ -14,7 +14,7 @@ HEAD = """<!-- SPDX-License-Identifier: BSD-3-Clause -->
 <!-- Made by `scripts/perf report`; edit perf/report.py, not this page. -->
 # Performance
 
-How these figures are made, and how to make them again: `scripts/perf inprocess`, `scripts/perf compare`, `scripts/perf tls`, `scripts/perf wire` and `perf/instructions --record` measure, `scripts/perf report` writes this page. Figures are medians with (least to most); cycles are those of the time stamp counter, whose rate need not be the core's. Where a target is missed, the row says so.
+How these figures are made, and how to make them again: `scripts/perf inprocess`, `scripts/perf compare`, `scripts/perf tls`, `scripts/perf wire`, `perf/tcp-emulated` and `perf/instructions --record` measure, `scripts/perf report` writes this page. Figures are medians with (least to most); cycles are those of the time stamp counter, whose rate need not be the core's. Where a target is missed, the row says so.
 """
 
 
@@ -348,10 +348,10 @@ def emulated(result):
     """Linux's TCP and the engine's over the same emulated links, and what memory that takes."""
     when = f", on {result['linux_date']}" if "linux_date" in result else ""
     return (machine(result) + f"""
-1 Gbit/s, 25 ms each way, drop-tail, payload in Mbit/s from the first SYN to {result['seconds']} s of Linux's and 10 s of the engine's; frames of 1,514 bytes carry {result['payload_mbit']:.0f} at most. Linux {result['kernel']} sends with iperf3 between two namespaces through a nexpathd in `mode = "direct"` whose ports emulate the link, buffers up to 64 MiB, segments as on a wire{when}; its BBR stands beside the rate controller. The engine runs in virtual time over links of the same code (`tests/sim/test_long_paths.c`). Linux's figures include what the machine, with other work on its CPUs, could not carry in time; made by `perf/tcp-emulated`.
+1 Gbit/s, 25 ms each way, drop-tail, payload in Mbit/s from the first SYN on, {result['seconds']} s of Linux and 10 s of the engine; frames of 1,514 bytes carry {result['payload_mbit']:.0f} at most. Linux {result['kernel']} sends with iperf3 between two namespaces through a nexpathd in `mode = "direct"` whose ports emulate the link, buffers up to 64 MiB, segments as on a wire{when}; its BBR stands beside the rate controller. The engine runs in virtual time over links of the same code (`tests/sim/test_long_paths.c`). Linux's figures include what the machine, with other work on its CPUs, could not carry in time; made by `perf/tcp-emulated`.
 
 """ + table(("path, control", "Linux", "here", "here, 3 to 4 s", "wanted", ""), emulated_rows(result)) + """
-The memory that a session needs for this: the least bound of `receive_memory` and of `send_memory` each, of 1, 2, 4, then every 4 up to 32, 40 and 48 MiB, that reaches the rate which the test holds the path to: with every seed, or in the mean of them where Linux is the measure; buffers count whole, 2 KiB for 1,448 bytes. Behind it the bound of the rates above and the most that either end was seen to hold of it: who sends has as much to send as it is let, and small parts into which SACK blocks divide that come on top.
+The memory that a session needs for this, as `memory_bytes` of its listener and of its upstream: the least bound of what each of its connections holds either way, of 1, 2, 4, then every 4 up to 32, 40 and 48 MiB, that reaches the rate which the test holds the path to: with every seed, or in the mean of them where Linux is the measure; buffers count whole, 2 KiB for 1,448 bytes. Behind it the bound of the rates above and the most that either end was seen to hold of it: who sends has as much to send as it is let, and small parts into which SACK blocks divide that come on top.
 
 """ + table(("path, control", "rate", "bound it needs, MiB", "bound above, MiB", "held by the sender, MiB", "by the receiver, MiB"),
             emulated_memory(result)))
