@@ -3,6 +3,7 @@
 
 import json
 import re
+import signal
 import time
 
 from harness import GATEWAY_C4, GATEWAY_C6, LISTEN, SERVER4, SERVER6, case, check, check_equal, connect, payload, upstream, wait_for
@@ -299,6 +300,28 @@ def http_drains(t):
         while piece := busy.recv(65536):
             got += piece
         check(b"HTTP/1.1 200 OK" in got and b"Connection: close" in got, f"the request under way: {got!r}")
+
+
+@case
+def http_stops(t):
+    """told to stop, nexpathd serves the request that is under way, closes what is idle, and ends before drain_s"""
+    lab = t.lab()
+    t.tcp_server(lab, WEB, naming(b"A"))
+    text = gateway(lab, ['{ upstream = "web"; }'])
+    lab.start(re.sub(r"drain_s = \d+;", "drain_s = 6;", text))
+    with connect(lab) as idle, connect(lab) as busy:
+        asked(idle, "/")
+        busy.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        time.sleep(0.3)
+        begun = time.monotonic()
+        lab.daemon.send_signal(signal.SIGTERM)
+        check_equal(idle.recv(1), b"", "an idle connection of a node that stops")
+        check(time.monotonic() - begun < 1, "the idle connection waited")
+        got = b""
+        while piece := busy.recv(65536):
+            got += piece
+        check(b"HTTP/1.1 200 OK" in got and b"Connection: close" in got, f"the request under way: {got!r}")
+    check_equal(lab.daemon.wait(5), 0, "exit status")
 
 
 @case
