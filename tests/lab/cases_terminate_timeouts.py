@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What only connections that end here have: urgent data carried across them, and the times after which a peer that says
-nothing, takes nothing or acknowledges nothing is given up."""
+nothing, takes nothing or acknowledges nothing is given up; and congestion notification."""
 
 import contextlib
 import select
@@ -42,6 +42,31 @@ def terminate_urgent_data(t):
                 urgent_sent(s)
                 check_equal(urgent_taken(s), (b"!", b"abc", b"def"), f"{way}: to the client")
             check_equal(got.pop(), (b"!", b"abc", b"def"), f"{way}: to the server")
+
+
+def has_ecn(s):
+    """Whether this connection's handshake agreed on ECN (tcpi_options of TCP_INFO)."""
+    return bool(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[5] & 8)
+
+
+@case
+def terminate_ecn(t):
+    """kernels that ask for ECN and agree to it have it of listeners and upstreams with `ecn`, and of no others"""
+    got = []
+
+    def handler(connection):
+        got.append(has_ecn(connection))
+        echo(connection)
+
+    for wanted in (True, False):
+        keys = f"ecn = {str(wanted).lower()};"
+        with ending_clean(echo_lab(t, handler, more=keys, upstream_more=keys)) as lab:
+            for role in ("client", "server"):
+                lab.at(role, "sysctl", "-qw", "net.ipv4.tcp_ecn=1")
+            for way in WAYS:
+                with connect(lab, *WAYS[way]) as s:
+                    exchange(s, payload(100000))
+                    check_equal((has_ecn(s), got.pop()), (wanted, wanted), f"{way}: ECN of client, server")
 
 
 @case

@@ -250,6 +250,9 @@ static void check_reality(const struct judging *j)
 		check_short_id(j, element, c->short_ids.items[i]);
 	}
 	check_versions(j);
+	if (c->target.key && !c->target.is_name &&
+		!address_is_station(&j->c->own, &c->target.address))
+		wrong(j, "target", "is no address of one station" HINT "name one that serves");
 }
 
 static void check_reality_client(const struct judging *j)

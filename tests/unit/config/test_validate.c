@@ -341,6 +341,11 @@ static void each_kind_of_credential_has_its_own_keys(void **state)
 		REALITY("private_key = \"" KEY32 "A\"; short_ids = [\"\"];"), 7,
 		"credentials[0].private_key: is no key of 32 bytes");
 	variant_refused("listeners = ( ",
+		ONE_CREDENTIAL(
+			"kind = \"reality\"; target = \"10.1.0.255:443\"; server_names = [\"a.example\"]; "
+			"private_key = \"" KEY32 "\"; short_ids = [\"\"];"),
+		7, "credentials[0].target: is no address of one station");
+	variant_refused("listeners = ( ",
 		REALITY("private_key = \"file:/k\"; short_ids = [\"abc\"];"), 7,
 		"credentials[0].short_ids[0]: is no short id");
 	variant_refused("listeners = ( ",
