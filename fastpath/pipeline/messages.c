@@ -80,26 +80,27 @@ void stage_messages(struct worker *w)
 	worker_charge(w, STAGE_MESSAGES, 1);
 }
 
+static void post(struct outbox *box, const void *record, uint32_t bytes)
+{
+	if (rte_ring_sp_enqueue_elem(box->ring, (void *)(uintptr_t)record, bytes) != 0)
+		counter_add(&box->lost, 1);
+}
+
 void worker_event(struct worker *w, const struct worker_event *event)
 {
-	if (rte_ring_sp_enqueue_elem(w->events, (void *)(uintptr_t)event, sizeof(*event)) != 0)
-		counter_add(&w->events_lost, 1);
+	post(&w->boxes[BOX_EVENTS], event, sizeof(*event));
 }
 
 void worker_session_log(void *context, const struct session_record *record)
 {
 	struct worker *w = context;
 
-	if (rte_ring_sp_enqueue_elem(w->session_log, (void *)(uintptr_t)record, sizeof(*record)) !=
-		0)
-		counter_add(&w->session_log_lost, 1);
+	post(&w->boxes[BOX_SESSIONS], record, sizeof(*record));
 }
 
 void worker_access_log(void *context, const struct http_record *record)
 {
 	struct worker *w = context;
 
-	if (rte_ring_sp_enqueue_elem(w->access_log, (void *)(uintptr_t)record, sizeof(*record)) !=
-		0)
-		counter_add(&w->access_log_lost, 1);
+	post(&w->boxes[BOX_ACCESSES], record, sizeof(*record));
 }

@@ -50,49 +50,36 @@ bool node_control_send(struct node *node, uint16_t worker, struct control_reques
 	return true;
 }
 
-uint32_t node_events(struct node *node, struct worker_event *out, uint32_t n, uint64_t *lost)
+// Up to n records of `bytes` each from the workers' boxes of one kind.
+static uint32_t boxes_take(
+	struct node *node, unsigned int kind, void *out, uint32_t bytes, uint32_t n, uint64_t *lost)
 {
 	uint32_t taken = 0;
 
 	*lost = 0;
 	for (uint16_t i = 0; i < node->config.worker_count; i++) {
-		struct worker *w = &node->workers[i];
+		struct outbox *box = &node->workers[i].boxes[kind];
 
 		taken += rte_ring_sc_dequeue_burst_elem(
-			w->events, out + taken, sizeof(*out), n - taken, NULL);
-		*lost += counter_read(&w->events_lost);
+			box->ring, (uint8_t *)out + (size_t)taken * bytes, bytes, n - taken, NULL);
+		*lost += counter_read(&box->lost);
 	}
 	return taken;
+}
+
+uint32_t node_events(struct node *node, struct worker_event *out, uint32_t n, uint64_t *lost)
+{
+	return boxes_take(node, BOX_EVENTS, out, sizeof(*out), n, lost);
 }
 
 uint32_t node_session_log(struct node *node, struct session_record *out, uint32_t n, uint64_t *lost)
 {
-	uint32_t taken = 0;
-
-	*lost = 0;
-	for (uint16_t i = 0; i < node->config.worker_count; i++) {
-		struct worker *w = &node->workers[i];
-
-		taken += rte_ring_sc_dequeue_burst_elem(
-			w->session_log, out + taken, sizeof(*out), n - taken, NULL);
-		*lost += counter_read(&w->session_log_lost);
-	}
-	return taken;
+	return boxes_take(node, BOX_SESSIONS, out, sizeof(*out), n, lost);
 }
 
 uint32_t node_access_log(struct node *node, struct http_record *out, uint32_t n, uint64_t *lost)
 {
-	uint32_t taken = 0;
-
-	*lost = 0;
-	for (uint16_t i = 0; i < node->config.worker_count; i++) {
-		struct worker *w = &node->workers[i];
-
-		taken += rte_ring_sc_dequeue_burst_elem(
-			w->access_log, out + taken, sizeof(*out), n - taken, NULL);
-		*lost += counter_read(&w->access_log_lost);
-	}
-	return taken;
+	return boxes_take(node, BOX_ACCESSES, out, sizeof(*out), n, lost);
 }
 
 void node_session_log_level(struct node *node, enum session_log_level level)

@@ -134,6 +134,19 @@ static inline struct handover_note *handover_note(struct buffer *b)
 	return (struct handover_note *)(void *)b->state;
 }
 
+// What a worker tells the control thread of.
+enum {
+	BOX_EVENTS = 0, // struct worker_event
+	BOX_SESSIONS,   // struct session_record
+	BOX_ACCESSES,   // struct http_record
+	BOX_COUNT
+};
+
+struct outbox {
+	struct rte_ring *ring;
+	counter_t lost; // what found no room
+};
+
 struct nx_aligned_line worker {
 	struct node *node;
 	uint8_t index;
@@ -171,12 +184,7 @@ struct nx_aligned_line worker {
 	struct rte_ring *handover_out[MAX_WORKERS]; // by receiver
 	uint64_t wake_mask;                         // workers to wake at the end of the turn
 	struct rte_ring *control;                   // requests from the control thread
-	struct rte_ring *events;
-	struct rte_ring *session_log;
-	struct rte_ring *access_log; // struct http_record
-	counter_t events_lost;
-	counter_t session_log_lost;
-	counter_t access_log_lost;
+	struct outbox boxes[BOX_COUNT];
 	counter_t log_level; // w: control, r: worker
 	uint8_t log_level_set;
 	struct control_request *request; // being worked on over several turns

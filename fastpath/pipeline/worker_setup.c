@@ -50,10 +50,13 @@ struct rte_ring *worker_ring_create(unsigned int entry_bytes, unsigned int entri
 static int create_rings(struct worker *w)
 {
 	w->control = worker_ring_create(sizeof(void *), CONTROL_RING);
-	w->events = worker_ring_create(sizeof(struct worker_event), EVENT_RING);
-	w->session_log = worker_ring_create(sizeof(struct session_record), SESSION_LOG_RING);
-	w->access_log = worker_ring_create(sizeof(struct http_record), ACCESS_LOG_RING);
-	if (!w->control || !w->events || !w->session_log || !w->access_log)
+	w->boxes[BOX_EVENTS].ring = worker_ring_create(sizeof(struct worker_event), EVENT_RING);
+	w->boxes[BOX_SESSIONS].ring =
+		worker_ring_create(sizeof(struct session_record), SESSION_LOG_RING);
+	w->boxes[BOX_ACCESSES].ring =
+		worker_ring_create(sizeof(struct http_record), ACCESS_LOG_RING);
+	if (!w->control || !w->boxes[BOX_EVENTS].ring || !w->boxes[BOX_SESSIONS].ring ||
+		!w->boxes[BOX_ACCESSES].ring)
 		return -ENOMEM;
 	// Each worker makes the rings that others write to and gives them their end.
 	for (uint8_t from = 0; from < w->count; from++) {
@@ -211,9 +214,8 @@ uint32_t worker_fini(struct worker *w)
 	for (uint8_t from = 0; from < w->count; from++)
 		free(w->handover_in[from]);
 	free(w->control);
-	free(w->events);
-	free(w->session_log);
-	free(w->access_log);
+	for (unsigned int i = 0; i < BOX_COUNT; i++)
+		free(w->boxes[i].ring);
 	if (w->epoll_fd >= 0)
 		close(w->epoll_fd);
 	if (w->wake_fd >= 0)
