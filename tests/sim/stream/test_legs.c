@@ -8,22 +8,14 @@
 
 #include <cmocka.h>
 
-#include "rig.h"
+#include "one_rig.h"
 #include "stream/relay_impl.h"
 
 #define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
 
-static struct rig rig;
-
 static int set_up(void **state)
 {
 	rig_open(&rig, 64);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_close(&rig);
 	return 0;
 }
 
@@ -182,7 +174,7 @@ static void memory_gives_way_to_pressure(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
 	const struct CMUnitTest tests[] = {
 		T(each_leg_has_its_own_congestion_control),
 		T(ecn_is_not_agreed_to_unasked),

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "one_rig.h"
 #include "secured.h"
 
 #define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
@@ -19,7 +20,6 @@ enum {
 	LEGS = 64,
 };
 
-static struct rig rig;
 static const char *const own = "10.1.0.2";
 
 static int set_up(void **state)
@@ -38,22 +38,6 @@ static int set_up(void **state)
 	listener->mirror = WORLD_UDP;
 	rig.secured->mirrored = true;
 	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_close(&rig);
-	return 0;
-}
-
-static struct rig_user *client(uint32_t n)
-{
-	return &rig.user[RIG_CLIENT][n];
-}
-
-static struct rig_user *target(uint32_t n)
-{
-	return &rig.user[RIG_TARGET][n];
 }
 
 // Client 0, whose hello the target has.
@@ -165,7 +149,7 @@ static void a_targets_handshake_is_for_the_client_that_is_named(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_stranger_is_the_targets),
 		TEST(a_client_goes_on_to_its_own),

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
+#include "one_rig.h"
 #include "pkt/parse.h"
 #include "pkt/tcp_options.h"
-#include "rig.h"
 
 #define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
 
@@ -22,7 +22,6 @@ enum {
 	PORTS = 64512, // of an address toward one target
 };
 
-static struct rig rig;
 static struct flow_key taken[PORTS];
 static uint32_t taken_count;
 static const char *const own4 = "10.1.0.2";
@@ -45,16 +44,6 @@ static int tear_down(void **state)
 			rig.world->now);
 	rig_close(&rig);
 	return 0;
-}
-
-static struct rig_user *client(uint32_t n)
-{
-	return &rig.user[RIG_CLIENT][n];
-}
-
-static struct rig_user *target(uint32_t n)
-{
-	return &rig.user[RIG_TARGET][n];
 }
 
 // Takes every port toward the target but one: the one that was used longest ago, if one was.

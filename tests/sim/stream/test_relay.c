@@ -10,11 +10,10 @@
 
 #include <cmocka.h>
 
-#include "rig.h"
+#include "one_rig.h"
 
 #define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
 
-static struct rig rig;
 static const char *const own4 = "10.1.0.2";
 static const char *const own6 = "fd00:1::2";
 
@@ -22,28 +21,6 @@ static int set_up(void **state)
 {
 	rig_open(&rig, 64);
 	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_close(&rig);
-	return 0;
-}
-
-static struct rig_user *client(uint32_t n)
-{
-	return &rig.user[RIG_CLIENT][n];
-}
-
-static struct rig_user *target(uint32_t n)
-{
-	return &rig.user[RIG_TARGET][n];
-}
-
-static enum session_end last_end(void)
-{
-	assert_true(rig.world->record_count > 0);
-	return rig.world->records[rig.world->record_count - 1].end;
 }
 
 static void one_target(const char *address)
@@ -616,7 +593,7 @@ static void operators_see_the_client_behind_a_proxy(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
 	const struct CMUnitTest tests[] = {
 		T(both_directions_arrive_whole),
 		T(loss_costs_time_and_no_byte),

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "one_rig.h"
 #include "secured.h"
 
 #define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
@@ -20,7 +21,6 @@ enum {
 	LEGS = 64,
 };
 
-static struct rig rig;
 static const char *const own = "10.1.0.2";
 
 static int set_up(void **state)
@@ -30,28 +30,6 @@ static int set_up(void **state)
 	rig.world->upstreams[WORLD_TCP].target_count = 0;
 	world_target(rig.world, WORLD_TCP, 0, "10.2.0.1", 80, 1);
 	return 0;
-}
-
-static int tear_down(void **state)
-{
-	rig_close(&rig);
-	return 0;
-}
-
-static struct rig_user *client(uint32_t n)
-{
-	return &rig.user[RIG_CLIENT][n];
-}
-
-static struct rig_user *target(uint32_t n)
-{
-	return &rig.user[RIG_TARGET][n];
-}
-
-static enum session_end last_end(void)
-{
-	assert_true(rig.world->record_count > 0);
-	return rig.world->records[rig.world->record_count - 1].end;
 }
 
 // Client 0, whose session is open.
@@ -356,7 +334,7 @@ static void garbled_answers_harm_nobody_who_has_keys(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(both_directions_arrive_whole),
 		TEST(small_records_do_not_hold_a_turn),
