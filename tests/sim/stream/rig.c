@@ -36,14 +36,22 @@ static bool chance(struct rig *rig, uint32_t ppm)
 	return ppm != 0 && draw(rig) % 1000000 < ppm;
 }
 
+static bool get_fails(struct rig *rig)
+{
+	uint32_t get = rig->gets++;
+
+	return chance(rig, rig->fail_ppm) ||
+	       (get >= rig->fail_from && get - rig->fail_from < rig->fail_count);
+}
+
 static struct buffer *failing_get(struct buffer_source *source, uint32_t room)
 {
-	return chance(source_rig, source_rig->fail_ppm) ? NULL : buffer_heap_get(source, room);
+	return get_fails(source_rig) ? NULL : buffer_heap_get(source, room);
 }
 
 static struct buffer *failing_share(struct buffer_source *source, struct buffer *from)
 {
-	return chance(source_rig, source_rig->fail_ppm) ? NULL : buffer_heap_share(source, from);
+	return get_fails(source_rig) ? NULL : buffer_heap_share(source, from);
 }
 
 static struct buffer_source relay_source = {
@@ -212,24 +220,21 @@ static struct buffer *chunk_make(enum rig_host host, uint32_t user, uint64_t at,
 	return b;
 }
 
-static bool is_secured(const struct rig *rig, enum rig_host host)
-{
-	return rig->secured && !rig->secured->raw && host == RIG_CLIENT;
-}
-
 static void user_send(struct rig *rig, enum rig_host host, uint32_t number)
 {
 	struct rig_user *u = &rig->user[host][number];
 	struct tcp_engine *e = rig->host[host];
+	bool is_secured = secured_is(rig, host, number);
+	uint32_t peer = secured_peer(host, number);
 
-	if (is_secured(rig, host) && !secured_ready(rig, number))
+	if (is_secured && !secured_ready(rig, peer))
 		return;
 	while (u->sent < u->to_send && tcp_send_room(e, u->connection) >= CHUNK) {
 		uint32_t n = (uint32_t)u64_min(CHUNK, u->to_send - u->sent);
 		struct buffer *chunk = chunk_make(host, number, u->sent, n);
 
-		if (is_secured(rig, host))
-			chunk = secured_seal(rig, number, chunk);
+		if (is_secured)
+			chunk = secured_seal(rig, peer, chunk);
 		if (chunk)
 			assert_int_equal(tcp_send(e, u->connection, chunk, 0, rig->world->now), 0);
 		u->sent += n;
@@ -237,8 +242,8 @@ static void user_send(struct rig *rig, enum rig_host host, uint32_t number)
 	if (u->sent == u->to_send && !u->keeps_open && !u->is_shut &&
 		(u->to_send > 0 || u->ended)) {
 		u->is_shut = true;
-		if (is_secured(rig, host))
-			secured_close(rig, number);
+		if (is_secured)
+			secured_close(rig, peer);
 		tcp_shutdown(e, u->connection, rig->world->now);
 	}
 }
@@ -266,13 +271,15 @@ static void user_receive(struct rig *rig, enum rig_host host, uint32_t number)
 {
 	struct rig_user *u = &rig->user[host][number];
 	struct tcp_engine *e = rig->host[host];
+	bool is_secured = secured_is(rig, host, number);
+	uint32_t peer = secured_peer(host, number);
 	struct buffer *chain;
 
 	while (!u->stops_reading &&
 		(chain = tcp_receive(e, u->connection, UINT32_MAX, rig->world->now))) {
-		if (is_secured(rig, host)) {
-			secured_push(rig, number, chain);
-			while ((chain = secured_next(rig, number)) != NULL) {
+		if (is_secured) {
+			secured_push(rig, peer, chain);
+			while ((chain = secured_next(rig, peer)) != NULL) {
 				check_stream(rig, host, number, chain);
 				buffer_heap_put(&buffer_heap_source, chain);
 			}

@@ -54,11 +54,14 @@ struct rig {
 	usec_t delay;
 	usec_t jitter; // at most, of each packet: some overtake others
 	uint32_t loss_ppm;
-	uint32_t ce_ppm;           // of ECN-capable packets that get marked
-	uint64_t rate_bps;         // of each direction of each leg; 0: at once
-	usec_t queue;              // what may wait for that, as time
-	usec_t free_at[2][2];      // by leg, then direction: when it has sent what waits
-	uint32_t fail_ppm;         // of the relay's buffers
+	uint32_t ce_ppm;      // of ECN-capable packets that get marked
+	uint64_t rate_bps;    // of each direction of each leg; 0: at once
+	usec_t queue;         // what may wait for that, as time
+	usec_t free_at[2][2]; // by leg, then direction: when it has sent what waits
+	uint32_t fail_ppm;    // of the relay's buffers
+	uint32_t gets;        // of buffers, by the relay so far
+	uint32_t fail_from;   // from this one on so many fail
+	uint32_t fail_count;
 	bool target_deaf;          // what is sent to targets vanishes
 	struct flow_key to_target; // of the last packet to one, and its sequence number
 	uint32_t to_target_sequence;

@@ -20,7 +20,7 @@ enum {
 static const uint8_t hello[SECURED_HELLO] = "hello!\r\n";
 static const uint8_t answer[SECURED_HELLO] = "welcome\n";
 
-// Of what a client sends, and of what it gets.
+// Of what a leg's client sends, and of what it gets.
 static struct tls_secret secret_of(bool from_client)
 {
 	struct tls_secret s = {0};
@@ -63,7 +63,7 @@ void secured_destroy(struct rig *rig)
 
 	if (!x)
 		return;
-	for (uint32_t i = 0; i < RIG_USERS; i++)
+	for (uint32_t i = 0; i < SECURED_PEERS; i++)
 		if (x->open[i])
 			tls_records_fini(&x->tls, &x->records[i]);
 	key_cache_destroy(x->tls.keys);
@@ -84,11 +84,12 @@ static struct slow_message *answer_to(struct slow_link *link, uint64_t session, 
 	return m;
 }
 
-static void keys_of(struct slow_keys *keys)
+static void keys_of(struct slow_keys *keys, bool is_client)
 {
-	struct tls_secret in = secret_of(true), out = secret_of(false);
+	struct tls_secret in = secret_of(!is_client), out = secret_of(is_client);
 
-	*keys = (struct slow_keys){.version = TLS_VERSION_1_3, .suite = SUITE};
+	*keys = (struct slow_keys){
+		.version = TLS_VERSION_1_3, .suite = SUITE, .is_client = is_client};
 	memcpy(keys->in.secret, in.secret, sizeof(in.secret));
 	memcpy(keys->out.secret, out.secret, sizeof(out.secret));
 }
@@ -103,8 +104,28 @@ static void answer_publish(struct slow_link *link, uint64_t session)
 	ring_publish(&link->to_worker);
 	a = answer_to(link, session, SLOW_KEYS);
 	a->offset = SECURED_HELLO;
-	keys_of(&a->keys);
+	keys_of(&a->keys, false);
 	ring_publish(&link->to_worker);
+}
+
+// Our own handshake with a target: we speak first.
+static void target_take(struct slow_link *link, const struct slow_message *m)
+{
+	struct slow_message *a;
+
+	if (m->kind == SLOW_OPEN) {
+		a = answer_to(link, m->session, SLOW_SEND);
+		a->length = SECURED_HELLO;
+		memcpy(a->data, hello, SECURED_HELLO);
+		ring_publish(&link->to_worker);
+	} else if (m->kind == SLOW_BYTES && m->offset == 0) {
+		assert_in_range(m->length, SECURED_HELLO, SLOW_DATA_BYTES);
+		assert_memory_equal(m->data, answer, SECURED_HELLO);
+		a = answer_to(link, m->session, SLOW_KEYS);
+		a->offset = SECURED_HELLO;
+		keys_of(&a->keys, true);
+		ring_publish(&link->to_worker);
+	}
 }
 
 // What a client says goes on to the target, whose first bytes tell: a stranger is left to it,
@@ -134,6 +155,11 @@ static void message_take(struct rig_secured *x, uint32_t thread, const struct sl
 	if (m->kind == SLOW_OPEN)
 		x->source = m->open.source;
 	x->closes += m->kind == SLOW_CLOSE;
+	// The name of a handshake that is a target's alone; a mirrored one has its client's.
+	if (x->has_targets && (m->session & 1)) {
+		target_take(link, m);
+		return;
+	}
 	if (x->mirrored && m->kind == SLOW_BYTES)
 		mirrored_take(x, link, m);
 	if (x->mirrored || m->kind != SLOW_BYTES || m->offset != 0 || m->length < SECURED_HELLO)
@@ -183,41 +209,75 @@ void secured_turn(struct rig *rig)
 	}
 }
 
-void secured_say(struct rig *rig, uint32_t client, struct buffer *records)
+void secured_targets(struct rig *rig, uint32_t raw_targets)
 {
-	assert_int_equal(tcp_send(rig->host[RIG_CLIENT], rig->user[RIG_CLIENT][client].connection,
+	rig->secured->has_targets = true;
+	rig->secured->raw_targets = raw_targets;
+	rig->world->upstreams[WORLD_TCP].security = 1;
+}
+
+bool secured_is(const struct rig *rig, enum rig_host host, uint32_t user)
+{
+	const struct rig_secured *x = rig->secured;
+
+	if (!x || host == RIG_CLIENT)
+		return x && !x->raw;
+	return x->has_targets && user >= x->raw_targets;
+}
+
+static enum rig_host host_of(uint32_t peer)
+{
+	return peer < RIG_USERS ? RIG_CLIENT : RIG_TARGET;
+}
+
+void secured_say(struct rig *rig, uint32_t peer, struct buffer *records)
+{
+	enum rig_host host = host_of(peer);
+
+	assert_int_equal(tcp_send(rig->host[host], rig->user[host][peer % RIG_USERS].connection,
 				 records, 0, rig->world->now),
 		0);
 }
 
-bool secured_ready(struct rig *rig, uint32_t client)
+static void say_bytes(struct rig *rig, uint32_t peer, const uint8_t bytes[SECURED_HELLO])
+{
+	struct buffer *b = buffer_heap_get(&buffer_heap_source, SECURED_HELLO);
+
+	assert_non_null(b);
+	memcpy(buffer_data(b), bytes, SECURED_HELLO);
+	b->length = SECURED_HELLO;
+	b->total_length = SECURED_HELLO;
+	secured_say(rig, peer, b);
+}
+
+bool secured_ready(struct rig *rig, uint32_t peer)
 {
 	struct rig_secured *x = rig->secured;
 
-	if (!x->greeted[client] && !x->speechless[client]) {
-		x->greeted[client] = true;
-		rig_say(rig, client, hello, sizeof(hello));
+	if (host_of(peer) == RIG_CLIENT && !x->greeted[peer] && !x->speechless[peer]) {
+		x->greeted[peer] = true;
+		say_bytes(rig, peer, hello);
 	}
-	return x->open[client];
+	return x->open[peer];
 }
 
-static struct buffer *seal_all(struct rig *rig, uint32_t client, struct buffer *payload)
+static struct buffer *seal_all(struct rig *rig, uint32_t peer, struct buffer *payload)
 {
 	struct rig_secured *x = rig->secured;
 	struct buffer *out;
 
 	assert_int_equal(
-		tls_seal(&x->tls, &x->records[client], SEGMENT, rig->world->now, &payload, &out),
+		tls_seal(&x->tls, &x->records[peer], SEGMENT, rig->world->now, &payload, &out),
 		TLS_SEALED);
 	return out;
 }
 
-struct buffer *secured_seal(struct rig *rig, uint32_t client, struct buffer *payload)
+struct buffer *secured_seal(struct rig *rig, uint32_t peer, struct buffer *payload)
 {
 	struct rig_secured *x = rig->secured;
 
 	if (!x->padded)
-		return seal_all(rig, client, payload);
+		return seal_all(rig, peer, payload);
 	for (uint32_t i = 0; i < payload->length; i++) {
 		struct buffer *b = buffer_heap_get(&buffer_heap_source, 64);
 
@@ -225,60 +285,63 @@ struct buffer *secured_seal(struct rig *rig, uint32_t client, struct buffer *pay
 		buffer_data(b)[0] = buffer_data(payload)[i];
 		b->length = 1;
 		b->total_length = 1;
-		secured_say(rig, client, seal_all(rig, client, b));
+		secured_say(rig, peer, seal_all(rig, peer, b));
 	}
 	buffer_heap_put(&buffer_heap_source, payload);
 	return NULL;
 }
 
-// What comes first is the answer to the hello.
-void secured_push(struct rig *rig, uint32_t client, struct buffer *chain)
+// What comes first is the answer to the hello, or to a target the hello.
+void secured_push(struct rig *rig, uint32_t peer, struct buffer *chain)
 {
 	struct rig_secured *x = rig->secured;
-	struct tls_secret in = secret_of(false), out = secret_of(true);
+	bool is_client = host_of(peer) == RIG_CLIENT;
+	struct tls_secret in = secret_of(!is_client), out = secret_of(is_client);
 	uint8_t bytes[SECURED_HELLO];
 
-	if (x->speechless[client]) {
+	if (x->speechless[peer]) {
 		buffer_heap_put(&buffer_heap_source, chain);
 		return;
 	}
-	if (!x->open[client]) {
+	if (!x->open[peer]) {
 		assert_int_equal(chain_copy(chain, 0, sizeof(bytes), bytes), sizeof(bytes));
-		assert_memory_equal(bytes, answer, sizeof(bytes));
+		assert_memory_equal(bytes, is_client ? answer : hello, sizeof(bytes));
 		chain = chain_skip(chain, sizeof(bytes), &buffer_heap_source);
-		assert_int_equal(tls_records_init(&x->tls, true, TLS_VERSION_1_3, SUITE, &in, &out,
-					 &x->records[client]),
+		assert_int_equal(tls_records_init(&x->tls, is_client, TLS_VERSION_1_3, SUITE, &in,
+					 &out, &x->records[peer]),
 			0);
-		x->open[client] = true;
+		if (!is_client)
+			say_bytes(rig, peer, answer);
+		x->open[peer] = true;
 	}
 	if (chain)
-		tls_push(&x->tls, &x->records[client], chain);
+		tls_push(&x->tls, &x->records[peer], chain);
 }
 
-struct buffer *secured_next(struct rig *rig, uint32_t client)
+struct buffer *secured_next(struct rig *rig, uint32_t peer)
 {
 	struct rig_secured *x = rig->secured;
 	struct buffer *out = NULL;
 	enum tls_verdict v;
 
-	if (!x->open[client])
+	if (!x->open[peer])
 		return NULL;
-	v = tls_next(&x->tls, &x->records[client], &out);
-	x->closed[client] |= v == TLS_CLOSED;
+	v = tls_next(&x->tls, &x->records[peer], &out);
+	x->closed[peer] |= v == TLS_CLOSED;
 	if (tls_verdict_is_fatal(v)) {
-		x->verdict[client] = v;
-		x->alert[client] = tls_peer_alert(&x->records[client]);
+		x->verdict[peer] = v;
+		x->alert[peer] = tls_peer_alert(&x->records[peer]);
 	}
 	return v == TLS_DATA ? out : NULL;
 }
 
-void secured_close(struct rig *rig, uint32_t client)
+void secured_close(struct rig *rig, uint32_t peer)
 {
 	struct rig_secured *x = rig->secured;
 	struct buffer *out;
 
-	if (!x->open[client] || x->cuts)
+	if (!x->open[peer] || x->cuts)
 		return;
-	assert_int_equal(tls_close(&x->tls, &x->records[client], &out), TLS_SEALED);
-	secured_say(rig, client, out);
+	assert_int_equal(tls_close(&x->tls, &x->records[peer], &out), TLS_SEALED);
+	secured_say(rig, peer, out);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// Clients of the rig that speak TLS records, and a thread of the slow path that plays a handshake
-// of eight bytes each way, so that all that the worker does with the rings and the records is run
-// in virtual time. (Real handshakes over the same rings: tests/unit/slowpath.)
+// Clients of the rig, and targets where those are wanted too, that speak TLS records, and a thread
+// of the slow path that plays a handshake of eight bytes each way, so that all that the worker does
+// with the rings and the records is run in virtual time. (Real handshakes over the same rings:
+// tests/unit/slowpath.)
 
 #include "rig.h"
 #include "slowpath/msg.h"
@@ -12,6 +13,7 @@
 enum {
 	SECURED_HELLO = 8, // bytes, each way
 	SECURED_THREADS = 2,
+	SECURED_PEERS = 2 * RIG_USERS, // by number the clients, behind them the targets
 };
 
 struct rig_secured {
@@ -20,22 +22,24 @@ struct rig_secured {
 	struct slow_links links;
 	uint8_t *slots;
 	struct tls_context tls;
-	struct tls_records records[RIG_USERS];
-	bool greeted[RIG_USERS]; // its hello is sent
-	bool open[RIG_USERS];
-	bool closed[RIG_USERS]; // the relay's close_notify came
-	uint8_t alert[RIG_USERS];
-	bool stalled[SECURED_THREADS]; // the thread does nothing
-	bool speechless[RIG_USERS];    // clients that say nothing of themselves, and do not listen
-	bool padded;                   // each record of a client is a byte of payload
-	bool cuts;                     // clients end without close_notify
-	bool raw;                      // clients speak no TLS, and the thread tells strangers
-	bool mirrored;                 // handshakes are over both streams
-	bool spliced;                  // a stranger was
-	struct ip_address source;      // that the last handshake was opened for
+	struct tls_records records[SECURED_PEERS];
+	bool greeted[SECURED_PEERS]; // a client's hello is sent
+	bool open[SECURED_PEERS];
+	bool closed[SECURED_PEERS]; // the relay's close_notify came
+	uint8_t alert[SECURED_PEERS];
+	bool stalled[SECURED_THREADS];  // the thread does nothing
+	bool speechless[SECURED_PEERS]; // clients that say nothing of themselves, and do not listen
+	bool padded;                    // each record of a client is a byte of payload
+	bool cuts;                      // clients end without close_notify
+	bool raw;                       // clients speak no TLS, and the thread tells strangers
+	bool mirrored;                  // handshakes are over both streams
+	bool has_targets;               // targets are secured, but for the first raw_targets
+	uint32_t raw_targets;
+	bool spliced;             // a stranger was
+	struct ip_address source; // that the last handshake was opened for
 	uint32_t opens[SECURED_THREADS];
 	uint32_t closes;
-	enum tls_verdict verdict[RIG_USERS]; // of the last fault
+	enum tls_verdict verdict[SECURED_PEERS]; // of the last fault
 };
 
 // As rig_open, with a listener whose clients are to be secured, `legs` of them at once.
@@ -46,13 +50,21 @@ void secured_destroy(struct rig *rig);
 void secured_turn(struct rig *rig);
 // An answer that nobody asked for, of random bytes, some of them likely ones, about a session.
 void secured_garble(struct rig *rig, uint32_t thread, uint64_t session, uint32_t random);
-// Payload of a client as what its connection carries, and back. NULL: nothing of the kind.
-struct buffer *secured_seal(struct rig *rig, uint32_t client, struct buffer *payload);
-void secured_push(struct rig *rig, uint32_t client, struct buffer *chain);
-struct buffer *secured_next(struct rig *rig, uint32_t client);
-// Whether the client may send payload; says its hello when its connection is there.
-bool secured_ready(struct rig *rig, uint32_t client);
-// The client's close_notify.
-void secured_close(struct rig *rig, uint32_t client);
+// Targets are to be spoken to by TLS, but for the first raw_targets that are connected to.
+void secured_targets(struct rig *rig, uint32_t raw_targets);
+
+static inline uint32_t secured_peer(enum rig_host host, uint32_t user)
+{
+	return host == RIG_TARGET ? RIG_USERS + user : user;
+}
+bool secured_is(const struct rig *rig, enum rig_host host, uint32_t user);
+// Payload of a peer as what its connection carries, and back. NULL: nothing of the kind.
+struct buffer *secured_seal(struct rig *rig, uint32_t peer, struct buffer *payload);
+void secured_push(struct rig *rig, uint32_t peer, struct buffer *chain);
+struct buffer *secured_next(struct rig *rig, uint32_t peer);
+// Whether the peer may send payload; a client says its hello when its connection is there.
+bool secured_ready(struct rig *rig, uint32_t peer);
+// The peer's close_notify.
+void secured_close(struct rig *rig, uint32_t peer);
 // Any record's bytes, as they are to be sent.
-void secured_say(struct rig *rig, uint32_t client, struct buffer *records);
+void secured_say(struct rig *rig, uint32_t peer, struct buffer *records);

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A client and a target that both speak TLS, or whose client is in a target's likeness first, in
+// virtual time: streams, ends, and every single buffer that the relay may not get.
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "one_rig.h"
+#include "secured.h"
+
+#define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
+
+enum {
+	SESSIONS = 64,
+	LEGS = 64,
+	BYTES = 30000,
+};
+
+static const char *const own = "10.1.0.2";
+
+static void open_both(void)
+{
+	rig_open_secured(&rig, SESSIONS, LEGS);
+	rig_listen(&rig, "10.2.0.1");
+	rig.world->upstreams[WORLD_TCP].target_count = 0;
+	world_target(rig.world, WORLD_TCP, 0, "10.2.0.1", 80, 1);
+	secured_targets(&rig, 0);
+}
+
+// The likeness is target 0, which speaks no TLS to us, and the client's own is 1: so the client is
+// to be 1, too.
+static void open_mirrored(void)
+{
+	struct snapshot_listener *listener;
+
+	open_both();
+	rig_listen(&rig, "10.2.0.9");
+	rig.world->upstreams[WORLD_UDP].target_count = 0;
+	world_target(rig.world, WORLD_UDP, 2, "10.2.0.9", 80, 1);
+	listener = &rig.world->listeners[WORLD_TCP];
+	listener->is_mirrored = listener->transparent = true;
+	listener->mirror = WORLD_UDP;
+	rig.secured->mirrored = true;
+	rig.secured->raw_targets = 1;
+	client(0)->connection = TCP_NONE;
+	rig.users[RIG_CLIENT] = 1;
+	target(0)->keeps_open = true;
+	rig_send(&rig, RIG_TARGET, 0, SECURED_HELLO);
+}
+
+static int set_up(void **state)
+{
+	open_both();
+	return 0;
+}
+
+static bool is_open(enum rig_host host, uint32_t user)
+{
+	return rig.secured->open[secured_peer(host, user)];
+}
+
+static bool is_closed(enum rig_host host, uint32_t user)
+{
+	return rig.secured->closed[secured_peer(host, user)];
+}
+
+// Client 0, whose target has shaken hands, too.
+static void one_open(void)
+{
+	rig_connect(&rig, own);
+	client(0)->keeps_open = target(0)->keeps_open = true;
+	rig_wait(&rig, SECONDS(1));
+	assert_true(is_open(RIG_CLIENT, 0) && is_open(RIG_TARGET, 0));
+	assert_int_equal(rig.secured->opens[0] + rig.secured->opens[1], 2);
+}
+
+static void both_directions_arrive_whole(void **state)
+{
+	one_open();
+	client(0)->keeps_open = target(0)->keeps_open = false;
+	rig_send(&rig, RIG_CLIENT, 0, 3000000);
+	rig_send(&rig, RIG_TARGET, 0, 2000000);
+	assert_true(rig_settle(&rig, SECONDS(60)));
+	assert_int_equal(target(0)->received, 3000000);
+	assert_int_equal(client(0)->received, 2000000);
+	assert_true(is_closed(RIG_CLIENT, 0) && is_closed(RIG_TARGET, 0));
+	assert_int_equal(last_end(), SESSION_END_CLOSED);
+}
+
+// close_notify of either side is close_notify to the other, and the other way goes on.
+static void ends_are_of_one_way(void **state)
+{
+	for (unsigned int first = RIG_CLIENT; first <= RIG_TARGET; first++) {
+		if (first == RIG_TARGET) {
+			rig_close(&rig);
+			open_both();
+		}
+		one_open();
+		rig.user[first][0].keeps_open = false;
+		rig_send(&rig, first, 0, 5000);
+		rig_wait(&rig, SECONDS(1));
+		assert_true(is_closed(!first, 0));
+		assert_false(is_closed(first, 0));
+		rig_send(&rig, !first, 0, 1000000);
+		rig_wait(&rig, SECONDS(5));
+		assert_int_equal(rig.user[first][0].received, 1000000);
+		rig.user[!first][0].keeps_open = false;
+		assert_true(rig_settle(&rig, SECONDS(10)));
+		assert_true(is_closed(first, 0));
+		assert_int_equal(last_end(), SESSION_END_CLOSED);
+	}
+}
+
+// A FIN without close_notify may be anybody's (RFC 8446 6.1): what was sent arrives, and the other
+// side does not take it for the end of the stream.
+static void a_target_that_ends_without_a_word_is_a_reset(void **state)
+{
+	one_open();
+	rig_send(&rig, RIG_TARGET, 0, 5000);
+	rig_wait(&rig, SECONDS(1));
+	rig.secured->cuts = true;
+	target(0)->keeps_open = false;
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(client(0)->received, 5000);
+	assert_false(is_closed(RIG_CLIENT, 0));
+	assert_false(client(0)->ended);
+	assert_int_equal(client(0)->error, ECONNRESET);
+	assert_int_equal(rig_drops(&rig, DROP_TLS_CUT), 1);
+	assert_int_equal(last_end(), SESSION_END_RESET);
+}
+
+static void a_bad_path_costs_time_and_no_byte(void **state)
+{
+	rig.loss_ppm = 20000;
+	rig.jitter = 3000;
+	rig_connect(&rig, own);
+	rig_send(&rig, RIG_CLIENT, 0, 300000);
+	rig_send(&rig, RIG_TARGET, 0, 300000);
+	assert_true(rig_settle(&rig, SECONDS(300)));
+	assert_int_equal(target(0)->received, 300000);
+	assert_int_equal(client(0)->received, 300000);
+	assert_true(is_closed(RIG_CLIENT, 0) && is_closed(RIG_TARGET, 0));
+}
+
+// What one session comes to when the relay does not get `count` of its buffers from number `from`
+// on. Before it has keys the session may fail, and then nothing of it is sent; afterwards it may
+// only take longer.
+static uint32_t refusals;
+
+static bool live_through(void (*open)(void), uint32_t number, uint32_t from, uint32_t count)
+{
+	bool reached, failed;
+
+	open();
+	rig.fail_from = from;
+	rig.fail_count = count;
+	rig_connect(&rig, own);
+	rig_send(&rig, RIG_CLIENT, number, BYTES);
+	rig_send(&rig, RIG_TARGET, number, BYTES);
+	for (int i = 0; i < 600 && client(number)->connection != TCP_NONE; i++) {
+		rig_wait(&rig, SECONDS(1) / 10);
+		if (target(0)->ended)
+			target(0)->keeps_open = false;
+	}
+	failed = !is_open(RIG_CLIENT, number) || !is_open(RIG_TARGET, number);
+	if (failed) {
+		refusals++;
+		assert_int_equal(target(number)->received, 0);
+		assert_int_equal(client(number)->received, 0);
+	} else {
+		assert_int_equal(target(number)->received, BYTES);
+		assert_int_equal(client(number)->received, BYTES);
+		assert_true(is_closed(RIG_CLIENT, number) && is_closed(RIG_TARGET, number));
+	}
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(rig_sessions(&rig), 0);
+	reached = rig.gets > from;
+	rig_close(&rig);
+	return reached;
+}
+
+static void each_buffer_may_be_missing(void **state)
+{
+	uint32_t from = 0;
+
+	refusals = 0;
+	rig_close(&rig);
+	while (live_through(open_both, 0, from, 1))
+		from++;
+	assert_in_range(from, 50, 2000);
+	// What was to be said to a peer whose handshake is under way is not kept.
+	assert_in_range(refusals, 1, 3);
+	open_both();
+}
+
+static void each_buffer_in_likeness_may_be_missing(void **state)
+{
+	uint32_t from = 0;
+
+	refusals = 0;
+	rig_close(&rig);
+	while (live_through(open_mirrored, 1, from, 1))
+		from++;
+	assert_in_range(from, 50, 2000);
+	// What was to be said to a peer whose handshake is under way is not kept.
+	assert_in_range(refusals, 1, 3);
+	open_both();
+}
+
+// Many in a row, so that what is tried again is not there either.
+static void spells_without_buffers(void **state)
+{
+	rig_close(&rig);
+	for (uint32_t from = 0; live_through(open_both, 0, from, 40); from += 3)
+		;
+	for (uint32_t from = 0; live_through(open_mirrored, 1, from, 40); from += 3)
+		;
+	open_both();
+}
+
+static void a_client_in_likeness_goes_on_to_a_secured_target(void **state)
+{
+	rig_close(&rig);
+	open_mirrored();
+	rig_connect(&rig, own);
+	client(1)->keeps_open = target(1)->keeps_open = true;
+	rig_wait(&rig, SECONDS(1));
+	assert_true(is_open(RIG_CLIENT, 1) && is_open(RIG_TARGET, 1));
+	assert_false(is_open(RIG_TARGET, 0));
+	assert_int_equal(target(0)->received, SECURED_HELLO);
+	assert_true(target(0)->ended);
+	target(0)->keeps_open = false;
+	rig_send(&rig, RIG_CLIENT, 1, 1000000);
+	rig_send(&rig, RIG_TARGET, 1, 1000000);
+	rig_wait(&rig, SECONDS(5));
+	assert_int_equal(target(1)->received, 1000000);
+	assert_int_equal(client(1)->received, 1000000);
+	assert_int_equal(target(0)->received, SECURED_HELLO);
+	client(1)->keeps_open = target(1)->keeps_open = false;
+	assert_true(rig_settle(&rig, SECONDS(10)));
+	assert_true(is_closed(RIG_CLIENT, 1) && is_closed(RIG_TARGET, 1));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(both_directions_arrive_whole),
+		TEST(ends_are_of_one_way),
+		TEST(a_target_that_ends_without_a_word_is_a_reset),
+		TEST(a_bad_path_costs_time_and_no_byte),
+		TEST(a_client_in_likeness_goes_on_to_a_secured_target),
+		TEST(each_buffer_may_be_missing),
+		TEST(each_buffer_in_likeness_may_be_missing),
+		TEST(spells_without_buffers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
