@@ -195,7 +195,10 @@ void secure_run(struct relay *r, uint32_t budget)
 	r->secure->turn_left = TURN_BYTES;
 	answers_take(r);
 	last = TAILQ_LAST(&r->secure->behind, secure_legs);
-	for (struct secure_leg *l = TAILQ_FIRST(&r->secure->behind); l && budget > 0; budget--) {
+	// Whom this turn has nothing left for keeps its place: behind those that had some it would
+	// be last again in the next one.
+	for (struct secure_leg *l = TAILQ_FIRST(&r->secure->behind);
+		l && budget > 0 && r->secure->turn_left > 0; budget--) {
 		bool is_last = l == last;
 
 		catch_up(r, l);

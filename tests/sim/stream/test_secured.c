@@ -80,6 +80,33 @@ static void small_records_do_not_hold_a_turn(void **state)
 	assert_in_range(most, 1, 128);
 }
 
+// More work than a turn has room for, at all times: who is busy shares it with who is busy, and who
+// has little to say is heard among them.
+static void busy_sessions_starve_nobody(void **state)
+{
+	enum {
+		BUSY = 20,
+		FEW = 40,
+	};
+
+	for (uint32_t i = 0; i <= BUSY; i++) {
+		client(rig_connect(&rig, own))->keeps_open = true;
+		rig_wait(&rig, 20000);
+		assert_int_equal(rig.users[RIG_TARGET], i + 1);
+	}
+	rig.secured->padded = true;
+	for (uint32_t i = 0; i < BUSY; i++)
+		rig_send(&rig, RIG_CLIENT, i, 20000);
+	rig_wait(&rig, 20000);
+	for (uint32_t i = 0; i < BUSY; i++)
+		assert_in_range(target(i)->received, 300, 19999);
+	rig_send(&rig, RIG_CLIENT, BUSY, FEW);
+	rig_wait(&rig, 10000);
+	assert_int_equal(target(BUSY)->received, FEW);
+	for (uint32_t i = 0; i < BUSY; i++)
+		assert_in_range(target(i)->received, 600, 19999);
+}
+
 // Clients that say nothing hold every leg: those who come get one all the same, and who was there
 // before loses nothing.
 static void silence_keeps_nobody_out(void **state)
@@ -338,6 +365,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(both_directions_arrive_whole),
 		TEST(small_records_do_not_hold_a_turn),
+		TEST(busy_sessions_starve_nobody),
 		TEST(silence_keeps_nobody_out),
 		TEST(sources_are_spread_over_threads),
 		TEST(a_thread_that_stands_still_stops_nobody_else),
