@@ -204,7 +204,7 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
 		daemon->recompile = false;
 		dataplane_refresh(daemon);
 	} else if (settled && !operations_busy(daemon->operations)) {
-		credentials_sweep(daemon);
+		credentials_sweep(daemon, node_now(daemon->node) / USEC_PER_SECOND);
 	}
 	if (daemon->stopping && node_sessions(daemon->node) == 0)
 		event_base_loopexit(daemon->base, NULL);

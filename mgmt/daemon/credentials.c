@@ -21,7 +21,7 @@ enum {
 struct profile {
 	uint8_t digest[CREDENTIAL_DIGEST_BYTES];
 	uint32_t number;
-	uint64_t unwanted_since; // monotonic seconds; 0: it is wanted
+	uint64_t unwanted_since; // as credentials_sweep has it; 0: it is wanted
 };
 
 // Who has which profile: a listener or an upstream.
@@ -470,7 +470,7 @@ static uint64_t kept_seconds(const struct daemon *daemon)
 	return 2 * (handshake + SLOW_FORGET / USEC_PER_SECOND);
 }
 
-void credentials_sweep(struct daemon *daemon)
+void credentials_sweep(struct daemon *daemon, uint64_t now_s)
 {
 	struct credentials *c = daemon->credentials;
 	uint64_t kept = kept_seconds(daemon);
@@ -481,8 +481,8 @@ void credentials_sweep(struct daemon *daemon)
 		if (is_wanted(c, p->number)) {
 			p->unwanted_since = 0;
 		} else if (p->unwanted_since == 0) {
-			p->unwanted_since = seconds();
-		} else if (seconds() - p->unwanted_since > kept) {
+			p->unwanted_since = now_s;
+		} else if (now_s - p->unwanted_since > kept) {
 			slowpath_profile_remove(daemon->slowpath, p->number);
 			*p = c->profiles[--c->profile_count];
 		}

@@ -34,8 +34,8 @@ uint32_t credentials_upstream_number(struct daemon *daemon, const struct config_
 const char *credentials_upstream(const struct daemon *daemon, uint32_t number);
 // Forgets profiles that no configuration wants any more, once no session can ask for them: those
 // that were accepted under one begin their handshake under it. Every worker must have left the
-// snapshots before.
-void credentials_sweep(struct daemon *daemon);
+// snapshots before. now_s: of a clock that does not jump, above 0.
+void credentials_sweep(struct daemon *daemon, uint64_t now_s);
 // The slow path goes away, and every profile with it.
 void credentials_forget(struct daemon *daemon);
 
