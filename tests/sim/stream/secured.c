@@ -108,12 +108,24 @@ static void answer_publish(struct slow_link *link, uint64_t session)
 	ring_publish(&link->to_worker);
 }
 
+static void refuse(struct slow_link *link, uint64_t session)
+{
+	answer_to(link, session, SLOW_FAILED)->failure = SLOW_FAILURE_HANDSHAKE;
+	ring_publish(&link->to_worker);
+}
+
 // Our own handshake with a target: we speak first.
-static void target_take(struct slow_link *link, const struct slow_message *m)
+static void target_take(struct rig_secured *x, struct slow_link *link, const struct slow_message *m)
 {
 	struct slow_message *a;
 
-	if (m->kind == SLOW_OPEN) {
+	if (m->kind == SLOW_OPEN && x->refusals > 0) {
+		x->refusals--;
+		x->refused = m->session;
+		refuse(link, m->session);
+	} else if (m->kind == SLOW_OPEN) {
+		if (x->refused)
+			refuse(link, x->refused);
 		a = answer_to(link, m->session, SLOW_SEND);
 		a->length = SECURED_HELLO;
 		memcpy(a->data, hello, SECURED_HELLO);
@@ -157,7 +169,7 @@ static void message_take(struct rig_secured *x, uint32_t thread, const struct sl
 	x->closes += m->kind == SLOW_CLOSE;
 	// The name of a handshake that is a target's alone; a mirrored one has its client's.
 	if (x->has_targets && (m->session & 1)) {
-		target_take(link, m);
+		target_take(x, link, m);
 		return;
 	}
 	if (x->mirrored && m->kind == SLOW_BYTES)

@@ -35,6 +35,8 @@ struct rig_secured {
 	bool mirrored;                  // handshakes are over both streams
 	bool has_targets;               // targets are secured, but for the first raw_targets
 	uint32_t raw_targets;
+	uint32_t refusals;        // handshakes with targets that the thread will refuse, each twice
+	uint64_t refused;         // the last one's name, to be refused again
 	bool spliced;             // a stranger was
 	struct ip_address source; // that the last handshake was opened for
 	uint32_t opens[SECURED_THREADS];

@@ -246,6 +246,75 @@ static void a_client_in_likeness_goes_on_to_a_secured_target(void **state)
 	assert_true(is_closed(RIG_CLIENT, 1) && is_closed(RIG_TARGET, 1));
 }
 
+// Another target is tried, and what is still said of the first handshake is not taken for the
+// second's.
+static void each_handshake_has_a_name(void **state)
+{
+	world_target(rig.world, WORLD_TCP, 1, "10.2.0.1", 80, 1);
+	client(0)->connection = TCP_NONE;
+	rig.users[RIG_CLIENT] = 1;
+	rig.secured->refusals = 1;
+	rig_connect(&rig, own);
+	rig_send(&rig, RIG_CLIENT, 1, 5000);
+	rig_send(&rig, RIG_TARGET, 1, 5000);
+	rig_wait(&rig, SECONDS(2));
+	assert_int_equal(rig.users[RIG_TARGET], 2);
+	assert_true(is_open(RIG_TARGET, 1));
+	assert_int_equal(rig_drops(&rig, DROP_TLS_TARGET_HANDSHAKE), 1);
+	assert_int_equal(target(1)->received, 5000);
+	assert_int_equal(client(1)->received, 5000);
+}
+
+// Our own hello is no answer: targets that say nothing give way, before clients of whom there are
+// fewer.
+static void silent_targets_give_way(void **state)
+{
+	enum {
+		SILENT = 31
+	};
+
+	for (uint32_t i = 0; i < SILENT; i++) {
+		rig.secured->speechless[secured_peer(RIG_TARGET, i)] = true;
+		client(rig_connect_from(&rig, "10.1.0.7", own))->keeps_open = true;
+	}
+	rig_wait(&rig, SECONDS(1));
+	for (uint32_t i = 0; i < 2; i++)
+		rig.secured->speechless[rig_connect_from(&rig, "10.1.0.8", own)] = true;
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(rig_sessions(&rig), SILENT + 2);
+	client(rig_connect_from(&rig, "10.1.0.9", own))->keeps_open = true;
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(client(0)->error, ECONNRESET);
+	assert_int_equal(client(SILENT)->error | client(SILENT + 1)->error, 0);
+	assert_true(is_open(RIG_CLIENT, SILENT + 2));
+	assert_int_equal(rig_sessions(&rig), SILENT + 2);
+}
+
+// A reset would say that somebody is between: a stranger who is to give way has the target.
+static void strangers_who_give_way_keep_the_target(void **state)
+{
+	rig_close(&rig);
+	open_mirrored();
+	rig.users[RIG_CLIENT] = 0;
+	target(0)->to_send = 0;
+	rig.secured->raw = true;
+	rig.secured->stalled[0] = rig.secured->stalled[1] = true;
+	for (uint32_t i = 0; i < LEGS / 2 + 1; i++) {
+		client(rig_connect(&rig, own))->keeps_open = true;
+		rig_wait(&rig, 10000);
+		assert_int_equal(rig.users[RIG_TARGET], i + 1);
+		target(i)->keeps_open = true;
+		rig_send(&rig, RIG_CLIENT, i, 100);
+		rig_send(&rig, RIG_TARGET, i, 1000);
+	}
+	rig_wait(&rig, 50000);
+	assert_int_equal(client(0)->received, 1000);
+	assert_int_equal(target(0)->received, 100);
+	assert_int_equal(client(1)->received, 0);
+	assert_int_equal(rig_sessions(&rig), LEGS / 2 + 1);
+	assert_int_equal(counter_read(&rig.world->stats->reality_timeouts), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
@@ -255,6 +324,9 @@ int main(void)
 		TEST(a_target_that_ends_without_a_word_is_a_reset),
 		TEST(a_bad_path_costs_time_and_no_byte),
 		TEST(a_client_in_likeness_goes_on_to_a_secured_target),
+		TEST(each_handshake_has_a_name),
+		TEST(silent_targets_give_way),
+		TEST(strangers_who_give_way_keep_the_target),
 		TEST(each_buffer_may_be_missing),
 		TEST(each_buffer_in_likeness_may_be_missing),
 		TEST(spells_without_buffers),
