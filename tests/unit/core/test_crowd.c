@@ -142,6 +142,42 @@ static void any_order_of_coming_and_going(void **state)
 	}
 }
 
+// Which of so many choices the networks 10.0.0.x, or fd00:0:0:xx00::/56, fall on.
+static void choose(bool v4, const uint64_t key[2], uint32_t choices, uint8_t out[256])
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		struct ip_address network = address(v4 ? "10.0.0.0" : "fd00::");
+
+		network.bytes[v4 ? 15 : 6] = (uint8_t)i;
+		network = crowd_network_of(&network);
+		out[i] = (uint8_t)(crowd_network_mix(&network, key) % choices);
+	}
+}
+
+// Networks that differ in their last byte alone are spread over few choices and many; and who does
+// not know the key does not know how.
+static void the_key_decides_where_a_network_falls(void **state)
+{
+	static const uint64_t keys[2][2] = {{1, 2}, {1, 3}};
+	uint8_t chosen[2][256];
+
+	for (unsigned int v4 = 0; v4 < 2; v4++) {
+		for (uint32_t choices = 2; choices <= 16; choices *= 2) {
+			uint32_t counts[16] = {0}, moved = 0;
+
+			choose(v4, keys[0], choices, chosen[0]);
+			choose(v4, keys[1], choices, chosen[1]);
+			for (uint32_t i = 0; i < 256; i++) {
+				counts[chosen[0][i]]++;
+				moved += chosen[0][i] != chosen[1][i];
+			}
+			for (uint32_t i = 0; i < choices; i++)
+				assert_in_range(counts[i], 128 / choices, 512 / choices);
+			assert_true(moved > 64);
+		}
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -150,6 +186,7 @@ int main(void)
 		TEST(the_oldest_of_the_largest_gives_way),
 		TEST(an_ipv6_network_is_a_56),
 		TEST(any_order_of_coming_and_going),
+		TEST(the_key_decides_where_a_network_falls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

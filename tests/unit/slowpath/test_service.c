@@ -411,6 +411,47 @@ static void a_client_speaks_first_and_asks_for_its_target(void **state)
 	}
 }
 
+// Our own hello settles nothing: targets that stay silent give way before clients of whom there are
+// fewer, and those before a client that was answered.
+static void silent_targets_give_way_first(void **state)
+{
+	uint32_t number = add_client();
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = SSL_new(context);
+	uint64_t sent = 0, offset = 0;
+
+	SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+	SSL_set_connect_state(ssl);
+	put_open_from("10.0.0.9", 50, profile);
+	assert_false(client_turn(ssl, 50, &sent, &offset));
+	for (uint64_t i = 0; i < 8; i++) {
+		put_open_target(i, number, "www.example.org:443");
+		turn();
+		expect(SLOW_SEND, i);
+		ring_release(&link_1()->to_worker);
+	}
+	for (uint64_t i = 10; i < 17; i++)
+		put_open_from("10.0.0.2", i, profile);
+	turn();
+	assert_int_equal(counts().in_flight, 16);
+	expect_nothing();
+	for (unsigned int i = 0; i < 15; i++) {
+		const struct slow_message *m;
+		char source[16];
+
+		snprintf(source, sizeof(source), "10.0.3.%u", i);
+		put_open_from(source, 20 + i, profile);
+		turn();
+		m = ring_peek(&link_1()->to_worker);
+		assert_non_null(m);
+		expect_failure(SLOW_FAILURE_CROWDED, i == 0 ? 0 : m->session);
+		expect_nothing();
+	}
+	assert_true(client_turn(ssl, 50, &sent, &offset));
+	SSL_free(ssl);
+	SSL_CTX_free(context);
+}
+
 static void a_failure_with_a_target_is_reported_once(void **state)
 {
 	static const uint8_t alert[] = {21, 3, 3, 0, 2, 2, 40};
@@ -490,6 +531,7 @@ int main(void)
 		TEST(bytes_out_of_place_are_left_alone),
 		cmocka_unit_test_setup_teardown(
 			a_client_speaks_first_and_asks_for_its_target, set_up, tear_down),
+		TEST(silent_targets_give_way_first),
 		cmocka_unit_test_setup_teardown(
 			a_failure_with_a_target_is_reported_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

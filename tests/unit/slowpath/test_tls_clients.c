@@ -166,6 +166,41 @@ static void what_is_asked_for_is_by_name(void **state)
 	tls_profile_destroy(p);
 }
 
+// An authority that is signed by another one is trusted as it stands, by whatever credential: how
+// chains are judged is not the first's matter.
+static void chains_are_judged_alike_by_every_credential(void **state)
+{
+	struct test_certificate issued;
+	struct tls_certificate c[2] = {
+		{.name = "www",
+			.certificate = server.certificate,
+			.key = server.key,
+			.names = (const char *const[]){"elsewhere.example.org"},
+			.name_count = 1},
+		{.name = "inside",
+			.certificate = server.certificate,
+			.key = server.key,
+			.names = (const char *const[]){"www.example.org"},
+			.name_count = 1,
+			.client_certificate = TLS_CLIENT_CERTIFICATE_REQUIRED},
+	};
+	struct tls_profile *p;
+
+	test_certificate_issue("DNS:issued.example.org", &stranger, &issued);
+	c[1].client_ca = issued.certificate;
+	for (size_t i = 0; i < nx_array_size(VERSIONS); i++) {
+		for (uint32_t first = 0; first < 2; first++) {
+			assert_int_equal(tls_profile_create(&c[first], 2 - first, NULL, &p, error,
+						 sizeof(error)),
+				0);
+			assert_true(visit(p, VERSIONS[i], &issued, NULL, NULL));
+			assert_false(visit(p, VERSIONS[i], &stranger, NULL, NULL));
+			tls_profile_destroy(p);
+		}
+	}
+	test_certificate_remove(&issued);
+}
+
 static void a_file_without_authorities_is_refused(void **state)
 {
 	struct tls_certificate c = {
@@ -190,6 +225,7 @@ int main(void)
 		cmocka_unit_test(each_kind_of_client),
 		cmocka_unit_test(a_ticket_is_no_way_around_a_certificate),
 		cmocka_unit_test(what_is_asked_for_is_by_name),
+		cmocka_unit_test(chains_are_judged_alike_by_every_credential),
 		cmocka_unit_test(a_file_without_authorities_is_refused),
 	};
 
