@@ -103,12 +103,10 @@ enum tls13_verdict signature_make(uint16_t scheme, EVP_PKEY *key, bool is_server
 	return v;
 }
 
-enum tls13_verdict signature_verify(uint16_t scheme, EVP_PKEY *key, bool is_server,
-	const uint8_t *transcript, size_t length, struct cursor signature)
+enum tls13_verdict signature_verify_message(uint16_t scheme, EVP_PKEY *key, const uint8_t *message,
+	size_t length, struct cursor signature)
 {
 	const struct scheme *s = find(scheme);
-	uint8_t signed_bytes[CONTENT_BYTES_MAX];
-	size_t n = content(is_server, transcript, length, signed_bytes);
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *context;
 	enum tls13_verdict v = TLS13_LIBRARY;
@@ -117,9 +115,18 @@ enum tls13_verdict signature_verify(uint16_t scheme, EVP_PKEY *key, bool is_serv
 		EVP_DigestVerifyInit_ex(digest, &context, s->digest, NULL, NULL, key, NULL) == 1 &&
 		set_padding(s, context))
 		v = EVP_DigestVerify(
-			    digest, signature.p, cursor_left(&signature), signed_bytes, n) == 1
+			    digest, signature.p, cursor_left(&signature), message, length) == 1
 			    ? TLS13_OK
 			    : TLS13_SIGNATURE_BAD;
 	EVP_MD_CTX_free(digest);
 	return v;
+}
+
+enum tls13_verdict signature_verify(uint16_t scheme, EVP_PKEY *key, bool is_server,
+	const uint8_t *transcript, size_t length, struct cursor signature)
+{
+	uint8_t signed_bytes[CONTENT_BYTES_MAX];
+	size_t n = content(is_server, transcript, length, signed_bytes);
+
+	return signature_verify_message(scheme, key, signed_bytes, n, signature);
 }

@@ -26,3 +26,6 @@ bool scheme_fits(uint16_t scheme, EVP_PKEY *key);
 	const uint8_t *transcript, size_t length, struct writer *w);
 [[nodiscard]] enum tls13_verdict signature_verify(uint16_t scheme, EVP_PKEY *key, bool is_server,
 	const uint8_t *transcript, size_t length, struct cursor signature);
+// The same of any message.
+[[nodiscard]] enum tls13_verdict signature_verify_message(uint16_t scheme, EVP_PKEY *key,
+	const uint8_t *message, size_t length, struct cursor signature);
