@@ -250,23 +250,67 @@ static void browsers_complete_with_openssl(void **state)
 	}
 }
 
+// RFC 8446 7.5: no context is an empty one.
+static void export_both(
+	const char *label, const uint8_t *context, size_t context_length, size_t length)
+{
+	static uint8_t a[255 * 48], b[255 * 48];
+
+	memset(a, 1, length);
+	memset(b, 2, length);
+	assert_int_equal(tls13_export(tls13_stream_engine(us.stream), label, context,
+				 context_length, a, length),
+		TLS13_OK);
+	assert_int_equal(SSL_export_keying_material(ssl, b, length, label, strlen(label), context,
+				 context_length, context != NULL),
+		1);
+	assert_memory_equal(a, b, length);
+}
+
+static void export_all(void)
+{
+	static const char longest[] = // 249 characters
+		"EXPORTER-23456789012345678901234567890123456789012345678901234567890123456789"
+		"01234567890123456789012345678901234567890123456789012345678901234567890123456789"
+		"01234567890123456789012345678901234567890123456789012345678901234567890123456789"
+		"012345678901";
+	static const uint8_t context[300] = {1, 2, 3};
+	uint8_t none;
+
+	assert_int_equal(strlen(longest), 249);
+	export_both("EXPORTER-some-long-label", context, 3, 50);
+	export_both("EXPORTER-Channel-Binding", NULL, 0, 32);
+	export_both("EXPORTER-Channel-Binding", context, 0, 32);
+	export_both("EXPORTER-Channel-Binding", context, sizeof(context), 1);
+	export_both("x", context, 1, 255 * 32);
+	export_both(longest, context, 3, 64);
+	assert_int_equal(tls13_export(tls13_stream_engine(us.stream), longest, context, 3, &none,
+				 (size_t)255 * 48 + 1),
+		TLS13_LIBRARY);
+}
+
 static void exporters_are_openssls(void **state)
 {
-	uint8_t a[50], b[50];
+	uint8_t early;
 
-	peer(true, RIG_P256);
-	peer_open(true);
-	rig_client(&us);
-	rig_open(&us, true);
-	shake();
-	assert_int_equal(tls13_export(tls13_stream_engine(us.stream), "EXPORTER-some-long-label",
-				 (const uint8_t *)"abc", 3, a, 50),
-		TLS13_OK);
-	assert_int_equal(SSL_export_keying_material(ssl, b, 50, "EXPORTER-some-long-label", 24,
-				 (const uint8_t *)"abc", 3, 1),
-		1);
-	assert_memory_equal(a, b, 50);
-	close_all();
+	for (unsigned int i = 0; i < 2 * nx_array_size(suites); i++) {
+		bool is_client = i & 1;
+
+		peer(is_client, RIG_P256);
+		assert_int_equal(SSL_CTX_set_ciphersuites(ctx, suites[i / 2]), 1);
+		peer_open(is_client);
+		if (is_client)
+			rig_client(&us);
+		else
+			rig_server(&us, RIG_P256);
+		rig_open(&us, is_client);
+		assert_int_equal(
+			tls13_export(tls13_stream_engine(us.stream), "x", NULL, 0, &early, 1),
+			TLS13_MISUSE);
+		shake();
+		export_all();
+		close_all();
+	}
 }
 
 static void sessions_of_openssls_tickets_are_resumed(void **state)
