@@ -41,6 +41,8 @@ def test_every_read_method_answers(daemon):
                           ("config.history", "revisions"), ("config.show", "text")):
         expect(field in client.call(method), f"{method} has no {field}")
     expect(len(client.call("drops", all=True)["drops"]) > 40, "drops")
+    expect(client.call("stats", glob="reality.s*")["counters"] == {"reality.sni": 0, "reality.short_id": 0}, "stats")
+    expect(client.call("stats", glob="slowpath.done")["counters"] == {"slowpath.done": 0}, "stats")
     client.refused(-32004, "session.show", id="0000000000000001")
     client.refused(-32602, "session.list", limit=10001)
     client.refused(-32602, "session.kill")

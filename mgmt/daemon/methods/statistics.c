@@ -5,7 +5,9 @@
 #include <stdarg.h>
 
 #include "daemon/methods/methods.h"
+#include "reality/result.h"
 #include "shape/link.h"
+#include "slowpath/service.h"
 #include "tcp/stats.h"
 
 struct counters {
@@ -165,6 +167,33 @@ static void services_put(struct counters *c, const struct node *node, const stru
 		}
 }
 
+static void handshakes_put(struct counters *c, const struct daemon *daemon)
+{
+	struct slowpath_counts counts = {0};
+	uint64_t refused = 0, timeouts = 0;
+
+	if (daemon->slowpath != NULL)
+		slowpath_count(daemon->slowpath, &counts);
+	counter_put(c, counts.in_flight, "slowpath.in_flight");
+	counter_put(c, counts.done, "slowpath.done");
+	counter_put(c, counts.failed, "slowpath.failed");
+	counter_put(c, counts.spliced, "slowpath.spliced");
+	counter_put(c, counts.refused, "slowpath.refused");
+	counter_put(c, counts.crowded, "slowpath.crowded");
+	counter_put(c, counts.forgotten, "slowpath.forgotten");
+	for (int r = REALITY_AUTHENTICATED; r < REALITY_RESULT_COUNT; r++)
+		counter_put(c, counts.outcomes[r], "reality.%s",
+			reality_result_label((enum reality_result)r));
+	for (uint16_t w = 0; w < node_worker_count(daemon->node); w++) {
+		const struct worker_stats *s = node_worker_stats(daemon->node, w);
+
+		refused += counter_read(&s->reality_refused);
+		timeouts += counter_read(&s->reality_timeouts);
+	}
+	counter_put(c, refused, "reality.refused");
+	counter_put(c, timeouts, "reality.timeout");
+}
+
 void method_stats(struct rpc_call *call, const json_t *params)
 {
 	const struct daemon *daemon = rpc_context(call);
@@ -176,6 +205,7 @@ void method_stats(struct rpc_call *call, const json_t *params)
 		tcp_put(&c, daemon->node);
 		ports_put(&c, daemon->node);
 		services_put(&c, daemon->node, s);
+		handshakes_put(&c, daemon);
 		for (int r = DROP_NONE + 1; r < DROP_COUNT; r++)
 			counter_put(&c, drop_sum(daemon->node, r), "drop.%s", drop_reason_name(r));
 	}
