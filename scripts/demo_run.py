@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""What scripts/demo shows once everything is built: real programs through a live nexpathd."""
+"""What scripts/demo shows once everything is built: real programs through a live nexpathd, then through two."""
 
 import argparse
 import hashlib
@@ -9,11 +9,14 @@ import sys
 import time
 
 import lab as labs
+from chain import (FAR4, FAR6, FAR_X4, FAR_X6, NAME, PAGE, SERVER_F4, SERVER_F6, STRANGER4, Chain, Way)
 from lab import (CLIENT4, GATEWAY_C4, GATEWAY_C6, SERVER4, SERVER6, Lab, LabError, listener, upstream,
                  wait_for)
 
 DOWNLOAD_BYTES = 200_000_000
-HUGEPAGES = 192
+HUGEPAGES = 2 * 192  # two nodes
+HANDSHAKES = 400
+AT_ONCE = 8
 
 LISTENERS = ",\n  ".join([
     listener("web4", "tcp", f"{GATEWAY_C4}:9000", "web4"),
@@ -29,6 +32,16 @@ UPSTREAMS = ",\n  ".join([
     upstream("iperf4", f"{SERVER4}:5201"),
     upstream("iperf6", f"[{SERVER6}]:5201"),
 ])
+
+WORKERS = 'cpus = "1";'
+
+WEB, IPERF, BROWSER = 9001, 5202, 9443
+WAYS = [
+    Way("chain-web4", (GATEWAY_C4, WEB), (FAR4, BROWSER), (SERVER_F4, 8080)),
+    Way("chain-web6", (GATEWAY_C6, WEB), (FAR6, 9444), (SERVER_F6, 8080)),
+    Way("chain-iperf4", (GATEWAY_C4, IPERF), (FAR4, 9445), (SERVER_F4, 5201)),
+    Way("chain-iperf6", (GATEWAY_C6, IPERF), (FAR6, 9446), (SERVER_F6, 5201)),
+]
 
 OWN_STAGES = ("parse", "steer", "lookup", "forward", "local")
 
@@ -97,12 +110,12 @@ def finish(child, out, digest, what):
     return json.loads(child.log.read_text())["speed_download"] * 8
 
 
-def show_downloads(lab, digest):
+def show_downloads(lab, digest, port=9000, how="TCP direct", prefix=""):
     for family, host in (("IPv4", GATEWAY_C4), ("IPv6", f"[{GATEWAY_C6}]")):
-        child, out = download(lab, f"http://{host}:9000/data", f"copy{family}")
-        rate = finish(child, out, digest, f"download over {family}")
-        say(f"200 MB over {family}, TCP direct: {gigabits(rate)}, SHA-256 the same")
-        table.append((f"download 200 MB, {family}", "checksum same", gigabits(rate)))
+        child, out = download(lab, f"http://{host}:{port}/data", f"copy{family}")
+        rate = finish(child, out, digest, f"download over {family}, {how}")
+        say(f"200 MB over {family}, {how}: {gigabits(rate)}, SHA-256 the same")
+        table.append((f"{prefix}download 200 MB, {family}", "checksum same", gigabits(rate)))
 
 
 def show_names(lab, count=50):
@@ -153,15 +166,76 @@ def show_live_changes(lab, digest):
     table.append(("download under changes", "checksum same", f"{gigabits(rate)} (limited)"))
 
 
-def show_iperf(lab):
+def show_iperf(lab, port=5201, seconds=3, prefix=""):
     for family, host in (("IPv4", GATEWAY_C4), ("IPv6", GATEWAY_C6)):
         for direction, option in (("to server", []), ("to client", ["-R"])):
-            done = lab.at("client", "iperf3", "-c", host, "-t", "3", "-J", *option, check=False)
+            what = f"{prefix}iperf3 {family} {direction}"
+            done = lab.at("client", "iperf3", "-c", host, "-p", port, "-t", seconds, "-J", *option, check=False)
             result = json.loads(done.stdout)
-            require("error" not in result, f"iperf3 {family} {direction}: {result.get('error')}")
+            require("error" not in result, f"{what}: {result.get('error')}")
             rate = result["end"]["sum_received"]["bits_per_second"]
-            say(f"iperf3 {family} {direction}: {gigabits(rate)}")
-            table.append((f"iperf3 {family} {direction}", "3 s", gigabits(rate)))
+            say(f"{what}: {gigabits(rate)}")
+            table.append((what, f"{seconds} s", gigabits(rate)))
+
+
+def start_chain(lab):
+    """Node B and its target; node A, which runs, is told to reach node B by REALITY."""
+    chain = Chain(lab)
+    chain.add_stranger()
+    chain.start_target()
+    chain.start_far(chain.far_text(WAYS, workers='cpus = "0";'))
+    listeners, upstreams = chain.near(WAYS)
+    text = lab.configuration(f"{LISTENERS}, {listeners}", f"{UPSTREAMS}, {upstreams}", workers=WORKERS,
+                             extra=f"credentials = ( {chain.near_credential()} );")
+    lab.apply(text.replace("ports = (", f"ports = ( {chain.near_port()},"))
+    for host in (GATEWAY_C4, f"[{GATEWAY_C6}]"):
+        wait_for(f"the chain behind {host}", lambda: lab.at(
+            "client", "curl", "-gsI", "--max-time", "1", f"http://{host}:{WEB}/data", check=False).returncode == 0)
+    say("node B runs in a namespace of its own; node A, while it runs, was given a port, listeners and keys to reach it")
+    return chain
+
+
+def show_handshakes(lab, chain):
+    """Many short connections, each a handshake between the nodes; node B has counted them."""
+    (lab.scratch / "small").write_text("here is a small answer\n")
+    before = chain.counters("reality.*")
+    began = time.monotonic()
+    done = lab.at("client", "curl", "-sS", "--fail", "--parallel", "--parallel-max", AT_ONCE, "-H", "Connection: close",
+                  "-o", "/dev/null", "-w", "%{http_code}\n", f"http://{GATEWAY_C4}:{WEB}/small?[1-{HANDSHAKES}]")
+    rate = HANDSHAKES / (time.monotonic() - began)
+    require(done.stdout.split() == ["200"] * HANDSHAKES, f"only {done.stdout.count('200')} of {HANDSHAKES} answers")
+    after = chain.counters("reality.*")
+    grown = {name.partition(".")[2]: after[name] - before[name] for name in after if after[name] != before[name]}
+    require(grown == {"authenticated": HANDSHAKES}, f"node B counted {grown} for {HANDSHAKES} connections")
+    say(f"{HANDSHAKES} connections, {AT_ONCE} at once: node B counted as many REALITY handshakes, all authenticated")
+    table.append((f"REALITY handshakes, {AT_ONCE} at once", f"{HANDSHAKES} of {HANDSHAKES} authenticated",
+                  f"{rate:.0f} /s"))
+
+
+def show_stranger(lab, chain):
+    """A browser without keys, before node B: it gets the target's page, its certificate, and nothing of ours."""
+    before = chain.counters("reality.*")
+    for family, host in (("IPv4", FAR_X4), ("IPv6", f"[{FAR_X6}]")):
+        wait_for(f"node B on {host}", lambda: chain.browse(host, BROWSER)[0] == 0)
+        got = chain.browse(host, BROWSER)
+        require(got == (0, PAGE), f"the stranger's browser over {family}: {got}")
+        require(chain.shown_certificate(host, BROWSER) == chain.target_certificate(),
+                f"over {family} the stranger saw another certificate than the target's")
+        say(f"a browser without keys at node B over {family}: the target's page, and its certificate to the byte")
+    after = chain.counters("reality.*")
+    require(after["reality.authenticated"] == before["reality.authenticated"], "a stranger was taken for a client")
+    strangers = sum(after.values()) - sum(before.values())
+    table.append(("browser at node B, no keys", "page and certificate of the target", f"{strangers} shown to it"))
+
+
+def show_chain(lab, digest):
+    chain = start_chain(lab)
+    how = "TCP to node A, REALITY to node B, TCP to the server"
+    show_downloads(lab, digest, WEB, how, "chain: ")
+    show_iperf(lab, IPERF, 2, "chain: ")
+    show_handshakes(lab, chain)
+    show_stranger(lab, chain)
+    return chain
 
 
 def show_counters(lab):
@@ -186,9 +260,10 @@ def print_table():
     print()
 
 
-def print_exploration(lab):
+def print_exploration(lab, chain):
     cli = f"{lab.program('nexpath')} --socket {lab.socket}"
     inside = f"ip netns exec {lab.namespace('client')}"
+    outside = f"ip netns exec {lab.namespace('stranger')}"
     print(f"""The lab stays up. To explore it:
   {cli} status
   {cli} top
@@ -196,6 +271,9 @@ def print_exploration(lab):
   {inside} curl -o /dev/null http://{GATEWAY_C4}:9000/data
   {inside} dig @{GATEWAY_C4} demo.test
   {inside} ping -c 3 {GATEWAY_C4}      # the client is {CLIENT4}
+  {inside} curl -o /dev/null http://{GATEWAY_C4}:{WEB}/data      # by REALITY to node B
+  {lab.program('nexpath')} --socket {chain.socket} stats 'reality.*'      # node B
+  {outside} openssl s_client -connect {FAR_X4}:{BROWSER} -servername {NAME}      # a stranger, {STRANGER4}
 To clear it:
   {labs.ROOT}/scripts/lab.py clean
 """)
@@ -214,18 +292,20 @@ def main():
                 else f"no hugepages to be had ({pages} of {HUGEPAGES} free): going on without")
             start_servers(lab)
             digest = sha256(lab.scratch / "data")
-            lab.start(lab.configuration(LISTENERS, UPSTREAMS, workers='cpus = "1";'))
+            lab.start(lab.configuration(LISTENERS, UPSTREAMS, workers=WORKERS))
             wait_for_service(lab)
             say("nexpathd runs in the gateway namespace between client and server")
             show_downloads(lab, digest)
             show_live_changes(lab, digest)
             show_iperf(lab)
             show_counters(lab)
+            chain = show_chain(lab, digest)
             print_table()
             if arguments.keep:
-                print_exploration(lab)
-            elif lab.stop(lab.daemon) != 0:
-                raise LabError(f"nexpathd did not end cleanly: {lab.daemon.log.read_text()[-600:]}")
+                print_exploration(lab, chain)
+            else:
+                for name, node in (("A", lab.daemon), ("B", chain.node)):
+                    require(lab.stop(node) == 0, f"node {name} did not end cleanly: {node.log.read_text()[-600:]}")
     except LabError as error:
         sys.exit(f"demo: failed: {error}")
     print("demo: ok")
