@@ -14,7 +14,7 @@ HEAD = """<!-- SPDX-License-Identifier: BSD-3-Clause -->
 <!-- Made by `scripts/perf report`; edit perf/report.py, not this page. -->
 # Performance
 
-How these figures are made, and how to make them again: `scripts/perf inprocess`, `scripts/perf compare`, `scripts/perf tls`, `scripts/perf wire`, `perf/tcp-emulated` and `perf/instructions --record` measure, `scripts/perf report` writes this page. Figures are medians with (least to most); cycles are those of the time stamp counter, whose rate need not be the core's. Where a target is missed, the row says so.
+How these figures are made, and how to make them again: `scripts/perf inprocess`, `scripts/perf compare`, `scripts/perf tls`, `scripts/perf reality`, `scripts/perf wire`, `perf/tcp-emulated` and `perf/instructions --record` measure, `scripts/perf report` writes this page. Figures are medians with (least to most); cycles are those of the time stamp counter, whose rate need not be the core's. Where a target is missed, the row says so.
 """
 
 
@@ -250,6 +250,41 @@ The same certificate and suite (AES-128-GCM), OpenSSL {result['openssl']} everyw
              "CPU s a GB"), rows) + "\n" + table(("nexpathd", "ratio", "target", ""), judged_rows))
 
 
+CHAIN_ENDS = (("client", "client (node A)"), ("server", "server (node B)"))
+CHAIN_COSTS = (("handshake_us", "CPU us a handshake", "CPU a handshake", 1 / 2, "at most 1/2"),
+               ("cpu_s_per_gbit", "CPU s a Gbit", "CPU a Gbit", 1 / 3, "at most 1/3"),
+               ("bytes_per_connection", "bytes a connection", "memory a connection", 1 / 10, "at most 1/10"))
+
+
+def engine_rows(engine):
+    for name, wanted in (("X25519", 1.3), ("X25519MLKEM768", None)):
+        e = engine[name]
+        yield (name, number(e["handshake_us"]), number(e["primitives_us"]),
+               f"{e['ratio']:.2f} ({e['ratio_least']:.2f} to {e['ratio_most']:.2f})",
+               f"at most {wanted}" if wanted else "none", verdict(e["ratio"] <= wanted) if wanted else "")
+
+
+def chained(result):
+    """REALITY between two nodes, beside Xray."""
+    names = {"nexpath": "nexpathd", "xray": f"Xray {result['versions']['xray']}"}
+    columns = [("handshakes_per_second", "handshakes a second"), ("gbit_per_second", "bulk, Gbit/s"),
+               *((f"{end}_{key}", f"{title}, {where}") for key, title, *_ in CHAIN_COSTS
+                 for end, where in (*CHAIN_ENDS, ("all", "all but the target"))
+                 if f"{end}_{key}" in result["systems"]["nexpath"])]
+    rows = [(title, *(cell(result["systems"][system][column]) for system in names)) for column, title in columns]
+    judged_rows = [(f"{what}, {where}", ratio_cell(result["ratios"][f"{end}_{key}"]), wanted,
+                    verdict(result["ratios"][f"{end}_{key}"]["median"] <= most))
+                   for key, _, what, most, wanted in CHAIN_COSTS for end, where in CHAIN_ENDS]
+    v = result["versions"]
+    return (machine(result) + f"""
+Client, node A (plain in, REALITY out), node B (REALITY in, plain out) and server in namespaces joined by veth pairs, the same for both, fresh for each of {result['rounds']} interleaved rounds; both nodes are nexpathd in adaptive mode with one worker each, or both are Xray, as VLESS without flow carries the bytes there; the hello is Chrome's. The target is nginx {v['nginx']} (OpenSSL {v['openssl']}) with an ECDSA certificate, whose CPU is left out. A handshake is a new connection of curl through the chain with a request and its answer, {result['handshakes']:,} a round, {result['at_once']} at once; bulk is one iperf3 {v['iperf3']} stream from the server, {result['seconds']} s. CPU is what the process of the node used, polling and slow path included; all but the target are both nodes, client and server too, for the kernel does some of a socket's work in its peer's name. Memory is the growth of a node's resident memory over {result['idle']:,} connections that idle after one answer, seen {result['settle_seconds']} s after the last; for it nexpathd goes without hugepages, so that its growth shows. All of it shares {result['machine']['cpus']} CPUs.
+
+""" + table(("", *names.values()), rows) + "\n" + table(("nexpathd to Xray", "ratio", "target", ""), judged_rows) + f"""
+The server's handshake alone, in process, from hello to keys with the target's flight from memory, beside the sum of its primitives in the same run ({result['engine']['libcrypto']}):
+
+""" + table(("key exchange", "us", "primitives, us", "ratio", "budget", ""), engine_rows(result["engine"])))
+
+
 def instructions(record):
     rows = [(tools, name, f"{value:,.1f}") for tools, counts in sorted(record.items())
             for name, value in sorted(counts.items())]
@@ -394,6 +429,9 @@ def page(folder):
     tls = load(folder, "tls")
     if tls:
         parts += ["## TLS beside HAProxy and nginx\n", secured(tls)]
+    reality = load(folder, "reality")
+    if reality:
+        parts += ["## REALITY beside Xray\n", chained(reality)]
     tcp = load(folder, "tcp-emulated")
     if tcp:
         parts += ["## TCP over a long path\n", emulated(tcp)]
