@@ -149,12 +149,26 @@ bool aead_open(struct crypto_manager *m, const struct aead_input *in, uint8_t *d
 // The spans of a chain, one a buffer, without those that are empty.
 struct walk {
 	struct buffer *at;
+	const struct buffer *ahead;
 	uint32_t skip; // bytes of what follows that come before the range
 	uint32_t left;
 };
 
+// One header of what comes next, for each span: its length and its link are on two lines.
+static void fetch_ahead(struct walk *w)
+{
+	if (w->ahead == NULL)
+		return;
+	w->ahead = w->ahead->next;
+	if (w->ahead == NULL)
+		return;
+	__builtin_prefetch(w->ahead);
+	__builtin_prefetch((const uint8_t *)w->ahead + CACHE_LINE);
+}
+
 static uint8_t *walk_next(struct walk *w, uint32_t *length)
 {
+	fetch_ahead(w);
 	while (w->left > 0) {
 		struct buffer *b = w->at;
 		uint32_t skip = w->skip;
@@ -187,7 +201,7 @@ void aead_seal_chain(struct crypto_manager *m, const struct aead_input *in, stru
 	uint32_t from, uint32_t length, uint8_t tag[AEAD_TAG_BYTES])
 {
 	const struct expanded *key = expanded_of(in);
-	struct walk w = {.at = chain, .skip = from, .left = length};
+	struct walk w = {.at = chain, .ahead = in->ahead, .skip = from, .left = length};
 	uint32_t n;
 	uint8_t *data = walk_next(&w, &n);
 
@@ -211,7 +225,7 @@ bool aead_open_chain(struct crypto_manager *m, const struct aead_input *in, stru
 	uint32_t from, uint32_t length, const uint8_t tag[AEAD_TAG_BYTES])
 {
 	const struct expanded *key = expanded_of(in);
-	struct walk w = {.at = chain, .skip = from, .left = length};
+	struct walk w = {.at = chain, .ahead = in->ahead, .skip = from, .left = length};
 	uint32_t n;
 	uint8_t *data = walk_next(&w, &n);
 

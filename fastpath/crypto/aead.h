@@ -41,6 +41,9 @@ struct aead_input {
 	const uint8_t *nonce; // AEAD_NONCE_BYTES, never twice with one key
 	const uint8_t *additional;
 	uint32_t additional_length;
+	// Whose headers are fetched meanwhile: the chain that comes next, for those that walk one.
+	// NULL where none is known.
+	const struct buffer *ahead;
 };
 
 // One contiguous buffer. Encrypts length bytes of data where they are and writes the tag.

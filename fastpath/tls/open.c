@@ -37,7 +37,10 @@ void tls_push(struct tls_context *context, struct tls_records *t, struct buffer 
 
 	// As a whole, where its buffers are not small on average.
 	if (!drop && chain != NULL && chain->total_length > chain->segments * GATHER_BYTES_MAX) {
-		tls_queue_append(&t->in.pending, chain);
+		if (t->in.pending.head == NULL)
+			tls_queue_adopt(&t->in.pending, chain);
+		else
+			tls_queue_append(&t->in.pending, chain);
 		t->in.gathering = false;
 		return;
 	}
@@ -132,6 +135,7 @@ static enum tls_verdict record_decrypt(struct tls_context *context, struct tls_r
 	if (key->explicit_nonce)
 		chain_copy(record->head, HEADER_BYTES, sizeof(nonce), nonce);
 	tls_aead_prepare(context, key, header, length, nonce, &aead);
+	aead.input.ahead = t->in.pending.head;
 	if (!aead_open_chain(context->crypto, &aead.input, record->head, before, length,
 		    tag_find(record, room)))
 		return TLS_BAD_RECORD;

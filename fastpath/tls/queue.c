@@ -6,14 +6,29 @@ enum {
 	COPY_BYTES_MAX = 256,
 };
 
+// Found where it is not known.
+static struct buffer *tail_of(struct tls_queue *q)
+{
+	if (q->tail == NULL)
+		for (struct buffer *b = q->head; b != NULL; b = b->next)
+			q->tail = b;
+	return q->tail;
+}
+
+void tls_queue_adopt(struct tls_queue *q, struct buffer *chain)
+{
+	*q = (struct tls_queue){
+		.head = chain, .bytes = chain->total_length, .buffers = chain->segments};
+}
+
 void tls_queue_append(struct tls_queue *q, struct buffer *chain)
 {
 	if (chain == NULL)
 		return;
-	if (q->tail == NULL)
+	if (q->head == NULL)
 		q->head = chain;
 	else
-		q->tail->next = chain;
+		tail_of(q)->next = chain;
 	for (; chain != NULL; chain = chain->next) {
 		q->tail = chain;
 		q->bytes += chain->length;
@@ -25,10 +40,10 @@ void tls_queue_join(struct tls_queue *q, struct tls_queue *from)
 {
 	if (from->head == NULL)
 		return;
-	if (q->tail == NULL)
+	if (q->head == NULL)
 		q->head = from->head;
 	else
-		q->tail->next = from->head;
+		tail_of(q)->next = from->head;
 	q->tail = from->tail;
 	q->bytes += from->bytes;
 	q->buffers += from->buffers;
@@ -122,7 +137,7 @@ bool tls_queue_cut(
 
 uint8_t *tls_queue_room(struct tls_queue *q, uint16_t n, struct buffer_source *source)
 {
-	struct buffer *b = q->tail;
+	struct buffer *b = tail_of(q);
 	uint8_t *at;
 
 	if (b == NULL || buffer_tailroom(b) < n || !buffer_is_exclusive(b)) {
@@ -152,11 +167,12 @@ void tls_queue_drop_front(struct tls_queue *q, uint32_t n, struct buffer_source 
 
 void tls_queue_drop_back(struct tls_queue *q, uint32_t n, struct buffer_source *source)
 {
+	struct buffer *tail = tail_of(q);
 	struct tls_queue rest = *q;
 	uint32_t keep = q->bytes - n;
 
-	if (n < (q->tail != NULL ? q->tail->length : 0u)) {
-		q->tail->length = (uint16_t)(q->tail->length - n);
+	if (n < (tail != NULL ? tail->length : 0u)) {
+		tail->length = (uint16_t)(tail->length - n);
 		q->bytes = keep;
 		return;
 	}

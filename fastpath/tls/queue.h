@@ -5,8 +5,9 @@
 
 #include "core/buffer.h"
 
-// Invariant: bytes and buffers sum the list; head and tail are NULL together. The heads' own sums
-// (total_length, segments) are right only in what queue_chain hands out.
+// Invariant: bytes and buffers sum the list; tail is NULL where head is, and in an adopted chain
+// until it is needed. The heads' own sums (total_length, segments) are right only in what
+// tls_queue_chain hands out.
 struct tls_queue {
 	struct buffer *head;
 	struct buffer *tail;
@@ -14,6 +15,8 @@ struct tls_queue {
 	uint32_t buffers;
 };
 
+// Makes an empty queue of a chain whose head has right sums, without a look at its buffers.
+void tls_queue_adopt(struct tls_queue *q, struct buffer *chain);
 // Takes a chain; empty buffers in it are kept.
 void tls_queue_append(struct tls_queue *q, struct buffer *chain);
 // Moves all of from behind q.

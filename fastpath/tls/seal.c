@@ -60,10 +60,10 @@ static void header_write(uint8_t *at, uint8_t type, uint32_t length, const struc
 		at[HEADER_BYTES + i] = (uint8_t)(key->sequence >> (56 - 8 * i));
 }
 
-// Makes content (not empty) one record at the end of *done. False, and nothing changed, when
-// buffers ran out.
+// Makes content (not empty) one record at the end of *done. ahead: what is sealed next, or NULL.
+// False, and nothing changed, when buffers ran out.
 static bool record_seal(struct tls_context *context, struct tls_records *t, uint8_t type,
-	struct tls_queue *content, struct tls_queue *done)
+	struct tls_queue *content, const struct buffer *ahead, struct tls_queue *done)
 {
 	struct tls_key *key = &t->out.key;
 	uint32_t before = tls_before(key);
@@ -86,6 +86,7 @@ static bool record_seal(struct tls_context *context, struct tls_records *t, uint
 	if (key->is_tls13)
 		trailer[0] = type;
 	tls_aead_prepare(context, key, header, length, header + HEADER_BYTES, &aead);
+	aead.input.ahead = ahead;
 	aead_seal_chain(
 		context->crypto, &aead.input, content->head, from, length, trailer + inner_type);
 	tls_key_used(key, length);
@@ -103,7 +104,7 @@ static bool bytes_seal(struct tls_context *context, struct tls_records *t, uint8
 	if (room == NULL)
 		return false;
 	memcpy(room, bytes, length);
-	if (record_seal(context, t, type, &content, done))
+	if (record_seal(context, t, type, &content, NULL, done))
 		return true;
 	tls_queue_clear(&content, context->buffers);
 	return false;
@@ -139,7 +140,7 @@ static enum tls_verdict data_seal(struct tls_context *context, struct tls_record
 
 	if (!tls_queue_cut(rest, n, context->buffers, &content))
 		return TLS_NO_BUFFER;
-	if (!record_seal(context, t, TYPE_APPLICATION_DATA, &content, done)) {
+	if (!record_seal(context, t, TYPE_APPLICATION_DATA, &content, rest->head, done)) {
 		tls_queue_join(&content, rest);
 		*rest = content;
 		return TLS_NO_BUFFER;
@@ -160,8 +161,8 @@ enum tls_verdict tls_seal(struct tls_context *context, struct tls_records *t, ui
 	if (now - t->out.last > PAUSE_US)
 		t->out.run_bytes = 0;
 	t->out.last = now;
-	if (data != NULL)
-		tls_queue_append(&rest, *data);
+	if (data != NULL && *data != NULL)
+		tls_queue_adopt(&rest, *data);
 	v = key_refresh(context, t, &done);
 	while (v == TLS_SEALED && rest.bytes > 0) {
 		v = data_seal(context, t, segment, &rest, &done);

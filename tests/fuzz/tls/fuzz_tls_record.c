@@ -101,6 +101,7 @@ static void seal_some(struct tls_records *t, struct tls_records *peer, uint32_t 
 	MUST(data != NULL);
 	memset(buffer_data(data), 'x', n);
 	data->length = (uint16_t)n;
+	data->total_length = n;
 	v = tls_seal(&context, t, n % 3000, 0, &data, &sealed);
 	MUST(v == TLS_SEALED || v == TLS_KEY_SPENT);
 	if (sealed != NULL)

@@ -72,6 +72,34 @@ static void a_record_that_comes_byte_by_byte_holds_few_buffers(void **state)
 	fini(&client, &server);
 }
 
+// Chains are taken whole as they come, and what is behind their ends is found when more comes:
+// large buffers, pieces so small that they are put together, and empty buffers.
+static void chains_of_all_sizes_join_in_the_middle_of_a_record(void **state)
+{
+	for (uint32_t round = 0; round < 200; round++) {
+		struct tls_records client, server;
+		uint32_t n, got = 0;
+
+		rig_pair(TLS_VERSION_1_3, 0x1301, &client, &server);
+		client.out.run_bytes = UINT64_C(1) << 40;
+		n = rig_seal(&client, plain, 40000, wire);
+		for (uint32_t at = 0, part; at < n; at += part) {
+			struct buffer *empty = buffer_heap_get(&buffer_heap_source, 0);
+			struct buffer *chain;
+
+			part = u32_min(1 + rig_draw(rig_draw(2) ? 300 : 9000), n - at);
+			chain = rig_chain(wire + at, part, 1460, false);
+			empty->next = chain->next;
+			chain->next = empty;
+			chain->segments++;
+			got += rig_open(&server, chain, opened + got, TLS_WANT_MORE);
+		}
+		assert_int_equal(got, 40000);
+		assert_memory_equal(opened, plain, got);
+		fini(&client, &server);
+	}
+}
+
 // Every place where three short records can be cut in two.
 static void every_cut_of_short_records_opens(void **state)
 {
@@ -325,6 +353,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_suite_carries_a_stream_however_it_is_cut),
 		cmocka_unit_test(a_record_that_comes_byte_by_byte_holds_few_buffers),
+		cmocka_unit_test(chains_of_all_sizes_join_in_the_middle_of_a_record),
 		cmocka_unit_test(every_cut_of_short_records_opens),
 		cmocka_unit_test(records_fit_a_segment_then_grow_and_shrink_after_a_pause),
 		cmocka_unit_test(a_requested_key_update_is_answered_once),
