@@ -384,12 +384,22 @@ struct buffer *entry_divide(
 	return first;
 }
 
+// Part of another's memory costs its own buffer and what it uses of that. Once, and whole, counts
+// the buffer whose memory it is, where that is queued: parts of a large frame each would fill the
+// bound with a few kilobytes.
+static uint32_t entry_cost(const struct buffer *b)
+{
+	uint32_t cost = tcp_buffer_cost(b);
+
+	return b->offload & BUFFER_SHARED_MEMORY ? u32_min(cost, PART_COST + b->length) : cost;
+}
+
 static void entry_append(
 	struct tcp_connection *c, struct buffer *b, uint8_t marks, uint8_t segment_end)
 {
 	*tcp_entry(b) = (struct tcp_entry){.sequence = c->snd_end,
 		.previous = c->send_tail,
-		.cost = tcp_buffer_cost(b),
+		.cost = entry_cost(b),
 		.marks = marks,
 		.segment_end = segment_end};
 	b->next = NULL;

@@ -140,6 +140,45 @@ static void sack_blocks_are_read_within_the_header(void **state)
 	assert_int_equal(options_read_sack(&p, blocks), 0);
 }
 
+static void transmit_nowhere(
+	void *context, struct buffer *packet, const struct flow_key *key, uint32_t *way)
+{
+	buffer_heap_put(&buffer_heap_source, packet);
+}
+
+// What records or an HTTP body cut from a large frame takes its memory once, not once a part.
+static void parts_of_a_large_buffer_count_it_once(void **state)
+{
+	struct tcp_engine_config config = {
+		.connections = 1, .buffers = &buffer_heap_source, .transmit = transmit_nowhere};
+	struct flow_key key = {.source = ip_address_from_v4(1),
+		.destination = ip_address_from_v4(2),
+		.source_port = 1,
+		.destination_port = 2,
+		.protocol = IPPROTO_TCP};
+	struct buffer *large = buffer_heap_get(&buffer_heap_source, 65000), *part;
+	struct tcp_engine *e;
+	uint32_t index, room;
+
+	(void)state;
+	assert_int_equal(tcp_engine_create(&config, &e), 0);
+	assert_int_equal(tcp_connect(e, 0, &key, 0, 1, &index), 0);
+	room = tcp_send_room(e, index);
+	large->length = 60000;
+	for (uint32_t i = 0; i < 9; i++) {
+		part = buffer_heap_share(&buffer_heap_source, large);
+		part->length = 6000;
+		large->offset += 6000;
+		large->length -= 6000;
+		assert_int_equal(tcp_send(e, index, part, 0, 1), 0);
+	}
+	assert_in_range(2 * (room - tcp_send_room(e, index)), 9 * 6000, 9 * 9000);
+	assert_int_equal(tcp_send(e, index, large, 0, 1), 0);
+	assert_in_range(2 * (room - tcp_send_room(e, index)), 65000 + 9 * 6000, 65000 + 10 * 9000);
+	assert_int_equal(tcp_engine_destroy(e), 1);
+	assert_int_equal(buffer_heap_alive(), 0);
+}
+
 static void an_idle_connection_is_small(void **state)
 {
 	(void)state;
@@ -156,6 +195,7 @@ int main(void)
 		cmocka_unit_test(initial_numbers_differ_by_connection),
 		cmocka_unit_test(syn_options_read_as_written),
 		cmocka_unit_test(sack_blocks_are_read_within_the_header),
+		cmocka_unit_test(parts_of_a_large_buffer_count_it_once),
 		cmocka_unit_test(an_idle_connection_is_small),
 	};
 
