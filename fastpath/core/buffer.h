@@ -30,6 +30,7 @@
 
 enum {
 	BUFFER_HEADROOM = 128,
+	BUFFER_SPARE_ROOM = 65535 - BUFFER_HEADROOM, // an mbuf counts its memory in 16 bits
 	BUFFER_STATE_BYTES = 64
 };
 
@@ -135,10 +136,13 @@ static inline bool buffer_is_exclusive(const struct buffer *b)
 // share, where the source has it (else NULL): a buffer of its own whose span is that of the single
 // buffer `from` over the same memory, which lives until both are given back; no headroom to write
 // to. NULL when exhausted.
+// spare, where the source has it (else NULL): an empty buffer of BUFFER_SPARE_ROOM bytes for who
+// can do without; NULL while others may need what is left.
 struct buffer_source {
 	struct buffer *(*get)(struct buffer_source *source, uint32_t room);
 	void (*put)(struct buffer_source *source, struct buffer *chain);
 	struct buffer *(*share)(struct buffer_source *source, struct buffer *from);
+	struct buffer *(*spare)(struct buffer_source *source);
 };
 
 // A buffer on the heap with the given room after the usual headroom, empty, one reference; NULL if

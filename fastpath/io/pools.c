@@ -157,12 +157,24 @@ static struct buffer *pool_source_share(struct buffer_source *source, struct buf
 	return b;
 }
 
+// Half of the large ones are kept for ports. What lies in caches counts as used: it may be another
+// worker's.
+static struct buffer *pool_source_spare(struct buffer_source *source)
+{
+	struct rte_mempool *pool = nx_container_of(source, struct pool_source, source)->pools.large;
+
+	if (!pool || rte_mempool_get_ops(pool->ops_index)->get_count(pool) < pool->size / 2)
+		return NULL;
+	return pool_buffer_get(pool);
+}
+
 void pool_source_init(struct pool_source *source, const struct pools *pools)
 {
 	*source = (struct pool_source){
 		.source = {.get = pool_source_get,
 			.put = pool_source_put,
-			.share = pool_source_share},
+			.share = pool_source_share,
+			.spare = pool_source_spare},
 		.pools = *pools,
 	};
 }

@@ -2,16 +2,16 @@
 #pragma once
 
 // Packet memory of a node: a pool of 2 KiB buffers for almost everything, and one of 64 KiB buffers
-// for the rest of large frames from kernel ports. Every element is an mbuf with the private area of
-// struct buffer.
+// for the rest of large frames from kernel ports, half of which others may use (spare). Every
+// element is an mbuf with the private area of struct buffer.
 
 #include "core/buffer.h"
 
 struct rte_mempool;
 
 enum {
-	POOL_SMALL_ROOM = 2048,                    // data bytes after the headroom
-	POOL_LARGE_ROOM = 65535 - BUFFER_HEADROOM, // an mbuf counts its memory in 16 bits
+	POOL_SMALL_ROOM = 2048, // data bytes after the headroom
+	POOL_LARGE_ROOM = BUFFER_SPARE_ROOM,
 };
 
 struct pools {

@@ -95,6 +95,7 @@ int tls_records_init(struct tls_context *context, bool is_client, uint16_t versi
 void tls_records_fini(struct tls_context *context, struct tls_records *t)
 {
 	tls_queue_clear(&t->in.pending, context->buffers);
+	tls_large_put(context, t);
 	key_cache_drop(context->keys, t->in.key.number);
 	key_cache_drop(context->keys, t->out.key.number);
 	secret_wipe(t, sizeof(*t));

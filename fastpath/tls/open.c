@@ -120,6 +120,67 @@ static enum tls_verdict record_cut(struct tls_context *context, struct tls_recor
 	return tls_queue_cut(q, whole, context->buffers, record) ? TLS_DATA : TLS_NO_BUFFER;
 }
 
+void tls_large_put(struct tls_context *context, struct tls_records *t)
+{
+	if (t->in.large != NULL)
+		context->buffers->put(context->buffers, t->in.large);
+	t->in.large = NULL;
+}
+
+// A buffer for length bytes of a record, behind those before it in a large one. NULL: not worth it,
+// or there is none.
+static struct buffer *gathered_part(struct tls_context *context, struct tls_records *t,
+	const struct tls_queue *record, uint32_t length)
+{
+	struct buffer_source *source = context->buffers;
+	struct tls_input *in = &t->in;
+	struct buffer *part;
+
+	if (!tls_is_gathered(&in->key, length, record->buffers) || source->share == NULL)
+		return NULL;
+	if (in->large == NULL || buffer_tailroom(in->large) < length) {
+		if (source->spare == NULL || length + in->pending.bytes < GATHER_WORTH)
+			return NULL;
+		tls_large_put(context, t);
+		in->large = source->spare(source);
+	}
+	part = in->large != NULL ? source->share(source, in->large) : NULL;
+	if (part == NULL)
+		return NULL;
+	part->offset = (uint16_t)(part->offset + in->large->length);
+	part->length = (uint16_t)length;
+	part->next = NULL;
+	in->large->length = (uint16_t)(in->large->length + length);
+	return part;
+}
+
+// Checks and decrypts the payload that lies around `before` bytes of header and a tag, and leaves
+// it alone in *record.
+static bool payload_open(struct tls_context *context, struct tls_records *t,
+	const struct aead_input *in, uint32_t before, struct tls_queue *record)
+{
+	uint32_t length = record->bytes - before - AEAD_TAG_BYTES;
+	struct buffer *part = gathered_part(context, t, record, length);
+	uint8_t room[AEAD_TAG_BYTES];
+	const uint8_t *tag = tag_find(record, room);
+	bool is_right;
+
+	if (nx_likely(part == NULL)) {
+		if (!aead_open_chain(context->crypto, in, record->head, before, length, tag))
+			return false;
+		tls_queue_drop_front(record, before, context->buffers);
+		tls_queue_drop_back(record, AEAD_TAG_BYTES, context->buffers);
+		return true;
+	}
+	chain_copy(record->head, before, length, buffer_data(part));
+	is_right = aead_open(context->crypto, in, buffer_data(part), length, tag);
+	tls_queue_clear(record, context->buffers);
+	tls_queue_append(record, part);
+	if (t->in.pending.bytes < GATHER_CONTENT_LEAST)
+		tls_large_put(context, t);
+	return is_right;
+}
+
 // Checks and decrypts; leaves the inner plaintext in *record.
 static enum tls_verdict record_decrypt(struct tls_context *context, struct tls_records *t,
 	const uint8_t *header, struct tls_queue *record)
@@ -127,7 +188,7 @@ static enum tls_verdict record_decrypt(struct tls_context *context, struct tls_r
 	struct tls_key *key = &t->in.key;
 	uint32_t before = tls_before(key);
 	uint32_t length = record->bytes - before - AEAD_TAG_BYTES;
-	uint8_t room[AEAD_TAG_BYTES], nonce[EXPLICIT_NONCE_BYTES] = {0};
+	uint8_t nonce[EXPLICIT_NONCE_BYTES] = {0};
 	struct tls_aead aead;
 
 	if (key->sequence == UINT64_MAX)
@@ -136,13 +197,10 @@ static enum tls_verdict record_decrypt(struct tls_context *context, struct tls_r
 		chain_copy(record->head, HEADER_BYTES, sizeof(nonce), nonce);
 	tls_aead_prepare(context, key, header, length, nonce, &aead);
 	aead.input.ahead = t->in.pending.head;
-	if (!aead_open_chain(context->crypto, &aead.input, record->head, before, length,
-		    tag_find(record, room)))
+	if (!payload_open(context, t, &aead.input, before, record))
 		return TLS_BAD_RECORD;
 	t->in.opened++;
 	tls_key_used(key, length);
-	tls_queue_drop_front(record, before, context->buffers);
-	tls_queue_drop_back(record, AEAD_TAG_BYTES, context->buffers);
 	// RFC 8446 5.4: type and padding count; their limit is one byte more.
 	if (length > TLS_PLAINTEXT_MAX + (key->is_tls13 ? 1u : 0u))
 		return TLS_PLAINTEXT_TOO_LONG;
@@ -263,6 +321,7 @@ enum tls_verdict tls_next(struct tls_context *context, struct tls_records *t, st
 			return v;
 		}
 		tls_queue_clear(&record, context->buffers);
+		tls_large_put(context, t);
 		if (v == TLS_CLOSED || tls_verdict_is_fatal(v)) {
 			t->in.verdict = (uint8_t)v;
 			tls_queue_clear(&t->in.pending, context->buffers);
@@ -275,6 +334,7 @@ enum tls_verdict tls_next(struct tls_context *context, struct tls_records *t, st
 
 enum tls_verdict tls_input_end(struct tls_context *context, struct tls_records *t)
 {
+	tls_large_put(context, t);
 	if (t->in.verdict == TLS_WANT_MORE)
 		t->in.verdict = TLS_TRUNCATED;
 	tls_queue_clear(&t->in.pending, context->buffers);

@@ -3,7 +3,8 @@
 
 // TLS records after the handshake, sans-IO: TLS 1.3 (RFC 8446 5) and the AEAD suites of TLS 1.2
 // (RFC 5246, 5288, 7905). Chains of bytes as TCP gave them go in, chains of application data come
-// out of the same memory, and back. Worker thread; nothing allocates but buffers.
+// out of the same memory, and back; long ones of ChaCha20-Poly1305 in a copy, where the source has
+// buffers to spare. Worker thread; nothing allocates but buffers.
 //
 // In: tls_push what TCP received, then tls_next until it wants more. Out: tls_seal what is to be
 // sent. A KeyUpdate, asked for by the peer or due by use, leaves before the data of the next
@@ -58,6 +59,7 @@ struct tls_key {
 struct tls_input {
 	struct tls_key key;
 	struct tls_queue pending; // at most one record that is not whole, after tls_next
+	struct buffer *large;     // long records are copied behind each other there, NULL: none
 	uint32_t opened;          // records, whatever was in them, modulo 2^32
 	uint32_t message_left;    // bytes to come of the handshake message under way
 	uint8_t message[4];       // its header so far

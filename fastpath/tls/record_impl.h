@@ -25,10 +25,20 @@ enum {
 	WITHOUT_DATA_MAX = 32,
 };
 
+// ChaCha20-Poly1305 begins anew in each buffer of a record, which costs more than to copy a long
+// record together. A large buffer is worth its memory when most of it is going to be used.
+enum {
+	GATHER_CONTENT_LEAST = 4096,
+	GATHER_SPAN_MOST = 2048, // on average
+	GATHER_WORTH = 32768,    // bytes at hand
+};
+
 #define KEY_BLOCKS_DEFAULT (UINT64_C(1) << 34)
 
 // The next generation of a TLS 1.3 traffic secret (RFC 8446 7.2).
 void tls_key_update(struct tls_context *context, struct tls_key *key);
+// Opened records keep what lies in it; no other will be copied there.
+void tls_large_put(struct tls_context *context, struct tls_records *t);
 // Nonce and additional data of the record with key->sequence. length: what is encrypted of it, the
 // tag apart; header: the record's, whose type and version are used.
 struct tls_aead {
@@ -42,6 +52,13 @@ void tls_aead_prepare(struct tls_context *context, const struct tls_key *key,
 // Counts a record of so many bytes.
 void tls_key_used(struct tls_key *key, uint32_t bytes);
 bool tls_key_is_worn(const struct tls_context *context, const struct tls_key *key);
+
+// Whether so many bytes in so many buffers are better copied together.
+static inline bool tls_is_gathered(const struct tls_key *key, uint32_t bytes, uint32_t buffers)
+{
+	return key->aead == AEAD_CHACHA20_POLY1305 && bytes >= GATHER_CONTENT_LEAST &&
+	       bytes <= buffers * GATHER_SPAN_MOST;
+}
 
 // Bytes of a record around its content's ciphertext.
 static inline uint32_t tls_before(const struct tls_key *key)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // From application data to records.
+#include "core/chain.h"
 #include "tls/record_impl.h"
 
 #define PAUSE_US    USEC_PER_SECOND
@@ -60,6 +61,25 @@ static void header_write(uint8_t *at, uint8_t type, uint32_t length, const struc
 		at[HEADER_BYTES + i] = (uint8_t)(key->sequence >> (56 - 8 * i));
 }
 
+// Room for n bytes behind *done, in a large buffer: its last one's, or a new one if that many bytes
+// are to be sealed. NULL: there is none.
+static uint8_t *large_room(
+	struct tls_context *context, struct tls_queue *done, uint32_t n, uint32_t bytes)
+{
+	struct buffer_source *source = context->buffers;
+	struct buffer *b = done->tail;
+
+	if (!has_tailroom(done, n)) {
+		b = source->spare != NULL && bytes >= GATHER_WORTH ? source->spare(source) : NULL;
+		if (b == NULL)
+			return NULL;
+		tls_queue_append(done, b);
+	}
+	b->length = (uint16_t)(b->length + n);
+	done->bytes += n;
+	return buffer_data(b) + b->length - n;
+}
+
 // Makes content (not empty) one record at the end of *done. ahead: what is sealed next, or NULL.
 // False, and nothing changed, when buffers ran out.
 static bool record_seal(struct tls_context *context, struct tls_records *t, uint8_t type,
@@ -91,6 +111,35 @@ static bool record_seal(struct tls_context *context, struct tls_records *t, uint
 		context->crypto, &aead.input, content->head, from, length, trailer + inner_type);
 	tls_key_used(key, length);
 	tls_queue_join(done, content);
+	return true;
+}
+
+// The same in a large buffer, of a copy. left: bytes behind content. False, and nothing changed:
+// not worth it, or no such buffer.
+static bool gathered_seal(struct tls_context *context, struct tls_records *t,
+	struct tls_queue *content, uint32_t left, struct tls_queue *done)
+{
+	struct tls_key *key = &t->out.key;
+	uint32_t before = tls_before(key);
+	uint32_t inner_type = key->is_tls13 ? 1 : 0;
+	uint32_t length = content->bytes + inner_type;
+	uint32_t whole = before + length + AEAD_TAG_BYTES;
+	struct tls_aead aead;
+	uint8_t *header;
+
+	if (!tls_is_gathered(key, content->bytes, content->buffers))
+		return false;
+	header = large_room(context, done, whole, content->bytes + left);
+	if (header == NULL)
+		return false;
+	header_write(header, TYPE_APPLICATION_DATA, whole - HEADER_BYTES, key);
+	chain_copy(content->head, 0, content->bytes, header + before);
+	if (key->is_tls13)
+		header[before + content->bytes] = TYPE_APPLICATION_DATA;
+	tls_aead_prepare(context, key, header, length, header + HEADER_BYTES, &aead);
+	aead_seal(context->crypto, &aead.input, header + before, length, header + before + length);
+	tls_key_used(key, length);
+	tls_queue_clear(content, context->buffers);
 	return true;
 }
 
@@ -140,7 +189,8 @@ static enum tls_verdict data_seal(struct tls_context *context, struct tls_record
 
 	if (!tls_queue_cut(rest, n, context->buffers, &content))
 		return TLS_NO_BUFFER;
-	if (!record_seal(context, t, TYPE_APPLICATION_DATA, &content, rest->head, done)) {
+	if (!gathered_seal(context, t, &content, rest->bytes, done) &&
+		!record_seal(context, t, TYPE_APPLICATION_DATA, &content, rest->head, done)) {
 		tls_queue_join(&content, rest);
 		*rest = content;
 		return TLS_NO_BUFFER;

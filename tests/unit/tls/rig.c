@@ -3,6 +3,7 @@
 
 int rig_buffers_left = -1;
 bool rig_can_share = true;
+bool rig_can_spare = true;
 
 static bool one_less(void)
 {
@@ -23,7 +24,13 @@ static struct buffer *share(struct buffer_source *source, struct buffer *from)
 	return one_less() ? buffer_heap_share(source, from) : NULL;
 }
 
-static struct buffer_source source = {.get = get, .put = buffer_heap_put, .share = share};
+static struct buffer *spare(struct buffer_source *source)
+{
+	return rig_can_spare ? get(source, BUFFER_SPARE_ROOM) : NULL;
+}
+
+static struct buffer_source source = {
+	.get = get, .put = buffer_heap_put, .share = share, .spare = spare};
 struct tls_context rig = {.buffers = &source};
 
 int rig_create(void **state)

@@ -17,6 +17,7 @@ extern struct tls_context rig;
 extern int rig_buffers_left;
 // As rig.buffers, where false, it has no `share`.
 extern bool rig_can_share;
+extern bool rig_can_spare; // large buffers
 
 int rig_create(void **state);
 int rig_destroy(void **state);
