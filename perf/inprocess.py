@@ -116,6 +116,18 @@ def records(arguments):
     return result
 
 
+def relays(arguments):
+    """Raw streams of clients to targets by TLS."""
+    results = []
+    for flows in TERMINATE_SESSIONS:
+        runs = [bench(arguments.build, "terminate", "--tls", "--flows", flows, "--packets", 100_000)
+                for _ in range(arguments.repeats)]
+        results.append({"flows": flows, "payload_bytes": runs[0]["payload_bytes"], "offload": runs[0]["offload"],
+                        **{key: spread([run[key] for run in runs])
+                           for key in ("cycles_per_segment", "gbit_per_second", "packets_out_per_segment", "retransmitted")}})
+    return results
+
+
 def matrix(arguments):
     result = bench(arguments.build, "matrix", "--rounds", arguments.repeats, "--packets", 200_000)
     result.pop("machine")
@@ -147,6 +159,7 @@ PARTS = {
     "terminate-memory": terminate_memory,
     "terminate-floods": terminate_floods,
     "tls": records,
+    "tls-relay": relays,
 }
 
 

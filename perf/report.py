@@ -407,6 +407,18 @@ def records_section(records):
             table(("what", "cycles a byte", "ipsec-mb alone", "Gbit/s a core", "ratio", "budget", ""), rows)]
 
 
+def relay_section(relays):
+    rows = [(f"{r['flows']:,} session{'s' if r['flows'] > 1 else ''}", cell(r["cycles_per_segment"]), cell(r["gbit_per_second"]),
+             "at least 12.5", verdict(r["gbit_per_second"]["median"] >= 12.5)) for r in relays]
+    return ["## Raw to TLS\n",
+            f"Streams of clients, in segments of {relays[0]['payload_bytes']:,} bytes, to targets that are spoken to by TLS 1.3 with "
+            "AES-128-GCM, in process over ring ports whose offloads are "
+            f"{OFFLOAD_NAMES[relays[0]['offload']]}. What the worker spends for both connections, the records and all "
+            "acknowledgements; segments come in random order of sessions, so that of many sessions each segment is a record "
+            "of its own.\n",
+            table(("streams", "cycles a segment", "Gbit/s a core", "target", ""), rows)]
+
+
 def page(folder):
     inprocess, compare = load(folder, "inprocess"), load(folder, "compare")
     of_wire = load(folder, "wire")
@@ -422,6 +434,8 @@ def page(folder):
             parts += terminate_section(inprocess)
         if "tls" in inprocess:
             parts += records_section(inprocess["tls"])
+        if "tls-relay" in inprocess:
+            parts += relay_section(inprocess["tls-relay"])
     if record:
         parts += ["## Instructions\n", instructions(record)]
     if compare:

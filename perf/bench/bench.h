@@ -55,6 +55,8 @@ struct bench_options {
 	bool transparent;     // and keeps segments as they are
 	uint32_t resident;    // requests: sessions that idle beside
 	enum bench_offload offload;
+	bool tls;                      // terminate: to targets by TLS
+	const struct slow_links *slow; // and who gives its keys
 };
 
 // One client-to-target flow that is open. in[d]: its packets as the node receives them from the

@@ -53,6 +53,7 @@ static const char *const help =
 	"  --seconds N          flood, client: how long (30)\n"
 	"  --terminate          memory, flood: of connections that end here\n"
 	"  --transparent        terminate, requests: of a transparent listener\n"
+	"  --tls                terminate: to targets by TLS 1.3 with AES-128-GCM, without timestamps\n"
 	"  --resident N         requests: terminated sessions that idle beside, at most 600000\n"
 	"  --offload WHAT       terminate, requests: what ports do of checksums and segmentation: none,\n"
 	"                       transmit (the default), or all: received sums too\n"
@@ -100,6 +101,7 @@ enum {
 	OPT_TERMINATE,
 	OPT_TRANSPARENT,
 	OPT_RESIDENT,
+	OPT_TLS,
 	OPT_HELP
 };
 
@@ -136,6 +138,7 @@ static const struct option long_options[] = {
 	{"terminate", no_argument, NULL, OPT_TERMINATE},
 	{"transparent", no_argument, NULL, OPT_TRANSPARENT},
 	{"resident", required_argument, NULL, OPT_RESIDENT},
+	{"tls", no_argument, NULL, OPT_TLS},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -265,6 +268,9 @@ static void take_option(struct command *c, int option, const char *value)
 		break;
 	case OPT_TRANSPARENT:
 		o->transparent = true;
+		break;
+	case OPT_TLS:
+		o->tls = true;
 		break;
 	case OPT_RESIDENT:
 		o->resident = number(value, 1, 600000);

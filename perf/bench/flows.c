@@ -60,6 +60,10 @@ static struct ip_address address_of(const char *format, uint32_t number)
 	return address;
 }
 
+// Targets that speak TLS are not for it.
+static const char udp_listener[] =
+	",\n              { name = \"udp\"; protocol = \"udp\"; listen = \"*:9000\"; upstream = \"u\"; idle_timeout_s = 0; }";
+
 void bench_create(struct bench *b, const struct bench_options *options)
 {
 	char targets[1024];
@@ -72,15 +76,20 @@ void bench_create(struct bench *b, const struct bench_options *options)
 		"workers = { cpus = \"0\"; burst = %u; memory_mb = %u; sessions = %u; };\n"
 		"ports = ( { name = \"lan\"; device = \"ring\"; address = [\"10.1.0.2/16\", \"fd00:1::2/64\"]; gateway = [\"10.1.0.1\", \"fd00:1::1\"]; },\n"
 		"          { name = \"wan\"; device = \"ring\"; address = [\"10.2.0.2/16\", \"fd00:2::2/64\"]; } );\n"
-		"upstreams = ( { name = \"u\"; targets = [%s]; } );\n"
-		"listeners = ( { name = \"tcp\"; protocol = \"tcp\"; listen = \"*:9000\"; upstream = \"u\"; mode = \"%s\";%s },\n"
-		"              { name = \"udp\"; protocol = \"udp\"; listen = \"*:9000\"; upstream = \"u\"; idle_timeout_s = 0; } );\n",
+		"upstreams = ( { name = \"u\"; targets = [%s];%s } );\n"
+		"listeners = ( { name = \"tcp\"; protocol = \"tcp\"; listen = \"*:9000\"; upstream = \"u\"; mode = \"%s\";%s }%s );\n",
 		options->burst, options->memory_mb,
 		options->sessions ? options->sessions : options->flows + options->flows / 8 + 16384,
-		targets, options->terminate ? "terminate" : "direct",
-		options->transparent ? " transparent = true;" : "");
-	if (rig_create_seeded(&b->rig, text, options->huge,
-		    options->virtual_time ? options->seed + 1u : 0) != 0)
+		targets, options->slow ? " transport = { security = \"tls\"; };" : "",
+		options->terminate ? "terminate" : "direct",
+		options->transparent ? " transparent = true;" : "",
+		options->slow ? "" : udp_listener);
+	struct rig_options rig = {.huge = options->huge,
+		.seed = options->virtual_time ? options->seed + 1u : 0,
+		.idle = IDLE_POLL,
+		.slow = options->slow};
+
+	if (rig_create_with(&b->rig, text, &rig) != 0)
 		bench_fail("%s", b->rig.error);
 	for (uint32_t i = 0; i < BENCH_CLIENTS; i++)
 		b->clients[i] = address_of(options->v6 ? "fd00:1::1:%x" : "10.1.1.%u", i + 1);

@@ -46,6 +46,8 @@ static uint32_t write_options(const struct peers *p, const struct peer *e, bool 
 		memcpy(out, head, sizeof(head));
 		at = sizeof(head);
 	}
+	if (!p->timestamps)
+		return at;
 	memcpy(out + at, (const uint8_t[]){1, 1, OPTION_TIMESTAMPS, 10}, 4);
 	be32_store(out + at + 4, be32_from_host((uint32_t)(p->b.rig.now / USEC_PER_MILLISECOND)));
 	be32_store(out + at + 8, be32_from_host(e->echo));
@@ -226,6 +228,17 @@ static void check_text(const struct packet *in, uint32_t offset, uint32_t length
 		bench_fail("a frame is shorter than it says");
 }
 
+// Looks at what came. Returns how many payload bytes it was, or had the last ones of.
+static uint32_t take_payload(struct peers *p, uint16_t port, const struct packet *in,
+	const struct peer *e, uint32_t length)
+{
+	if (port == BENCH_WAN && p->tls)
+		return peers_tls_take(p->tls, (uint32_t)(e - p->ends[BENCH_WAN]), in->buffer,
+			in->payload, length);
+	check_text(in, e->expected - e->other_first, length);
+	return length;
+}
+
 // An acknowledgement for every two full segments, also where they came as one large frame.
 static void take_text(
 	struct peers *p, uint16_t port, const struct packet *in, struct peer *e, uint32_t length)
@@ -233,8 +246,7 @@ static void take_text(
 	uint32_t last = e->expected + length;
 	uint32_t owed = e->pending + length;
 
-	check_text(in, e->expected - e->other_first, length);
-	p->received[port] += length;
+	p->received[port] += take_payload(p, port, in, e, length);
 	if (port == BENCH_WAN && p->silent_targets)
 		return;
 	e->expected -= e->pending;
@@ -370,6 +382,8 @@ void peers_turn(struct peers *p)
 	rig_turn(&p->b.rig);
 	p->b.cycles += clock_cycles() - start;
 	receive(p);
+	if (p->tls)
+		peers_tls_turn(p->tls);
 }
 
 void peers_turn_until(struct peers *p, bool (*holds)(const struct peers *p), const char *what)
@@ -429,15 +443,20 @@ void peers_create(struct peers *p, const struct bench_options *options, uint32_t
 {
 	struct bench_options o = *options;
 
-	*p = (struct peers){.capacity = capacity, .target_window = STEADY_WINDOW};
+	*p = (struct peers){.capacity = capacity,
+		.target_window = STEADY_WINDOW,
+		.timestamps = !o.tls,
+		.tls = o.tls ? peers_tls_create(capacity) : NULL};
 	o.protocol = BENCH_TCP;
 	o.terminate = true;
+	o.slow = p->tls ? peers_tls_links(p->tls) : NULL;
 	bench_create(&p->b, &o);
 	for (uint16_t i = 0; o.offload == BENCH_OFFLOAD_NONE && i < 2; i++)
 		ring_port_set_capabilities(node_port(p->b.rig.node, i), PORT_TX_CHAINS);
 	for (uint32_t i = 0; i < PATTERN_BYTES; i++)
 		pattern[i] = (uint8_t)i;
-	p->segment = MTU - TIMESTAMPS_BYTES - (o.v6 ? HEADERS_V6 : HEADERS_V4);
+	p->segment =
+		MTU - (p->timestamps ? TIMESTAMPS_BYTES : 0) - (o.v6 ? HEADERS_V6 : HEADERS_V4);
 	p->ends[0] = malloc(capacity * sizeof(struct peer));
 	p->ends[1] = malloc(capacity * sizeof(struct peer));
 	p->by_port = malloc(BENCH_TARGETS * TARGET_PORTS * sizeof(*p->by_port));
@@ -452,6 +471,7 @@ void peers_create(struct peers *p, const struct bench_options *options, uint32_t
 void peers_destroy(struct peers *p)
 {
 	bench_destroy(&p->b);
+	peers_tls_destroy(p->tls);
 	free(p->ends[0]);
 	free(p->ends[1]);
 	free(p->by_port);

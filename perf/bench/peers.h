@@ -4,9 +4,11 @@
 // TCP clients and targets around a node that terminates: scripted endpoints which keep what a real
 // one must (sequence numbers, the node's window, timestamps) and acknowledge every second full
 // segment, as RFC 9293 3.8.6.3 wants. Links lose nothing, so they send nothing twice. Byte i of a
-// stream is i modulo 256, and every byte that comes out of the node is looked at. One thread.
+// stream is i modulo 256, and every byte that comes out of the node is looked at. With options.tls
+// what targets receive are records, which are opened. One thread.
 
 #include "bench/bench.h"
+#include "bench/peers_tls.h"
 
 enum {
 	PEERS_REQUEST = 100,
@@ -59,6 +61,8 @@ struct peers {
 	uint16_t target_window; // announced by targets, unscaled
 	bool silent_targets;    // acknowledge nothing but the handshake
 	bool answers;           // targets answer requests
+	bool timestamps;        // in all segments
+	struct peers_tls *tls;  // what targets speak; NULL = as clients do
 	void (*done)(struct peers *p, uint32_t client); // its answer is there; NULL = nobody asks
 };
 

@@ -70,6 +70,12 @@ static uint32_t resolve_nothing(void *context, const char *name, const struct ip
 	return 0;
 }
 
+// One profile is enough for who does handshakes here.
+static uint32_t upstream_security(void *context, const struct config_upstream *upstream)
+{
+	return 1;
+}
+
 static int parse(struct rig *rig, const char *text, struct config **out)
 {
 	struct text_source source = {.file = "rig"};
@@ -96,6 +102,7 @@ static int publish(struct rig *rig, const struct config *config)
 		.context = rig,
 		.port_index = port_index,
 		.resolve = resolve_nothing,
+		.upstream_security = upstream_security,
 	};
 	int status =
 		snapshot_compile(&input, rig->slots, &snapshot, rig->error, sizeof(rig->error));
@@ -144,6 +151,7 @@ static int create_node(struct rig *rig, const struct rig_options *options)
 		.sessions = workers->sessions,
 		.huge = options->huge,
 		.seed = options->seed,
+		.slow = options->slow,
 		.manual = !options->threads,
 	};
 

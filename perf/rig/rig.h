@@ -11,6 +11,7 @@
 
 struct config;
 struct slot_map;
+struct slow_links;
 
 enum {
 	RIG_STASH = 4096
@@ -55,6 +56,7 @@ struct rig_options {
 	uint16_t transmit_queues; // of each port; 0 = one a worker
 	bool never_dry;           // ports always have frames: do not wait until nothing moves
 	enum idle_mode idle;
+	const struct slow_links *slow; // who does handshakes with targets; NULL = nobody
 };
 [[nodiscard]] int rig_create_with(
 	struct rig *rig, const char *text, const struct rig_options *options);
