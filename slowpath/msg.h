@@ -96,6 +96,7 @@ struct slow_keys {
 	uint16_t version; // as on the wire
 	uint16_t suite;
 	uint8_t is_client; // which end we are: 0 the server, else the client
+	uint8_t is_itself; // nobody is imitated: our records may have lengths that others' have not
 	struct slow_secret in;
 	struct slow_secret out;
 };

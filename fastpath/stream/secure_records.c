@@ -34,6 +34,7 @@ bool secure_records_begin(struct relay *r, struct secure_leg *l, const struct sl
 	secret_wipe(&out, sizeof(out));
 	if (error)
 		return false;
+	l->records.out.ends_with_buffers = keys->is_itself != 0;
 	tcp_info_get(r->tcp, l->session->connection[l->leg], &info);
 	l->mss = info.mss;
 	l->agreed = (struct session_security){keys->version, keys->suite};

@@ -78,6 +78,9 @@ struct tls_output {
 	uint8_t closed;
 	bool update_due;
 	bool update_request; // the one due asks for the peer's
+	// Long records may end where a buffer does, up to an eighth before their most, which spares
+	// dividing it: their lengths then tell how the bytes came. The owner's to set.
+	bool ends_with_buffers;
 };
 
 // Lives in secret memory (crypto/secret.h), one a connection.

@@ -11,6 +11,7 @@ enum {
 	SEGMENT_DEFAULT = 1400,
 	CONTENT_MIN = 256, // whatever the segment: a record costs as much as that
 	MEDIUM_SEGMENTS = 4,
+	LONG_BYTES = 4096,
 };
 
 // A record that fits a segment can be read when the segment is there; a long one costs less. So the
@@ -26,6 +27,18 @@ static uint32_t content_bytes(const struct tls_output *out, uint32_t segment)
 		bytes = bytes > TLS_PLAINTEXT_MAX ? bytes : bytes * MEDIUM_SEGMENTS;
 	bytes = bytes > around + CONTENT_MIN ? bytes - around : CONTENT_MIN;
 	return u32_min(bytes, TLS_PLAINTEXT_MAX);
+}
+
+// How much of rest the next record takes: n bytes, or what lies in whole buffers of these.
+static uint32_t content_end(const struct tls_output *out, const struct tls_queue *rest, uint32_t n)
+{
+	uint32_t whole = 0;
+
+	if (!out->ends_with_buffers || n < LONG_BYTES || n >= rest->bytes)
+		return u32_min(n, rest->bytes);
+	for (const struct buffer *b = rest->head; b != NULL && b->length <= n - whole; b = b->next)
+		whole += b->length;
+	return whole >= n - n / 8 ? whole : n;
 }
 
 static bool has_tailroom(const struct tls_queue *q, uint32_t n)
@@ -185,7 +198,7 @@ static enum tls_verdict data_seal(struct tls_context *context, struct tls_record
 	uint32_t segment, struct tls_queue *rest, struct tls_queue *done)
 {
 	struct tls_queue content = {0};
-	uint32_t n = u32_min(content_bytes(&t->out, segment), rest->bytes);
+	uint32_t n = content_end(&t->out, rest, content_bytes(&t->out, segment));
 
 	if (!tls_queue_cut(rest, n, context->buffers, &content))
 		return TLS_NO_BUFFER;

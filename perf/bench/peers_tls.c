@@ -80,7 +80,8 @@ static void give_keys(struct peers_tls *tls, uint64_t session)
 	if (!m)
 		bench_fail("the worker does not take its keys");
 	*m = (struct slow_message){.session = session, .kind = SLOW_KEYS};
-	m->keys = (struct slow_keys){.version = TLS_VERSION_1_3, .suite = SUITE, .is_client = true};
+	m->keys = (struct slow_keys){
+		.version = TLS_VERSION_1_3, .suite = SUITE, .is_client = true, .is_itself = true};
 	memcpy(m->keys.in.secret, in.secret, sizeof(in.secret));
 	memcpy(m->keys.out.secret, out.secret, sizeof(out.secret));
 	ring_publish(&tls->link.to_worker);

@@ -252,6 +252,7 @@ static enum tls_handshake_state finish(struct tls_handshake *h, uint64_t records
 	}
 	if (!made)
 		return fail(h, "no keys");
+	h->keys.is_itself = true;
 	h->state = TLS_HANDSHAKE_DONE;
 	return h->state;
 }

@@ -88,8 +88,10 @@ static void keys_of(struct slow_keys *keys, bool is_client)
 {
 	struct tls_secret in = secret_of(!is_client), out = secret_of(is_client);
 
-	*keys = (struct slow_keys){
-		.version = TLS_VERSION_1_3, .suite = SUITE, .is_client = is_client};
+	*keys = (struct slow_keys){.version = TLS_VERSION_1_3,
+		.suite = SUITE,
+		.is_client = is_client,
+		.is_itself = true};
 	memcpy(keys->in.secret, in.secret, sizeof(in.secret));
 	memcpy(keys->out.secret, out.secret, sizeof(out.secret));
 }

@@ -88,6 +88,7 @@ static void one(int version, const char *suites, size_t piece, uint16_t suite)
 	assert_int_equal(keys.version, version);
 	assert_int_equal(keys.suite, suite);
 	assert_false(keys.is_client);
+	assert_true(keys.is_itself);
 	// TLS 1.3 sends two tickets; of TLS 1.2 the Finished was a record of the new keys.
 	assert_int_equal(keys.out.sequence, version == TLS1_3_VERSION ? 2 : 1);
 	assert_int_equal(keys.in.sequence, version == TLS1_3_VERSION ? 0 : 1);

@@ -165,6 +165,38 @@ static void records_fit_a_segment_then_grow_and_shrink_after_a_pause(void **stat
 	fini(&client, &server);
 }
 
+// Where nobody is imitated a long record ends with a buffer, if that is near: none is divided.
+static void long_records_may_end_with_a_buffer(void **state)
+{
+	static const struct {
+		uint32_t piece;
+		uint32_t record; // content of the first one
+	} cases[] = {{1460, 11 * 1460}, {1448, 11 * 1448}, {16384, 16384}, {2100, 7 * 2100},
+		{4700, 16384}, {60000, 16384}, {1, 16384}};
+
+	for (uint32_t i = 0; i < nx_array_size(cases); i++) {
+		struct tls_records client, server;
+		struct buffer *data = rig_chain(plain, 60000, cases[i].piece, false), *sealed;
+		bool is_even = cases[i].record % cases[i].piece == 0 && cases[i].piece > 100;
+		uint32_t size[16], n;
+
+		rig_pair(TLS_VERSION_1_3, 0x1301, &client, &server);
+		client.out.ends_with_buffers = true;
+		client.out.run_bytes = UINT64_C(1) << 40;
+		rig_buffers_left =
+			is_even ? 10 : -1; // the heap's have no room behind: a trailer each
+		assert_int_equal(tls_seal(&rig, &client, 1460, 0, &data, &sealed), TLS_SEALED);
+		rig_buffers_left = -1;
+		n = rig_read(sealed, wire);
+		sizes(n, size);
+		assert_int_equal(size[0], cases[i].record + 17);
+		n = rig_open(&server, rig_chain(wire, n, 1460, false), opened, TLS_WANT_MORE);
+		assert_int_equal(n, 60000);
+		assert_memory_equal(opened, plain, n);
+		fini(&client, &server);
+	}
+}
+
 static void a_requested_key_update_is_answered_once(void **state)
 {
 	struct tls_records client, server;
@@ -412,6 +444,7 @@ int main(void)
 		cmocka_unit_test(chains_of_all_sizes_join_in_the_middle_of_a_record),
 		cmocka_unit_test(every_cut_of_short_records_opens),
 		cmocka_unit_test(records_fit_a_segment_then_grow_and_shrink_after_a_pause),
+		cmocka_unit_test(long_records_may_end_with_a_buffer),
 		cmocka_unit_test(a_requested_key_update_is_answered_once),
 		cmocka_unit_test(a_worn_key_is_updated_before_its_limit),
 		cmocka_unit_test(close_notify_closes_one_way),
