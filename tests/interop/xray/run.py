@@ -10,7 +10,6 @@ import argparse
 import base64
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -24,12 +23,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import live  # noqa: E402
-from outside import Unavailable, command  # noqa: E402
+from outside import CACHE, Unavailable, command, go  # noqa: E402
 
 MODULE = "github.com/xtls/xray-core/main"
 VERSION = "1.260327.0"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nexpath"
-BUILD_SECONDS = 800
 NAME = "example.test"
 SHORT_ID = "0102030405060708"
 PRIVATE = bytes(range(1, 33))
@@ -50,17 +47,8 @@ def xray():
     built = folder / "main"
     if built.exists():
         return built
-    go = shutil.which("go")
-    if go is None:
-        raise Unavailable("go is missing (Debian package golang-go, 1.26 or later)")
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        done = subprocess.run([go, "install", f"{MODULE}@v{VERSION}"], capture_output=True, text=True, check=False,
-                              timeout=BUILD_SECONDS, env={**os.environ, "GOBIN": str(folder)})
-    except subprocess.TimeoutExpired as why:
-        raise Unavailable(f"go install took more than {BUILD_SECONDS} s") from why
-    if done.returncode != 0:
-        raise Unavailable("go install: " + " ".join((done.stderr or "no message").split())[-300:])
+    go("install", f"{MODULE}@v{VERSION}", GOBIN=str(folder))
     return built
 
 
