@@ -18,14 +18,44 @@ FLAGS = "FSRPAUEC"
 ODD = (1, 517, 3, 2896, 700, 5000, 1, 1448, 2, 9999)
 
 
-class Wire:
-    """What comes in at a namespace's eth0 and what leaves there, each TCP segment of a port."""
+def segment_of(frame):
+    """The IP header and the TCP segment of a frame, or None."""
+    kind = struct.unpack("!H", frame[12:14])[0]
+    if kind == 0x0800 and frame[23] == 6:
+        ip = frame[14:14 + (frame[14] & 15) * 4]
+        return ip, frame[14 + len(ip):14 + struct.unpack("!H", ip[2:4])[0]]
+    if kind == 0x86dd and frame[20] == 6:
+        ip = frame[14:54]
+        return ip, frame[54:54 + struct.unpack("!H", ip[4:6])[0]]
+    return None
 
-    def __init__(self, lab, role, port, side):
+
+def shape_of(segments, pushes=True):
+    """Flags and lengths of all that is more than an acknowledgement and came for the first time, frames of many
+    segments taken apart."""
+    shown, seen = [], set()
+    for ip, tcp in segments:
+        flags = "".join(c for i, c in enumerate(FLAGS) if tcp[13] >> i & 1 and (pushes or c != "P"))
+        length, full = len(tcp) - (tcp[12] >> 4) * 4, 1448 if ip[0] >> 4 == 4 else 1428
+        if (tcp[4:8], length, flags) in seen:
+            continue
+        seen.add((tcp[4:8], length, flags))
+        while length > full:
+            shown.append((flags.replace("P", "").replace("F", ""), full))
+            length -= full
+        if flags != "A" or length > 0:
+            shown.append((flags, length))
+    return shown
+
+
+class Wire:
+    """What comes in at a namespace's interface and what leaves there, each TCP segment of a port."""
+
+    def __init__(self, lab, role, port, side, device="eth0"):
         self.port, self.side, self.segments, self.left = port, side, [], []
         with lab.sockets(role):
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-        self.socket.bind(("eth0", 3))
+        self.socket.bind((device, 3))
         self.socket.settimeout(0.1)
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.listen, daemon=True)
@@ -35,20 +65,13 @@ class Wire:
         while not self.ended.is_set():
             with contextlib.suppress(TimeoutError):
                 frame, where = self.socket.recvfrom(65536)
-                self.take(frame, where[2] == socket.PACKET_OUTGOING)
+                segment = segment_of(frame)
+                if segment:
+                    self.take(segment, where[2] == socket.PACKET_OUTGOING)
 
-    def take(self, frame, leaves):
-        kind = struct.unpack("!H", frame[12:14])[0]
-        if kind == 0x0800 and frame[23] == 6:
-            ip = frame[14:14 + (frame[14] & 15) * 4]
-            tcp = frame[14 + len(ip):14 + struct.unpack("!H", ip[2:4])[0]]
-        elif kind == 0x86dd and frame[20] == 6:
-            ip = frame[14:54]
-            tcp = frame[54:54 + struct.unpack("!H", ip[4:6])[0]]
-        else:
-            return
-        if struct.unpack("!HH", tcp[:4])[self.side ^ leaves] == self.port:
-            (self.left if leaves else self.segments).append((ip, tcp))
+    def take(self, segment, leaves):
+        if struct.unpack("!HH", segment[1][:4])[self.side ^ leaves] == self.port:
+            (self.left if leaves else self.segments).append(segment)
 
     def close(self):
         self.ended.set()
@@ -56,21 +79,7 @@ class Wire:
         self.socket.close()
 
     def shape(self, left=False, pushes=True):
-        """Flags and lengths of all that is more than an acknowledgement and came for the first time, frames of many
-        segments taken apart."""
-        shown, seen = [], set()
-        for ip, tcp in self.left if left else self.segments:
-            flags = "".join(c for i, c in enumerate(FLAGS) if tcp[13] >> i & 1 and (pushes or c != "P"))
-            length, full = len(tcp) - (tcp[12] >> 4) * 4, 1448 if ip[0] >> 4 == 4 else 1428
-            if (tcp[4:8], length, flags) in seen:
-                continue
-            seen.add((tcp[4:8], length, flags))
-            while length > full:
-                shown.append((flags.replace("P", "").replace("F", ""), full))
-                length -= full
-            if flags != "A" or length > 0:
-                shown.append((flags, length))
-        return shown
+        return shape_of(self.left if left else self.segments, pushes)
 
 
 def answer(segments):
