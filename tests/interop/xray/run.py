@@ -22,6 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import behind  # noqa: E402
 import live  # noqa: E402
 from outside import CACHE, Unavailable, command, go  # noqa: E402
 
@@ -315,6 +316,27 @@ def nexpathd_unknown_to_xray(world):
     """nexpathd with another short id refuses the session, and says that the real certificate came"""
     needs_root()
     live.is_refused(world, inbound(live.TARGET), plain64(public_key()), NAME, "ffffffffffffffff")
+
+
+@case
+def xray_to_nexpathd(world):
+    """Xray's client to nexpathd's listener, by the older and the newer rule for key shares: a page and 10 MiB"""
+    needs_root()
+    behind.is_reached(world, USER, plain64(public_key()))
+
+
+@case
+def xray_unknown_to_nexpathd(world):
+    """Xray's client with another key, short id or name meets the target's own certificate"""
+    needs_root()
+    behind.shows_the_target_to_others(world, USER, plain64(public_key()), plain64(bytes([9]) + bytes(31)))
+
+
+@case
+def xray_replayed_to_nexpathd(world):
+    """the hello of Xray's client, said again by who saw it, is the target's to answer"""
+    needs_root()
+    behind.leaves_replays_to_the_target(world, USER, plain64(public_key()))
 
 
 @case
