@@ -173,6 +173,13 @@ static inline const uint8_t *snapshot_http_text(const struct snapshot_http *http
 	return (const uint8_t *)http + http->text + at;
 }
 
+// What one way of a session may carry: so many bytes as they come, those behind them by a rate.
+struct snapshot_limit {
+	uint32_t after_bytes;
+	uint32_t bytes_per_s; // 0: no bound
+	uint32_t burst_bytes; // at once, at least 1 where there is a bound
+};
+
 struct snapshot_listener {
 	uint32_t references;
 	uint16_t slot;
@@ -202,7 +209,9 @@ struct snapshot_listener {
 	// Their client's handshake is over both, with the target of upstream `mirror`, and the
 	// session is that one's unless it gives keys. With transparent and security.
 	bool is_mirrored;
-	uint16_t mirror;   // upstream slot
+	uint16_t mirror; // upstream slot
+	// Of sessions that gave none: what the client sends, and what it gets.
+	struct snapshot_limit limits[2];
 	uint32_t security; // number of the profile that clients' TLS is served by, 0: raw
 	// Requests are read and routed one by one, upstream is of no use; NULL: a stream.
 	const struct snapshot_http *http;

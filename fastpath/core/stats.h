@@ -79,6 +79,7 @@ struct nx_aligned_line worker_stats {
 	counter_t tls_handshakes_done; // that gave keys
 	counter_t reality_refused;     // by admission control: the target's
 	counter_t reality_timeouts;    // not decided in time, likewise
+	counter_t reality_limited[2];  // strangers' sessions held back: what they send, and get
 };
 
 static inline void stats_drop(struct worker_stats *stats, enum drop_reason reason)

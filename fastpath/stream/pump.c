@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What connections report, and the payload that moves because of it.
+#include "stream/limit.h"
 #include "stream/relay_impl.h"
 #include "stream/secure.h"
 
@@ -63,11 +64,44 @@ static void pump_layers(struct relay *r, struct relay_session *s, unsigned int f
 	carry_end(r, s, from);
 }
 
+// As relay_session_pump, no more than the bound allows.
+static void pump_limited(struct relay *r, struct relay_session *s, unsigned int from)
+{
+	uint32_t source = s->connection[from];
+	uint32_t sink = s->connection[!from];
+	bool waits = false;
+	uint32_t room;
+
+	while (leg_has_payload(r, s, from) && (room = tcp_send_room(r->tcp, sink)) > 0) {
+		struct buffer *chain;
+
+		room = u32_min(room, relay_limit_left(r, s, from));
+		waits = room == 0;
+		if (waits)
+			break;
+		chain = tcp_receive(r->tcp, source, room, r->now);
+		relay_limit_spend(r, s, from, chain->total_length);
+		relay_session_moved(r, s, from, chain->total_length, chain->segments);
+		(void)tcp_send(r->tcp, sink, chain, TCP_SEND_SEGMENTS, r->now);
+	}
+	carry_end(r, s, from);
+	relay_limit_wait(r, s, from, waits);
+}
+
+// What is not open is not moved, and HTTP by requests.
+static void pump_other(struct relay *r, struct relay_session *s, unsigned int from)
+{
+	if (s->flags & RELAY_IS_HTTP)
+		relay_gateway_run(r, s);
+	else if (s->flags & RELAY_IS_OPEN)
+		pump_limited(r, s, from);
+}
+
 void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int from)
 {
-	if (nx_unlikely((s->flags & (RELAY_IS_OPEN | RELAY_IS_HTTP)) != RELAY_IS_OPEN)) {
-		if (s->flags & RELAY_IS_HTTP)
-			relay_gateway_run(r, s);
+	if (nx_unlikely((s->flags & (RELAY_IS_OPEN | RELAY_IS_HTTP | RELAY_IS_LIMITED)) !=
+			RELAY_IS_OPEN)) {
+		pump_other(r, s, from);
 		return;
 	}
 	if (nx_unlikely(session_has_layers(s))) {
@@ -160,6 +194,8 @@ static void carry_reset(struct relay *r, struct relay_session *s, unsigned int f
 {
 	unsigned int to = !from;
 
+	// No bound can hold it back any longer.
+	s->flags &= ~(uint32_t)RELAY_IS_LIMITED;
 	if (s->flags & RELAY_IS_OPEN)
 		relay_session_pump(r, s, from);
 	tcp_abort_like(r->tcp, s->connection[to], s->connection[from], r->now);

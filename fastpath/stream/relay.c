@@ -166,10 +166,14 @@ int relay_create(const struct relay_config *config, struct relay **out)
 	error = memory_map(config->sessions * sizeof(*r->names), false, &r->names_memory);
 	if (error)
 		goto no_names;
+	error = memory_map(config->sessions * sizeof(*r->limits), false, &r->limits_memory);
+	if (error)
+		goto no_limits;
 	error = tcp_engine_create(&tcp, &r->tcp);
 	if (error)
 		goto no_engine;
 	r->names = r->names_memory.base;
+	r->limits = r->limits_memory.base;
 	error = relay_gateway_create(r);
 	if (error)
 		goto no_gateway;
@@ -188,6 +192,8 @@ no_secure:
 no_gateway:
 	tcp_engine_destroy(r->tcp);
 no_engine:
+	memory_unmap(&r->limits_memory);
+no_limits:
 	memory_unmap(&r->names_memory);
 no_names:
 	pool_fini(&r->sessions);
@@ -204,6 +210,7 @@ uint32_t relay_destroy(struct relay *relay)
 	secure_destroy(relay->secure);
 	http_gateway_destroy(relay->gateway);
 	left = pool_fini(&relay->sessions);
+	memory_unmap(&relay->limits_memory);
 	memory_unmap(&relay->names_memory);
 	free(relay);
 	return left;

@@ -4,6 +4,7 @@
 // The relay from inside: what its files share. Private to stream/.
 
 #include "core/pool.h"
+#include "core/rate.h"
 #include "core/wheel.h"
 #include "stream/relay.h"
 
@@ -28,6 +29,7 @@ enum {
 	RELAY_IS_CLOSING = 1u << 14,  // both peers have ended: what is under way has its time
 	RELAY_IS_MIRRORED = 1u << 15, // the target's until the client has proved itself
 	RELAY_IS_HTTP = 1u << 16,     // its requests are read: stream/gateway.c has it
+	RELAY_IS_LIMITED = 1u << 17,  // what passes is bounded: relay.limits
 	RELAY_SECURE = 1u << 24,      // two bits: this leg has a layer (stream/secure.h)
 	RELAY_AWAITS_KEYS = 1u << 26, // two bits: whose handshake is under way
 	RELAY_BROKEN = 1u << 28,      // a layer found its stream broken
@@ -36,8 +38,8 @@ static_assert(
 	__builtin_popcount(RELAY_IS_OPEN | RELAY_HAS_PORT | RELAY_ON_TARGET | RELAY_LIVE |
 			   3 * RELAY_END | 3 * RELAY_SHUT | 3 * RELAY_DONE | RELAY_AWAITS_HEADER |
 			   RELAY_IS_NAMED | RELAY_IS_TRANSPARENT | RELAY_IS_ANSWERED |
-			   RELAY_IS_CLOSING | RELAY_IS_MIRRORED | RELAY_IS_HTTP | 3 * RELAY_SECURE |
-			   3 * RELAY_AWAITS_KEYS | RELAY_BROKEN) == 22,
+			   RELAY_IS_CLOSING | RELAY_IS_MIRRORED | RELAY_IS_HTTP | RELAY_IS_LIMITED |
+			   3 * RELAY_SECURE | 3 * RELAY_AWAITS_KEYS | RELAY_BROKEN) == 23,
 	"no two flags share a bit");
 
 // Whether the client waits for the target to answer.
@@ -91,6 +93,18 @@ struct relay_name {
 	be16 port;
 };
 
+// One way of a session that is bounded (stream/limit.h). While nothing waits, due is UINT64_MAX.
+struct relay_limit {
+	struct rate rate; // per_second 0: no bound
+	uint32_t after;   // bytes that pass before it
+	bool is_counted;
+	usec_t due;
+};
+
+struct relay_limits {
+	struct relay_limit way[2]; // by the leg that it comes from
+};
+
 // What connections differ in by listener, upstream and port.
 struct relay_kind {
 	uint16_t mtu;
@@ -109,6 +123,8 @@ struct relay {
 	struct pool sessions;
 	struct memory names_memory;
 	struct relay_name *names; // by session index; pages come with use
+	struct memory limits_memory;
+	struct relay_limits *limits; // likewise
 	struct http_gateway *gateway;
 	struct secure *secure; // secured legs (stream/secure.h); NULL: there can be none
 	struct wheel wheel;

@@ -3,6 +3,7 @@
 // are open; what comes is held and copied to the slow path, which says what goes on as it came and
 // what of the target's is replaced, byte for byte. So at any time the two can be joined, and the
 // peers notice nothing: not what we are, nor that we are there.
+#include "stream/limit.h"
 #include "stream/secure_impl.h"
 
 // The slow path's word on what a stranger says takes no longer, or the client gets the target: it
@@ -91,6 +92,7 @@ void secure_splice(struct relay *r, struct relay_session *s)
 		relay_session_moved(r, s, leg, bytes[leg], buffers[leg]);
 		(void)tcp_send(r->tcp, s->connection[!leg], held[leg], TCP_SEND_SEGMENTS, r->now);
 	}
+	relay_limit_begin(r, s);
 	relay_session_opened(r, s);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A relayed session's life: accepted from a client, connected to a target, ended.
+#include "stream/limit.h"
 #include "stream/relay_impl.h"
 #include "stream/secure.h"
 
@@ -397,9 +398,11 @@ bool relay_session_mirror(struct relay *r, struct relay_session *s)
 	const struct snapshot_listener *listener = relay_session_listener(r, s);
 	struct flow_key client = relay_session_announced(r, s);
 
-	if (listener && listener->is_mirrored)
-		return secure_mirror_begin(r, s, listener->security, &client);
+	if (listener && listener->is_mirrored &&
+		secure_mirror_begin(r, s, listener->security, &client))
+		return true;
 	s->flags &= ~(uint32_t)RELAY_IS_MIRRORED;
+	relay_limit_begin(r, s);
 	return false;
 }
 
@@ -528,11 +531,19 @@ static bool handshake_timer(struct relay *r, struct relay_session *s)
 	return true;
 }
 
+// What waits for its bound moves on. Waiting is our doing, so the session is not silent.
+static void limits_go_on(struct relay *r, struct relay_session *s)
+{
+	if (relay_limit_due(r, s) != UINT64_MAX)
+		s->heard = r->now;
+	relay_session_pump(r, s, LEG_CLIENT);
+	relay_session_pump(r, s, LEG_TARGET);
+}
+
 void relay_session_timer(struct relay *r, uint32_t index)
 {
 	struct relay_session *s = session_at(r, index);
-	usec_t allowed = relay_session_silence_allowed(r, s);
-	usec_t silent;
+	usec_t allowed, silent, due;
 
 	if (s->flags & RELAY_AWAITS_HEADER) {
 		relay_session_refuse(r, s, DROP_PROXY_HEADER);
@@ -552,12 +563,19 @@ void relay_session_timer(struct relay *r, uint32_t index)
 		relay_session_end(r, s, SESSION_END_UNANSWERED, true);
 		return;
 	}
+	if (s->flags & RELAY_IS_LIMITED)
+		limits_go_on(r, s);
+	allowed = relay_session_silence_allowed(r, s);
 	note_progress(r, s);
 	silent = r->now - s->heard;
-	if (silent >= allowed)
+	if (silent >= allowed) {
 		relay_session_end(r, s, SESSION_END_IDLE, true);
-	else
-		wheel_arm(&r->wheel, index, r->now + u64_min(allowed - silent, SESSION_RECHECK));
+		return;
+	}
+	due = r->now + u64_min(allowed - silent, SESSION_RECHECK);
+	if (s->flags & RELAY_IS_LIMITED)
+		due = u64_min(due, relay_limit_due(r, s));
+	wheel_arm(&r->wheel, index, due);
 }
 
 uint32_t relay_end_all(struct relay *relay, const struct snapshot *snapshot, usec_t now)

@@ -115,11 +115,30 @@ static bool listener_equal(const struct snapshot_listener *a, const struct snaps
 	return memcmp((const char *)a + skip, (const char *)b + skip, sizeof(*a) - skip) == 0;
 }
 
-static int listener_fill(const struct compiling *c, const struct config_listener *from,
-	const struct snapshot_listener *before, struct snapshot_listener *listener)
+static struct snapshot_limit limit_of(const struct config_limit *from)
+{
+	return (struct snapshot_limit){
+		.after_bytes = from->after_bytes,
+		.bytes_per_s = from->bytes_per_s,
+		.burst_bytes = from->burst_bytes ? from->burst_bytes : from->bytes_per_s,
+	};
+}
+
+static void mirror_fill(const struct compiling *c, const struct config_credential *credential,
+	struct snapshot_listener *listener)
 {
 	char name[MIRROR_NAME_BYTES];
 
+	listener->is_mirrored = listener->transparent = true;
+	listener->mirror =
+		slot_map_find(c->slots, SLOT_UPSTREAM, mirror_name(name, credential->name));
+	listener->limits[0] = limit_of(&credential->limit_fallback_upload);
+	listener->limits[1] = limit_of(&credential->limit_fallback_download);
+}
+
+static int listener_fill(const struct compiling *c, const struct config_listener *from,
+	const struct snapshot_listener *before, struct snapshot_listener *listener)
+{
 	snprintf(listener->name, sizeof(listener->name), "%s", from->name);
 	listener->protocol = config_listener_wire_protocol(from);
 	listener->mode = (enum listener_mode)from->mode;
@@ -143,11 +162,11 @@ static int listener_fill(const struct compiling *c, const struct config_listener
 	listener->transparent = from->transparent;
 	if (from->transport.security != SECURITY_RAW)
 		listener->security = c->input->security(c->input->context, from);
-	if (from->transport.security == SECURITY_REALITY) {
-		listener->is_mirrored = listener->transparent = true;
-		listener->mirror = slot_map_find(c->slots, SLOT_UPSTREAM,
-			mirror_name(name, from->transport.credentials.items[0]));
-	}
+	if (from->transport.security == SECURITY_REALITY)
+		mirror_fill(c,
+			config_credential_find(
+				c->input->config, from->transport.credentials.items[0]),
+			listener);
 	return from->protocol == PROTOCOL_HTTP
 		       ? compile_http(c, from, before ? before->http : NULL, &listener->http)
 		       : 0;

@@ -110,23 +110,12 @@ static void check_companion(
 // The target answers the client's SYN, so nobody can say before it who the client is.
 static void check_reality(const struct securing *s, const struct config_listener *listener)
 {
-	const struct config_strings *names = &s->transport->credentials;
-	const struct config_credential *credential =
-		names->count > 0 ? config_credential_find(s->c->config, names->items[0]) : NULL;
-
 	check_names(s, CREDENTIAL_REALITY, 1, 1);
 	if (listener->proxy_protocol)
 		wrong(s, "security",
 			"listener \"%s\" has proxy_protocol, and reality has the target answer "
 			"before a header can come" HINT "leave out proxy_protocol",
 			listener->name);
-	if (credential && (credential->limit_fallback_upload.bytes_per_s ||
-				  credential->limit_fallback_download.bytes_per_s))
-		wrong(s, "credentials",
-			"credential \"%s\" bounds what strangers exchange with the target, which is "
-			"not served yet" HINT "leave out limit_fallback_upload and "
-			"limit_fallback_download",
-			credential->name);
 }
 
 void check_listener_security(const struct checking *c, uint32_t index)

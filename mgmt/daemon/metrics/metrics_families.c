@@ -450,6 +450,18 @@ static void reality_handshakes(struct metrics_output *out, const struct daemon *
 	metrics_series(out, (double)timeouts, "timeout");
 }
 
+static void reality_limited(struct metrics_output *out, const struct daemon *daemon)
+{
+	uint64_t held[2] = {0};
+
+	for (uint16_t w = 0; w < workers(daemon); w++)
+		for (int way = 0; way < 2; way++)
+			held[way] += counter_read(
+				&node_worker_stats(daemon->node, w)->reality_limited[way]);
+	metrics_series(out, (double)held[0], "upload");
+	metrics_series(out, (double)held[1], "download");
+}
+
 // One counter of each stage of each worker.
 #define STAGE_FAMILY(field)                                                                        \
 	static void stage_##field(struct metrics_output *out, const struct daemon *daemon)         \
@@ -598,6 +610,9 @@ const struct metrics_family METRICS_FAMILIES[] = {
 	COUNTER("nexpath_reality_handshakes_total", LABEL("result"),
 		"Clients of REALITY listeners, by what became of their handshakes",
 		reality_handshakes),
+	COUNTER("nexpath_reality_limited_total", LABEL("direction"),
+		"sessions of strangers that a fallback limit of their credential held back",
+		reality_limited),
 	COUNTER("nexpath_http_requests_total", NO_LABELS, "requests that HTTP listeners read",
 		http_requests),
 	COUNTER("nexpath_http_responses_total", LABEL("class"),

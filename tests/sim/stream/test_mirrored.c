@@ -147,6 +147,122 @@ static void a_targets_handshake_is_for_the_client_that_is_named(void **state)
 	assert_true(ip_address_equal(&rig.secured->source, &named));
 }
 
+// Of one way, from now on. Two of its ticks are 16 ms.
+static void limit(enum rig_host from, uint32_t after, uint32_t rate, uint32_t burst)
+{
+	rig.world->listeners[WORLD_TCP].limits[from] = (struct snapshot_limit){
+		.after_bytes = after, .bytes_per_s = rate, .burst_bytes = burst};
+}
+
+// Client 0 is the target's for good, which has said something.
+static void stranger_left(void)
+{
+	stranger_heard();
+	rig_send(&rig, RIG_TARGET, 0, 200);
+	rig_wait(&rig, SECONDS(1));
+	assert_true(rig.secured->spliced);
+	assert_int_equal(client(0)->received, 200);
+}
+
+static uint64_t held_back(enum rig_host from)
+{
+	return counter_read(&rig.world->stats->reality_limited[from]);
+}
+
+// What a target sent that the stranger has, between bounds.
+static void assert_has(const struct rig_user *u, uint64_t least, uint64_t most)
+{
+	if (u->received < least || u->received > most)
+		fail_msg("%llu bytes, not %llu to %llu", (unsigned long long)u->received,
+			(unsigned long long)least, (unsigned long long)most);
+}
+
+static void what_a_stranger_gets_is_bounded(void **state)
+{
+	limit(RIG_TARGET, 500000, 100000, 50000);
+	stranger_heard();
+	assert_int_equal(held_back(RIG_TARGET), 0);
+	rig_send(&rig, RIG_TARGET, 0, 1000000);
+	rig_wait(&rig, SECONDS(1));
+	assert_has(client(0), 630000, 655000);
+	rig_wait(&rig, SECONDS(2));
+	assert_has(client(0), 830000, 855000);
+	// The other way is not.
+	rig_send(&rig, RIG_CLIENT, 0, 1000000);
+	rig_wait(&rig, SECONDS(1));
+	assert_has(client(0), 930000, 955000);
+	assert_int_equal(target(0)->received, 1001000);
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(client(0)->received, 1000000);
+	assert_int_equal(held_back(RIG_TARGET), 1);
+	assert_int_equal(held_back(RIG_CLIENT), 0);
+	// Nothing was said for five seconds: a burst is there again, and no more than that.
+	rig_wait(&rig, SECONDS(5));
+	rig_send(&rig, RIG_TARGET, 0, 1000000);
+	rig_wait(&rig, SECONDS(1));
+	assert_has(client(0), 1130000, 1155000);
+}
+
+// What the target does not get yet waits with the client: nothing is dropped, and little is held.
+static void what_a_stranger_sends_is_bounded(void **state)
+{
+	limit(RIG_CLIENT, 0, 20000, 10000);
+	stranger_heard();
+	rig_send(&rig, RIG_TARGET, 0, 1000);
+	rig_send(&rig, RIG_CLIENT, 0, 100000);
+	rig_wait(&rig, SECONDS(2));
+	assert_has(target(0), 46000, 52000);
+	assert_int_equal(held_back(RIG_CLIENT), 1);
+	assert_int_equal(client(0)->received, 1000);
+	// The end comes behind all of it.
+	client(0)->keeps_open = target(0)->keeps_open = false;
+	rig_wait(&rig, SECONDS(1));
+	assert_false(target(0)->ended);
+	assert_true(rig_settle(&rig, SECONDS(10)));
+	assert_int_equal(target(0)->received, 101000);
+	assert_int_equal(last_end(), SESSION_END_CLOSED);
+}
+
+// As slow as can be said: neither silence nor the time to close ends it, for it is our doing.
+static void a_slow_bound_is_no_silence(void **state)
+{
+	rig.world->listeners[WORLD_TCP].idle_timeout = SECONDS(2);
+	rig.world->listeners[WORLD_TCP].close_timeout = SECONDS(2);
+	limit(RIG_TARGET, 0, 300, 300);
+	stranger_left();
+	rig_send(&rig, RIG_TARGET, 0, 6000);
+	client(0)->keeps_open = target(0)->keeps_open = false;
+	rig_wait(&rig, SECONDS(14));
+	assert_int_equal(rig_sessions(&rig), 1);
+	assert_has(client(0), 4000, 6000);
+	assert_true(rig_settle(&rig, SECONDS(20)));
+	assert_int_equal(client(0)->received, 6200);
+	assert_int_equal(last_end(), SESSION_END_CLOSED);
+}
+
+static void a_reset_takes_what_a_bound_holds_along(void **state)
+{
+	limit(RIG_TARGET, 0, 1000, 1000);
+	stranger_left();
+	rig_send(&rig, RIG_TARGET, 0, 19800);
+	rig_wait(&rig, SECONDS(1));
+	assert_has(client(0), 1000, 6000);
+	rig_reset(&rig, RIG_TARGET, 0);
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(client(0)->error, ECONNRESET);
+	assert_int_equal(rig_received(&rig, RIG_TARGET), 20000);
+	assert_int_equal(rig_sessions(&rig), 0);
+}
+
+// A client who proves itself is no stranger.
+static void a_clients_own_is_not_bounded(void **state)
+{
+	limit(RIG_CLIENT, 0, 1000, 1000);
+	limit(RIG_TARGET, 0, 1000, 1000);
+	a_client_goes_on_to_its_own(state);
+	assert_int_equal(held_back(RIG_CLIENT) + held_back(RIG_TARGET), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
@@ -156,6 +272,11 @@ int main(void)
 		TEST(no_stranger_waits_for_a_thread),
 		TEST(a_target_that_ends_at_once_is_heard),
 		TEST(a_targets_handshake_is_for_the_client_that_is_named),
+		TEST(what_a_stranger_gets_is_bounded),
+		TEST(what_a_stranger_sends_is_bounded),
+		TEST(a_slow_bound_is_no_silence),
+		TEST(a_reset_takes_what_a_bound_holds_along),
+		TEST(a_clients_own_is_not_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,11 @@ static struct ip_address ip(const char *text)
 	return address;
 }
 
+static uint32_t security(void *context, const struct config_listener *listener)
+{
+	return 5;
+}
+
 static int compile(const char *text, struct slot_map *slots, struct snapshot **out)
 {
 	static uint64_t generation;
@@ -45,7 +50,8 @@ static int compile(const char *text, struct slot_map *slots, struct snapshot **o
 		.generation = ++generation,
 		.port_index = port_index,
 		.resolve = resolve,
-		.own_target = own_target};
+		.own_target = own_target,
+		.security = security};
 	char error[256] = "";
 	int rc = snapshot_compile(&input, slots, out, error, sizeof(error));
 
@@ -472,6 +478,47 @@ static void a_port_that_is_not_open_has_no_routes(void **state)
 	slot_map_destroy(slots);
 }
 
+#define MIRRORED                                                                                   \
+	"upstreams = ( { name = \"web\"; targets = [\"10.2.0.1:80\"]; } );\n"                      \
+	"credentials = ( { name = \"c\"; kind = \"reality\"; private_key = \"file:/k\";\n"         \
+	"  target = \"10.2.0.9:443\"; server_names = [\"x\"]; short_ids = [\"\"];\n"               \
+	"  target_proxy_protocol = \"v2\"; limit_fallback_download = { %s }; } );\n"               \
+	"listeners = ( { name = \"in\"; protocol = \"tcp\"; listen = \"10.1.0.2:9000\";\n"         \
+	"  upstream = \"web\"; mode = \"terminate\";\n"                                            \
+	"  transport = { security = \"reality\"; credentials = [\"c\"]; }; } );\n"
+
+static void strangers_have_a_target_and_bounds(void **state)
+{
+	char text[4096], services[1024];
+	const struct snapshot_listener *before, *l;
+	struct snapshot *first, *second;
+	struct slot_map *slots;
+
+	assert_int_equal(slot_map_create(&slots), 0);
+	snprintf(services, sizeof(services), MIRRORED, "after_bytes = 7; bytes_per_s = 9;");
+	with_services(text, sizeof(text), services);
+	first = compiled(text, slots);
+	before = first->listeners[0];
+	assert_true(before->is_mirrored && before->transparent);
+	assert_int_equal(before->security, 5);
+	assert_int_equal(first->upstreams[before->mirror]->proxy_protocol, 2);
+	assert_int_equal(before->limits[0].bytes_per_s, 0);
+	assert_int_equal(before->limits[1].after_bytes, 7);
+	assert_int_equal(before->limits[1].bytes_per_s, 9);
+	assert_int_equal(before->limits[1].burst_bytes, 9);
+	snprintf(services, sizeof(services), MIRRORED, "bytes_per_s = 9; burst_bytes = 100;");
+	with_services(text, sizeof(text), services);
+	second = compiled(text, slots);
+	l = second->listeners[0];
+	assert_ptr_not_equal(l, before);
+	assert_int_equal(l->slot, before->slot);
+	assert_int_equal(l->limits[1].after_bytes, 0);
+	assert_int_equal(l->limits[1].burst_bytes, 100);
+	snapshot_destroy(first);
+	snapshot_destroy(second);
+	slot_map_destroy(slots);
+}
+
 static void a_failed_allocation_leaves_nothing_behind(void **state)
 {
 	char text[4096];
@@ -534,6 +581,7 @@ int main(void)
 		cmocka_unit_test(names_become_targets_as_they_resolve),
 		cmocka_unit_test(names_of_no_station_become_no_targets),
 		cmocka_unit_test(a_port_that_is_not_open_has_no_routes),
+		cmocka_unit_test(strangers_have_a_target_and_bounds),
 		cmocka_unit_test(a_failed_allocation_leaves_nothing_behind),
 	};
 
