@@ -4,13 +4,13 @@
 // asked, and speaks of no byte that it was not given.
 #include <openssl/ssl.h>
 
-#include "../reality/world.h"
 #include "slowpath/reality/client_engine.h"
 #include "slowpath/reality/engine.h"
 #include "slowpath/service_impl.h"
 #include "slowpath/tls/client_profile.h"
 #include "slowpath/tls/engine.h"
 #include "slowpath/tls/profile_impl.h"
+#include "tests/fuzz/reality/world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
