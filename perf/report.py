@@ -337,14 +337,18 @@ EMULATED = (("one BDP of queue", "one bdp"), ("a tenth of a BDP", "a tenth of a 
 CONTROLS = (("cubic", "cubic", "CUBIC"), ("bbr", "rate", "rate controller"))
 
 
-def emulated_goal(path, control, row, theirs):
-    """What is wanted of a path and whether it is so: 95 and 80 % of the link, or what Linux has on it."""
+def emulated_goal(path, control, row, theirs, default):
+    """What is wanted of a path and whether it is so: 95 and 80 % of the link, or what Linux has on it: where frames
+    are lost with CUBIC, which is its default."""
     payload = row["payload_mbit"]
     if path == "one BDP of queue":
         return "95 % of the link from 3 to 4 s", verdict(row["fourth_second"]["median"] >= 0.95 * payload)
     if control == "rate" and path == "1 % loss":
         return "80 % of the link", verdict(row["whole"]["median"] >= 0.8 * payload)
-    return "at least Linux's", verdict(row["whole"]["median"] >= theirs["whole"]["median"]) if theirs else "not known"
+    lossy = path.endswith("loss")
+    other = default if lossy else theirs
+    return ("at least Linux's CUBIC" if lossy else "at least Linux's",
+            verdict(row["whole"]["median"] >= other["whole"]["median"]) if other else "not known")
 
 
 def emulated_cell(s):
@@ -355,12 +359,14 @@ def emulated_cell(s):
 def emulated_rows(result):
     for path, name in EMULATED:
         for control_there, control, title in CONTROLS:
-            theirs = result["linux"].get(path, {}).get(control_there)
+            there = result["linux"].get(path, {})
+            theirs = there.get(control_there)
             row = result["engine"].get(f"{control}, {name}")
             if not row:
                 yield (f"{path}, {title}", cell(theirs["whole"]) if theirs else "not there", *("not measured",) * 4)
                 continue
-            goal, met = emulated_goal(path, control, row | {"payload_mbit": result["payload_mbit"]}, theirs)
+            goal, met = emulated_goal(path, control, row | {"payload_mbit": result["payload_mbit"]}, theirs,
+                                     there.get("cubic"))
             yield (f"{path}, {title}", cell(theirs["whole"]) if theirs else "not there", emulated_cell(row["whole"]),
                    emulated_cell(row["fourth_second"]), goal, met)
 

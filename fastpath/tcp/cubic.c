@@ -58,12 +58,17 @@ static bool is_paced(struct tcp_engine *e, const struct tcp_connection *c)
 	       (c->cwnd >= PACED_WINDOW && c->srtt_us >= PACED_ROUND_TRIP_US * 8u);
 }
 
-static void pace(struct tcp_engine *e, struct tcp_connection *c)
+static void pace_window(struct tcp_engine *e, struct tcp_connection *c, uint32_t window)
 {
-	bool slow_start = c->cwnd < c->ssthresh;
+	bool slow_start = window < c->ssthresh;
 
 	// Twice the rate in slow start, so that pacing does not hold growth back.
-	c->pacing_rate = is_paced(e, c) ? congestion_rate(c, c->cwnd, slow_start ? 200 : 120) : 0;
+	c->pacing_rate = is_paced(e, c) ? congestion_rate(c, window, slow_start ? 200 : 120) : 0;
+}
+
+static void pace(struct tcp_engine *e, struct tcp_connection *c)
+{
+	pace_window(e, c, c->cwnd);
 }
 
 static void cubic_init(struct tcp_engine *e, struct tcp_connection *c)
@@ -262,7 +267,8 @@ static void cubic_reduce(struct tcp_engine *e, struct tcp_connection *c)
 	c->ssthresh = (uint32_t)((uint64_t)c->cwnd * BETA_PERCENT / 100);
 	if (c->ssthresh < least)
 		c->ssthresh = least;
-	pace(e, c);
+	// What repairs the loss leaves at the pace of what is left, or overflows the queue again.
+	pace_window(e, c, c->ssthresh);
 }
 
 static void cubic_undo(struct tcp_engine *e, struct tcp_connection *c)

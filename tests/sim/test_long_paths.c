@@ -37,16 +37,17 @@ struct path {
 
 // least_kbit: the goals. Those from 3 s on are 95 % of the payload where nothing is lost and the
 // queue holds a BDP, and 80 % for the rate controller where frames are lost. Those of the first ten
-// seconds are the most that Linux 6.18 had in them, of all its runs over the same emulated link,
-// with CUBIC or, for the rate controller, BBR: "whole" in perf/results/tcp-emulated.json.
+// seconds are what Linux 6.18 had in them with CUBIC over the same emulated link: the medians of
+// "whole" in perf/results/tcp-emulated.json. The rate controller's in a shallow queue is what it
+// had, less than Linux's BBR, which takes no loss for congestion.
 static const struct path paths[] = {
 	{"cubic, one bdp", TCP_CONGESTION_CUBIC, BDP, 0, 32 * MIB, 3000, 4000, 908000},
-	{"cubic, a tenth of a bdp", TCP_CONGESTION_CUBIC, BDP / 10, 0, 32 * MIB, 0, 10000, 572200},
-	{"cubic, 0.001 % loss", TCP_CONGESTION_CUBIC, BDP, 10, 32 * MIB, 0, 10000, 553400},
-	{"cubic, 0.1 % loss", TCP_CONGESTION_CUBIC, BDP, 1000, 32 * MIB, 0, 10000, 8500},
-	{"cubic, 1 % loss", TCP_CONGESTION_CUBIC, BDP, 10000, 32 * MIB, 0, 10000, 2300},
+	{"cubic, a tenth of a bdp", TCP_CONGESTION_CUBIC, BDP / 10, 0, 32 * MIB, 0, 10000, 790900},
+	{"cubic, 0.001 % loss", TCP_CONGESTION_CUBIC, BDP, 10, 32 * MIB, 0, 10000, 587400, true},
+	{"cubic, 0.1 % loss", TCP_CONGESTION_CUBIC, BDP, 1000, 32 * MIB, 0, 10000, 11000},
+	{"cubic, 1 % loss", TCP_CONGESTION_CUBIC, BDP, 10000, 32 * MIB, 0, 10000, 2750},
 	{"rate, one bdp", TCP_CONGESTION_RATE, BDP, 0, 32 * MIB, 3000, 5000, 908000, true},
-	{"rate, a tenth of a bdp", TCP_CONGESTION_RATE, BDP / 10, 0, 32 * MIB, 0, 10000, 670900,
+	{"rate, a tenth of a bdp", TCP_CONGESTION_RATE, BDP / 10, 0, 32 * MIB, 0, 10000, 690000,
 		true},
 	{"rate, 0.001 % loss", TCP_CONGESTION_RATE, BDP, 10, 32 * MIB, 3000, 5000, 765000, true},
 	{"rate, 0.1 % loss", TCP_CONGESTION_RATE, BDP, 1000, 48 * MIB, 3000, 5000, 765000, true},
@@ -191,6 +192,12 @@ static uint64_t seeds_of(const struct path *p)
 	return p->congestion == TCP_CONGESTION_CUBIC ? 5 : 3;
 }
 
+// A full link costs time: only long runs have it more than once.
+static uint64_t seeds_here(const struct path *p)
+{
+	return is_long || p->congestion == TCP_CONGESTION_CUBIC ? seeds_of(p) : 1;
+}
+
 static void a_long_path_is_filled(void **state)
 {
 	for (size_t i = 0; i < nx_array_size(paths); i++) {
@@ -200,7 +207,7 @@ static void a_long_path_is_filled(void **state)
 			continue;
 		// The seconds that Linux had stay the same.
 		p.end_ms += is_long && p.begin_ms != 0 ? 15000 : 0;
-		if (measure_seeds(&p, is_long ? seeds_of(&p) : 1) * 1000 < p.least_kbit)
+		if (measure_seeds(&p, seeds_here(&p)) * 1000 < p.least_kbit)
 			fail_msg("%s: below %u kbit/s", p.name, p.least_kbit);
 	}
 }
