@@ -149,7 +149,7 @@ static void what_is_not_what_it_says_is_refused(void **state)
 {
 	for (size_t i = 0; i < nx_array_size(algorithms); i++) {
 		uint16_t a = algorithms[i], other = algorithms[(i + 1) % 3];
-		struct writer packed = writer_with(ROOM), nothing = {0};
+		struct writer packed = writer_with(ROOM), nothing = {.base = certificate};
 		size_t n;
 
 		server_speaks(&a);
