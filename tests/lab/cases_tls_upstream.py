@@ -2,10 +2,12 @@
 """TLS toward targets: handshakes begun by the slow path, records by the workers."""
 
 import contextlib
+import re
 import socket
 import ssl
 import time
 
+from cases_http import ask, gateway
 from harness import (GATEWAY_C4, LISTEN, SERVER4, SERVER6, Skip, case, check, check_equal, connect, echo, exchange,
                      expect_error, payload, receive_exactly, reset, upstream, wait_for)
 from securing import NAME, OTHER, Certificates, context, transport
@@ -296,6 +298,86 @@ def tls_upstream_ends(t):
                     s.sendall(how)
                     expect_error(ConnectionResetError, lambda s=s: list(iter(lambda: s.recv(100), b"")),
                                  f"{version}: {how}")
+
+
+def bare_fin(s):
+    """Ends as a server does that knows no close_notify."""
+    socket.socket.shutdown(s, socket.SHUT_WR)
+    time.sleep(1)
+
+
+@case
+def tls_upstream_bare_fin(t):
+    """a client of TLS gets what a target sent before a FIN without close_notify, then a reset, and no end of the stream"""
+    lab = t.lab()
+    certificates = Certificates(lab)
+    front = certificates.make("front", OTHER)
+    certificates.make("www", NAME)
+
+    def handler(s):
+        s.recv(1)
+        s.sendall(b"half an answer")
+        time.sleep(0.3)
+        bare_fin(s)
+
+    tls_server(t, lab, certificates, handler)
+    lab.start(configured(lab, [front, client_credential(certificates, more=named())],
+                         one(WEB, more=transport("front"), upstream_more=transport("out"))))
+    with ending_clean(lab):
+        for version in VERSIONS:
+            c = context(certificates, version)
+            with c.wrap_socket(connect(lab), server_hostname=OTHER) as s:
+                s.sendall(b"?")
+                check_equal(s.recv(100), b"half an answer", f"{version}: what came before")
+                # Below its TLS, which says no more than that the stream broke.
+                expect_error(ConnectionResetError, lambda s=s: check(False, socket.socket.recv(s, 100)), f"{version}: the end")
+        check_equal(drops(lab, "tls_cut"), len(VERSIONS), "streams cut")
+
+
+# What a target answers before a FIN without close_notify, and what the client gets: all of it, all that came and a
+# reset, or an answer of ours.
+CUT_ANSWERS = (
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody", b"body"),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", b"4\r\nbody\r\n0\r\n\r\n"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbody", ConnectionResetError),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n", ConnectionResetError),
+    (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nbody", ConnectionResetError),
+    (b"", 502),
+)
+
+
+@case
+def tls_upstream_bare_fin_http(t):
+    """an HTTP client takes no answer for whole that a FIN without close_notify ended; one whose length was known stands"""
+    lab = t.lab()
+    certificates = Certificates(lab)
+    certificates.make("www", NAME)
+    answers = []
+
+    def handler(s):
+        s.recv(65536)
+        if answers[0]:
+            s.sendall(answers[0])
+            time.sleep(0.3)
+        bare_fin(s)
+
+    tls_server(t, lab, certificates, handler)
+    text = gateway(lab, ['{ upstream = "web"; }'], upstreams=upstream("web", at(SERVER4, WEB), more=transport("out")),
+                   extra=f"credentials = ( {client_credential(certificates, more=named())} );")
+    lab.start(text.replace("management = {", f'management = {{ key_dir = "{lab.folder}/keys";'))
+    with ending_clean(lab):
+        for answer, wanted in CUT_ANSWERS:
+            answers[:] = [answer]
+            request = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            if wanted is ConnectionResetError:
+                expect_error(wanted, lambda request=request: ask(lab, request), f"{answer}")
+                continue
+            got = ask(lab, request)
+            if wanted == 502:
+                check(got.startswith("HTTP/1.1 502 "), f"{answer}: {got}")
+            else:
+                check(got.startswith("HTTP/1.1 200 ") and re.search(rb"\r\n\r\n(.*)$", got.encode(), re.S)[1] == wanted,
+                      f"{answer}: {got}")
 
 
 @case
