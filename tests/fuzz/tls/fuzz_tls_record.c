@@ -2,6 +2,7 @@
 // A peer that knows the keys and says anything: contents from the input are protected as it likes,
 // mixed with raw bytes, cut as it likes, and sealing goes on meanwhile. Nothing leaks, nothing is
 // read or written beyond a buffer, what is sealed opens again.
+#include "core/chain.h"
 #include "pkt/bytes.h"
 #include "tls/record_impl.h"
 
@@ -11,7 +12,19 @@
 			__builtin_trap();                                                          \
 	} while (0)
 
+enum {
+	PIECE = 1400, // of what is sealed and of its records, as TCP has them
+};
+
 static struct tls_context context;
+
+static struct buffer *spare(struct buffer_source *source)
+{
+	return buffer_heap_get(source, BUFFER_SPARE_ROOM);
+}
+
+static struct buffer_source buffers = {
+	.get = buffer_heap_get, .put = buffer_heap_put, .share = buffer_heap_share, .spare = spare};
 
 static void setup(void)
 {
@@ -19,7 +32,7 @@ static void setup(void)
 		return;
 	MUST(crypto_manager_create(&context.crypto) == 0);
 	MUST(key_cache_create(context.crypto, 8, &context.keys) == 0);
-	context.buffers = &buffer_heap_source;
+	context.buffers = &buffers;
 	context.key_blocks = 200;
 }
 
@@ -91,21 +104,38 @@ static void drain(struct tls_records *t)
 	MUST(t->in.pending.bytes <= HEADER_BYTES + CIPHERTEXT_MAX);
 }
 
+// n bytes, of a chain or all the same.
+static struct buffer *pieces_of(const struct buffer *from, uint32_t n)
+{
+	struct tls_queue q = {0};
+
+	for (uint32_t at = 0; at < n || q.head == NULL; at += PIECE) {
+		struct buffer *b = buffer_heap_get(&buffers, PIECE);
+		uint32_t part = u32_min(n - at, PIECE);
+
+		MUST(b != NULL);
+		if (from != NULL)
+			MUST(chain_copy(from, at, part, buffer_data(b)) == part);
+		else
+			memset(buffer_data(b), 'x', part);
+		b->length = (uint16_t)part;
+		tls_queue_append(&q, b);
+	}
+	return tls_queue_chain(&q);
+}
+
 // The peer's end opens what is sealed here, to the byte.
 static void seal_some(struct tls_records *t, struct tls_records *peer, uint32_t n)
 {
-	struct buffer *data = buffer_heap_get(&buffer_heap_source, n + 1), *sealed, *out;
+	struct buffer *data = pieces_of(NULL, n), *sealed, *out;
 	enum tls_verdict v;
 	uint32_t got = 0;
 
-	MUST(data != NULL);
-	memset(buffer_data(data), 'x', n);
-	data->length = (uint16_t)n;
-	data->total_length = n;
 	v = tls_seal(&context, t, n % 3000, 0, &data, &sealed);
 	MUST(v == TLS_SEALED || v == TLS_KEY_SPENT);
 	if (sealed != NULL)
-		tls_push(&context, peer, sealed);
+		tls_push(&context, peer, pieces_of(sealed, sealed->total_length));
+	discard(sealed);
 	while (tls_next(&context, peer, &out) == TLS_DATA) {
 		got += out->total_length;
 		discard(out);
@@ -163,6 +193,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		0);
 	MUST(tls_records_init(
 		     &context, !(kind & 0x80), suite[0], suite[1], &secret, &secret, &peer) == 0);
+	// Records as long as may be from the beginning, and where they end.
+	t.out.run_bytes = kind & 0x40 ? UINT64_MAX / 2 : 0;
+	t.out.ends_with_buffers = kind & 0x20;
 	while (cursor_left(&c) >= 3)
 		step(&c, &t, &peer);
 	push_all(&t, 7);

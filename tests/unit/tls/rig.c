@@ -75,7 +75,7 @@ struct buffer *rig_chain(const uint8_t *bytes, uint32_t length, uint32_t most, b
 	source.share = rig_can_share ? share : NULL;
 	for (uint32_t at = 0; at < length;) {
 		uint32_t n = u32_min(cut ? 1 + rig_draw(most) : most, length - at);
-		struct buffer *b = buffer_heap_get(&source, n);
+		struct buffer *b = buffer_heap_get(&source, cut && rig_draw(4) == 0 ? n + 300 : n);
 
 		memcpy(buffer_data(b), bytes + at, n);
 		b->length = (uint16_t)n;

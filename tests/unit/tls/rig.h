@@ -25,7 +25,8 @@ int rig_destroy(void **state);
 uint32_t rig_draw(uint32_t below);
 uint32_t rig_hex(const char *hex, uint8_t *out);
 
-// bytes in buffers of at most `most` each, a random size when cut is set.
+// bytes in buffers of at most `most` each, a random size when cut is set, and some then with room
+// behind.
 struct buffer *rig_chain(const uint8_t *bytes, uint32_t length, uint32_t most, bool cut);
 // Copies a chain out, checks its sums and gives it back.
 uint32_t rig_read(struct buffer *chain, uint8_t *out);
