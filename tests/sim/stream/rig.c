@@ -54,8 +54,14 @@ static struct buffer *failing_share(struct buffer_source *source, struct buffer 
 	return get_fails(source_rig) ? NULL : buffer_heap_share(source, from);
 }
 
+static struct buffer *failing_spare(struct buffer_source *source)
+{
+	source_rig->spares++;
+	return get_fails(source_rig) ? NULL : buffer_heap_get(source, BUFFER_SPARE_ROOM);
+}
+
 static struct buffer_source relay_source = {
-	.get = failing_get, .put = buffer_heap_put, .share = failing_share};
+	.get = failing_get, .put = buffer_heap_put, .share = failing_share, .spare = failing_spare};
 
 static uint8_t stream_byte(enum rig_host host, uint32_t user, uint64_t position)
 {

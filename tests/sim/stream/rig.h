@@ -60,6 +60,7 @@ struct rig {
 	usec_t free_at[2][2]; // by leg, then direction: when it has sent what waits
 	uint32_t fail_ppm;    // of the relay's buffers
 	uint32_t gets;        // of buffers, by the relay so far
+	uint32_t spares;      // of those that it asked for a large one
 	uint32_t fail_from;   // from this one on so many fail
 	uint32_t fail_count;
 	bool target_deaf;          // what is sent to targets vanishes

@@ -12,8 +12,8 @@
 #include "core/chain.h"
 
 enum {
-	WORKER = 3, // the rig's relay
-	SUITE = 0x1301,
+	WORKER = 3,     // the rig's relay
+	SUITE = 0x1301, // where a test wants no other
 	SEGMENT = 1400,
 };
 
@@ -36,6 +36,7 @@ void secured_create(struct rig *rig, struct relay_config *config)
 
 	assert_non_null(x);
 	rig->secured = x;
+	x->suite = SUITE;
 	x->slots = calloc(2 * SECURED_THREADS, ring_bytes);
 	assert_non_null(x->slots);
 	for (uint32_t t = 0; t < SECURED_THREADS; t++) {
@@ -84,19 +85,19 @@ static struct slow_message *answer_to(struct slow_link *link, uint64_t session, 
 	return m;
 }
 
-static void keys_of(struct slow_keys *keys, bool is_client)
+static void keys_of(const struct rig_secured *x, struct slow_keys *keys, bool is_client)
 {
 	struct tls_secret in = secret_of(!is_client), out = secret_of(is_client);
 
 	*keys = (struct slow_keys){.version = TLS_VERSION_1_3,
-		.suite = SUITE,
+		.suite = x->suite,
 		.is_client = is_client,
 		.is_itself = true};
 	memcpy(keys->in.secret, in.secret, sizeof(in.secret));
 	memcpy(keys->out.secret, out.secret, sizeof(out.secret));
 }
 
-static void answer_publish(struct slow_link *link, uint64_t session)
+static void answer_publish(const struct rig_secured *x, struct slow_link *link, uint64_t session)
 {
 	struct slow_message *a = answer_to(link, session, SLOW_SEND);
 
@@ -106,7 +107,7 @@ static void answer_publish(struct slow_link *link, uint64_t session)
 	ring_publish(&link->to_worker);
 	a = answer_to(link, session, SLOW_KEYS);
 	a->offset = SECURED_HELLO;
-	keys_of(&a->keys, false);
+	keys_of(x, &a->keys, false);
 	ring_publish(&link->to_worker);
 }
 
@@ -137,7 +138,7 @@ static void target_take(struct rig_secured *x, struct slow_link *link, const str
 		assert_memory_equal(m->data, answer, SECURED_HELLO);
 		a = answer_to(link, m->session, SLOW_KEYS);
 		a->offset = SECURED_HELLO;
-		keys_of(&a->keys, true);
+		keys_of(x, &a->keys, true);
 		ring_publish(&link->to_worker);
 	}
 }
@@ -156,7 +157,7 @@ static void mirrored_take(
 		x->spliced = true;
 	} else {
 		assert_int_equal(m->length, SECURED_HELLO);
-		answer_publish(link, m->session);
+		answer_publish(x, link, m->session);
 	}
 }
 
@@ -179,7 +180,7 @@ static void message_take(struct rig_secured *x, uint32_t thread, const struct sl
 	if (x->mirrored || m->kind != SLOW_BYTES || m->offset != 0 || m->length < SECURED_HELLO)
 		return;
 	assert_memory_equal(m->data, hello, SECURED_HELLO);
-	answer_publish(link, m->session);
+	answer_publish(x, link, m->session);
 }
 
 void secured_garble(struct rig *rig, uint32_t thread, uint64_t session, uint32_t random)
@@ -201,7 +202,7 @@ void secured_garble(struct rig *rig, uint32_t thread, uint64_t session, uint32_t
 	if (random & 2)
 		m->keys.version = TLS_VERSION_1_3;
 	if (random & 4)
-		m->keys.suite = SUITE;
+		m->keys.suite = rig->secured->suite;
 	ring_publish(&link->to_worker);
 }
 
@@ -321,8 +322,8 @@ void secured_push(struct rig *rig, uint32_t peer, struct buffer *chain)
 		assert_int_equal(chain_copy(chain, 0, sizeof(bytes), bytes), sizeof(bytes));
 		assert_memory_equal(bytes, is_client ? answer : hello, sizeof(bytes));
 		chain = chain_skip(chain, sizeof(bytes), &buffer_heap_source);
-		assert_int_equal(tls_records_init(&x->tls, is_client, TLS_VERSION_1_3, SUITE, &in,
-					 &out, &x->records[peer]),
+		assert_int_equal(tls_records_init(&x->tls, is_client, TLS_VERSION_1_3, x->suite,
+					 &in, &out, &x->records[peer]),
 			0);
 		if (!is_client)
 			say_bytes(rig, peer, answer);

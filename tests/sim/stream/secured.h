@@ -41,6 +41,7 @@ struct rig_secured {
 	struct ip_address source; // that the last handshake was opened for
 	uint32_t opens[SECURED_THREADS];
 	uint32_t closes;
+	uint16_t suite;                          // that handshakes agree upon
 	enum tls_verdict verdict[SECURED_PEERS]; // of the last fault
 };
 

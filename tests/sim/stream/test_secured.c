@@ -300,6 +300,15 @@ static void small_packets_carry_long_records(void **state)
 	many_go_both_ways(2, 1000000);
 }
 
+// Long records in large buffers, parts of which are sent, lost and acknowledged one by one.
+static void gathered_records_survive_a_bad_path(void **state)
+{
+	rig.secured->suite = 0x1303;
+	rig.loss_ppm = 2000;
+	many_go_both_ways(2, 2000000);
+	assert_true(rig.spares > 20);
+}
+
 static void missing_buffers_cost_time_and_no_byte(void **state)
 {
 	many_go_both_ways(1, 1000);
@@ -377,6 +386,7 @@ int main(void)
 		TEST(an_end_before_the_layer_is_a_cut),
 		TEST(a_bad_path_costs_time_and_no_byte),
 		TEST(small_packets_carry_long_records),
+		TEST(gathered_records_survive_a_bad_path),
 		TEST(missing_buffers_cost_time_and_no_byte),
 		TEST(scarce_memory_slows_and_breaks_nothing),
 	};
