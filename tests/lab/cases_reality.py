@@ -3,11 +3,14 @@
 
 import base64
 import contextlib
+import socket
+import struct
 import subprocess
+import threading
 from pathlib import Path
 
 from harness import (ECHO, GATEWAY_C4, GATEWAY_C6, LISTEN, SERVER4, case, check, check_equal, connect, echo, expect_error,
-                     listener, payload, upstream)
+                     listener, payload, upstream, wait_for)
 from probing import (ABUSES, SEALED, TALKS, Hellos, Prober, leave_at_once, leave_by_reset, leave_late, leave_later,
                      leave_never, link_straight)
 from securing import Certificates

@@ -15,8 +15,8 @@ import subprocess
 import threading
 import time
 
-from cases_terminate_transparent import Wire, shape_of
-from harness import LabError, reset, run
+from cases_terminate_transparent import Wire, answer, shape_of
+from harness import LabError, connect, reset, run
 
 QUIET = 0.3     # silence behind something said means that nothing more comes
 ANSWER = 1.0    # by when an answer begins
@@ -79,11 +79,10 @@ class Tap(Wire):
         with self.lock:
             return self.flows.pop((near, far), ([], []))
 
-    def spoken(self, far):
-        """What the client's side said to that port, in the newest connection."""
+    def newest(self, far):
+        """The ports of the newest connection to that port."""
         with self.lock:
-            newest = [flow for key, flow in self.flows.items() if key[1] == far][-1]
-            return stream_of(newest[1])
+            return [key for key in self.flows if key[1] == far][-1]
 
 
 def stream_of(segments):
@@ -106,7 +105,8 @@ def server_hello(message, opening):
     """What does not differ from handshake to handshake: all but the random and the keys."""
     identity = message[39:39 + message[38]]
     at = 39 + message[38]
-    shown, at = [len(identity), identity in opening, message[4:6].hex(), message[at:at + 3].hex()], at + 5
+    shown = [len(identity), identity in opening, message[4:6].hex(), message[at:at + 3].hex()]
+    at += 5
     while at + 4 <= len(message):
         kind, length = struct.unpack("!HH", message[at:at + 4])
         data = message[at + 4:at + 4 + length]
@@ -116,7 +116,7 @@ def server_hello(message, opening):
 
 
 def records_of(stream, opening):
-    """Kinds and lengths of records that answer to an opening, and what a ServerHello says; of what is no record, how long it is."""
+    """Kinds and lengths of records that answer to an opening, and what a ServerHello says; of what is none, how long it is."""
     shown = []
     while stream:
         if stream[0] not in range(20, 24) or len(stream) < 5:
@@ -237,14 +237,14 @@ class Prober:
 
     A lane has a port each way, that of the server and that of the listener before it."""
 
-    def __init__(self, lab, address, straight, through):
+    def __init__(self, lab, address, straight, through, device="eth0"):
         self.lab = lab
         self.lanes = queue.Queue()
         for lane in range(len(straight)):
             self.lanes.put(lane)
         self.pool = concurrent.futures.ThreadPoolExecutor(len(straight))
         self.ways = {"straight": Way(STRAIGHT_SERVER, straight, Tap(lab, "straight")),
-                     "through": Way(address, through, Tap(lab, "eth0"))}
+                     "through": Way(address, through, Tap(lab, device))}
 
     def close(self):
         self.pool.shutdown()
@@ -279,6 +279,19 @@ class Prober:
         came, left = way.tap.taken(*ports)
         return Seen(stages, tuple(shape_of(came)), records_of(stream_of(came), stream_of(left)))
 
+    def answer(self, name):
+        """What the SYN-ACK says, but for what differs from connection to connection."""
+        way = self.ways[name]
+        with connect(self.lab, way.address, way.ports[0]) as s:
+            time.sleep(0.1)
+            return answer(way.tap.taken(s.getsockname()[1], way.ports[0])[0])
+
+    def hello_on_the_wire(self, name, port):
+        """The first record of the newest connection of anybody to that port."""
+        tap = self.ways[name].tap
+        said = stream_of(tap.taken(*tap.newest(port))[1])
+        return said[:5 + struct.unpack("!H", said[3:5])[0]]
+
     def begin(self, *words):
         return [self.pool.submit(self.talk, *words) for _ in range(TALKS)]
 
@@ -287,16 +300,21 @@ class Prober:
         ways = {"straight": ("straight", straight or opening, then, leave), "through": ("through", opening, then, leave)}
         begun = {way: self.begin(*words) for way, words in ways.items()}
         seen = {way: [one.result() for one in talks] for way, talks in begun.items()}
-        for _ in range(ROUNDS):
-            missing = difference(seen["straight"], seen["through"])
-            if missing is None:
-                return seen
-            seen[missing] += [one.result() for one in self.begin(*ways[missing])]
-        if difference(seen["straight"], seen["through"]) is not None:
-            strange = set(seen["through"]) - set(seen["straight"])
-            through = [one for one in seen["through"] if one in strange] or seen["through"]
-            raise LabError(f"{what}: through us {told(through)}, but straight {told(seen['straight'])}")
-        return seen
+        return agree(what, seen, lambda way: [one.result() for one in self.begin(*ways[way])])
+
+
+def agree(what, seen, again):
+    """What was seen, by way, must be alike; again(way) is some talks more."""
+    for _ in range(ROUNDS):
+        missing = difference(**seen)
+        if missing is None:
+            return seen
+        seen[missing] += again(missing)
+    if difference(**seen) is not None:
+        strange = set(seen["through"]) - set(seen["straight"])
+        through = [one for one in seen["through"] if one in strange] or seen["through"]
+        raise LabError(f"{what}: through us {told(through)}, but straight {told(seen['straight'])}")
+    return seen
 
 
 def usual_of(seen):

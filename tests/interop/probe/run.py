@@ -11,10 +11,11 @@ records, segments, flags, order and ends that come back are compared (tests/lab/
 import argparse
 import contextlib
 import os
+import socket
 import ssl
-import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -25,55 +26,98 @@ from cases_reality import NAME, PAGE, PUBLIC, SHORT_ID, counted, credential  # n
 from harness import (ECHO, GATEWAY_C4, LISTEN, SERVER4, Bench, LabError, check_equal, echo, listener,  # noqa: E402
                      upstream, wait_for)
 from outside import Unavailable, go_program  # noqa: E402
-from probing import (ABUSES, CCS, PATIENCE, Hellos, Prober, leave_at_once, leave_by_reset, leave_late,  # noqa: E402
-                     leave_later, leave_never, link_straight)
+from probing import (ABUSES, CCS, PATIENCE, STRAIGHT_SERVER, Hellos, Prober, leave_at_once, leave_by_reset,  # noqa: E402
+                     leave_late, leave_later, leave_never, link_straight)
 from securing import Certificates, context  # noqa: E402
 from terminating import MODE, at, ending_clean, nginx_of  # noqa: E402
 
 LANES = 10
-WEB = range(8443, 8443 + LANES)
-GATES = range(LISTEN, LISTEN + LANES)
+# s_server has an ear for one client at a time: it is there some times, and each lane has one.
+EARS = {"s_server": 5}
+WEB, GATES, RELAYS = 8443, LISTEN, 7443
 REQUEST = f"GET /page HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n".encode()
 # A chain as long as that of a target whose certificate's record is larger than 8 KiB.
 CHAIN = 24
 
 
+def ports(name, first):
+    """The ports of a target's ears, or what stands before them."""
+    return [first + i for i in range(EARS.get(name, 1))]
+
+
+def lanes(name, first):
+    return ports(name, first) if name in EARS else [first] * LANES
+
+
 def nginx(lab, certificates):
     (lab.folder / "page").write_text(PAGE)
-    listens = " ".join(f"listen {port} ssl;" for port in WEB)
     nginx_of(lab, f"""server {{
-        {listens} server_name {NAME}; root {lab.folder}; client_header_timeout {PATIENCE}s;
+        listen {WEB} ssl; server_name {NAME}; root {lab.folder}; client_header_timeout {PATIENCE}s;
         ssl_certificate {certificates.folder}/target.pem; ssl_certificate_key {certificates.folder}/target.key;
-        ssl_protocols TLSv1.3; }}""", *WEB)
+        ssl_protocols TLSv1.3; }}""", WEB)
 
 
 def s_server(lab, certificates):
     chain = lab.folder / "chain"
     chain.write_text(certificates.authority.read_text() * CHAIN)
-    for port in WEB:
+    for port in ports("s_server", WEB):
         lab.spawn("server", "openssl", "s_server", "-accept", str(port), "-cert", certificates.folder / "target.pem", "-key",
                   certificates.folder / "target.key", "-cert_chain", chain, "-www")
 
 
 def go_server(lab, certificates):
     lab.spawn("server", go_program("probe-target", HERE / "target"), "-certificate", certificates.folder / "target.pem",
-              "-key", certificates.folder / "target.key", "-ports", ",".join(map(str, WEB)), "-page", PAGE,
-              "-patience", f"{PATIENCE}s")
+              "-key", certificates.folder / "target.key", "-port", str(WEB), "-page", PAGE, "-patience", f"{PATIENCE}s")
 
 
 TARGETS = {"nginx": nginx, "s_server": s_server, "go": go_server}
 
 
-def guarded(lab):
-    """REALITY before an echo on every lane, each before the target's port of its own."""
-    def front(i):
-        return credential(lab, at(SERVER4, WEB[i])).replace('name = "front"', f'name = "front{i}"')
+def guarded(lab, name):
+    """REALITY before an echo, a listener before each ear of the target."""
+    def front(port):
+        return credential(lab, at(SERVER4, port)).replace('name = "front"', f'name = "front{port}"')
 
-    listeners = ", ".join(listener(f"in{i}", "tcp", at(GATEWAY_C4, GATES[i]), "echo", f'{MODE} transport = '
-                                   f'{{ security = "reality"; credentials = ["front{i}"]; }};') for i in range(LANES))
+    listeners = ", ".join(listener(f"in{gate}", "tcp", at(GATEWAY_C4, gate), "echo", f"""{MODE} tcp_profile = "linux";
+        transport = {{ security = "reality"; credentials = ["front{port}"]; }};""")
+                          for gate, port in zip(ports(name, GATES), ports(name, WEB)))
     text = lab.configuration(listeners, upstream("echo", at(SERVER4, ECHO)),
-                             extra=f"credentials = ( {', '.join(front(i) for i in range(LANES))} );")
+                             extra=f"credentials = ( {', '.join(map(front, ports(name, WEB)))} );")
     return text.replace("management = {", f'management = {{ key_dir = "{lab.folder}/keys"; metrics = "127.0.0.1:9641";')
+
+
+def relayed(lab, port):
+    """A relay by the kernel's sockets: it passes bytes and ends, and neither segments nor resets."""
+    def pass_on(source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+
+    def handler(near):
+        with lab.sockets("server"):
+            far = socket.create_connection((SERVER4, port))
+        with far:
+            up = threading.Thread(target=pass_on, args=(near, far), daemon=True)
+            up.start()
+            pass_on(far, near)
+            up.join()
+
+    return handler
+
+
+def finds_relays(bench, lab, name, known):
+    """What the prober is good for: it tells such a relay from the target."""
+    for port, relay in zip(ports(name, WEB), ports(name, RELAYS)):
+        bench.tcp_server(lab, relay, relayed(lab, port))
+    prober = Prober(lab, STRAIGHT_SERVER, lanes(name, WEB), lanes(name, RELAYS), device="straight")
+    with contextlib.closing(prober):
+        try:
+            prober.compare("a relay", lambda: known, ABUSES["garbage"], leave_late)
+        except LabError:
+            return
+    raise LabError("a relay of the kernel's was not told from it")
 
 
 def browsing(certificates, request, behind):
@@ -100,12 +144,11 @@ def browsing(certificates, request, behind):
 def used_hello(lab, prober, build):
     """The hello of a client that got in, as somebody on its way has seen it."""
     done = subprocess.run(["ip", "netns", "exec", lab.namespace("client"), build / "tests/interop/xray/reality-peer",
-                           "client", f"{GATEWAY_C4}/{GATES[0]}", NAME, PUBLIC, SHORT_ID, "chrome"], input=b"hello",
+                           "client", f"{GATEWAY_C4}/{GATES}", NAME, PUBLIC, SHORT_ID, "chrome"], input=b"hello",
                           capture_output=True, timeout=30, check=False)
     check_equal(done.stdout, b"hello", f"a client of ours: {done.stderr.decode().strip()}")
     time.sleep(0.2)
-    said = prober.ways["through"].tap.spoken(GATES[0])
-    return said[:5 + struct.unpack("!H", said[3:5])[0]]
+    return prober.hello_on_the_wire("through", GATES)
 
 
 class Rows:
@@ -133,6 +176,10 @@ class Rows:
 
     def alike(self, what, opening, then, leave=leave_later):
         return what, lambda: self.prober.compare(what, opening, then, leave)
+
+    def answers(self):
+        yield "the answer to a SYN", lambda: check_equal(
+            *(self.prober.answer(way) for way in ("through", "straight")), "through us, and straight")
 
     def abuses(self):
         for name, then in ABUSES.items():
@@ -169,6 +216,7 @@ class Rows:
                 yield self.alike(f"a visitor, {name}, {end}", browsing(self.certificates, request, behind), None)
 
     def all(self, build):
+        yield from self.answers()
         yield from self.visitors()
         yield from self.strangers()
         yield from self.abuses()
@@ -199,13 +247,16 @@ def probe(bench, build, name, count):
     certificates = Certificates(lab)
     certificates.make("target", NAME, key=("rsa:2048",))
     link_straight(lab)
+    # What most releases of Linux have: the window's scale follows from it.
+    lab.at("server", "sysctl", "-qw", "net.ipv4.tcp_rmem=4096 131072 6291456")
     TARGETS[name](lab, certificates)
-    wait_for(name, lambda: all(lab.listening("server", port) for port in WEB))
+    wait_for(name, lambda: all(lab.listening("server", port) for port in ports(name, WEB)))
     bench.tcp_server(lab, ECHO, echo)
-    lab.start(guarded(lab))
-    prober = Prober(lab, GATEWAY_C4, WEB, GATES)
+    lab.start(guarded(lab, name))
+    prober = Prober(lab, GATEWAY_C4, lanes(name, WEB), lanes(name, GATES))
     rows = Rows(lab, prober, Hellos(build, NAME, PUBLIC, SHORT_ID), certificates, name != "s_server")
     with ending_clean(lab), contextlib.closing(prober):
+        tried(count, name, "a relay by sockets is told from it", lambda: finds_relays(bench, lab, name, rows.known))
         for what, act in rows.all(build):
             tried(count, name, what, act)
         tried(count, name, "what nexpathd took them for", rows.results)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// A site as Go's standard library serves it: one page over TLS, on several ports.
+// A site as Go's standard library serves it: one page over TLS.
 package main
 
 import (
@@ -9,28 +9,23 @@ import (
 	"io"
 	"log"
 	"net/http"
-	"strings"
 )
 
 func main() {
 	certificate := flag.String("certificate", "", "file of the chain in PEM")
 	key := flag.String("key", "", "file of its key in PEM")
-	ports := flag.String("ports", "", "PORT,PORT,...")
+	port := flag.String("port", "", "to listen on")
 	page := flag.String("page", "", "what every path is answered with")
 	patience := flag.Duration("patience", 0, "how long a handshake or a request's head may take")
 	flag.Parse()
-	ended := make(chan error)
-	for _, port := range strings.Split(*ports, ",") {
-		server := http.Server{
-			Addr: ":" + port,
-			Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				_, _ = io.WriteString(w, *page)
-			}),
-			ReadHeaderTimeout: *patience,
-			TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS13},
-			ErrorLog:          log.New(io.Discard, "", 0),
-		}
-		go func() { ended <- server.ListenAndServeTLS(*certificate, *key) }()
+	server := http.Server{
+		Addr: ":" + *port,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, *page)
+		}),
+		ReadHeaderTimeout: *patience,
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS13},
+		ErrorLog:          log.New(io.Discard, "", 0),
 	}
-	log.Fatal(<-ended)
+	log.Fatal(server.ListenAndServeTLS(*certificate, *key))
 }
