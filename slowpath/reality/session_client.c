@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The client's stream: its hello, which the target gets as it comes, and what follows, which the
-// target gets only where it is no proof.
+// The client's stream: its hello, which the target gets as it comes, and records, of which it gets
+// parts as they come and the whole only where they are no proof.
 #include "reality/session.h"
 
 #include "tls13/wire.h"
@@ -147,6 +147,13 @@ static bool is_header_fit(const uint8_t *header)
 	       length <= RECORD_CIPHER_MAX;
 }
 
+// The target can make nothing of a part of a record, and must have it when it loses patience.
+static bool wait_for_more(struct reality_server *s, size_t have)
+{
+	s->forward = s->judged + have;
+	return true;
+}
+
 // False for what is no proof.
 static bool take_record(struct reality_server *s, bool *more)
 {
@@ -159,12 +166,12 @@ static bool take_record(struct reality_server *s, bool *more)
 	if (header[0] != RECORD_CHANGE_CIPHER_SPEC && header[0] != RECORD_APPLICATION_DATA)
 		return false;
 	if (have < RECORD_HEADER_BYTES)
-		return true;
+		return wait_for_more(s, have);
 	if (!is_header_fit(header))
 		return false;
 	length = length_of(header);
 	if (have < RECORD_HEADER_BYTES + length)
-		return true;
+		return wait_for_more(s, have);
 	*more = true;
 	return header[0] == RECORD_CHANGE_CIPHER_SPEC ? take_ccs(s, length)
 						      : take_sealed(s, length);
