@@ -9,6 +9,7 @@ import collections
 import concurrent.futures
 import contextlib
 import queue
+import random
 import socket
 import struct
 import subprocess
@@ -20,6 +21,7 @@ from harness import LabError, connect, reset, run
 
 QUIET = 0.3     # silence behind something said means that nothing more comes
 ANSWER = 1.0    # by when an answer begins
+SEGMENT = 1448
 PATIENCE = 2    # of targets with a handshake, where they can be told
 TALKS = 5       # each way
 ROUNDS = 4      # of as many more, before two ways are said to differ
@@ -146,9 +148,14 @@ def heard(s, first=ANSWER, quiet=QUIET):
 
 
 def say(s, data):
+    """What fills many segments comes at once or by and by, as on networks: a close may meet a part of it."""
+    pause = random.choice((0, 0, 0.0002, 0.001))
     with contextlib.suppress(OSError):
         s.settimeout(5)
-        s.sendall(data)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(0, len(data), SEGMENT):
+            s.sendall(data[at:at + SEGMENT])
+            time.sleep(pause if at + SEGMENT < len(data) else 0)
 
 
 def shut(s):
@@ -167,6 +174,7 @@ def leave_later(s, then):
     """Ends when there is nothing more to hear."""
     say(s, then)
     last = heard(s, QUIET)
+    time.sleep(0.1)  # an end right behind what a closed target resets is another probe
     shut(s)
     return last, heard(s)
 

@@ -225,7 +225,7 @@ class Rows:
     def results(self):
         """What nexpathd took them for: no comparison counts where it could not play the target from the begin."""
         counts = {name: counted(self.lab, name) for name in ("bad_finished", "target_shape", "replay", "authenticated")}
-        if counts["target_shape"] or counts["bad_finished"] < self.authentic or not counts["replay"]:
+        if counts["target_shape"] or counts["bad_finished"] < 0.9 * self.authentic or not counts["replay"]:
             raise LabError(f"of {self.authentic} authentic hellos: {counts}")
 
 
