@@ -110,6 +110,9 @@ static void say_open(const struct reality_server *s, struct reality_action *out)
 
 bool reality_server_next(struct reality_server *s, struct reality_action *out)
 {
+	// A splice brings the client's bytes on in the segments that they came in.
+	if (s->state == SESSION_DONE && s->result != REALITY_AUTHENTICATED)
+		s->forward = s->told_forward;
 	*out = (struct reality_action){.client = s->forward, .target = s->target_done};
 	if (s->forward != s->told_forward) {
 		out->kind = REALITY_FORWARD;
