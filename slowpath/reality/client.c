@@ -56,6 +56,14 @@ static bool on_seal(void *user, uint8_t *hello, size_t length, const uint8_t x25
 	return ok && !c->hello.failed;
 }
 
+static void on_key_log(void *user, const char *label, const uint8_t client_random[RANDOM_BYTES],
+	const uint8_t *secret, size_t length)
+{
+	const struct reality_client *c = user;
+
+	c->config->key_log(label, client_random, secret, length);
+}
+
 // The server's first message, of the record that was kept of it.
 static struct cursor server_hello(const struct reality_client *c)
 {
@@ -123,7 +131,9 @@ int reality_client_create(const struct reality_client_config *config, struct rea
 		.verify = on_certificate,
 		.verify_user = c,
 		.extra_scheme = SCHEME_ED25519};
-	c->events = (struct tls13_events){.user = c, .seal_hello = on_seal};
+	c->events = (struct tls13_events){.user = c,
+		.seal_hello = on_seal,
+		.key_log = config->key_log != NULL ? on_key_log : NULL};
 	start.events = &c->events;
 	rc = tls13_stream_create(&c->tls, true, &start, &c->stream);
 	if (rc != 0) {

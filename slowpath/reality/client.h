@@ -23,6 +23,9 @@ struct reality_client_config {
 	uint32_t version;    // as in reality_tag; 0: REALITY_CLIENT_VERSION
 	EVP_PKEY *mldsa_key; // ML-DSA-65, must have signed too; NULL: need not
 	X509_STORE *roots;   // to tell a real certificate from a forged one; NULL: none is real
+	// NULL unless somebody debugs: secrets as NSS key log files name them (tls13/tls13.h).
+	void (*key_log)(const char *label, const uint8_t client_random[RANDOM_BYTES],
+		const uint8_t *secret, size_t length);
 };
 
 enum reality_client_result {

@@ -4,6 +4,8 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
+#include "slowpath/key_log.h"
+
 struct reality_client_profile {
 	struct tls13_library *library;
 	char *name;
@@ -57,6 +59,7 @@ static int config_fill(struct reality_client_profile *p, const struct reality_cl
 		return status;
 	p->config = (struct reality_client_config){.library = p->library,
 		.browser = tls13_browser_find(s->browser),
+		.key_log = key_log_is_on() ? key_log_secret : NULL,
 		.name = p->name = strdup(s->server_name)};
 	memcpy(p->config.public_key, s->public_key, sizeof(p->config.public_key));
 	memcpy(p->config.short_id, s->short_id, sizeof(p->config.short_id));

@@ -4,6 +4,8 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
+#include "slowpath/key_log.h"
+
 enum {
 	REPLAY_ENTRIES = 65536,
 	// A hello may come as early as its time allows and again as late.
@@ -37,6 +39,7 @@ int reality_profile_create(const struct reality_settings *settings, struct reali
 		p->config.credential = p->credential;
 		p->config.replay = p->replay;
 		p->config.shapes = p->shapes;
+		p->config.key_log = key_log_is_on() ? key_log_secret : NULL;
 		*out = p;
 		return 0;
 	}

@@ -20,6 +20,9 @@ struct reality_server_config {
 	struct randomness random;
 	struct reality_replay *replay; // NULL: hellos may be replayed
 	struct reality_shapes *shapes; // NULL: nothing is learned
+	// NULL unless somebody debugs: secrets as NSS key log files name them (tls13/tls13.h).
+	void (*key_log)(const char *label, const uint8_t client_random[RANDOM_BYTES],
+		const uint8_t *secret, size_t length);
 };
 
 enum reality_side {

@@ -27,6 +27,14 @@ static void on_secret(void *user, enum tls13_level level, enum tls13_direction d
 	s->failed |= !record_key_set(library, seals, secret, seals ? &s->seal_handshake : &s->open);
 }
 
+static void on_key_log(void *user, const char *label, const uint8_t client_random[RANDOM_BYTES],
+	const uint8_t *secret, size_t length)
+{
+	const struct reality_server *s = user;
+
+	s->config->key_log(label, client_random, secret, length);
+}
+
 // The temporary certificate, signed for this connection.
 static const struct tls13_identity *certify(void *user, const uint8_t *hello, size_t length)
 {
@@ -55,7 +63,10 @@ bool session_answer(struct reality_server *s, const uint8_t *hello, size_t lengt
 	flight_init(&s->flight, &shape);
 	s->tls = (struct tls13_config){
 		.library = s->config->credential->library, .random = s->config->random};
-	s->events = (struct tls13_events){.user = s, .send = on_send, .secret = on_secret};
+	s->events = (struct tls13_events){.user = s,
+		.send = on_send,
+		.secret = on_secret,
+		.key_log = s->config->key_log != NULL ? on_key_log : NULL};
 	s->mirror = (struct tls13_mirror){
 		.hello = hello, .length = length, .certify = certify, .user = s};
 	s->answer = writer_with(length);
