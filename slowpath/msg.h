@@ -29,6 +29,7 @@
 
 #include <unistd.h>
 
+#include "core/control.h"
 #include "core/ring.h"
 
 enum {
@@ -99,6 +100,7 @@ struct slow_keys {
 	uint8_t is_itself; // nobody is imitated: our records may have lengths that others' have not
 	struct slow_secret in;
 	struct slow_secret out;
+	struct session_names names;
 };
 
 struct slow_splice {

@@ -48,6 +48,16 @@ struct session_security {
 	uint16_t suite;
 };
 
+enum {
+	SESSION_NAME_BYTES = 256,
+};
+
+// What it named, as the peers wrote it; "" for none.
+struct session_names {
+	char server_name[SESSION_NAME_BYTES]; // SNI (RFC 6066 3)
+	char protocol[SESSION_NAME_BYTES];    // ALPN (RFC 7301), the one agreed on
+};
+
 // What list and show tell of one session, and what the session log writes at its end.
 struct session_record {
 	// worker << 56 | generation << 32 | index. The generation counts the uses of an index
@@ -109,6 +119,7 @@ struct control_request {
 	uint32_t count;                 // out: records filled, or sessions counted or killed
 	bool more;                      // out: the table was not walked to its end
 	struct session_record *records; // limit entries, owned by the sender
+	struct session_names *names;    // two for each, by leg, zeroed; NULL: not asked for
 	struct capture *capture;        // pipeline/capture.h
 	shared_word_t done;             // 1 once the worker has let go
 };

@@ -55,6 +55,11 @@ struct slot_stats {
 	counter_t answered;       // targets: sessions the target answered
 };
 
+// Versions of TLS that legs are secured by, oldest first.
+enum {
+	TLS_VERSIONS = 2, // 1.2, 1.3
+};
+
 struct nx_aligned_line worker_stats {
 	counter_t drops[DROP_COUNT];
 	struct stage_stats stages[STAGE_COUNT];
@@ -75,11 +80,12 @@ struct nx_aligned_line worker_stats {
 	counter_t unreachables_sent;
 	counter_t tcp_handshake_timeouts;
 	counter_t tcp_resets_seen;
-	counter_t nat_ports_in_use;    // gauge
-	counter_t tls_handshakes_done; // that gave keys
-	counter_t reality_refused;     // by admission control: the target's
-	counter_t reality_timeouts;    // not decided in time, likewise
-	counter_t reality_limited[2];  // strangers' sessions held back: what they send, and get
+	counter_t nat_ports_in_use;                     // gauge
+	counter_t tls_handshakes_done[2][TLS_VERSIONS]; // that gave keys, by leg
+	counter_t tls_legs[2][TLS_VERSIONS];            // gauge: that have them
+	counter_t reality_refused;                      // by admission control: the target's
+	counter_t reality_timeouts;                     // not decided in time, likewise
+	counter_t reality_limited[2]; // strangers' sessions held back: what they send, and get
 };
 
 static inline void stats_drop(struct worker_stats *stats, enum drop_reason reason)

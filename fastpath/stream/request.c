@@ -97,10 +97,18 @@ static bool matches(
 	return ip_prefix_contains(&f->client, &name.address);
 }
 
+static void list(
+	const struct relay *r, struct control_request *request, const struct relay_session *s)
+{
+	relay_session_describe(r, s, SESSION_END_NONE, &request->records[request->count]);
+	for (unsigned int leg = 0; request->names && leg < 2; leg++)
+		secure_names(r, s, leg, &request->names[2 * request->count + leg]);
+}
+
 static void act(struct relay *r, struct control_request *request, struct relay_session *s)
 {
 	if (request->kind == CONTROL_LIST)
-		relay_session_describe(r, s, SESSION_END_NONE, &request->records[request->count]);
+		list(r, request, s);
 	else if (request->kind == CONTROL_KILL)
 		relay_session_end(r, s, request->why, true);
 	request->count++;

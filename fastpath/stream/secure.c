@@ -8,6 +8,7 @@ enum {
 	KEYS = 2048, // expanded, in the cache: those of the legs that are busy now
 	LEGS_LEAST = 64,
 	ANSWERS_A_LINK = 64,
+	NAMES_MOST = 4096, // different ones that live legs may have
 };
 static_assert(TLS_WANT_MORE == 0, "secure_leg.broken is 0 while nothing is");
 
@@ -31,6 +32,8 @@ int secure_create(struct relay *r, struct secure **out)
 	if (error == 0)
 		error = crowd_create(legs, &x->answered);
 	if (error == 0)
+		error = leg_names_create(u32_min(legs, NAMES_MOST), r->config.slow->key, &x->names);
+	if (error == 0)
 		error = memory_map(2 * (size_t)r->config.sessions * sizeof(x->legs[0]), false,
 			&x->legs_memory);
 	if (error) {
@@ -47,6 +50,7 @@ void secure_destroy(struct secure *secure)
 	if (!secure)
 		return;
 	memory_unmap(&secure->legs_memory);
+	leg_names_destroy(secure->names);
 	crowd_destroy(secure->unanswered);
 	crowd_destroy(secure->answered);
 	if (secure->pool)
@@ -102,6 +106,13 @@ void secure_describe(const struct relay *r, const struct relay_session *s, unsig
 		*out = secure_at(r, s, leg)->agreed;
 }
 
+void secure_names(const struct relay *r, const struct relay_session *s, unsigned int leg,
+	struct session_names *out)
+{
+	if (leg_is_secure(s, leg))
+		leg_names_read(r->secure->names, secure_at(r, s, leg)->names, out);
+}
+
 void secure_end(struct relay *r, struct relay_session *s, unsigned int leg)
 {
 	struct secure_leg *l = leg_is_secure(s, leg) ? secure_at(r, s, leg) : NULL;
@@ -116,8 +127,11 @@ void secure_end(struct relay *r, struct relay_session *s, unsigned int leg)
 	tls_queue_clear(&l->held, r->config.buffers);
 	if (l->unsent)
 		r->config.buffers->put(r->config.buffers, l->unsent);
-	if (l->state == SECURE_OPEN)
+	if (l->state == SECURE_OPEN) {
 		tls_records_fini(&r->secure->tls, &l->records);
+		leg_names_give(r->secure->names, l->names);
+		counter_sub(&r->config.stats->tls_legs[leg][secure_version_index(l)], 1);
+	}
 	r->secure->legs[2 * (size_t)session_index(r, s) + leg] = NULL;
 	s->flags &= ~leg_flag(RELAY_SECURE | RELAY_AWAITS_KEYS, leg);
 	secret_pool_put(r->secure->pool, l);

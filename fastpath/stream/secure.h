@@ -59,6 +59,10 @@ void secure_break(struct relay *r, struct relay_session *s);
 void secure_describe(const struct relay *r, const struct relay_session *s, unsigned int leg,
 	struct session_security *out);
 
+// What it named, likewise.
+void secure_names(const struct relay *r, const struct relay_session *s, unsigned int leg,
+	struct session_names *out);
+
 // Gives away what was received on a connection and will not be read: unread, it would have a close
 // become a reset, which overtakes what was sent.
 void secure_discard(struct relay *r, uint32_t connection);

@@ -247,7 +247,6 @@ static void keys_take(struct relay *r, struct secure_leg *l, const struct slow_m
 		relay_session_keys_missing(r, s, l->leg, SESSION_END_REFUSED);
 		return;
 	}
-	counter_add(&r->config.stats->tls_handshakes_done, 1);
 	secure_handshake_done(r, l, (uint32_t)m->offset);
 }
 

@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "crypto/secret.h"
 #include "slowpath/msg.h"
+#include "stream/leg_names.h"
 #include "stream/secure.h"
 #include "tls/record.h"
 
@@ -44,6 +45,7 @@ struct secure_leg {
 	bool shut_wanted;               // close_notify follows what is unsent
 	bool is_answered;               // the slow path had something to say to its peer
 	struct session_security agreed; // version 0 until there are keys
+	uint32_t names;                 // number of what the handshake named
 };
 // A session with a leg of this kind holds 2 KiB while it is idle, with two 2.5 KiB.
 static_assert(sizeof(struct secure_leg) <= 512);
@@ -68,6 +70,7 @@ struct secure {
 	struct secret_pool *pool;
 	struct memory legs_memory;
 	struct secure_leg **legs; // of session index * 2 + leg
+	struct leg_names *names;
 	TAILQ_HEAD(secure_legs, secure_leg) behind;
 	bool wake[SLOW_THREADS_MAX];
 };
@@ -90,6 +93,12 @@ static inline void secure_work_done(struct relay *r, uint32_t bytes)
 {
 	r->secure->turn_left -= u32_min(r->secure->turn_left, bytes);
 	r->secure->share_left -= u32_min(r->secure->share_left, bytes);
+}
+
+// How a leg's version is counted in worker_stats.
+static inline unsigned int secure_version_index(const struct secure_leg *l)
+{
+	return l->agreed.version == TLS_VERSION_1_3;
 }
 
 // secure_records.c: the handshake gave keys. False: the record layer does not have the suite.

@@ -255,7 +255,6 @@ static bool keys_take(struct relay *r, struct relay_session *s, const struct slo
 	s->tries = s->header = 0;
 	s->flags &= ~(uint32_t)(RELAY_IS_MIRRORED | RELAY_IS_TRANSPARENT | RELAY_IS_OPEN |
 				RELAY_IS_ANSWERED | leg_flag(RELAY_END, LEG_TARGET));
-	counter_add(&r->config.stats->tls_handshakes_done, 1);
 	secure_handshake_done(r, client, (uint32_t)n);
 	return true;
 }

@@ -38,7 +38,10 @@ bool secure_records_begin(struct relay *r, struct secure_leg *l, const struct sl
 	tcp_info_get(r->tcp, l->session->connection[l->leg], &info);
 	l->mss = info.mss;
 	l->agreed = (struct session_security){keys->version, keys->suite};
+	l->names = leg_names_take(r->secure->names, &keys->names);
 	l->state = SECURE_OPEN;
+	counter_add(&r->config.stats->tls_handshakes_done[l->leg][secure_version_index(l)], 1);
+	counter_add(&r->config.stats->tls_legs[l->leg][secure_version_index(l)], 1);
 	return true;
 }
 

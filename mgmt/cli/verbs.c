@@ -255,7 +255,8 @@ const struct verb verbs[] = {
 		.words = "session show",
 		.arguments = {{.name = "ID", .parameter = "id", .kind = VALUE_TEXT}},
 		.method = "session.show",
-		.help = "Show one session with both legs: bytes, packets, retransmissions, round-trip time, age.",
+		.help = "Show one session with both legs: bytes, packets, retransmissions, round-trip time, age.\n"
+			"Of a secured leg also version, suite, SNI and ALPN.",
 		.example = "nexpath session show 0000000500000012",
 		.print = print_session_show,
 	},

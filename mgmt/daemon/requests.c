@@ -23,10 +23,23 @@ struct control_requests {
 	struct question *open;
 };
 
+static void records_free(struct control_request *request)
+{
+	free(request->records);
+	free(request->names);
+}
+
+static bool records_make(struct control_request *request)
+{
+	request->records = calloc(request->limit, sizeof(*request->records));
+	request->names = calloc(request->limit, 2 * sizeof(*request->names));
+	return request->records != NULL && request->names != NULL;
+}
+
 static void question_free(struct question *q)
 {
 	for (uint16_t i = 0; i < q->count; i++)
-		free(q->parts[i].request.records);
+		records_free(&q->parts[i].request);
 	free(q);
 }
 
@@ -53,6 +66,7 @@ static void question_answer(struct question *q)
 	for (uint16_t i = 0; i < q->count; i++)
 		answer.count += q->parts[i].request.count;
 	answer.records = q->parts[0].request.records;
+	answer.names = q->parts[0].request.names;
 	answer.cursor = q->parts[0].request.cursor;
 	answer.more = q->parts[0].request.more;
 	q->done(q->context, &answer);
@@ -139,14 +153,9 @@ int request_send(struct control_requests *requests, const struct control_request
 	q->count = count;
 	for (uint16_t i = 0; i < count; i++)
 		q->parts[i].request = *request;
-	if (request->kind == CONTROL_LIST) {
-		struct session_record *records = calloc(request->limit, sizeof(*records));
-
-		if (records == NULL) {
-			free(q);
-			return -ENOMEM;
-		}
-		q->parts[0].request.records = records;
+	if (request->kind == CONTROL_LIST && !records_make(&q->parts[0].request)) {
+		question_free(q);
+		return -ENOMEM;
 	}
 	q->next = requests->open;
 	requests->open = q;

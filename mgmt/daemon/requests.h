@@ -15,6 +15,7 @@ enum {
 struct request_answer {
 	uint64_t count;
 	const struct session_record *records;
+	const struct session_names *names; // of records, two for each, by leg
 	uint32_t cursor;
 	bool more;
 };

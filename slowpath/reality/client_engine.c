@@ -208,6 +208,19 @@ static void secret_fill(const struct tls13_stream_key *from, struct slow_secret 
 	memcpy(to->secret, from->secret.bytes, from->secret.length);
 }
 
+static void names_fill(const struct tls13 *engine, struct session_names *out)
+{
+	struct tls13_summary summary;
+
+	static_assert((int)SESSION_NAME_BYTES > (int)TLS13_NAME_MAX &&
+			      (int)SESSION_NAME_BYTES > (int)TLS13_ALPN_MAX,
+		"a name is shown whole");
+	tls13_summary(engine, &summary);
+	*out = (struct session_names){0};
+	memcpy(out->server_name, summary.name, strlen(summary.name));
+	memcpy(out->protocol, summary.alpn, strlen(summary.alpn));
+}
+
 static void keys_fill(const struct handshake *h, struct slow_message *out)
 {
 	struct tls13_stream_key in, sent;
@@ -220,6 +233,7 @@ static void keys_fill(const struct handshake *h, struct slow_message *out)
 	out->keys.is_client = true;
 	secret_fill(&in, &out->keys.in);
 	secret_fill(&sent, &out->keys.out);
+	names_fill(tls13_stream_engine(reality_client_stream(h->client)), &out->keys.names);
 	crypto_wipe(&in, sizeof(in));
 	crypto_wipe(&sent, sizeof(sent));
 }

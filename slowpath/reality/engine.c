@@ -124,6 +124,8 @@ static void fill_secret(const struct reality_traffic *from, struct slow_secret *
 
 static void fill_keys(struct handshake *h, struct slow_message *out)
 {
+	struct reality_summary summary;
+
 	out->kind = SLOW_KEYS;
 	out->offset = h->action.client;
 	out->keys.version = VERSION_1_3;
@@ -131,6 +133,10 @@ static void fill_keys(struct handshake *h, struct slow_message *out)
 	out->keys.is_client = false;
 	fill_secret(&h->action.in, &out->keys.in);
 	fill_secret(&h->action.out, &out->keys.out);
+	reality_server_summary(h->session, &summary);
+	out->keys.names = (struct session_names){0};
+	snprintf(out->keys.names.server_name, sizeof(out->keys.names.server_name), "%s",
+		summary.name);
 	OPENSSL_cleanse(&h->action, sizeof(h->action));
 }
 

@@ -236,6 +236,20 @@ static bool keys_make_1_2(struct tls_handshake *h)
 	return true;
 }
 
+// What the client asked for, by a name that was not refused, and what was agreed on.
+static void names_fill(const SSL *ssl, struct session_names *out)
+{
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const uint8_t *protocol;
+	unsigned int length;
+
+	if (name)
+		snprintf(out->server_name, sizeof(out->server_name), "%s", name);
+	SSL_get0_alpn_selected(ssl, &protocol, &length);
+	if (length > 0 && length < sizeof(out->protocol))
+		memcpy(out->protocol, protocol, length);
+}
+
 static enum tls_handshake_state finish(struct tls_handshake *h, uint64_t records)
 {
 	bool made;
@@ -253,6 +267,7 @@ static enum tls_handshake_state finish(struct tls_handshake *h, uint64_t records
 	if (!made)
 		return fail(h, "no keys");
 	h->keys.is_itself = true;
+	names_fill(h->ssl, &h->keys.names);
 	h->state = TLS_HANDSHAKE_DONE;
 	return h->state;
 }

@@ -42,6 +42,12 @@ static void print_leg(struct table *table, const json_t *session, const char *le
 	table_row(table, (const char *[]){leg, cells[0], cells[1], cells[2], cells[3], cells[4]});
 }
 
+static void print_name(const char *kind, const json_t *name)
+{
+	if (json_is_string(name))
+		printf(", %s %s", kind, json_string_value(name));
+}
+
 static void print_security(const char *leg, const json_t *security)
 {
 	char cells[2][CELL_TEXT_MAX];
@@ -49,9 +55,12 @@ static void print_security(const char *leg, const json_t *security)
 	if (!json_is_object(security)) {
 		return;
 	}
-	printf("%s leg       TLS %s, %s\n", leg,
+	printf("%s leg       TLS %s, %s", leg,
 		member_print(security, "version", FORMAT_TEXT, cells[0]),
 		member_print(security, "suite", FORMAT_TEXT, cells[1]));
+	print_name("SNI", json_object_get(security, "server_name"));
+	print_name("ALPN", json_object_get(security, "alpn"));
+	putchar('\n');
 }
 
 enum exit_status print_session_show(const struct invocation *v, const json_t *result)

@@ -163,16 +163,34 @@ static const char *suite_name(uint16_t suite)
 	return "?";
 }
 
-// null for a raw leg.
-static json_t *security_json(const struct session_security *s)
+// null where there is no name. A peer may have written anything: only what is plain goes on.
+static json_t *name_json(const char text[SESSION_NAME_BYTES])
 {
-	if (s->version == 0)
-		return json_null();
-	return json_pack("{s:s, s:s}", "version", s->version == 0x0304 ? "1.3" : "1.2", "suite",
-		suite_name(s->suite));
+	char plain[SESSION_NAME_BYTES] = "";
+
+	for (size_t i = 0; i + 1 < sizeof(plain) && text[i] != '\0'; i++)
+		plain[i] = text[i] > ' ' && text[i] < 0x7f ? text[i] : '?';
+	return plain[0] != '\0' ? json_string(plain) : json_null();
 }
 
-json_t *session_json(const struct daemon *daemon, const struct session_record *r)
+// null for a raw leg.
+static json_t *security_json(const struct session_security *s, const struct session_names *names)
+{
+	json_t *security;
+
+	if (s->version == 0)
+		return json_null();
+	security = json_pack("{s:s, s:s}", "version", s->version == 0x0304 ? "1.3" : "1.2", "suite",
+		suite_name(s->suite));
+	if (security != NULL && names != NULL) {
+		json_object_set_new(security, "server_name", name_json(names->server_name));
+		json_object_set_new(security, "alpn", name_json(names->protocol));
+	}
+	return security;
+}
+
+json_t *session_json(const struct daemon *daemon, const struct session_record *r,
+	const struct session_names *names)
 {
 	char client[ENDPOINT_TEXT_BYTES], local[ENDPOINT_TEXT_BYTES];
 	char source[ENDPOINT_TEXT_BYTES], target[ENDPOINT_TEXT_BYTES];
@@ -200,14 +218,14 @@ json_t *session_json(const struct daemon *daemon, const struct session_record *r
 		(json_int_t)r->bytes[1], "retransmissions_from_client",
 		(json_int_t)r->retransmissions[0], "retransmissions_from_target",
 		(json_int_t)r->retransmissions[1], "round_trip_us", (json_int_t)r->round_trip_us,
-		"client_security", security_json(&r->security[0]), "target_security",
-		security_json(&r->security[1]));
+		"client_security", security_json(&r->security[0], names), "target_security",
+		security_json(&r->security[1], names != NULL ? &names[1] : NULL));
 }
 
 static void record_log(const struct daemon *daemon, const struct session_record *r)
 {
 	bool opened = r->end == SESSION_END_NONE;
-	json_t *members = session_json(daemon, r);
+	json_t *members = session_json(daemon, r, NULL);
 
 	if (members == NULL)
 		return;

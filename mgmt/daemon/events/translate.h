@@ -10,9 +10,10 @@ void worker_events_take(struct daemon *daemon);
 void session_records_take(struct daemon *daemon);
 void access_records_take(struct daemon *daemon);
 
-// A session as session.list shows it; names come from the current snapshot. NULL when memory is
-// out.
-json_t *session_json(const struct daemon *daemon, const struct session_record *record);
+// A session as session.list shows it; what objects are called comes from the current snapshot.
+// names: what its two legs' handshakes named; NULL: that is left out. NULL when memory is out.
+json_t *session_json(const struct daemon *daemon, const struct session_record *record,
+	const struct session_names *names);
 
 // Names of objects by index; "?" when there is none (any more).
 const char *listener_name(const struct daemon *daemon, uint16_t slot);

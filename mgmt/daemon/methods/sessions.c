@@ -6,7 +6,7 @@
 
 enum {
 	LIMIT_DEFAULT = 100,
-	// A page ends at this size: with what is asked of a worker at once, of at most 2 KiB each,
+	// A page ends at this size: with what is asked of a worker at once, of at most 3 KiB each,
 	// it stays below the 4 MiB of a line.
 	PAGE_BYTES = 3 << 20,
 	RECORDS_AT_ONCE = 256
@@ -159,7 +159,7 @@ static void on_page(void *context, const struct request_answer *answer)
 	const struct daemon *daemon = rpc_context(l->call);
 
 	for (uint64_t i = 0; i < answer->count; i++) {
-		json_t *session = session_json(daemon, &answer->records[i]);
+		json_t *session = session_json(daemon, &answer->records[i], &answer->names[2 * i]);
 
 		l->bytes += json_dumpb(session, NULL, 0, JSON_COMPACT) + 1;
 		json_array_append_new(l->sessions, session);
@@ -263,8 +263,9 @@ static void on_shown(void *context, const struct request_answer *answer)
 	if (answer->count == 0)
 		no_session(call);
 	else
-		rpc_reply(call, json_pack("{s:o}", "session",
-					session_json(rpc_context(call), answer->records)));
+		rpc_reply(call,
+			json_pack("{s:o}", "session",
+				session_json(rpc_context(call), answer->records, answer->names)));
 }
 
 void method_session_show(struct rpc_call *call, const json_t *params)

@@ -95,6 +95,8 @@ static void keys_of(const struct rig_secured *x, struct slow_keys *keys, bool is
 		.is_itself = true};
 	memcpy(keys->in.secret, in.secret, sizeof(in.secret));
 	memcpy(keys->out.secret, out.secret, sizeof(out.secret));
+	snprintf(keys->names.server_name, sizeof(keys->names.server_name), "%s", SECURED_NAME);
+	snprintf(keys->names.protocol, sizeof(keys->names.protocol), "%s", SECURED_PROTOCOL);
 }
 
 static void answer_publish(const struct rig_secured *x, struct slow_link *link, uint64_t session)

@@ -16,6 +16,10 @@ enum {
 	SECURED_PEERS = 2 * RIG_USERS, // by number the clients, behind them the targets
 };
 
+// What its handshakes name.
+#define SECURED_NAME     "www.example.org"
+#define SECURED_PROTOCOL "h2"
+
 struct rig_secured {
 	struct slow_gate gates[SECURED_THREADS];
 	struct slow_link link[SECURED_THREADS * 4]; // the relay is worker 3

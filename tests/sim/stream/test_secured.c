@@ -58,6 +58,51 @@ static void both_directions_arrive_whole(void **state)
 	assert_int_equal(rig.world->records[0].bytes[1], 2000000);
 }
 
+static struct control_request show(struct session_record *record, struct session_names *names)
+{
+	struct control_request request = {.kind = CONTROL_LIST,
+		.filter = {.listener = SLOT_NONE, .target = SLOT_NONE},
+		.limit = 1,
+		.records = record,
+		.names = names};
+
+	assert_true(relay_request(rig.relay, &rig.world->snapshot, &request, rig.world->now, 8));
+	assert_int_equal(request.count, 1);
+	return request;
+}
+
+static uint64_t legs_of(enum rig_host leg, unsigned int version)
+{
+	return counter_read(&rig.world->stats->tls_legs[leg][version]);
+}
+
+// What a leg's handshake agreed and named is its session's, as long as it lives.
+static void operators_see_what_a_leg_agreed(void **state)
+{
+	struct session_names names[2] = {0};
+	struct session_record record;
+
+	one_open();
+	show(&record, names);
+	assert_int_equal(record.security[RIG_CLIENT].version, TLS_VERSION_1_3);
+	assert_int_equal(record.security[RIG_CLIENT].suite, 0x1301);
+	assert_int_equal(record.security[RIG_TARGET].version, 0);
+	assert_string_equal(names[RIG_CLIENT].server_name, SECURED_NAME);
+	assert_string_equal(names[RIG_CLIENT].protocol, SECURED_PROTOCOL);
+	assert_string_equal(names[RIG_TARGET].server_name, "");
+	assert_int_equal(legs_of(RIG_CLIENT, 1), 1);
+	assert_int_equal(legs_of(RIG_CLIENT, 0) + legs_of(RIG_TARGET, 1), 0);
+	show(&record, NULL);
+	for (uint32_t i = 1; i < 10; i++)
+		rig_connect(&rig, own);
+	client(0)->keeps_open = target(0)->keeps_open = false;
+	for (uint32_t i = 0; i < 10; i++)
+		rig_send(&rig, RIG_CLIENT, i, 1000);
+	assert_true(rig_settle(&rig, SECONDS(60)));
+	assert_int_equal(legs_of(RIG_CLIENT, 1), 0);
+	assert_int_equal(counter_read(&rig.world->stats->tls_handshakes_done[RIG_CLIENT][1]), 10);
+}
+
 // A turn does so much for one session and no more, whatever lies there for it.
 static void small_records_do_not_hold_a_turn(void **state)
 {
@@ -373,6 +418,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(both_directions_arrive_whole),
+		TEST(operators_see_what_a_leg_agreed),
 		TEST(small_records_do_not_hold_a_turn),
 		TEST(busy_sessions_starve_nobody),
 		TEST(silence_keeps_nobody_out),

@@ -89,6 +89,8 @@ static void one(int version, const char *suites, size_t piece, uint16_t suite)
 	assert_int_equal(keys.suite, suite);
 	assert_false(keys.is_client);
 	assert_true(keys.is_itself);
+	assert_string_equal(keys.names.server_name, "shop.example.net");
+	assert_string_equal(keys.names.protocol, "");
 	// TLS 1.3 sends two tickets; of TLS 1.2 the Finished was a record of the new keys.
 	assert_int_equal(keys.out.sequence, version == TLS1_3_VERSION ? 2 : 1);
 	assert_int_equal(keys.in.sequence, version == TLS1_3_VERSION ? 0 : 1);
@@ -98,6 +100,35 @@ static void one(int version, const char *suites, size_t piece, uint16_t suite)
 	assert_memory_not_equal(keys.in.secret, keys.out.secret, 16);
 	peer_close(&p);
 	tls_handshake_destroy(h);
+}
+
+// What the client asked for as it wrote it, with none of our names; and nothing where it did not.
+static void the_worker_is_told_of_names(void **state)
+{
+	static const struct {
+		const char *host, *offer, *protocol;
+	} samples[] = {{"www.example.org", "\x08http/1.1\x02h2", "h2"},
+		{"Unknown.example.com", "\x08http/1.1", "http/1.1"}, {NULL, NULL, ""}};
+
+	for (size_t i = 0; i < nx_array_size(samples); i++) {
+		const char *offer = samples[i].offer;
+		struct tls_handshake *h;
+		struct slow_keys keys;
+		struct peer p;
+		uint64_t sent = 0, offset;
+
+		assert_int_equal(tls_handshake_create(profile, &h), 0);
+		peer_open(&p, TLS1_3_VERSION, NULL, samples[i].host, NULL);
+		assert_int_equal(SSL_set_alpn_protos(p.ssl, (const uint8_t *)offer,
+					 offer ? (unsigned int)strlen(offer) : 0),
+			0);
+		assert_int_equal(peer_shake(&p, h, 4096, &sent), TLS_HANDSHAKE_DONE);
+		tls_handshake_keys(h, &keys, &offset);
+		assert_string_equal(keys.names.server_name, samples[i].host ? samples[i].host : "");
+		assert_string_equal(keys.names.protocol, samples[i].protocol);
+		peer_close(&p);
+		tls_handshake_destroy(h);
+	}
 }
 
 static void every_suite_gives_keys(void **state)
@@ -196,6 +227,7 @@ int main(void)
 		cmocka_unit_test(exact_names_go_before_wildcards),
 		cmocka_unit_test(a_key_that_others_can_read_is_refused),
 		cmocka_unit_test(every_suite_gives_keys),
+		cmocka_unit_test(the_worker_is_told_of_names),
 		cmocka_unit_test(bytes_may_come_in_any_pieces),
 		cmocka_unit_test(the_least_version_is_that_of_the_name),
 		cmocka_unit_test(no_common_suite_is_an_alert),

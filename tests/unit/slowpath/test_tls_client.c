@@ -138,6 +138,7 @@ static void one(int version, size_t piece)
 		SSL_get_servername(p.ssl, TLSEXT_NAMETYPE_host_name), "www.example.org");
 	tls_handshake_keys(h, &keys, &offset);
 	assert_true(keys.is_client);
+	assert_string_equal(keys.names.server_name, "www.example.org");
 	assert_int_equal(keys.version, version);
 	assert_int_equal(keys.out.sequence, version == TLS1_3_VERSION ? 0 : 1);
 	assert_int_equal(keys.in.sequence, version == TLS1_3_VERSION ? 0 : 1);
