@@ -82,6 +82,8 @@ enum event_severity {
 		"what ran before runs on; mend the file, then nexpath credential reload")                                        \
 	X(KEY_LOG_ON, "key_log_on", ERROR,                                                                                       \
 		"whoever reads that file reads what TLS protects; restart without NEXPATH_KEY_LOG")                              \
+	X(CORE_DUMPS_ON, "core_dumps_on", ERROR,                                                                                 \
+		"whoever reads a core file of it reads private keys; restart without NEXPATH_CORE_DUMPS")                        \
 	X(EVENTS_LOST, "events_lost", WARNING, "more happened than the ring holds")
 
 enum event_kind {

@@ -89,6 +89,7 @@ struct daemon {
 	uint64_t events_lost;   // records that workers found no room for
 	uint64_t sessions_lost; // of the session log
 	uint64_t accesses_lost; // of the access log
+	bool dumps_memory;      // core files are not turned off
 	bool privileges_dropped;
 	bool stopping;
 	int exit_status;

@@ -78,6 +78,10 @@ static int run(struct daemon *daemon)
 		return -ENOMEM;
 	}
 
+	if (daemon->dumps_memory)
+		daemon_event(daemon, EVENT_KIND_CORE_DUMPS_ON,
+			"core dumps are left as they were, private keys in them");
+
 	int status =
 		revisions_open(daemon->options.state_dir, &daemon->revisions, why, sizeof(why));
 
@@ -114,7 +118,7 @@ int main(int argc, char **argv)
 	// Until the control loop takes it: a reload in the middle of the start has nothing to
 	// reload.
 	signal(SIGHUP, SIG_IGN);
-	privileges_begin();
+	daemon.dumps_memory = privileges_begin();
 	daemon.started = daemon_time();
 	log_open();
 	if (run(&daemon) != 0)

@@ -3,9 +3,12 @@
 their end. Needs root, as files of keys do here.
 """
 
+import base64
+import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -13,7 +16,8 @@ import time
 import urllib.request
 from pathlib import Path
 
-from management_harness import expect, kinds, wait_for
+import memory_image
+from management_harness import RpcError, expect, kinds, wait_for
 
 DAY = 86400
 
@@ -172,36 +176,114 @@ def test_a_thousand_reloads(daemon):
     expect(memory() - before < 512, f"{memory() - before} pages more")
 
 
-def test_keys_stay_private(daemon):
-    """no private value is in the log, in an answer of the socket, or in a core file"""
-    secret = "kNKYb-W4tYcXsMLUHZD3MzVIkxGvqFvNZ8pn3tgLxVM"
-    paths = make(daemon, "www")
-    reality = (f'{{ name = "front"; kind = "reality"; private_key = "{secret}"; target = "www.example.org:443"; '
-               'server_names = ["www.example.org"]; short_ids = ["0123456789abcdef"]; }')
-    text = text_of(daemon, tls("www", paths) + ", " + reality) + 'log = { level = "debug"; sessions = "all"; };\n'
-    private = [secret, "0123456789abcdef", *(line for line in paths["key"].read_text().splitlines()
-                                             if not line.startswith("-"))]
-    client = daemon.start(text)
+def secret_of(path):
+    """The private number of a P-256 key in PEM (RFC 5915 3)."""
+    body = "".join(line for line in path.read_text().splitlines() if not line.startswith("-"))
+    der = base64.b64decode(body)
+    at = der.index(b"\x02\x01\x01\x04\x20") + 5
+    return der[at:at + 32]
+
+
+def text_key(secret):
+    return base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
+
+
+def reality(name, private_key):
+    return (f'{{ name = "{name}"; kind = "reality"; private_key = "{private_key}"; target = "www.example.org:443"; '
+            'server_names = ["www.example.org"]; short_ids = ["0123456789abcdef"]; }')
+
+
+class Secrets:
+    """A configuration with keys in files and in the text, all of which are known, and the text of it."""
+
+    def __init__(self, daemon):
+        self.paths = make(daemon, "www")
+        self.file = daemon.folder / "keys" / "front.key"
+        self.bytes = {"tls": secret_of(self.paths["key"]), "file": os.urandom(32), "text": os.urandom(32)}
+        self.file.write_text(text_key(self.bytes["file"]))
+        self.file.chmod(0o600)
+        credentials = (tls("www", self.paths), reality("front", f"file:{self.file}"),
+                       reality("side", text_key(self.bytes["text"])))
+        secured = ('{{ name = "{0}"; protocol = "tcp"; listen = "10.1.0.2:{1}"; upstream = "web"; mode = "terminate"; '
+                   'transport = {{ security = "reality"; credentials = ["{0}"]; }}; }}')
+        text = text_of(daemon, ", ".join(credentials))
+        self.text = (text[:text.rindex(");")] + ", " + secured.format("front", 9443) + ", " + secured.format("side", 9444)
+                     + " );\nlog = { level = \"debug\"; sessions = \"all\"; };\n")
+
+
+def verbs():
+    """Every method that there is."""
+    table = Path(__file__).parents[2] / "mgmt/daemon/methods/table.c"
+    return re.findall(r'^\t\{"([a-z.]+)", RPC_RIGHT', table.read_text(), re.MULTILINE)
+
+
+def everything_asked(daemon, secrets):
+    """What every method answers, be it a refusal."""
+    client = daemon.client()
+    text = secrets.text
+    listener = {"name": "more", "protocol": "tcp", "listen": "10.1.0.2:9001", "upstream": "web"}
+    known = {"config.check": {"text": text}, "config.plan": {"text": text.replace("9000", "9002")},
+             "config.apply": {"text": text.replace("9000", "9003")}, "config.rollback": {"revision": 1},
+             "listener.show": {"name": "web-in"}, "listener.add": {"values": listener},
+             "listener.remove": {"name": "more"}, "upstream.drain": {"upstream": "web", "target": "10.2.0.1:80"},
+             "session.show": {"id": "0000000000000001"}, "session.kill": {"filter": {"listener": "web-in"}},
+             "drops": {"all": True}, "capture.start": {"port": "lan", "count": 1}, "capture.stop": {"capture": 1}}
     answers = []
-    for method in ("status", "config.show", "config.history", "credential.list", "listener.list", "events.list"):
-        answers.append(client.call(method))
-    broken = text.replace(secret, secret + "x").replace("0123456789abcdef", "0123456789abcdefg")
+    for method in verbs():
+        try:
+            answers.append((method, client.call(method, **known.get(method, {}))))
+        except RpcError as error:
+            answers.append((method, str(error), error.data))
+    answers.append(("events", client.events))
+    expect(len(answers) > 30, f"methods: {verbs()}")
+    refused = [a[0] for a in answers if len(a) == 3]
+    expect(refused == ["config.confirm", "session.show"], refused)
+    return answers
+
+
+def test_keys_stay_private(daemon):
+    """no private value is in the log, in an answer of any method, or in what a core file would hold"""
+    secrets = Secrets(daemon)
+    client = daemon.start(secrets.text)
+    answers = [everything_asked(daemon, secrets)]
+    key, other = text_key(secrets.bytes["text"]), os.urandom(32)
+    secrets.bytes["other"] = other
+    broken = secrets.text.replace(key, key + "x").replace("0123456789abcdef", "0123456789abcdefg")
     answers.append(client.call("config.check", text=broken))
-    answers.append(client.call("config.plan", text=text.replace(f'"{secret}"', f'"{secret[::-1]}"')))
+    answers.append(client.call("config.plan", text=secrets.text.replace(key, text_key(other))))
     answers.append(str(client.refused(-32001, "config.apply", text=broken).data))
     client.call("credential.reload")
-    paths["key"].write_text("\n".join(private))
+    secrets.paths["key"].write_text("\n".join(text_key(s) for s in secrets.bytes.values()))
     answers.append(str(client.refused(-32001, "credential.reload").data))
     answers.append(client.call("events.list"))
     pid = daemon.process.pid
+    expect(Path(f"/proc/{pid}/coredump_filter").read_text().strip("0\n") == "", "core files would hold memory")
+    # Its limit is not all that is between a fault and a core file.
+    with contextlib.suppress(PermissionError):
+        resource.prlimit(pid, resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     os.kill(pid, signal.SIGABRT)
     status = os.waitpid(pid, 0)[1]
     expect(os.WIFSIGNALED(status) and not os.WCOREDUMP(status), f"nexpathd ended with {status:#x}")
     daemon.process.returncode = -signal.SIGABRT
     said = repr(answers) + daemon.log()
     expect("credential_refused" in said and "is no key of 32 bytes" in said, said)
-    for value in (*private, secret[::-1]):
-        expect(value not in said, f"a private value was told: ...{said[max(said.find(value) - 200, 0):][:200]}")
+    expect(memory_image.told(said, secrets.bytes) == [], f"told: {memory_image.told(said, secrets.bytes)}")
+    expect("0123456789abcdef" not in said, "a short id is told")
+
+
+def test_core_dumps_are_asked_for(daemon):
+    """NEXPATH_CORE_DUMPS leaves core files as they were, and an event says so; no configuration does"""
+    os.environ["NEXPATH_CORE_DUMPS"] = "1"
+    try:
+        client = daemon.start(daemon.config())
+    finally:
+        del os.environ["NEXPATH_CORE_DUMPS"]
+    pid = daemon.process.pid
+    mine = Path("/proc/self/coredump_filter").read_text()
+    expect(Path(f"/proc/{pid}/coredump_filter").read_text() == mine, "the filter has changed")
+    expect(resource.prlimit(pid, resource.RLIMIT_CORE) == resource.getrlimit(resource.RLIMIT_CORE), "the limit has changed")
+    told = [e for e in client.call("events.list")["events"] if e["kind"] == "core_dumps_on"]
+    expect(len(told) == 1 and told[0]["severity"] == "error", told)
 
 
 def test_generated_credentials_are_taken(daemon):

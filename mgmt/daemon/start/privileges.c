@@ -39,13 +39,30 @@ static const char *const DENIED[] = {"execve", "execveat", "fork", "vfork", "ptr
 #	define SANITIZED false
 #endif
 
-void privileges_begin(void)
+// Limits are others' to raise again, and debuggers make dumps of their own: they ask the kernel
+// which kinds of memory belong into one. None.
+static void dumps_empty(void)
+{
+	FILE *filter = fopen("/proc/self/coredump_filter", "we");
+
+	if (filter == NULL || fputs("0", filter) == EOF)
+		log_line(LOG_LEVEL_WARNING, "/proc/self/coredump_filter: %s", strerror(errno));
+	if (filter != NULL && fclose(filter) != 0)
+		log_line(LOG_LEVEL_WARNING, "/proc/self/coredump_filter: %s", strerror(errno));
+}
+
+// Only whoever starts nexpathd can have it leave core files, no configuration.
+bool privileges_begin(void)
 {
 	const struct rlimit none = {0, 0};
 
+	if (getenv("NEXPATH_CORE_DUMPS") != NULL)
+		return true;
 	setrlimit(RLIMIT_CORE, &none);
+	dumps_empty();
 	if (!SANITIZED)
 		prctl(PR_SET_DUMPABLE, 0);
+	return false;
 }
 
 void privileges_drop_capabilities(const struct config *config)

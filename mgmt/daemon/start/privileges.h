@@ -6,8 +6,9 @@
 
 #include "daemon/daemon.h"
 
-// No core dumps, no ptrace by others. At the very start.
-void privileges_begin(void);
+// No core dumps, no memory in one that is made all the same, no ptrace by others. At the very
+// start. True: NEXPATH_CORE_DUMPS is in the environment, and all that stays as it was.
+bool privileges_begin(void);
 
 // Capabilities beyond those that the ports of config need. Threads started later inherit what is
 // left: called before DPDK starts its own, or after when a PCI device needs more for that. What
