@@ -243,6 +243,7 @@ struct config_credential {
 
 	// reality
 	const char *private_key; // text of a key, or "file:PATH"
+	const char *previous_private_key;
 	struct config_target target;
 	struct config_strings server_names;
 	struct config_strings short_ids; // texts

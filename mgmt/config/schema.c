@@ -163,6 +163,9 @@ const struct schema_key schema_keys[] = {
 		.sentence =
 			"reality (required): the server's X25519 key, 32 bytes in base64url, or file:PATH under "
 			"management.key_dir."},
+	{"credentials[].previous_private_key", .type = SCHEMA_STRING, .effect = EFFECT_NEW_SESSIONS,
+		RANGE(7, 255), .flags = SCHEMA_PRIVATE, IN(config_credential, previous_private_key),
+		.sentence = "reality: the key before, likewise: its clients come in too."},
 	{"credentials[].target", .type = SCHEMA_TARGET, .effect = EFFECT_NEW_SESSIONS,
 		IN(config_credential, target),
 		.sentence = "reality (required): HOST:PORT of the site that everybody else sees."},

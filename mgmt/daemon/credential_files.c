@@ -51,6 +51,9 @@ static int reality_is_usable(const struct config *config,
 		config, credential->private_key, REALITY_KEY_BYTES, error, error_size);
 
 	if (status == 0)
+		status = key_is_usable(config, credential->previous_private_key, REALITY_KEY_BYTES,
+			error, error_size);
+	if (status == 0)
 		status = key_is_usable(config, credential->mldsa65_seed, REALITY_MLDSA_SEED_BYTES,
 			error, error_size);
 	if (status == 0)
@@ -139,9 +142,9 @@ static bool digest_limit(EVP_MD_CTX *digest, const struct config_limit *limit)
 static bool digest_all(EVP_MD_CTX *digest, const struct config_credential *c)
 {
 	const char *const values[] = {c->name, c->certificate, c->key, c->ocsp, c->client_ca,
-		c->roots, c->server_name, c->private_key, c->min_client_version,
-		c->max_client_version, c->mldsa65_seed, c->public_key, c->short_id,
-		c->mldsa65_verify, c->target.key != NULL ? c->target.key : ""};
+		c->roots, c->server_name, c->private_key, c->previous_private_key,
+		c->min_client_version, c->max_client_version, c->mldsa65_seed, c->public_key,
+		c->short_id, c->mldsa65_verify, c->target.key != NULL ? c->target.key : ""};
 	const uint32_t numbers[] = {c->kind, c->min_version, c->client_certificate, c->insecure,
 		c->max_time_diff_s, c->key_shares, c->target_proxy_protocol, c->fingerprint};
 	bool done = EVP_DigestUpdate(digest, numbers, sizeof(numbers)) == 1;

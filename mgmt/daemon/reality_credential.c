@@ -28,17 +28,27 @@ static uint32_t version_of(const char *text)
 	return version;
 }
 
+// What settings point to.
+struct secrets {
+	uint8_t seed[REALITY_MLDSA_SEED_BYTES];
+	uint8_t previous[REALITY_KEY_BYTES];
+};
+
 static int keys_read(const struct config *config, const struct config_credential *credential,
-	struct reality_settings *settings, uint8_t seed[REALITY_MLDSA_SEED_BYTES], char *error,
-	size_t error_size)
+	struct reality_settings *settings, struct secrets *secrets, char *error, size_t error_size)
 {
 	int status = key_value_read(config, credential->private_key, settings->private_key,
 		sizeof(settings->private_key), error, error_size);
 
+	if (status == 0 && credential->previous_private_key[0] != '\0') {
+		settings->previous_key = secrets->previous;
+		status = key_value_read(config, credential->previous_private_key, secrets->previous,
+			sizeof(secrets->previous), error, error_size);
+	}
 	if (status == 0 && credential->mldsa65_seed[0] != '\0') {
-		settings->mldsa65_seed = seed;
-		status = key_value_read(config, credential->mldsa65_seed, seed,
-			REALITY_MLDSA_SEED_BYTES, error, error_size);
+		settings->mldsa65_seed = secrets->seed;
+		status = key_value_read(config, credential->mldsa65_seed, secrets->seed,
+			sizeof(secrets->seed), error, error_size);
 	}
 	return status;
 }
@@ -46,7 +56,7 @@ static int keys_read(const struct config *config, const struct config_credential
 int reality_profile_of(const struct config *config, const struct config_credential *credential,
 	struct reality_profile **out, char *error, size_t error_size)
 {
-	uint8_t seed[REALITY_MLDSA_SEED_BYTES];
+	struct secrets secrets;
 	uint8_t(*ids)[REALITY_SHORT_ID_BYTES] = NULL;
 	struct reality_settings settings = {
 		.names = credential->server_names.items,
@@ -65,12 +75,12 @@ int reality_profile_of(const struct config *config, const struct config_credenti
 	snprintf(why, sizeof(why), "out of memory");
 	settings.short_ids = (const uint8_t(*)[REALITY_SHORT_ID_BYTES])ids;
 	if (status == 0)
-		status = keys_read(config, credential, &settings, seed, why, sizeof(why));
+		status = keys_read(config, credential, &settings, &secrets, why, sizeof(why));
 	if (status == 0)
 		status = reality_profile_create(&settings, out, why, sizeof(why));
 	if (status != 0)
 		snprintf(error, error_size, "credential \"%s\": %s", credential->name, why);
-	explicit_bzero(seed, sizeof(seed));
+	explicit_bzero(&secrets, sizeof(secrets));
 	explicit_bzero(&settings, sizeof(settings));
 	free(ids);
 	return status;

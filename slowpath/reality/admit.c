@@ -69,6 +69,14 @@ static enum reality_result check_tag(
 	return is_short_id_known(c, tag->short_id) ? REALITY_AUTHENTICATED : REALITY_SHORT_ID;
 }
 
+// Whether own, which may be NULL, opens the seal.
+static bool open_by(const struct reality_credential *c, EVP_PKEY *own, const uint8_t *share,
+	const struct client_hello *h, struct cursor hello, struct reality_admission *out)
+{
+	return own != NULL && reality_key_derive(c->library, own, share, h->random, out->key) &&
+	       reality_open(c->library, out->key, hello.p, cursor_left(&hello), &out->tag);
+}
+
 enum reality_result reality_admit(const struct reality_credential *c, struct cursor hello,
 	int64_t now_ms, struct reality_admission *out)
 {
@@ -84,11 +92,11 @@ enum reality_result reality_admit(const struct reality_credential *c, struct cur
 	if (out->name == NULL)
 		return REALITY_SNI;
 	share = find_share(c, &h);
-	if (share == NULL || cursor_left(&h.session_id) != REALITY_SESSION_ID_BYTES ||
-		!reality_key_derive(c->library, c->static_key, share, h.random, out->key))
+	if (share == NULL || cursor_left(&h.session_id) != REALITY_SESSION_ID_BYTES)
 		return REALITY_KEY_SHARE;
 	out->alpn = alpn_class(&h);
-	result = reality_open(c->library, out->key, hello.p, cursor_left(&hello), &out->tag)
+	result = open_by(c, c->static_key, share, &h, hello, out) ||
+				 open_by(c, c->previous_key, share, &h, hello, out)
 			 ? check_tag(c, &out->tag, now_ms)
 			 : REALITY_KEY_SHARE;
 	if (result != REALITY_AUTHENTICATED)

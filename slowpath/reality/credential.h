@@ -30,11 +30,15 @@ struct reality_settings {
 	uint32_t max_time_diff_s;          // 0: the clock does not count
 	enum reality_share_rule share_rule;
 	const uint8_t *mldsa65_seed; // REALITY_MLDSA_SEED_BYTES; NULL: no ML-DSA-65
+	// 32 bytes of a key that lets in too, of clients that have not heard of the new one; NULL:
+	// none.
+	const uint8_t *previous_key;
 };
 
 struct reality_credential {
 	const struct tls13_library *library; // borrowed
 	EVP_PKEY *static_key;
+	EVP_PKEY *previous_key; // NULL: none
 	EVP_PKEY *temporary_key;
 	EVP_PKEY *mldsa_key; // NULL: none
 	uint8_t temporary_public[REALITY_PUBLIC_BYTES];

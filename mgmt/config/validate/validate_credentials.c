@@ -39,6 +39,7 @@ static const struct kind_key {
 	{"server_name", OF_TLS_CLIENT | OF_REALITY_CLIENT, OF_REALITY_CLIENT},
 	{"insecure", OF_TLS_CLIENT, 0},
 	{"private_key", OF_REALITY, OF_REALITY},
+	{"previous_private_key", OF_REALITY, 0},
 	{"target", OF_REALITY, OF_REALITY},
 	{"server_names", OF_REALITY, OF_REALITY},
 	{"short_ids", OF_REALITY, OF_REALITY},
@@ -241,6 +242,7 @@ static void check_reality(const struct judging *j)
 	const struct config_credential *c = j->credential;
 
 	check_key(j, "private_key", c->private_key, X25519_BYTES);
+	check_key(j, "previous_private_key", c->previous_private_key, X25519_BYTES);
 	check_key(j, "mldsa65_seed", c->mldsa65_seed, MLDSA_SEED_BYTES);
 	check_hosts(j, "server_names", &c->server_names, false);
 	for (uint32_t i = 0; i < c->short_ids.count; i++) {

@@ -341,6 +341,10 @@ static void each_kind_of_credential_has_its_own_keys(void **state)
 		REALITY("private_key = \"" KEY32 "A\"; short_ids = [\"\"];"), 7,
 		"credentials[0].private_key: is no key of 32 bytes");
 	variant_refused("listeners = ( ",
+		REALITY("private_key = \"" KEY32 "\"; previous_private_key = \"" KEY32
+			"A\"; short_ids = [\"\"];"),
+		7, "credentials[0].previous_private_key: is no key of 32 bytes");
+	variant_refused("listeners = ( ",
 		ONE_CREDENTIAL(
 			"kind = \"reality\"; target = \"10.1.0.255:443\"; server_names = [\"a.example\"]; "
 			"private_key = \"" KEY32 "\"; short_ids = [\"\"];"),

@@ -62,6 +62,32 @@ static void clients_of_another_key(void **state)
 	refuse(REALITY_KEY_SHARE);
 }
 
+// Who has the public key of the one before is let in, and proved to, until it is taken out.
+static void clients_of_the_key_before_come_in(void **state)
+{
+	uint8_t before[32];
+
+	memcpy(before, w.settings.private_key, sizeof(before));
+	w.settings.private_key[0] ^= 0x10;
+	w.settings.previous_key = before;
+	open_again();
+	world_client(&tls13_browser_plain);
+	world_talk();
+	assert_int_equal(w.client_result, REALITY_CLIENT_OPEN);
+	assert_int_equal(reality_server_result(w.server), REALITY_AUTHENTICATED);
+	world_close();
+	// The other way round: the new one's clients.
+	memcpy(w.settings.private_key, before, sizeof(before));
+	before[0] ^= 0x10;
+	open_again();
+	world_client(&tls13_browser_plain);
+	world_talk();
+	assert_int_equal(w.client_result, REALITY_CLIENT_OPEN);
+	world_close();
+	w.settings.private_key[0] ^= 0x20;
+	refuse(REALITY_KEY_SHARE);
+}
+
 static void short_ids_that_are_not_listed(void **state)
 {
 	w.settings.short_id_count = 1;
@@ -354,6 +380,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_that_are_not_listed),
 		cmocka_unit_test(clients_of_another_key),
+		cmocka_unit_test(clients_of_the_key_before_come_in),
 		cmocka_unit_test(short_ids_that_are_not_listed),
 		cmocka_unit_test(versions_out_of_the_window),
 		cmocka_unit_test(clocks_that_are_off),
