@@ -120,6 +120,30 @@ def test_key_files_lie_in_their_folder(daemon):
     expect(f"{outside} is not under {daemon.folder}/keys" in str(error) + str(error.data), error)
 
 
+def test_keys_that_others_can_read_are_refused(daemon):
+    """whichever key it is that a file holds, with the command that mends it; config.check says so too"""
+    secrets = Secrets(daemon)
+    client = daemon.start(daemon.config())
+    before = (f'private_key = "file:{secrets.file}"', f'previous_private_key = "file:{secrets.file}"; '
+              f'private_key = "{text_key(secrets.bytes["file"])}"')
+    origin = (f'{{ name = "www"; kind = "tls-client"; certificate = "file:{secrets.paths["pem"]}"; '
+              f'key = "file:{secrets.paths["key"]}"; }}')
+    security = 'transport = { security = "tls"; credentials = ["www"]; };'
+    upstream = (f"credentials = ( {origin} );\n" + daemon.config(management=f'key_dir = "{daemon.folder}/keys";')
+                .replace('"10.2.0.1:80"]; }', f'"10.2.0.1:80"]; {security} }}')
+                .replace('upstream = "web"; }', 'upstream = "web"; mode = "terminate"; }'))
+    # Applying what runs reads no file: each text is another one.
+    for path, text in ((secrets.paths["key"], secrets.text), (secrets.file, secrets.text.replace("9000", "9001")),
+                       (secrets.file, secrets.text.replace(*before)), (secrets.paths["key"], upstream)):
+        for mode in (0o640, 0o604, 0o660):
+            path.chmod(mode)
+            error = client.refused(-32001, "config.apply", text=text)
+            expect(f"chmod 600 {path}" in str(error) + str(error.data), f"{mode:o}: {error}, {error.data}")
+            expect("chmod 600" in str(client.call("config.check", text=text)["faults"]), f"{mode:o}: no fault")
+        path.chmod(0o600)
+        client.call("config.apply", text=text)
+
+
 def test_a_refused_configuration_leaves_credentials(daemon):
     """an apply that is refused changes nothing of what runs, whatever became of the files"""
     paths = make(daemon, "www")
@@ -297,10 +321,16 @@ def test_generated_credentials_are_taken(daemon):
     made = json.loads(nexpath("--json", "credential", "generate", "reality", "--target", "10.2.0.1:443", "--name",
                               "www.example.org")[1])
     client = daemon.start(daemon.config())
-    for end in ("server", "client"):
-        credentials = made[end][:made[end].index("upstreams")]
-        answer = client.call("config.check", text=credentials)
-        expect(answer["faults"] == [], answer["faults"])
+    # A listener of REALITY alone on port 443 draws a warning for each companion that it lacks; what is printed has both.
+    ports = daemon.config()[:daemon.config().index("upstreams")]
+    for end, warnings in (("server", 0), ("client", 0), ("alone", 2)):
+        text = made["server" if end == "alone" else end].replace("127.0.0.1", "10.2.0.9").replace("SERVER", "10.2.0.1")
+        if end == "alone":
+            text = text.replace('"*:80"', '"*:81"').replace('"udp"; listen = "*:443"', '"udp"; listen = "*:444"')
+        answer = client.call("config.check", text=ports + text)
+        expect(answer["faults"] == [] and len(answer["warnings"]) == warnings, f"{end}: {answer}\n{text}")
+    for companion in ("TCP port 80", "UDP port 443"):
+        expect(companion in str(answer["warnings"]), answer["warnings"])
     expect(made["private_key"] in made["server"] and made["private_key"] not in made["client"], "private key")
     code, pem, _ = nexpath("credential", "generate", "tls", "--name", "www.example.org", "--days", "5")
     expect(code == 0 and "PRIVATE KEY" in pem, pem)
