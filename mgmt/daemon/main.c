@@ -19,6 +19,7 @@
 #include "daemon/requests.h"
 #include "daemon/start/privileges.h"
 #include "daemon/start/start.h"
+#include "slowpath/library_memory.h"
 
 // What needs no configuration. -ENOMEM.
 static int modules_create(struct daemon *daemon)
@@ -120,6 +121,9 @@ int main(int argc, char **argv)
 	signal(SIGHUP, SIG_IGN);
 	daemon.dumps_memory = privileges_begin();
 	daemon.started = daemon_time();
+	if (library_memory_wipe() != 0)
+		log_line(LOG_LEVEL_WARNING, "OpenSSL keeps its own way with memory: secrets stay "
+					    "in what it gave back");
 	log_open();
 	if (run(&daemon) != 0)
 		daemon.exit_status = EXIT_FAILURE;

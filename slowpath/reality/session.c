@@ -103,9 +103,10 @@ void reality_server_input(struct reality_server *s, enum reality_side side, cons
 static void say_open(const struct reality_server *s, struct reality_action *out)
 {
 	out->kind = REALITY_OPEN;
+	// One by one: a whole struct would be put together on the stack first, and stay there.
 	out->in.secret = s->client_application;
-	out->out = (struct reality_traffic){
-		.secret = s->server_application, .sequence = s->seal_application.sequence};
+	out->out.secret = s->server_application;
+	out->out.sequence = s->seal_application.sequence;
 }
 
 bool reality_server_next(struct reality_server *s, struct reality_action *out)

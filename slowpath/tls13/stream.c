@@ -357,7 +357,9 @@ struct tls13 *tls13_stream_engine(struct tls13_stream *s)
 void tls13_stream_keys(
 	const struct tls13_stream *s, struct tls13_stream_key *in, struct tls13_stream_key *out)
 {
-	*in = (struct tls13_stream_key){.secret = s->read_secret, .sequence = s->read_key.sequence};
-	*out = (struct tls13_stream_key){
-		.secret = s->write_secret, .sequence = s->write_key.sequence};
+	// One by one: a whole struct would be put together on the stack first, and stay there.
+	in->secret = s->read_secret;
+	in->sequence = s->read_key.sequence;
+	out->secret = s->write_secret;
+	out->sequence = s->write_key.sequence;
 }
