@@ -184,6 +184,24 @@ def test_expiry_is_told(daemon):
     expect(len(told()) == 3, told())
 
 
+def test_every_end_of_a_handshake_is_counted(daemon):
+    """the metrics have every result of TLS and REALITY from the start, so that rates begin at none, and both versions"""
+    daemon.start(daemon.config(management='metrics = "127.0.0.1:19642";'))
+    page = urllib.request.urlopen("http://127.0.0.1:19642/metrics", timeout=5).read().decode()
+
+    def series(family):
+        return {m[1] for m in re.finditer(rf"^{family}\{{(.*)\}} 0$", page, re.MULTILINE)}
+
+    expect(series("nexpath_reality_handshakes_total") == {f'result="{r}"' for r in (
+        "authenticated", "sni", "version", "time", "short_id", "key_share", "replay", "target_shape", "bad_finished",
+        "refused", "timeout")}, series("nexpath_reality_handshakes_total"))
+    expect(series("nexpath_tls_handshakes_total") == {f'result="{r}"' for r in (
+        "done", "failed", "refused", "crowded", "timeout")}, series("nexpath_tls_handshakes_total"))
+    for family in ("nexpath_tls_legs", "nexpath_tls_legs_total"):
+        expect(series(family) == {f'leg="{leg}",version="{version}"' for leg in ("client", "target")
+                                  for version in ("1.2", "1.3")}, series(family))
+
+
 def test_a_thousand_reloads(daemon):
     """reloads leak neither memory nor profiles"""
     paths = make(daemon, "www")
