@@ -70,9 +70,13 @@ class Chain:
     def ask(self, *argv, check=True):
         return run(self.lab.program("nexpath"), "--socket", self.far_socket, "--json", *argv, check=check)
 
+    def answer(self, *argv):
+        """What node B answers, as an object."""
+        return json.loads(self.ask(*argv).stdout)
+
     def end_far(self):
         wait_for("node B's last session to end",
-                 lambda: json.loads(self.ask("session", "list").stdout)["total"] == 0)
+                 lambda: self.answer("session", "list")["total"] == 0)
         check_equal(self.lab.stop(self.far), 0, f"node B's exit status; log {self.far.log.read_text()[-300:]!r}")
 
 

@@ -77,11 +77,12 @@ def told(data, secrets):
 
 
 def found(pid, secrets, marked=False):
-    """{name: places} of those of the secrets that the image has."""
-    needles = {needle: name for name, secret in secrets.items() for needle in spellings(secret)}
-    pattern = re.compile(b"|".join(re.escape(n) for n in needles))
+    """{name: places} of those of the secrets that the image has, as bytes or in hexadecimal: it is large."""
     places = {}
     for at, mapping, data in image(pid, marked):
-        for match in pattern.finditer(data):
-            places.setdefault(needles[match[0]], []).append(f"{at + match.start():#x} {mapping}")
+        for name, secret in secrets.items():
+            for needle in (secret, secret.hex().encode()):
+                place = data.find(needle)
+                if place >= 0:
+                    places.setdefault(name, []).append(f"{at + place:#x} {mapping}")
     return places
