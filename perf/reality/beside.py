@@ -224,13 +224,13 @@ def compare(arguments):
     except Unavailable as why:
         print(f"perf: skipped: Xray cannot be had: {why}")
         return 0
-    budget = Budget(arguments.minutes)
+    budget, load = Budget(arguments.minutes), os.getloadavg()[0]
     rows = {}
     rounds = min(take_turns(arguments, (handshakes, bulk), rows, budget, 0.6, SYSTEMS, beginning("auto")),
                  take_turns(arguments, (memory,), rows, budget, 1, SYSTEMS, beginning("off")))
     save(arguments, "reality", {
         "machine": bench(arguments.build, "machine")["machine"], "command": " ".join(sys.argv), **links(arguments),
-        "versions": found, "handshakes": arguments.handshakes, "at_once": AT_ONCE, "idle": arguments.idle,
+        "load": load, "versions": found, "handshakes": arguments.handshakes, "at_once": AT_ONCE, "idle": arguments.idle,
         "seconds": arguments.seconds, "settle_seconds": SETTLE_SECONDS, "rounds": rounds,
         "engine": engine(arguments.build), "ratios": ratios(rows["nexpath"], rows["xray"]),
         "systems": {system: {name: spread(values) for name, values in row.items()} for system, row in rows.items()}})
