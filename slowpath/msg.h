@@ -14,8 +14,9 @@
 //   OPEN   a handshake begins           SEND    these bytes to the stream's peer, as they are; the
 //   BYTES  received, from offset                other stream's before offset are done with
 //   END    nothing follows on it        FORWARD the stream's bytes before offset go to the other
-//   CLOSE  the session is over,                 stream's peer, as they came
-//          forget it                    KEYS    from offset on the stream is records: these keys
+//   CLOSE  the session is over,                 stream's peer, as they came; of a client's hello
+//          forget it                            it has them already
+//                                       KEYS    from offset on the stream is records: these keys
 //                                               protect it; what was before is done with
 //                                       SPLICE  from these offsets on both streams go to the other
 //                                               one's peer, as they come

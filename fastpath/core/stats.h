@@ -85,6 +85,7 @@ struct nx_aligned_line worker_stats {
 	counter_t tls_legs[2][TLS_VERSIONS];            // gauge: that have them
 	counter_t reality_refused;                      // by admission control: the target's
 	counter_t reality_timeouts;                     // not decided in time, likewise
+	counter_t reality_foreign;                      // no hello, likewise
 	counter_t reality_limited[2]; // strangers' sessions held back: what they send, and get
 };
 

@@ -175,7 +175,10 @@ static void catch_up(struct relay *r, struct secure_leg *l)
 	TAILQ_REMOVE(&r->secure->behind, l, behind);
 	l->is_behind = false;
 	if (l->state == SECURE_HANDSHAKE) {
-		secure_handshake_go_on(r, l);
+		if (l->is_mirrored)
+			secure_mirror_go_on(r, s);
+		else
+			secure_handshake_go_on(r, l);
 		return;
 	}
 	secure_catch_up(r, l);

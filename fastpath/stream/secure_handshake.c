@@ -145,8 +145,8 @@ static void hold_chain(struct relay *r, struct secure_leg *l, struct buffer *cha
 	}
 }
 
-// Takes from the connection no more than a handshake may have: what follows stays in its window.
-static void hold(struct relay *r, struct secure_leg *l)
+// No more than a handshake may have: what follows stays in the connection's window.
+void secure_handshake_hold(struct relay *r, struct secure_leg *l)
 {
 	struct buffer *chain;
 
@@ -168,12 +168,10 @@ static bool end_send(struct relay *r, struct secure_leg *l)
 	return true;
 }
 
-void secure_handshake_go_on(struct relay *r, struct secure_leg *l)
+void secure_handshake_tell(struct relay *r, struct secure_leg *l)
 {
-	uint64_t until;
+	uint64_t until = l->base + u32_min(l->held.bytes, SLOW_STREAM_BYTES);
 
-	hold(r, l);
-	until = l->base + u32_min(l->held.bytes, SLOW_STREAM_BYTES);
 	// A client speaks first, and we do with a target.
 	if (!is_opened(r, l) && (is_second(l) || (l->held.bytes == 0 && l->leg == LEG_CLIENT)))
 		return;
@@ -189,6 +187,12 @@ void secure_handshake_go_on(struct relay *r, struct secure_leg *l)
 	}
 	if (!is_opened(r, l) || l->passed < until || !end_send(r, l))
 		secure_defer(r, l);
+}
+
+void secure_handshake_go_on(struct relay *r, struct secure_leg *l)
+{
+	secure_handshake_hold(r, l);
+	secure_handshake_tell(r, l);
 }
 
 void secure_handshake_event(

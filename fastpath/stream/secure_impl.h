@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "crypto/secret.h"
 #include "slowpath/msg.h"
+#include "stream/hello.h"
 #include "stream/leg_names.h"
 #include "stream/secure.h"
 #include "tls/record.h"
@@ -18,9 +19,22 @@ enum secure_state {
 	SECURE_OPEN,
 };
 
-// Lives in locked memory. While the handshake lasts `records` is unused; after it, held is.
+// What a leg has besides while it is mirrored: bytes at held's front that are ours already, the
+// target's; that the target has already, the client's; and of the client's stream those that its
+// hello is made of, as far as it has come.
+struct secure_mirror {
+	uint32_t replaced;
+	uint32_t ahead;
+	uint32_t framed;
+	struct hello_frame hello;
+};
+
+// Lives in locked memory. While the handshake lasts there are no records; after it, held is unused.
 struct secure_leg {
-	struct tls_records records;
+	union {
+		struct tls_records records;
+		struct secure_mirror mirror;
+	};
 	struct tls_queue held; // received, not known to be done with
 	struct buffer *unsent; // payload that sealing found no buffer for
 	struct flow_key announced;
@@ -28,13 +42,12 @@ struct secure_leg {
 	TAILQ_ENTRY(secure_leg) behind; // while is_behind
 	struct crowd_member member;     // while the handshake lasts, see struct secure
 	struct slow_link *link;
-	uint32_t profile;  // who we are in it
-	uint64_t name;     // of the handshake, to the slow path
-	uint64_t base;     // offset of held's first byte in the stream
-	uint64_t passed;   // offset up to which the slow path has it
-	uint32_t replaced; // bytes at held's front that are ours already: of a mirrored target
-	uint16_t mss;      // payload of a segment: sizes records
-	uint8_t state;     // enum secure_state
+	uint32_t profile; // who we are in it
+	uint64_t name;    // of the handshake, to the slow path
+	uint64_t base;    // offset of held's first byte in the stream
+	uint64_t passed;  // offset up to which the slow path has it
+	uint16_t mss;     // payload of a segment: sizes records
+	uint8_t state;    // enum secure_state
 	uint8_t leg;
 	uint8_t broken;                 // enum tls_verdict, when RELAY_BROKEN
 	bool is_behind;                 // has something left to do that no event will bring about
@@ -111,7 +124,9 @@ struct secure_leg *secure_leg_add(struct relay *r, struct relay_session *s, unsi
 // secure_handshake.c: whom the handshake is for, and with what profile.
 void secure_handshake_name(
 	struct relay *r, struct secure_leg *l, uint32_t profile, const struct flow_key *announced);
-// Hands over what was received.
+// Takes what was received, and hands it over; both in one.
+void secure_handshake_hold(struct relay *r, struct secure_leg *l);
+void secure_handshake_tell(struct relay *r, struct secure_leg *l);
 void secure_handshake_go_on(struct relay *r, struct secure_leg *l);
 // The slow path's answer to a handshake that goes on.
 void secure_handshake_answer(struct relay *r, struct secure_leg *l, const struct slow_message *m);
@@ -122,7 +137,9 @@ void secure_handshake_note_answered(struct relay *r, struct secure_leg *l);
 // Tells the slow path that the session is over. Should the ring be full, it forgets by itself.
 void secure_handshake_close(struct relay *r, struct secure_leg *l);
 
-// secure_mirror.c: events and answers of a session whose two legs are mirrored.
+// secure_mirror.c: events and answers of a session whose two legs are mirrored, and what both have
+// left to do. The session may be the target's after.
+void secure_mirror_go_on(struct relay *r, struct relay_session *s);
 void secure_mirror_event(
 	struct relay *r, struct relay_session *s, unsigned int leg, uint16_t events);
 void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct slow_message *m);

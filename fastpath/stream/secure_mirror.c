@@ -2,7 +2,8 @@
 // Sessions that are the target's until their client has proved itself (REALITY). Both connections
 // are open; what comes is held and copied to the slow path, which says what goes on as it came and
 // what of the target's is replaced, byte for byte. So at any time the two can be joined, and the
-// peers notice nothing: not what we are, nor that we are there.
+// peers notice nothing: not what we are, nor that we are there. The client's hello, which is the
+// target's to answer whoever sent it, waits for nobody.
 #include "stream/limit.h"
 #include "stream/secure_impl.h"
 
@@ -69,6 +70,74 @@ static bool pass(struct relay *r, struct secure_leg *from, uint32_t n)
 	return true;
 }
 
+// b's n bytes from an offset on, in a buffer of their own that ends the same segment.
+static struct buffer *copy_of(struct relay *r, const struct buffer *b, uint32_t offset, uint32_t n)
+{
+	struct buffer *copy = r->config.buffers->get(r->config.buffers, n);
+
+	if (!copy)
+		return NULL;
+	copy->length = (uint16_t)n;
+	copy->total_length = n;
+	memcpy(buffer_data(copy), buffer_data(b) + offset, n);
+	memcpy(copy->state, b->state, sizeof(copy->state));
+	return copy;
+}
+
+// The target gets what it has not of the client's hello. The slow path's copy is still held until
+// it says so. False: no buffer for it.
+static bool hello_pass(struct relay *r, struct secure_leg *client)
+{
+	uint32_t skip = client->mirror.ahead;
+
+	for (const struct buffer *b = client->held.head;
+		b && client->base + client->mirror.ahead < client->mirror.framed; b = b->next) {
+		uint32_t n =
+			(uint32_t)(client->mirror.framed - client->base) - client->mirror.ahead;
+		struct buffer *copy;
+
+		if (skip >= b->length) {
+			skip -= b->length;
+			continue;
+		}
+		n = u32_min(n, b->length - skip);
+		copy = copy_of(r, b, skip, n);
+		if (!copy)
+			return false;
+		skip = 0;
+		client->mirror.ahead += n;
+		relay_session_moved(r, client->session, LEG_CLIENT, n, 1);
+		(void)tcp_send(r->tcp, client->session->connection[LEG_TARGET], copy,
+			TCP_SEND_SEGMENTS, r->now);
+	}
+	return true;
+}
+
+// The slow path is done with n bytes that the target has already.
+static void ahead_drop(struct relay *r, struct secure_leg *client, uint32_t n)
+{
+	tls_queue_drop_front(&client->held, n, r->config.buffers);
+	client->base += n;
+	client->mirror.ahead -= n;
+}
+
+// Looks at what was received for the hello's end.
+static void hello_frame(struct secure_leg *client)
+{
+	uint64_t skip = client->mirror.framed - client->base;
+
+	for (const struct buffer *b = client->held.head;
+		b && client->mirror.hello.verdict == HELLO_PART; b = b->next) {
+		if (skip >= b->length) {
+			skip -= b->length;
+			continue;
+		}
+		client->mirror.framed += hello_take(
+			&client->mirror.hello, buffer_data(b) + skip, b->length - (uint32_t)skip);
+		skip = 0;
+	}
+}
+
 void secure_splice(struct relay *r, struct relay_session *s)
 {
 	struct buffer *held[2];
@@ -77,6 +146,7 @@ void secure_splice(struct relay *r, struct relay_session *s)
 	for (unsigned int leg = 0; leg < 2; leg++) {
 		struct secure_leg *l = secure_at(r, s, leg);
 
+		ahead_drop(r, l, l->mirror.ahead);
 		bytes[leg] = l->held.bytes;
 		buffers[leg] = l->held.buffers;
 		held[leg] = tls_queue_chain(&l->held);
@@ -111,20 +181,34 @@ static void patience_begin(struct relay *r, const struct secure_leg *client)
 		wheel_arm(&r->wheel, session_index(r, client->session), r->now + PATIENCE);
 }
 
-void secure_mirror_event(
-	struct relay *r, struct relay_session *s, unsigned int leg, uint16_t events)
+void secure_mirror_go_on(struct relay *r, struct relay_session *s)
 {
 	struct secure_leg *client = client_of(r, s), *target = target_of(r, s);
 	bool was_silent = client->held.bytes == 0;
 
-	if (events & TCP_EVENT_END)
-		secure_at(r, s, leg)->input_ended = true;
-	secure_handshake_go_on(r, client);
+	secure_handshake_hold(r, client);
+	hello_frame(client);
+	if (client->mirror.hello.verdict == HELLO_NONE) {
+		counter_add(&r->config.stats->reality_foreign, 1);
+		secure_splice(r, s);
+		return;
+	}
+	secure_handshake_tell(r, client);
+	if (!hello_pass(r, client))
+		secure_defer(r, client);
 	secure_handshake_go_on(r, target);
 	if (is_none_of_ours(client, target))
 		secure_splice(r, s);
 	else if (was_silent)
 		patience_begin(r, client);
+}
+
+void secure_mirror_event(
+	struct relay *r, struct relay_session *s, unsigned int leg, uint16_t events)
+{
+	if (events & TCP_EVENT_END)
+		secure_at(r, s, leg)->input_ended = true;
+	secure_mirror_go_on(r, s);
 }
 
 bool secure_mirror_timer(struct relay *r, struct relay_session *s)
@@ -165,7 +249,7 @@ static struct buffer *own(struct relay *r, struct tls_queue *q, struct buffer **
 // keep the segments in which the target sent them. False: no buffer.
 static bool replace(struct relay *r, struct secure_leg *target, const uint8_t *bytes, uint32_t n)
 {
-	uint32_t skip = target->replaced;
+	uint32_t skip = target->mirror.replaced;
 
 	for (struct buffer **link = &target->held.head; n > 0; link = &(*link)->next) {
 		struct buffer *b = *link;
@@ -180,7 +264,7 @@ static bool replace(struct relay *r, struct secure_leg *target, const uint8_t *b
 			return false;
 		some = u32_min(n, b->length - skip);
 		memcpy(buffer_data(b) + skip, bytes, some);
-		target->replaced += some;
+		target->mirror.replaced += some;
 		bytes += some;
 		n -= some;
 		skip = 0;
@@ -193,13 +277,13 @@ static bool replaced_pass(struct relay *r, struct secure_leg *target, bool all)
 {
 	uint32_t n = 0;
 
-	for (const struct buffer *b = target->held.head; b && n + b->length <= target->replaced;
-		b = b->next)
+	for (const struct buffer *b = target->held.head;
+		b && n + b->length <= target->mirror.replaced; b = b->next)
 		n += b->length;
-	n = all ? target->replaced : n;
+	n = all ? target->mirror.replaced : n;
 	if (!pass(r, target, n))
 		return false;
-	target->replaced -= n;
+	target->mirror.replaced -= n;
 	return true;
 }
 
@@ -221,8 +305,8 @@ static bool send_take(struct relay *r, struct relay_session *s, const struct slo
 {
 	struct secure_leg *target = target_of(r, s);
 	uint32_t length = u32_min(m->length, SLOW_DATA_BYTES);
-	uint64_t done = target->base + target->replaced;
-	uint32_t left = target->held.bytes - target->replaced;
+	uint64_t done = target->base + target->mirror.replaced;
+	uint32_t left = target->held.bytes - target->mirror.replaced;
 	uint32_t n = m->offset > done ? (uint32_t)u64_min(m->offset - done, left) : 0;
 
 	n = u32_min(n, length);
@@ -234,9 +318,12 @@ static bool send_take(struct relay *r, struct relay_session *s, const struct slo
 static bool forward_take(struct relay *r, struct relay_session *s, const struct slow_message *m)
 {
 	struct secure_leg *client = client_of(r, s);
-	uint64_t n = m->offset > client->base ? m->offset - client->base : 0;
+	uint64_t offset = u64_min(m->offset, client->base + client->held.bytes);
 
-	return pass(r, client, (uint32_t)u64_min(n, client->held.bytes));
+	if (offset > client->base)
+		ahead_drop(
+			r, client, (uint32_t)u64_min(offset - client->base, client->mirror.ahead));
+	return offset <= client->base || pass(r, client, (uint32_t)(offset - client->base));
 }
 
 // The client has proved itself. The target has done its duty: its connection closes, and the
@@ -261,7 +348,7 @@ static bool keys_take(struct relay *r, struct relay_session *s, const struct slo
 
 void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct slow_message *m)
 {
-	bool done = true, was_silent;
+	bool done = true;
 
 	switch (m->kind) {
 	case SLOW_FORWARD:
@@ -290,9 +377,5 @@ void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct
 		return;
 	wheel_arm(&r->wheel, session_index(r, s), r->now + r->config.slow->timeout);
 	// There is room for more of what they sent.
-	was_silent = client_of(r, s)->held.bytes == 0;
-	secure_handshake_go_on(r, client_of(r, s));
-	if (was_silent)
-		patience_begin(r, client_of(r, s));
-	secure_handshake_go_on(r, target_of(r, s));
+	secure_mirror_go_on(r, s);
 }

@@ -475,15 +475,16 @@ static void reality_handshakes(struct metrics_output *out, const struct daemon *
 	struct slowpath_counts counts = slowpath_counts(daemon);
 	uint64_t refused = 0, timeouts = 0;
 
-	for (int r = REALITY_AUTHENTICATED; r < REALITY_RESULT_COUNT; r++)
-		metrics_series(out, (double)counts.outcomes[r],
-			reality_result_label((enum reality_result)r));
 	for (uint16_t w = 0; w < workers(daemon); w++) {
 		const struct worker_stats *s = node_worker_stats(daemon->node, w);
 
 		refused += counter_read(&s->reality_refused);
 		timeouts += counter_read(&s->reality_timeouts);
+		counts.outcomes[REALITY_VERSION] += counter_read(&s->reality_foreign);
 	}
+	for (int r = REALITY_AUTHENTICATED; r < REALITY_RESULT_COUNT; r++)
+		metrics_series(out, (double)counts.outcomes[r],
+			reality_result_label((enum reality_result)r));
 	metrics_series(out, (double)refused, "refused");
 	metrics_series(out, (double)timeouts, "timeout");
 }

@@ -260,13 +260,16 @@ static void check_stream(
 	struct rig_user *u = &rig->user[host][number];
 	// What comes here is the other side's stream; or one's own, echoed.
 	enum rig_host from = rig->user[!host][number].echoes ? host : !host;
+	uint64_t said = rig->user[from][number].said;
 
 	for (const struct buffer *b = chain; b; b = b->next) {
 		for (uint32_t i = 0; i < b->length; i++, u->received++) {
 			if (u->received < sizeof(u->first))
 				u->first[u->received] = buffer_data(b)[i];
-			if (rig->user[from][number].to_send > u->received &&
-				buffer_data(b)[i] != stream_byte(from, number, u->received))
+			if (u->received < said ||
+				u->received - said >= rig->user[from][number].to_send)
+				continue;
+			if (buffer_data(b)[i] != stream_byte(from, number, u->received - said))
 				fail_msg("host %u user %u: byte %llu differs", host, number,
 					(unsigned long long)u->received);
 		}

@@ -26,6 +26,7 @@ struct rig_user {
 	uint64_t to_send;
 	uint64_t sent;
 	uint64_t received;
+	uint64_t said;      // bytes that go before its stream and are not checked: rig_say
 	uint8_t first[256]; // the first bytes received
 	bool echoes;        // sends back what it gets
 	bool is_shut;

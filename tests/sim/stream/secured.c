@@ -17,8 +17,8 @@ enum {
 	SEGMENT = 1400,
 };
 
-static const uint8_t hello[SECURED_HELLO] = "hello!\r\n";
-static const uint8_t answer[SECURED_HELLO] = "welcome\n";
+const uint8_t secured_hello[SECURED_HELLO] = {0x16, 3, 1, 0, 4, 1, 0, 0, 0};
+static const uint8_t answer[SECURED_HELLO] = "welcome!\n";
 
 // Of what a leg's client sends, and of what it gets.
 static struct tls_secret secret_of(bool from_client)
@@ -133,7 +133,7 @@ static void target_take(struct rig_secured *x, struct slow_link *link, const str
 			refuse(link, x->refused);
 		a = answer_to(link, m->session, SLOW_SEND);
 		a->length = SECURED_HELLO;
-		memcpy(a->data, hello, SECURED_HELLO);
+		memcpy(a->data, secured_hello, SECURED_HELLO);
 		ring_publish(&link->to_worker);
 	} else if (m->kind == SLOW_BYTES && m->offset == 0) {
 		assert_in_range(m->length, SECURED_HELLO, SLOW_DATA_BYTES);
@@ -181,7 +181,7 @@ static void message_take(struct rig_secured *x, uint32_t thread, const struct sl
 		mirrored_take(x, link, m);
 	if (x->mirrored || m->kind != SLOW_BYTES || m->offset != 0 || m->length < SECURED_HELLO)
 		return;
-	assert_memory_equal(m->data, hello, SECURED_HELLO);
+	assert_memory_equal(m->data, secured_hello, SECURED_HELLO);
 	answer_publish(x, link, m->session);
 }
 
@@ -273,7 +273,7 @@ bool secured_ready(struct rig *rig, uint32_t peer)
 
 	if (host_of(peer) == RIG_CLIENT && !x->greeted[peer] && !x->speechless[peer]) {
 		x->greeted[peer] = true;
-		say_bytes(rig, peer, hello);
+		say_bytes(rig, peer, secured_hello);
 	}
 	return x->open[peer];
 }
@@ -322,7 +322,7 @@ void secured_push(struct rig *rig, uint32_t peer, struct buffer *chain)
 	}
 	if (!x->open[peer]) {
 		assert_int_equal(chain_copy(chain, 0, sizeof(bytes), bytes), sizeof(bytes));
-		assert_memory_equal(bytes, is_client ? answer : hello, sizeof(bytes));
+		assert_memory_equal(bytes, is_client ? answer : secured_hello, sizeof(bytes));
 		chain = chain_skip(chain, sizeof(bytes), &buffer_heap_source);
 		assert_int_equal(tls_records_init(&x->tls, is_client, TLS_VERSION_1_3, x->suite,
 					 &in, &out, &x->records[peer]),

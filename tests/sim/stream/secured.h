@@ -2,7 +2,7 @@
 #pragma once
 
 // Clients of the rig, and targets where those are wanted too, that speak TLS records, and a thread
-// of the slow path that plays a handshake of eight bytes each way, so that all that the worker does
+// of the slow path that plays a handshake of nine bytes each way, so that all that the worker does
 // with the rings and the records is run in virtual time. (Real handshakes over the same rings:
 // tests/unit/slowpath.)
 
@@ -11,7 +11,7 @@
 #include "tls/record.h"
 
 enum {
-	SECURED_HELLO = 8, // bytes, each way
+	SECURED_HELLO = 9, // bytes, each way: a client's is framed as a hello is
 	SECURED_THREADS = 2,
 	SECURED_PEERS = 2 * RIG_USERS, // by number the clients, behind them the targets
 };
@@ -51,6 +51,7 @@ struct rig_secured {
 
 // As rig_open, with a listener whose clients are to be secured, `legs` of them at once.
 void rig_open_secured(struct rig *rig, uint32_t sessions, uint32_t legs);
+extern const uint8_t secured_hello[SECURED_HELLO];
 void secured_create(struct rig *rig, struct relay_config *config);
 void secured_destroy(struct rig *rig);
 // The threads' turn.

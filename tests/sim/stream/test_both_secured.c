@@ -298,19 +298,23 @@ static void strangers_who_give_way_keep_the_target(void **state)
 	rig.users[RIG_CLIENT] = 0;
 	target(0)->to_send = 0;
 	rig.secured->raw = true;
+	rig.secured->raw_targets = RIG_USERS;
 	rig.secured->stalled[0] = rig.secured->stalled[1] = true;
 	for (uint32_t i = 0; i < LEGS / 2 + 1; i++) {
 		client(rig_connect(&rig, own))->keeps_open = true;
 		rig_wait(&rig, 10000);
 		assert_int_equal(rig.users[RIG_TARGET], i + 1);
 		target(i)->keeps_open = true;
+		client(i)->said = SECURED_HELLO;
+		rig_say(&rig, i, secured_hello, SECURED_HELLO);
 		rig_send(&rig, RIG_CLIENT, i, 100);
 		rig_send(&rig, RIG_TARGET, i, 1000);
 	}
 	rig_wait(&rig, 50000);
 	assert_int_equal(client(0)->received, 1000);
-	assert_int_equal(target(0)->received, 100);
+	assert_int_equal(target(0)->received, SECURED_HELLO + 100);
 	assert_int_equal(client(1)->received, 0);
+	assert_int_equal(target(1)->received, SECURED_HELLO);
 	assert_int_equal(rig_sessions(&rig), LEGS / 2 + 1);
 	assert_int_equal(counter_read(&rig.world->stats->reality_timeouts), 0);
 }

@@ -16,8 +16,10 @@
 #define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
 
 enum {
-	SESSIONS = 64,
-	LEGS = 64,
+	SESSIONS = 128,
+	LEGS = 256,
+	MOST = 16384 + 9, // bytes of a hello
+	SOON = 20000,     // some round trips
 };
 
 static const char *const own = "10.1.0.2";
@@ -40,13 +42,38 @@ static int set_up(void **state)
 	return 0;
 }
 
+// A hello of any length: a record whose only message is one.
+static const uint8_t *hello_of(uint32_t length)
+{
+	static uint8_t hello[MOST];
+
+	memset(hello, 0x5a, sizeof(hello));
+	memcpy(hello, secured_hello, SECURED_HELLO);
+	be16_store(hello + 3, be16_from_host((uint16_t)(length - 5)));
+	be16_store(hello + 7, be16_from_host((uint16_t)(length - 9)));
+	return hello;
+}
+
+static uint32_t stranger(void)
+{
+	uint32_t n = rig_connect(&rig, own);
+
+	rig.secured->raw = true;
+	client(n)->keeps_open = target(n)->keeps_open = true;
+	return n;
+}
+
+// Says a part of a hello.
+static void stranger_says(uint32_t n, const uint8_t *hello, uint32_t from, uint32_t length)
+{
+	client(n)->said += length;
+	rig_say(&rig, n, hello + from, length);
+}
+
 // Client 0, whose hello the target has.
 static void stranger_heard(void)
 {
-	rig.secured->raw = true;
-	rig_connect(&rig, own);
-	client(0)->keeps_open = target(0)->keeps_open = true;
-	rig_send(&rig, RIG_CLIENT, 0, 1000);
+	stranger_says(stranger(), hello_of(1000), 0, 1000);
 	rig_wait(&rig, SECONDS(1));
 	assert_true(client(0)->is_open);
 	assert_int_equal(target(0)->received, 1000);
@@ -80,7 +107,7 @@ static void a_client_goes_on_to_its_own(void **state)
 	client(1)->keeps_open = target(0)->keeps_open = target(1)->keeps_open = true;
 	rig_wait(&rig, SECONDS(1));
 	assert_int_equal(target(0)->received, SECURED_HELLO);
-	assert_memory_equal(target(0)->first, "hello!\r\n", SECURED_HELLO);
+	assert_memory_equal(target(0)->first, secured_hello, SECURED_HELLO);
 	assert_false(rig.secured->open[1]);
 	rig_send(&rig, RIG_TARGET, 0, SECURED_HELLO);
 	rig_wait(&rig, SECONDS(1));
@@ -111,6 +138,140 @@ static void no_stranger_waits_for_a_thread(void **state)
 	rig_wait(&rig, SECONDS(1));
 	assert_int_equal(target(0)->received, 2000);
 	assert_int_equal(counter_read(&rig.world->stats->reality_timeouts), 1);
+}
+
+static void threads_stall(bool stall)
+{
+	rig.secured->stalled[0] = rig.secured->stalled[1] = stall;
+}
+
+// It is the target's whoever said it: what a thread has to say of it may come later, as long as the
+// target's answer is held.
+static void no_hello_waits_for_a_thread(void **state)
+{
+	const uint8_t *hello = hello_of(5000);
+
+	threads_stall(true);
+	stranger();
+	for (uint32_t at = 0; at < 5000; at += 1250) {
+		stranger_says(0, hello, at, 1250);
+		rig_wait(&rig, SOON);
+		assert_int_equal(target(0)->received, at + 1250);
+	}
+	assert_memory_equal(target(0)->first, hello, sizeof(target(0)->first));
+	rig_send(&rig, RIG_TARGET, 0, 1000);
+	// What follows it is not.
+	rig_send(&rig, RIG_CLIENT, 0, 100);
+	rig_wait(&rig, SOON);
+	assert_int_equal(target(0)->received, 5000);
+	assert_int_equal(client(0)->received, 0);
+	threads_stall(false);
+	rig_wait(&rig, SOON);
+	assert_true(rig.secured->spliced);
+	assert_int_equal(target(0)->received, 5100);
+	assert_int_equal(client(0)->received, 1000);
+	assert_int_equal(counter_read(&rig.world->stats->reality_timeouts), 0);
+}
+
+// In a segment of its own, where the client sent more in one.
+static void a_hello_goes_without_what_is_behind_it(void **state)
+{
+	const uint8_t *hello = hello_of(700);
+
+	threads_stall(true);
+	stranger_says(stranger(), hello, 0, 1000);
+	rig_wait(&rig, SOON);
+	assert_int_equal(target(0)->received, 700);
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(target(0)->received, 1000);
+	assert_int_equal(counter_read(&rig.world->stats->reality_timeouts), 1);
+}
+
+// More of them than the ring to a thread has messages.
+static void no_hello_waits_for_a_ring(void **state)
+{
+	const uint8_t *hello = hello_of(4000);
+
+	threads_stall(true);
+	// Few at a time, as many SYNs are held.
+	for (uint32_t i = 0; i < 100; i++) {
+		stranger_says(stranger(), hello, 0, 4000);
+		if (i % 10 == 9)
+			rig_wait(&rig, SOON);
+	}
+	for (uint32_t i = 0; i < 100; i++)
+		assert_int_equal(target(i)->received, 4000);
+	threads_stall(false);
+	for (uint32_t i = 0; i < 100; i++)
+		rig_send(&rig, RIG_TARGET, i, 3000);
+	rig_wait(&rig, SECONDS(1) / 2);
+	for (uint32_t i = 0; i < 100; i++) {
+		assert_int_equal(target(i)->received, 4000);
+		assert_int_equal(client(i)->received, 3000);
+	}
+	assert_int_equal(rig.secured->opens[0] + rig.secured->opens[1], 100);
+	assert_int_equal(counter_read(&rig.world->stats->reality_timeouts), 0);
+}
+
+// Nor is any byte of it lost or said twice where buffers are scarce.
+static void a_hello_waits_for_buffers(void **state)
+{
+	const uint8_t *hello = hello_of(MOST);
+
+	rig.fail_ppm = 300000;
+	threads_stall(true);
+	stranger();
+	rig_wait(&rig, SECONDS(2));
+	stranger_says(0, hello, 0, MOST);
+	rig_wait(&rig, SECONDS(1) / 2);
+	rig.fail_ppm = 0;
+	rig_wait(&rig, SOON);
+	assert_int_equal(target(0)->received, MOST);
+	threads_stall(false);
+	rig_wait(&rig, SOON);
+	rig_send(&rig, RIG_TARGET, 0, 1000);
+	rig_send(&rig, RIG_CLIENT, 0, 1000);
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(target(0)->received, MOST + 1000);
+	assert_int_equal(client(0)->received, 1000);
+}
+
+// No thread is asked about what no client of ours would say.
+static void what_is_no_hello_is_the_targets_at_once(void **state)
+{
+	threads_stall(true);
+	rig_send(&rig, RIG_CLIENT, stranger(), 1000);
+	rig_send(&rig, RIG_TARGET, 0, 1000);
+	rig_wait(&rig, SOON);
+	assert_int_equal(target(0)->received, 1000);
+	assert_int_equal(client(0)->received, 1000);
+	threads_stall(false);
+	rig_wait(&rig, SOON);
+	assert_int_equal(rig.secured->opens[0] + rig.secured->opens[1], 0);
+	assert_int_equal(counter_read(&rig.world->stats->reality_foreign), 1);
+}
+
+static void what_begins_as_a_hello_and_is_none_is_the_targets(void **state)
+{
+	uint8_t bytes[200];
+
+	memcpy(bytes, hello_of(sizeof(bytes)), sizeof(bytes));
+	bytes[5] = 2; // a server's
+	threads_stall(true);
+	stranger();
+	stranger_says(0, bytes, 0, 5);
+	rig_wait(&rig, SOON);
+	assert_int_equal(target(0)->received, 5);
+	stranger_says(0, bytes, 5, 195);
+	rig_send(&rig, RIG_TARGET, 0, 1000);
+	rig_wait(&rig, SOON);
+	assert_int_equal(target(0)->received, 200);
+	assert_int_equal(client(0)->received, 1000);
+	threads_stall(false);
+	rig_wait(&rig, SOON);
+	assert_int_equal(rig.secured->closes, 1);
+	assert_int_equal(counter_read(&rig.world->stats->reality_foreign), 1);
+	assert_int_equal(counter_read(&rig.world->stats->reality_timeouts), 0);
 }
 
 static void a_target_that_ends_at_once_is_heard(void **state)
@@ -270,6 +431,12 @@ int main(void)
 		TEST(a_stranger_is_the_targets),
 		TEST(a_client_goes_on_to_its_own),
 		TEST(no_stranger_waits_for_a_thread),
+		TEST(no_hello_waits_for_a_thread),
+		TEST(a_hello_goes_without_what_is_behind_it),
+		TEST(no_hello_waits_for_a_ring),
+		TEST(a_hello_waits_for_buffers),
+		TEST(what_is_no_hello_is_the_targets_at_once),
+		TEST(what_begins_as_a_hello_and_is_none_is_the_targets),
 		TEST(a_target_that_ends_at_once_is_heard),
 		TEST(a_targets_handshake_is_for_the_client_that_is_named),
 		TEST(what_a_stranger_gets_is_bounded),

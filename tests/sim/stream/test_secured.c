@@ -297,7 +297,7 @@ static void the_target_may_end_first(void **state)
 // A FIN with the hello behind a PROXY protocol header is no close_notify.
 static void an_end_before_the_layer_is_a_cut(void **state)
 {
-	static const char said[] = "PROXY TCP4 10.3.0.1 10.3.0.2 1000 2000\r\nhello!\r\n";
+	static const char said[] = "PROXY TCP4 10.3.0.1 10.3.0.2 1000 2000\r\n\x16\3\1\0\4\1\0\0\0";
 
 	rig.world->listeners[WORLD_TCP].proxy_protocol = true;
 	rig.secured->speechless[rig_connect(&rig, own)] = true;
