@@ -99,7 +99,8 @@ static void keys_of(const struct rig_secured *x, struct slow_keys *keys, bool is
 	snprintf(keys->names.protocol, sizeof(keys->names.protocol), "%s", SECURED_PROTOCOL);
 }
 
-static void answer_publish(const struct rig_secured *x, struct slow_link *link, uint64_t session)
+static void answer_publish(
+	const struct rig_secured *x, struct slow_link *link, uint64_t session, bool with_keys)
 {
 	struct slow_message *a = answer_to(link, session, SLOW_SEND);
 
@@ -107,6 +108,8 @@ static void answer_publish(const struct rig_secured *x, struct slow_link *link, 
 	a->length = SECURED_HELLO;
 	memcpy(a->data, answer, SECURED_HELLO);
 	ring_publish(&link->to_worker);
+	if (!with_keys)
+		return;
 	a = answer_to(link, session, SLOW_KEYS);
 	a->offset = SECURED_HELLO;
 	keys_of(x, &a->keys, false);
@@ -159,7 +162,7 @@ static void mirrored_take(
 		x->spliced = true;
 	} else {
 		assert_int_equal(m->length, SECURED_HELLO);
-		answer_publish(x, link, m->session);
+		answer_publish(x, link, m->session, !x->unfinished);
 	}
 }
 
@@ -182,7 +185,7 @@ static void message_take(struct rig_secured *x, uint32_t thread, const struct sl
 	if (x->mirrored || m->kind != SLOW_BYTES || m->offset != 0 || m->length < SECURED_HELLO)
 		return;
 	assert_memory_equal(m->data, secured_hello, SECURED_HELLO);
-	answer_publish(x, link, m->session);
+	answer_publish(x, link, m->session, true);
 }
 
 void secured_garble(struct rig *rig, uint32_t thread, uint64_t session, uint32_t random)

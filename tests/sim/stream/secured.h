@@ -37,6 +37,7 @@ struct rig_secured {
 	bool cuts;                      // clients end without close_notify
 	bool raw;                       // clients speak no TLS, and the thread tells strangers
 	bool mirrored;                  // handshakes are over both streams
+	bool unfinished;                // a thread answers and gives no keys
 	bool has_targets;               // targets are secured, but for the first raw_targets
 	uint32_t raw_targets;
 	uint32_t refusals;        // handshakes with targets that the thread will refuse, each twice

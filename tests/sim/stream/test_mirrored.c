@@ -12,6 +12,7 @@
 
 #include "one_rig.h"
 #include "secured.h"
+#include "stream/proxy_protocol.h"
 
 #define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
 
@@ -68,6 +69,11 @@ static void stranger_says(uint32_t n, const uint8_t *hello, uint32_t from, uint3
 {
 	client(n)->said += length;
 	rig_say(&rig, n, hello + from, length);
+}
+
+static uint64_t timeouts(void)
+{
+	return counter_read(&rig.world->stats->reality_timeouts);
 }
 
 // Client 0, whose hello the target has.
@@ -137,7 +143,7 @@ static void no_stranger_waits_for_a_thread(void **state)
 	assert_int_equal(target(0)->received, 1000);
 	rig_wait(&rig, SECONDS(1));
 	assert_int_equal(target(0)->received, 2000);
-	assert_int_equal(counter_read(&rig.world->stats->reality_timeouts), 1);
+	assert_int_equal(timeouts(), 1);
 }
 
 static void threads_stall(bool stall)
@@ -170,7 +176,7 @@ static void no_hello_waits_for_a_thread(void **state)
 	assert_true(rig.secured->spliced);
 	assert_int_equal(target(0)->received, 5100);
 	assert_int_equal(client(0)->received, 1000);
-	assert_int_equal(counter_read(&rig.world->stats->reality_timeouts), 0);
+	assert_int_equal(timeouts(), 0);
 }
 
 // In a segment of its own, where the client sent more in one.
@@ -184,7 +190,7 @@ static void a_hello_goes_without_what_is_behind_it(void **state)
 	assert_int_equal(target(0)->received, 700);
 	rig_wait(&rig, SECONDS(1));
 	assert_int_equal(target(0)->received, 1000);
-	assert_int_equal(counter_read(&rig.world->stats->reality_timeouts), 1);
+	assert_int_equal(timeouts(), 1);
 }
 
 // More of them than the ring to a thread has messages.
@@ -210,7 +216,7 @@ static void no_hello_waits_for_a_ring(void **state)
 		assert_int_equal(client(i)->received, 3000);
 	}
 	assert_int_equal(rig.secured->opens[0] + rig.secured->opens[1], 100);
-	assert_int_equal(counter_read(&rig.world->stats->reality_timeouts), 0);
+	assert_int_equal(timeouts(), 0);
 }
 
 // Nor is any byte of it lost or said twice where buffers are scarce.
@@ -271,7 +277,151 @@ static void what_begins_as_a_hello_and_is_none_is_the_targets(void **state)
 	rig_wait(&rig, SOON);
 	assert_int_equal(rig.secured->closes, 1);
 	assert_int_equal(counter_read(&rig.world->stats->reality_foreign), 1);
-	assert_int_equal(counter_read(&rig.world->stats->reality_timeouts), 0);
+	assert_int_equal(timeouts(), 0);
+}
+
+// From a client's first word to ours about it, a second. To say nothing takes no time.
+static void a_word_is_answered_in_a_second(void **state)
+{
+	threads_stall(true);
+	stranger();
+	rig_wait(&rig, SECONDS(4));
+	assert_int_equal(timeouts(), 0);
+	stranger_says(0, hello_of(1000), 0, 1000);
+	rig_send(&rig, RIG_TARGET, 0, 500);
+	rig_wait(&rig, SECONDS(1) - SOON);
+	assert_int_equal(client(0)->received, 0);
+	assert_int_equal(timeouts(), 0);
+	rig_wait(&rig, 3 * SOON);
+	assert_int_equal(client(0)->received, 500);
+	assert_int_equal(target(0)->received, 1000);
+	assert_int_equal(timeouts(), 1);
+	// Nor is the thread of use once it moves again.
+	threads_stall(false);
+	rig_wait(&rig, SOON);
+	assert_int_equal(rig_sessions(&rig), 1);
+	assert_int_equal(rig.secured->closes, 1);
+}
+
+// From our last word to keys, ten.
+static void a_handshake_ends_in_ten_seconds(void **state)
+{
+	stranger_heard();
+	threads_stall(true);
+	rig_wait(&rig, SECONDS(9) - 2 * SOON);
+	assert_int_equal(timeouts(), 0);
+	rig_wait(&rig, 4 * SOON);
+	assert_int_equal(timeouts(), 1);
+	rig_send(&rig, RIG_TARGET, 0, 1000);
+	rig_send(&rig, RIG_CLIENT, 0, 1000);
+	rig_wait(&rig, SOON);
+	assert_int_equal(client(0)->received, 1000);
+	assert_int_equal(target(0)->received, 2000);
+}
+
+// One who has had our answer and does not finish has the target for it.
+static void a_client_that_does_not_finish_is_the_targets(void **state)
+{
+	client(0)->connection = TCP_NONE;
+	rig.users[RIG_CLIENT] = 1;
+	rig.secured->unfinished = true;
+	rig_connect(&rig, own);
+	client(1)->keeps_open = target(0)->keeps_open = true;
+	rig_wait(&rig, SOON);
+	rig_send(&rig, RIG_TARGET, 0, SECURED_HELLO);
+	rig_wait(&rig, SOON);
+	assert_true(rig.secured->open[1]);
+	threads_stall(true);
+	rig_send(&rig, RIG_CLIENT, 1, 100);
+	rig_wait(&rig, SECONDS(10) - 2 * SOON);
+	assert_int_equal(target(0)->received, SECURED_HELLO);
+	assert_int_equal(timeouts(), 0);
+	rig_wait(&rig, 4 * SOON);
+	assert_in_range(target(0)->received, SECURED_HELLO + 100, SECURED_HELLO + 200);
+	assert_int_equal(timeouts(), 1);
+	assert_int_equal(rig.users[RIG_TARGET], 1);
+}
+
+// What the target gets is a PROXY protocol header about the client, at once, and then its hello.
+static void told(const char *listener, const char *server, unsigned int version)
+{
+	struct proxy_protocol_header header;
+	struct flow_key client_key;
+	struct tcp_info info;
+
+	if (strcmp(server, "10.2.0.9") != 0)
+		rig_listen(&rig, server);
+	world_target(rig.world, WORLD_UDP, 2, server, 80, 1);
+	rig.world->upstreams[WORLD_UDP].proxy_protocol = (uint8_t)version;
+	rig.secured->raw = true;
+	rig_connect(&rig, listener);
+	client(0)->keeps_open = target(0)->keeps_open = true;
+	rig_wait(&rig, SOON);
+	tcp_info_get(rig.host[RIG_CLIENT], client(0)->connection, &info);
+	client_key = info.key;
+	assert_int_equal(proxy_protocol_read(target(0)->first, target(0)->received, &header),
+		PROXY_PROTOCOL_DONE);
+	assert_int_equal(header.version, version);
+	assert_int_equal(header.length, target(0)->received);
+	assert_true(header.proxied);
+	assert_true(ip_address_equal(&header.key.source, &client_key.source));
+	assert_true(ip_address_equal(&header.key.destination, &client_key.destination));
+	assert_true(header.key.source_port == client_key.source_port);
+	assert_true(header.key.destination_port == client_key.destination_port);
+	client(0)->said = header.length;
+	stranger_says(0, hello_of(1000), 0, 1000);
+	rig_send(&rig, RIG_CLIENT, 0, 5000);
+	rig_send(&rig, RIG_TARGET, 0, 5000);
+	rig_wait(&rig, SECONDS(1));
+	assert_true(rig.secured->spliced);
+	assert_memory_equal(target(0)->first + header.length, hello_of(1000), 100);
+	assert_int_equal(target(0)->received, header.length + 6000u);
+	assert_int_equal(client(0)->received, 5000);
+	// It is no payload.
+	assert_int_equal(rig_received(&rig, RIG_CLIENT), 6000);
+}
+
+static void a_target_is_told_who_comes(void **state)
+{
+	told(own, "10.2.0.9", 1);
+}
+
+static void a_target_is_told_in_binary(void **state)
+{
+	told(own, "10.2.0.9", 2);
+}
+
+static void a_target_is_told_of_ipv6(void **state)
+{
+	told("fd00:1::2", "fd00:2::9", 1);
+}
+
+static void a_target_is_told_of_ipv6_in_binary(void **state)
+{
+	told("fd00:1::2", "fd00:2::9", 2);
+}
+
+static void a_target_of_ipv4_is_told_of_ipv6(void **state)
+{
+	told("fd00:1::2", "10.2.0.9", 2);
+}
+
+// The client's own target is told as its own upstream says.
+static void a_clients_own_is_told_nothing(void **state)
+{
+	rig.world->upstreams[WORLD_UDP].proxy_protocol = 2;
+	client(0)->connection = TCP_NONE;
+	rig.users[RIG_CLIENT] = 1;
+	rig_connect(&rig, own);
+	client(1)->keeps_open = target(0)->keeps_open = target(1)->keeps_open = true;
+	rig_wait(&rig, SOON);
+	assert_int_equal(target(0)->received, 28 + SECURED_HELLO);
+	rig_send(&rig, RIG_TARGET, 0, SECURED_HELLO);
+	rig_send(&rig, RIG_CLIENT, 1, 1000);
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(target(0)->received, 28 + SECURED_HELLO);
+	assert_int_equal(rig.users[RIG_TARGET], 2);
+	assert_int_equal(target(1)->received, 1000);
 }
 
 static void a_target_that_ends_at_once_is_heard(void **state)
@@ -437,6 +587,15 @@ int main(void)
 		TEST(a_hello_waits_for_buffers),
 		TEST(what_is_no_hello_is_the_targets_at_once),
 		TEST(what_begins_as_a_hello_and_is_none_is_the_targets),
+		TEST(a_word_is_answered_in_a_second),
+		TEST(a_handshake_ends_in_ten_seconds),
+		TEST(a_client_that_does_not_finish_is_the_targets),
+		TEST(a_target_is_told_who_comes),
+		TEST(a_target_is_told_in_binary),
+		TEST(a_target_is_told_of_ipv6),
+		TEST(a_target_is_told_of_ipv6_in_binary),
+		TEST(a_target_of_ipv4_is_told_of_ipv6),
+		TEST(a_clients_own_is_told_nothing),
 		TEST(a_target_that_ends_at_once_is_heard),
 		TEST(a_targets_handshake_is_for_the_client_that_is_named),
 		TEST(what_a_stranger_gets_is_bounded),
