@@ -167,10 +167,29 @@ static void services_put(struct counters *c, const struct node *node, const stru
 		}
 }
 
+// foreign: who said no hello, which is a matter of the version.
+static void reality_put(struct counters *c, const struct node *node, uint64_t *foreign)
+{
+	uint64_t refused = 0, timeouts = 0, limited[2] = {0};
+
+	for (uint16_t w = 0; w < node_worker_count(node); w++) {
+		const struct worker_stats *s = node_worker_stats(node, w);
+
+		refused += counter_read(&s->reality_refused);
+		timeouts += counter_read(&s->reality_timeouts);
+		*foreign += counter_read(&s->reality_foreign);
+		for (int way = 0; way < 2; way++)
+			limited[way] += counter_read(&s->reality_limited[way]);
+	}
+	counter_put(c, refused, "reality.refused");
+	counter_put(c, timeouts, "reality.timeout");
+	counter_put(c, limited[0], "reality.limited_upload");
+	counter_put(c, limited[1], "reality.limited_download");
+}
+
 static void handshakes_put(struct counters *c, const struct daemon *daemon)
 {
 	struct slowpath_counts counts = {0};
-	uint64_t refused = 0, timeouts = 0;
 
 	if (daemon->slowpath != NULL)
 		slowpath_count(daemon->slowpath, &counts);
@@ -181,17 +200,10 @@ static void handshakes_put(struct counters *c, const struct daemon *daemon)
 	counter_put(c, counts.refused, "slowpath.refused");
 	counter_put(c, counts.crowded, "slowpath.crowded");
 	counter_put(c, counts.forgotten, "slowpath.forgotten");
+	reality_put(c, daemon->node, &counts.outcomes[REALITY_VERSION]);
 	for (int r = REALITY_AUTHENTICATED; r < REALITY_RESULT_COUNT; r++)
 		counter_put(c, counts.outcomes[r], "reality.%s",
 			reality_result_label((enum reality_result)r));
-	for (uint16_t w = 0; w < node_worker_count(daemon->node); w++) {
-		const struct worker_stats *s = node_worker_stats(daemon->node, w);
-
-		refused += counter_read(&s->reality_refused);
-		timeouts += counter_read(&s->reality_timeouts);
-	}
-	counter_put(c, refused, "reality.refused");
-	counter_put(c, timeouts, "reality.timeout");
 }
 
 void method_stats(struct rpc_call *call, const json_t *params)
