@@ -18,6 +18,7 @@ enum handshake_step {
 	HANDSHAKE_DONE,    // with keys
 	HANDSHAKE_FAILED,  // there are none, which is the peer's doing
 	HANDSHAKE_SPLICED, // there are none, and the streams go on without us
+	HANDSHAKE_OVER,    // there were none to be had: it was no session's
 };
 
 // profile: what handshakes of one listener or upstream share, as given to slowpath_profile_add.
@@ -35,6 +36,9 @@ struct handshake_kind {
 		int64_t now_ms);
 	// Nothing follows on the stream.
 	void (*end)(void *handshake, enum slow_stream stream);
+	// The peer has said nothing for a while, all that it said before is given. NULL: of no
+	// concern.
+	void (*silence)(void *handshake);
 	// Fills the next message, of which session and stream (the one it was opened for) are set
 	// and the rest is zero but for data. To be asked after create, input and end until it says
 	// that it waits or gives the last one.

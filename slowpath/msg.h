@@ -16,8 +16,8 @@
 //   END    nothing follows on it        FORWARD the stream's bytes before offset go to the other
 //   CLOSE  the session is over,                 stream's peer, as they came; of a client's hello
 //          forget it                            it has them already
-//                                       KEYS    from offset on the stream is records: these keys
-//                                               protect it; what was before is done with
+//   SILENCE nothing came on it          KEYS    from offset on the stream is records: these keys
+//          for a while                          protect it; what was before is done with
 //                                       SPLICE  from these offsets on both streams go to the other
 //                                               one's peer, as they come
 //                                       FAILED  no handshake: close when all is sent; the data is
@@ -27,6 +27,10 @@
 // client's, for which it is opened, and the target's. Only the latter kind says FORWARD, SPLICE and
 // done-with offsets in SEND. KEYS, SPLICE and FAILED are the last word: later BYTES are not read. A
 // CLOSE may be lost: the slow path gives up on its own SLOW_FORGET after the time of a handshake.
+//
+// A probe of a target (stream/probe.h) is a handshake without a session and without a client: the
+// worker says SILENCE, once until it is answered, if only by a SEND of nothing, and the last word
+// is always FAILED.
 
 #include <unistd.h>
 
@@ -61,6 +65,7 @@ enum slow_kind {
 	SLOW_FAILED,
 	SLOW_FORWARD,
 	SLOW_SPLICE,
+	SLOW_SILENCE,
 };
 
 enum slow_stream {
@@ -82,6 +87,7 @@ enum slow_failure {
 
 struct slow_open {
 	uint32_t profile;         // who we are: slowpath_profile_add
+	uint32_t place;           // of a probe: what it is to find out (reality/shape.h)
 	struct ip_address source; // the session's client, for admission control
 	// Of a client's handshake: the peer as configured, "www.example.org:443".
 	char target[SLOW_TARGET_BYTES];

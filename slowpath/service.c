@@ -278,6 +278,7 @@ void slowpath_count(const struct slowpath *s, struct slowpath_counts *out)
 		out->done += counter_read(&t->done);
 		out->failed += counter_read(&t->failed);
 		out->spliced += counter_read(&t->spliced);
+		out->probes += counter_read(&t->probes);
 		for (int o = 0; o < HANDSHAKE_OUTCOMES; o++)
 			out->outcomes[o] += counter_read(&t->outcomes[o]);
 		out->refused += counter_read(&t->refused);

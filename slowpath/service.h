@@ -61,6 +61,7 @@ struct slowpath_counts {
 	uint64_t done;
 	uint64_t failed;                       // the peer's doing
 	uint64_t spliced;                      // the streams went on without us
+	uint64_t probes;                       // of targets, whatever they found
 	uint64_t outcomes[HANDSHAKE_OUTCOMES]; // of kinds that have names for them
 	uint64_t refused;                      // by admission control
 	uint64_t crowded;                      // given up for others by it

@@ -42,6 +42,7 @@ struct slow_handshake {
 	usec_t begun;
 	char target[SLOW_TARGET_BYTES];
 	struct slow_input input[2]; // by enum slow_stream
+	bool is_silent;             // the peer, behind what is waiting
 };
 
 enum {
@@ -64,6 +65,7 @@ struct slow_thread {
 	counter_t done;
 	counter_t failed;
 	counter_t spliced;
+	counter_t probes;
 	counter_t outcomes[HANDSHAKE_OUTCOMES];
 	counter_t refused;
 	counter_t crowded;

@@ -124,6 +124,7 @@ static bool begin(
 		h->input[i].received = h->input[i].waiting = 0;
 		h->input[i].ended = false;
 	}
+	h->is_silent = false;
 	TAILQ_INSERT_TAIL(&t->ages, h, by_age);
 	LIST_INSERT_HEAD(&t->sessions[chain_of(h->session, worker)], h, by_session);
 	return true;
@@ -202,6 +203,16 @@ static void end_take(struct slow_thread *t, uint32_t worker, const struct slow_m
 	admission_queue(t->admission, h->place);
 }
 
+static void silence_take(struct slow_thread *t, uint32_t worker, const struct slow_message *m)
+{
+	struct slow_handshake *h = find(t, worker, m->session);
+
+	if (!h)
+		return;
+	h->is_silent = true;
+	admission_queue(t->admission, h->place);
+}
+
 static void message_take(struct slow_thread *t, uint32_t worker, const struct slow_message *m)
 {
 	struct slow_handshake *h;
@@ -215,6 +226,9 @@ static void message_take(struct slow_thread *t, uint32_t worker, const struct sl
 		break;
 	case SLOW_END:
 		end_take(t, worker, m);
+		break;
+	case SLOW_SILENCE:
+		silence_take(t, worker, m);
 		break;
 	case SLOW_CLOSE:
 		h = find(t, worker, m->session);
@@ -283,12 +297,17 @@ static void input_give(struct slow_handshake *h)
 			kind->end(h->engine, (enum slow_stream)i);
 		in->ended = false;
 	}
+	if (h->is_silent && kind->silence)
+		kind->silence(h->engine);
+	h->is_silent = false;
 }
 
 static counter_t *count_of(struct slow_thread *t, enum handshake_step last)
 {
 	if (last == HANDSHAKE_DONE)
 		return &t->done;
+	if (last == HANDSHAKE_OVER)
+		return &t->probes;
 	return last == HANDSHAKE_SPLICED ? &t->spliced : &t->failed;
 }
 

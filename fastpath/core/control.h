@@ -106,6 +106,14 @@ enum control_kind {
 	CONTROL_KILL,     // end matching sessions, resets to both sides
 	CONTROL_CAPTURE,  // start copying packets into capture
 	CONTROL_CAPTURE_STOP,
+	CONTROL_PROBE, // look at the target of a REALITY listener
+};
+
+// Whose target, and for what profile of the slow path (slowpath/reality/probe_engine.h).
+struct control_probe {
+	uint16_t upstream; // slot of the target's upstream
+	uint32_t profile;
+	uint32_t place; // of the profile's shapes
 };
 
 struct capture;
@@ -113,13 +121,14 @@ struct capture;
 struct control_request {
 	enum control_kind kind;
 	struct session_filter filter;
-	enum session_end why;           // of a kill
-	uint32_t cursor;                // in and out: session index to go on from
-	uint32_t limit;                 // records at most
-	uint32_t count;                 // out: records filled, or sessions counted or killed
-	bool more;                      // out: the table was not walked to its end
+	enum session_end why; // of a kill
+	uint32_t cursor;      // in and out: session index to go on from
+	uint32_t limit;       // records at most
+	uint32_t count;       // out: records filled, sessions counted or killed, probes begun
+	bool more;            // out: the table was not walked to its end
 	struct session_record *records; // limit entries, owned by the sender
 	struct session_names *names;    // two for each, by leg, zeroed; NULL: not asked for
 	struct capture *capture;        // pipeline/capture.h
-	shared_word_t done;             // 1 once the worker has let go
+	struct control_probe probe;
+	shared_word_t done; // 1 once the worker has let go
 };

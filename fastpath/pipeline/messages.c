@@ -57,6 +57,9 @@ static bool work_on(struct worker *w, struct control_request *request)
 	case CONTROL_CAPTURE_STOP:
 		stop_capture(w, request);
 		return true;
+	case CONTROL_PROBE:
+		request->count = relay_probe_begin(w->relay, w->snapshot, request, w->now);
+		return true;
 	}
 	return true;
 }

@@ -323,6 +323,10 @@ void relay_session_event(struct relay *r, const struct tcp_event *event)
 		accepted(r, event);
 		return;
 	}
+	if (nx_unlikely(event->context & CONTEXT_IS_PROBE)) {
+		relay_probe_event(r, event);
+		return;
+	}
 	s = session_at(r, (uint32_t)(event->context >> 1));
 	if ((event->events & TCP_EVENT_FAILED) || is_out_of_reach(s, leg, event)) {
 		failed(r, s, leg, event);

@@ -308,6 +308,7 @@ uint32_t relay_tick(
 
 	relay->snapshot = snapshot;
 	relay->now = now;
+	relay_probes_tick(relay);
 	// Some are kept back: connections with something due each turn must not hold up the rest.
 	ran = tcp_timers_run(relay->tcp, now, budget - budget / 8);
 	left = budget - ran;
@@ -322,7 +323,9 @@ uint32_t relay_tick(
 
 usec_t relay_next_timer(const struct relay *relay)
 {
-	return u64_min(tcp_timers_next(relay->tcp), wheel_next(&relay->wheel));
+	usec_t next = u64_min(tcp_timers_next(relay->tcp), wheel_next(&relay->wheel));
+
+	return u64_min(next, relay_probes_next(relay));
 }
 
 bool relay_run(struct relay *relay, const struct snapshot *snapshot, usec_t now)

@@ -98,6 +98,11 @@ bool relay_has_work(const struct relay *relay);
 bool relay_request(struct relay *relay, const struct snapshot *snapshot,
 	struct control_request *request, usec_t now, uint32_t budget);
 
+// Begins to look at a target of the upstream that a CONTROL_PROBE names; the slow path's profile
+// gets to hear what came of it, also where no connection does. False: there is none to be had now.
+bool relay_probe_begin(struct relay *relay, const struct snapshot *snapshot,
+	const struct control_request *request, usec_t now);
+
 // No new sessions from now on.
 void relay_drain(struct relay *relay);
 // Ends every session with resets; how many. At shutdown.

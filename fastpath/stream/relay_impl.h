@@ -6,6 +6,7 @@
 #include "core/pool.h"
 #include "core/rate.h"
 #include "core/wheel.h"
+#include "stream/probe.h"
 #include "stream/relay.h"
 
 enum relay_leg {
@@ -127,6 +128,7 @@ struct relay {
 	struct relay_limits *limits; // likewise
 	struct http_gateway *gateway;
 	struct secure *secure; // secured legs (stream/secure.h); NULL: there can be none
+	struct relay_probes probes;
 	struct wheel wheel;
 	const struct snapshot *snapshot; // while a call lasts
 	usec_t now;

@@ -143,6 +143,8 @@ static void answer_take(struct relay *r, const struct slow_message *m)
 	unsigned int leg = m->session & 1;
 	struct relay_session *s = index < r->sessions.touched ? session_at(r, index) : NULL;
 
+	if (relay_probe_answer(r, m))
+		return;
 	// The session may be over, and its place another's; or at its next target.
 	if (s && (s->flags & leg_flag(RELAY_AWAITS_KEYS, leg)) &&
 		secure_at(r, s, leg)->name == m->session)

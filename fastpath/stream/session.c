@@ -592,6 +592,7 @@ uint32_t relay_end_all(struct relay *relay, const struct snapshot *snapshot, use
 		relay_session_end(relay, s, SESSION_END_SHUTDOWN, true);
 		count++;
 	}
+	relay_probes_end(relay);
 	tcp_abort_all(relay->tcp, now);
 	return count;
 }

@@ -36,6 +36,7 @@ int reality_profile_create(const struct reality_settings *settings, struct reali
 	if (status == 0)
 		status = reality_shapes_create(p->credential, &p->shapes);
 	if (status == 0) {
+		shared_word_store(&p->holders, 1);
 		p->config.credential = p->credential;
 		p->config.replay = p->replay;
 		p->config.shapes = p->shapes;
@@ -52,9 +53,28 @@ int reality_profile_create(const struct reality_settings *settings, struct reali
 	return status;
 }
 
+// One holder more, or less; how many there are then.
+static uint64_t holders_change(struct reality_profile *p, uint64_t by)
+{
+	uint64_t before;
+
+	do
+		before = shared_word_load(&p->holders);
+	while (!shared_word_claim(&p->holders, before, before + by));
+	return before + by;
+}
+
+struct reality_profile *reality_profile_share(struct reality_profile *profile)
+{
+	holders_change(profile, 1);
+	return profile;
+}
+
 void reality_profile_destroy(struct reality_profile *profile)
 {
-	if (!profile)
+	// One that did not come about has none.
+	if (!profile || (shared_word_load(&profile->holders) > 0 &&
+				holders_change(profile, UINT64_MAX) > 0))
 		return;
 	reality_shapes_destroy(profile->shapes);
 	reality_replay_destroy(profile->replay);

@@ -61,10 +61,8 @@ bool flight_next(struct flight *f, uint16_t length, struct cursor *out)
 	uint32_t index = f->records++;
 
 	*out = cursor_over(f->bytes.base + f->placed, 0);
-	if (flight_is_placed(f)) {
-		f->after++;
+	if (flight_is_placed(f))
 		return true;
-	}
 	if (room == 0)
 		return false;
 	f->strange |= !is_as_learned(f, index, length);

@@ -19,7 +19,6 @@ struct flight {
 	size_t placed;
 	struct reality_shape shape; // what is known of the target's
 	uint32_t records;           // of the target, sealed, so far
-	uint32_t after;             // of them behind our last byte
 	bool strange;               // they are not as learned
 };
 

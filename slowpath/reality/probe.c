@@ -25,21 +25,9 @@ struct reality_probe {
 	struct tls13_stream *stream;
 	struct walk walk;
 	struct reality_shape shape;
-	bool complete, finished, crowded;
+	char *name;
+	bool heard, complete, finished, crowded;
 };
-
-static const char *const texts[] = {
-	[REALITY_FIT] = "fit",
-	[REALITY_UNFIT_INCOMPLETE] = "it completes no TLS 1.3 handshake",
-	[REALITY_UNFIT_RETRY] = "it asks for another key share than browsers send",
-	[REALITY_UNFIT_SHORT] = "its certificate is too short to stand in the place of ours",
-	[REALITY_UNFIT_RECORDS] = "it sends more records than can be imitated",
-};
-
-const char *reality_fitness_text(enum reality_fitness fitness)
-{
-	return texts[fitness];
-}
 
 int reality_probe_create(const struct reality_probe_config *config, struct reality_probe **out)
 {
@@ -60,8 +48,10 @@ int reality_probe_create(const struct reality_probe_config *config, struct reali
 		p->tls.alpn_count = config->alpn == REALITY_ALPN_OTHER ? 1 : 0;
 	}
 	start.events = &p->events;
-	rc = tls13_stream_create(&p->tls, true, &start, &p->stream);
+	p->name = strdup(config->name);
+	rc = p->name != NULL ? tls13_stream_create(&p->tls, true, &start, &p->stream) : -ENOMEM;
 	if (rc != 0) {
+		free(p->name);
 		free(p);
 		return rc;
 	}
@@ -74,6 +64,7 @@ void reality_probe_destroy(struct reality_probe *p)
 	if (p == NULL)
 		return;
 	tls13_stream_destroy(p->stream);
+	free(p->name);
 	free(p);
 }
 
@@ -126,6 +117,7 @@ enum tls13_verdict reality_probe_input(
 	enum tls13_verdict v;
 	size_t taken;
 
+	p->heard |= length != 0;
 	if (p->complete) {
 		walk(p, cursor_over(bytes, length));
 		return TLS13_OK;
@@ -157,12 +149,21 @@ void reality_probe_sent(struct reality_probe *p, size_t n)
 	tls13_stream_sent(p->stream, n);
 }
 
+// Whoever signed it.
+static bool is_certificate_for(const struct tls13_summary *summary, const char *host)
+{
+	return summary->chain_count > 0 &&
+	       X509_check_host(summary->chain[0], host, 0, 0, NULL) == 1;
+}
+
 enum reality_fitness reality_probe_judge(const struct reality_probe *p, bool with_mldsa)
 {
 	size_t need = MESSAGES_BYTES, room = 0;
 	struct tls13_summary summary;
 
 	need += with_mldsa ? REALITY_CERTIFICATE_MLDSA_BYTES : REALITY_CERTIFICATE_BYTES;
+	if (!p->heard)
+		return REALITY_UNFIT_SILENT;
 	tls13_summary(tls13_stream_engine(p->stream), &summary);
 	if (summary.retried)
 		return REALITY_UNFIT_RETRY;
@@ -172,15 +173,9 @@ enum reality_fitness reality_probe_judge(const struct reality_probe *p, bool wit
 		return REALITY_UNFIT_RECORDS;
 	for (uint32_t i = 0; i < p->shape.flight_count; i++)
 		room += (size_t)p->shape.flight[i] - FLIGHT_LENGTH_MIN;
-	return room < need ? REALITY_UNFIT_SHORT : REALITY_FIT;
-}
-
-bool reality_probe_certificate_is_for(const struct reality_probe *p, const char *host)
-{
-	struct tls13_summary summary;
-
-	tls13_summary(tls13_stream_engine(p->stream), &summary);
-	return summary.chain_count > 0 && X509_check_host(summary.chain[0], host, 0, 0, NULL) == 1;
+	if (room < need)
+		return REALITY_UNFIT_SHORT;
+	return is_certificate_for(&summary, p->name) ? REALITY_FIT : REALITY_UNFIT_NAME;
 }
 
 void reality_probe_shape(const struct reality_probe *p, struct reality_shape *out)

@@ -16,7 +16,7 @@ struct reality_probe_config {
 	const struct tls13_library *library;
 	struct randomness random;
 	const struct tls13_browser *browser; // whose hellos are learned for
-	const char *name;                    // SNI
+	const char *name;                    // SNI; copied
 	enum reality_alpn_class alpn;
 };
 
@@ -37,18 +37,7 @@ void reality_probe_finish(struct reality_probe *p);
 size_t reality_probe_output(const struct reality_probe *p, const uint8_t **bytes);
 void reality_probe_sent(struct reality_probe *p, size_t n);
 
-// Whether a server can take this target for its mould: a full handshake in one round, in records
-// that hold our flight.
-enum reality_fitness {
-	REALITY_FIT = 0,
-	REALITY_UNFIT_INCOMPLETE, // no TLS 1.3 handshake came of it
-	REALITY_UNFIT_RETRY,      // it wants a hello with another key share
-	REALITY_UNFIT_SHORT,      // its certificate is shorter than what has to go in its place
-	REALITY_UNFIT_RECORDS,    // more records than are kept
-};
-const char *reality_fitness_text(enum reality_fitness fitness);
+// By what came so far; with_mldsa: whether a certificate with ML-DSA-65 has to find its place.
 enum reality_fitness reality_probe_judge(const struct reality_probe *p, bool with_mldsa);
-// Whether the target's certificate is for that host, whoever signed it.
-bool reality_probe_certificate_is_for(const struct reality_probe *p, const char *host);
 // What was learned so far.
 void reality_probe_shape(const struct reality_probe *p, struct reality_shape *out);

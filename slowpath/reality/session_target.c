@@ -137,12 +137,22 @@ void session_take_target(struct reality_server *s, struct cursor bytes)
 	take_records(s, &bytes);
 }
 
+// The first of the records behind the flight that has not come. The target never gets a Finished:
+// what it sent is early, however many of its records our messages took.
+static uint32_t first_missing(const struct flight *f)
+{
+	uint32_t behind =
+		f->records > f->shape.flight_count ? f->records - f->shape.flight_count : 0;
+
+	return behind < f->shape.early ? behind : f->shape.early;
+}
+
 static bool imitate(struct reality_server *s)
 {
 	const struct reality_shape *shape = &s->flight.shape;
 
 	writer_bytes(&s->to_client, s->record.base + s->released, s->record.used - s->released);
-	for (uint32_t i = s->flight.after; i < shape->after_count; i++) {
+	for (uint32_t i = first_missing(&s->flight); i < shape->after_count; i++) {
 		if (shape->after[i] < FLIGHT_LENGTH_MIN)
 			continue;
 		if (!record_seal(&s->seal_application, &s->to_client, RECORD_APPLICATION_DATA, NULL,
@@ -157,6 +167,8 @@ bool session_imitate(struct reality_server *s)
 {
 	size_t before = s->to_client.used;
 
+	if (s->flight.strange && s->config->shapes != NULL)
+		reality_shapes_doubt(s->config->shapes, s->admission.name, s->admission.alpn);
 	if (imitate(s))
 		return true;
 	s->to_client.used = before;

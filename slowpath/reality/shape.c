@@ -3,16 +3,37 @@
 
 #include <pthread.h>
 
+struct place {
+	struct reality_shape known, candidate;
+	struct reality_shape_status status;
+};
+
 struct reality_shapes {
 	pthread_mutex_t lock;
 	const struct reality_credential *credential;
-	struct reality_shape shapes[][REALITY_ALPN_CLASSES]; // in the order of its names
+	struct place places[]; // REALITY_ALPN_CLASSES of each name, in the order of the names
 };
+
+static const char *const texts[] = {
+	[REALITY_FIT] = "fit",
+	[REALITY_UNFIT_SILENT] = "it does not answer",
+	[REALITY_UNFIT_INCOMPLETE] = "it completes no TLS 1.3 handshake",
+	[REALITY_UNFIT_RETRY] = "it asks for another key share than browsers send",
+	[REALITY_UNFIT_SHORT] = "its certificate is too short to stand in the place of ours",
+	[REALITY_UNFIT_RECORDS] = "it sends more records than can be imitated",
+	[REALITY_UNFIT_LONG] = "its certificates are longer than can be imitated",
+	[REALITY_UNFIT_NAME] = "its certificate is not for the name asked for",
+};
+
+const char *reality_fitness_text(enum reality_fitness fitness)
+{
+	return texts[fitness];
+}
 
 int reality_shapes_create(const struct reality_credential *credential, struct reality_shapes **out)
 {
-	struct reality_shapes *s =
-		calloc(1, sizeof(*s) + credential->name_count * sizeof(s->shapes[0]));
+	size_t places = credential->name_count * REALITY_ALPN_CLASSES;
+	struct reality_shapes *s = calloc(1, sizeof(*s) + places * sizeof(s->places[0]));
 
 	if (s == NULL)
 		return -ENOMEM;
@@ -30,37 +51,127 @@ void reality_shapes_destroy(struct reality_shapes *s)
 	free(s);
 }
 
-static struct reality_shape *place_of(
+uint32_t reality_shapes_places(const struct reality_shapes *s)
+{
+	return (uint32_t)s->credential->name_count * REALITY_ALPN_CLASSES;
+}
+
+const char *reality_shapes_place(
+	const struct reality_shapes *s, uint32_t place, enum reality_alpn_class *alpn)
+{
+	*alpn = (enum reality_alpn_class)(place % REALITY_ALPN_CLASSES);
+	return s->credential->names[place / REALITY_ALPN_CLASSES];
+}
+
+static struct place *place_of(
 	struct reality_shapes *s, const char *name, enum reality_alpn_class alpn)
 {
 	for (size_t i = 0; i < s->credential->name_count; i++) {
 		if (strcmp(s->credential->names[i], name) == 0)
-			return &s->shapes[i][alpn];
+			return &s->places[i * REALITY_ALPN_CLASSES + alpn];
 	}
 	return NULL;
+}
+
+// The lock is held.
+static void learn(struct place *p, const struct reality_shape *shape)
+{
+	p->known = *shape;
+	p->status.is_known = true;
+	p->status.is_unconfirmed = false;
+	p->status.after_count = shape->after_count;
 }
 
 void reality_shapes_learn(struct reality_shapes *s, const char *name, enum reality_alpn_class alpn,
 	const struct reality_shape *shape)
 {
-	struct reality_shape *place = place_of(s, name, alpn);
+	struct place *p = place_of(s, name, alpn);
 
-	if (place == NULL)
+	if (p == NULL)
 		return;
 	pthread_mutex_lock(&s->lock);
-	*place = *shape;
+	learn(p, shape);
 	pthread_mutex_unlock(&s->lock);
 }
 
 void reality_shapes_find(struct reality_shapes *s, const char *name, enum reality_alpn_class alpn,
 	struct reality_shape *out)
 {
-	struct reality_shape *place = place_of(s, name, alpn);
+	struct place *p = place_of(s, name, alpn);
 
 	*out = (struct reality_shape){0};
-	if (place == NULL)
+	if (p == NULL)
 		return;
 	pthread_mutex_lock(&s->lock);
-	*out = *place;
+	*out = p->known;
 	pthread_mutex_unlock(&s->lock);
+}
+
+void reality_shapes_doubt(struct reality_shapes *s, const char *name, enum reality_alpn_class alpn)
+{
+	struct place *p = place_of(s, name, alpn);
+
+	if (p == NULL)
+		return;
+	pthread_mutex_lock(&s->lock);
+	p->status.is_doubted = true;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static bool is_same_after(const struct reality_shape *a, const struct reality_shape *b)
+{
+	return a->after_count == b->after_count && a->early == b->early &&
+	       memcmp(a->after, b->after, a->after_count * sizeof(a->after[0])) == 0;
+}
+
+static void note_fit(struct place *p, const struct reality_shape *shape)
+{
+	if (!p->status.is_known || is_same_after(&p->known, shape) ||
+		(p->status.is_unconfirmed && is_same_after(&p->candidate, shape))) {
+		learn(p, shape);
+		return;
+	}
+	p->candidate = *shape;
+	p->status.is_unconfirmed = true;
+}
+
+void reality_shapes_note(struct reality_shapes *s, uint32_t place, enum reality_fitness fitness,
+	const struct reality_shape *shape)
+{
+	struct place *p;
+
+	if (place >= reality_shapes_places(s))
+		return;
+	p = &s->places[place];
+	pthread_mutex_lock(&s->lock);
+	p->status.probes++;
+	p->status.fitness = fitness;
+	p->status.is_doubted = false;
+	if (fitness == REALITY_FIT)
+		note_fit(p, shape);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void reality_shapes_status(
+	struct reality_shapes *s, uint32_t place, struct reality_shape_status *out)
+{
+	pthread_mutex_lock(&s->lock);
+	*out = s->places[place].status;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void reality_shapes_adopt(struct reality_shapes *s, struct reality_shapes *from)
+{
+	for (uint32_t i = 0; i < reality_shapes_places(from); i++) {
+		enum reality_alpn_class alpn;
+		const char *name = reality_shapes_place(from, i, &alpn);
+		struct reality_shape_status status;
+		struct reality_shape known;
+
+		reality_shapes_status(from, i, &status);
+		if (!status.is_known)
+			continue;
+		reality_shapes_find(from, name, alpn, &known);
+		reality_shapes_learn(s, name, alpn, &known);
+	}
 }

@@ -2,7 +2,8 @@
 #pragma once
 
 // What a target's records are like, learned by a probe, by the name asked for and the kind of ALPN:
-// where its flight ends, and what it sends behind a client's Finished.
+// where its flight ends, and what it sends behind a client's Finished; and whether it can be a
+// mould at all.
 
 #include "reality/admit.h"
 
@@ -21,7 +22,22 @@ struct reality_shape {
 	uint8_t early;
 };
 
-// The shapes of one target. Any threads share one.
+// Whether a server can take this target for its mould: a full handshake in one round, in records
+// that hold our flight.
+enum reality_fitness {
+	REALITY_FIT = 0,
+	REALITY_UNFIT_SILENT,     // no connection to it, or not a byte of it
+	REALITY_UNFIT_INCOMPLETE, // no TLS 1.3 handshake came of it
+	REALITY_UNFIT_RETRY,      // it wants a hello with another key share
+	REALITY_UNFIT_SHORT,      // its certificate is shorter than what has to go in its place
+	REALITY_UNFIT_RECORDS,    // more records than are kept
+	REALITY_UNFIT_LONG,       // its flight is longer than what is looked at
+	REALITY_UNFIT_NAME,       // its certificate is not for the name asked for
+};
+const char *reality_fitness_text(enum reality_fitness fitness);
+
+// The shapes of one target: a place for each of its names and each kind of ALPN, numbered from 0.
+// Any threads share one.
 struct reality_shapes;
 
 // For the names of a credential, which is borrowed. -ENOMEM; *out untouched then.
@@ -34,3 +50,29 @@ void reality_shapes_learn(struct reality_shapes *s, const char *name, enum reali
 // What is known; zeroed for nothing.
 void reality_shapes_find(struct reality_shapes *s, const char *name, enum reality_alpn_class alpn,
 	struct reality_shape *out);
+// The target did not look as learned: a probe is due.
+void reality_shapes_doubt(struct reality_shapes *s, const char *name, enum reality_alpn_class alpn);
+
+uint32_t reality_shapes_places(const struct reality_shapes *s);
+// The name of a place below that, valid as long as the credential, and its kind of ALPN.
+const char *reality_shapes_place(
+	const struct reality_shapes *s, uint32_t place, enum reality_alpn_class *alpn);
+// A probe of the place has come to its end. What is known stays where the target was not fit, and
+// where what it sends behind a client's Finished is something else than before until that was found
+// twice in a row: a lost segment is no news. No such place: nothing happens.
+void reality_shapes_note(struct reality_shapes *s, uint32_t place, enum reality_fitness fitness,
+	const struct reality_shape *shape);
+
+// Of one place.
+struct reality_shape_status {
+	uint64_t probes;              // that came to their end
+	enum reality_fitness fitness; // by the last of them
+	uint8_t after_count;          // of what is known
+	bool is_known;
+	bool is_doubted;     // since the last probe
+	bool is_unconfirmed; // the last probe found something new
+};
+void reality_shapes_status(
+	struct reality_shapes *s, uint32_t place, struct reality_shape_status *out);
+// Takes over what `from` knows of names that both have.
+void reality_shapes_adopt(struct reality_shapes *s, struct reality_shapes *from);

@@ -6,7 +6,6 @@
 #include <jansson.h>
 #include <netdb.h>
 #include <openssl/rand.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -220,11 +219,8 @@ static enum exit_status verdict_print(
 {
 	enum reality_fitness fitness = reality_probe_judge(p, false);
 	struct reality_shape shape;
-	bool for_name = reality_probe_certificate_is_for(p, site->name);
-	bool fit = fitness == REALITY_FIT && for_name;
-	const char *why = fitness != REALITY_FIT ? reality_fitness_text(fitness)
-			  : for_name             ? "fit"
-						 : "its certificate is not for the name asked for";
+	bool fit = fitness == REALITY_FIT;
+	const char *why = reality_fitness_text(fitness);
 
 	reality_probe_shape(p, &shape);
 	if (v->json) {

@@ -221,6 +221,52 @@ static void what_comes_early_is_not_imitated_again(void **state)
 	SSL_CTX_free(w.target_context);
 }
 
+static bool is_doubted(void)
+{
+	struct reality_shape_status status;
+	bool doubted = false;
+
+	for (uint32_t i = 0; i < reality_shapes_places(w.shapes); i++) {
+		reality_shapes_status(w.shapes, i, &status);
+		doubted |= status.is_doubted;
+	}
+	return doubted;
+}
+
+// Its certificate is another one, so that the flight is not as learned; what follows the client's
+// Finished is imitated all the same, and a probe asked for.
+static void a_target_that_changed_is_imitated_as_far_as_it_is_known(void **state)
+{
+	struct reality_shape shape;
+	struct seen got[32];
+	size_t n;
+
+	world_target(RIG_RSA, NULL, NULL);
+	learn(&tls13_browser_chrome, REALITY_ALPN_H2, false, &shape);
+	world_open();
+	world_client(&tls13_browser_chrome);
+	world_talk();
+	expect_open();
+	world_close();
+	assert_false(is_doubted());
+	SSL_CTX_free(w.target_context);
+	world_target(RIG_P256, NULL, NULL);
+	world_open();
+	world_client(&tls13_browser_chrome);
+	world_talk();
+	expect_open();
+	n = world_records(w.to_client.bytes, w.to_client.length, got, 32);
+	assert_int_equal(n, 2 + 4 + 2);
+	assert_true(got[3].length + 8 < shape.flight[1]);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(got[6 + i].length, shape.after[i]);
+	assert_true(is_doubted());
+	world_exchange();
+	world_close();
+	world_credential();
+	SSL_CTX_free(w.target_context);
+}
+
 static void the_summary_says_who_came(void **state)
 {
 	struct reality_summary summary;
@@ -249,6 +295,7 @@ int main(void)
 		cmocka_unit_test(hellos_may_be_in_several_records),
 		cmocka_unit_test(what_is_learned_is_imitated),
 		cmocka_unit_test(what_comes_early_is_not_imitated_again),
+		cmocka_unit_test(a_target_that_changed_is_imitated_as_far_as_it_is_known),
 		cmocka_unit_test(the_summary_says_who_came),
 	};
 
