@@ -54,6 +54,9 @@ enum event_severity {
 		"compare public_key, short_id and the clocks with the server's; else somebody is in the middle")                 \
 	X(REALITY_FOREIGN_CERTIFICATE, "reality_foreign_certificate", ERROR,                                                     \
 		"somebody is in the middle, or the target is no REALITY server")                                                 \
+	X(REALITY_TARGET_UNFIT, "reality_target_unfit", WARNING,                                                                 \
+		"clients may get the target itself, or be told from its visitors; nexpath credential check NAME")                \
+	X(REALITY_TARGET_FIT, "reality_target_fit", INFO, "")                                                                    \
 	X(TLS_UPSTREAM_INSECURE, "tls_upstream_insecure", WARNING,                                                               \
 		"whoever is in the middle reads all: set roots and server_name instead of insecure")                             \
 	X(NAT_PORTS_EXHAUSTED, "nat_ports_exhausted", ERROR,                                                                     \

@@ -19,6 +19,7 @@
 #include "daemon/metrics/metrics_server.h"
 #include "daemon/operations.h"
 #include "daemon/start/start.h"
+#include "daemon/target_probes.h"
 
 enum {
 	TICKS_PER_SECOND = 20,
@@ -169,6 +170,7 @@ static void each_second(struct control_loop *loop)
 	dataplane_sweep(daemon);
 	dataplane_slowpath_check(daemon);
 	credentials_expiry_tell(daemon);
+	target_probes_tick(daemon);
 	if (loop->ticks % (PORT_RETRY_S * TICKS_PER_SECOND) == 0) {
 		dataplane_ports_retry(daemon);
 		metrics_serve(daemon);

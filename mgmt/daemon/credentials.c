@@ -9,6 +9,7 @@
 #include "daemon/key_file.h"
 #include "daemon/origins.h"
 #include "daemon/reality_credential.h"
+#include "slowpath/reality/probe_engine.h"
 #include "slowpath/service.h"
 #include "slowpath/tls/engine.h"
 #include "slowpath/tls/profile.h"
@@ -21,7 +22,9 @@ enum {
 struct profile {
 	uint8_t digest[CREDENTIAL_DIGEST_BYTES];
 	uint32_t number;
-	uint64_t unwanted_since; // as credentials_sweep has it; 0: it is wanted
+	struct reality_profile *reality; // what it is, held by the slow path; NULL: no such
+	uint32_t probes;                 // of reality: the number of its probes' profile
+	uint64_t unwanted_since;         // as credentials_sweep has it; 0: it is wanted
 };
 
 // Who has which profile: a listener or an upstream.
@@ -188,31 +191,41 @@ static int origin_make(const struct securing *s, uint32_t *number, char *error, 
 	return 0;
 }
 
-static int reality_make(const struct securing *s, uint32_t *number, char *error, size_t error_size)
+static int reality_make(
+	const struct securing *s, struct profile *out, char *error, size_t error_size)
 {
 	const char *name = s->transport->credentials.items[0];
+	struct slowpath *slowpath = s->daemon->slowpath;
 	struct reality_profile *profile;
 	int status = reality_profile_of(
 		s->config, config_credential_find(s->config, name), &profile, error, error_size);
 
 	if (status != 0)
 		return status;
-	*number = slowpath_profile_add(s->daemon->slowpath, &reality_server_kind, profile);
-	if (*number != 0)
+	out->number = slowpath_profile_add(slowpath, &reality_server_kind, profile);
+	if (out->number == 0) {
+		reality_profile_destroy(profile);
+		return -ENOMEM;
+	}
+	out->reality = reality_profile_share(profile);
+	out->probes = slowpath_profile_add(slowpath, &reality_probe_kind, profile);
+	if (out->probes != 0)
 		return 0;
 	reality_profile_destroy(profile);
+	slowpath_profile_remove(slowpath, out->number);
 	return -ENOMEM;
 }
 
 // A new profile of the slow path, by what the transport is.
-static int profile_make(const struct securing *s, uint32_t *number, char *error, size_t error_size)
+static int profile_make(
+	const struct securing *s, struct profile *out, char *error, size_t error_size)
 {
 	if (s->upstream != NULL)
-		return origin_make(s, number, error, error_size);
+		return origin_make(s, &out->number, error, error_size);
 	if (s->transport->security == SECURITY_REALITY)
-		return reality_make(s, number, error, error_size);
+		return reality_make(s, out, error, error_size);
 	return tls_server_make(
-		s->daemon, s->config, &s->transport->credentials, number, error, error_size);
+		s->daemon, s->config, &s->transport->credentials, &out->number, error, error_size);
 }
 
 static struct known *known_find(const struct assignments *a, const char *name)
@@ -260,13 +273,12 @@ static int profile_follow(
 	const struct securing *s, uint32_t *number, char *error, size_t error_size)
 {
 	struct credentials *c = s->daemon->credentials;
-	uint8_t digest[CREDENTIAL_DIGEST_BYTES];
-	int status = transport_digest(s, digest);
-	struct profile *known, *grown;
+	struct profile made = {0}, *known, *grown;
+	int status = transport_digest(s, made.digest);
 
 	if (status != 0)
 		return status;
-	known = profile_find(c, digest);
+	known = profile_find(c, made.digest);
 	if (known != NULL) {
 		*number = known->number;
 		return 0;
@@ -275,12 +287,11 @@ static int profile_follow(
 	if (grown == NULL)
 		return -ENOMEM;
 	c->profiles = grown;
-	status = profile_make(s, number, error, error_size);
+	status = profile_make(s, &made, error, error_size);
 	if (status != 0)
 		return status;
-	grown[c->profile_count] = (struct profile){.number = *number};
-	memcpy(grown[c->profile_count].digest, digest, CREDENTIAL_DIGEST_BYTES);
-	c->profile_count++;
+	grown[c->profile_count++] = made;
+	*number = made.number;
 	return 0;
 }
 
@@ -449,6 +460,19 @@ const char *credentials_upstream(const struct daemon *daemon, uint32_t number)
 	return "?";
 }
 
+struct reality_profile *credentials_reality(
+	const struct daemon *daemon, uint32_t number, uint32_t *probes)
+{
+	const struct credentials *c = daemon->credentials;
+
+	for (uint32_t i = 0; i < c->profile_count; i++)
+		if (c->profiles[i].number == number && c->profiles[i].reality != NULL) {
+			*probes = c->profiles[i].probes;
+			return c->profiles[i].reality;
+		}
+	return NULL;
+}
+
 static bool is_wanted(const struct credentials *c, uint32_t number)
 {
 	for (uint32_t i = 0; i < c->running.count; i++)
@@ -484,6 +508,8 @@ void credentials_sweep(struct daemon *daemon, uint64_t now_s)
 			p->unwanted_since = now_s;
 		} else if (now_s - p->unwanted_since > kept) {
 			slowpath_profile_remove(daemon->slowpath, p->number);
+			if (p->probes != 0)
+				slowpath_profile_remove(daemon->slowpath, p->probes);
 			*p = c->profiles[--c->profile_count];
 		}
 	}

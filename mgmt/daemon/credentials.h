@@ -10,6 +10,7 @@
 #include "slowpath/tls/profile.h"
 
 struct credentials;
+struct reality_profile;
 
 [[nodiscard]] int credentials_create(struct daemon *daemon, struct credentials **out);
 void credentials_destroy(struct credentials *credentials); // NULL is allowed
@@ -32,6 +33,10 @@ uint32_t credentials_number(struct daemon *daemon, const struct config_listener 
 uint32_t credentials_upstream_number(struct daemon *daemon, const struct config_upstream *upstream);
 // The upstream that has a profile; "?": none any more. Valid until something else is published.
 const char *credentials_upstream(const struct daemon *daemon, uint32_t number);
+// A profile of REALITY at listeners by its number, until it is forgotten, and that of its probes
+// (slowpath/reality/probe_engine.h). NULL: it is none, or is forgotten.
+struct reality_profile *credentials_reality(
+	const struct daemon *daemon, uint32_t number, uint32_t *probes);
 // Forgets profiles that no configuration wants any more, once no session can ask for them: those
 // that were accepted under one begin their handshake under it. Every worker must have left the
 // snapshots before. now_s: of a clock that does not jump, above 0.

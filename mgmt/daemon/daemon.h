@@ -42,6 +42,7 @@ struct metrics_server;
 struct captures;
 struct credentials;
 struct slowpath;
+struct target_probes;
 
 struct daemon {
 	struct options options;
@@ -68,6 +69,7 @@ struct daemon {
 	struct node *node;
 	struct slowpath *slowpath; // of the node; NULL: no locked memory for it
 	struct credentials *credentials;
+	struct target_probes *target_probes;
 	uint64_t slowpath_stalled; // its threads of which an event says so, one bit each
 	bool huge;
 	char *shared_name; // EAL's file prefix in use

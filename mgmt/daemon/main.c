@@ -19,6 +19,7 @@
 #include "daemon/requests.h"
 #include "daemon/start/privileges.h"
 #include "daemon/start/start.h"
+#include "daemon/target_probes.h"
 #include "slowpath/library_memory.h"
 
 // What needs no configuration. -ENOMEM.
@@ -33,6 +34,7 @@ static int modules_create(struct daemon *daemon)
 		requests_create(daemon, &daemon->requests) != 0 ||
 		captures_create(daemon, &daemon->captures) != 0 ||
 		credentials_create(daemon, &daemon->credentials) != 0 ||
+		target_probes_create(daemon, &daemon->target_probes) != 0 ||
 		operations_create(daemon, &daemon->operations) != 0)
 		return -ENOMEM;
 	return methods_serve(daemon);
@@ -57,6 +59,7 @@ static int modules_destroy(struct daemon *daemon)
 	captures_destroy(daemon->captures);
 	credentials_destroy(daemon->credentials);
 	requests_destroy(daemon->requests);
+	target_probes_destroy(daemon->target_probes);
 	feed_destroy(daemon->feed);
 	event_store_fini(&daemon->events);
 	if (daemon->revisions != NULL &&

@@ -5,6 +5,7 @@
 #include "daemon/credential_files.h"
 #include "daemon/credentials.h"
 #include "daemon/dataplane.h"
+#include "daemon/target_probes.h"
 
 static uint32_t changed_tell(struct daemon *daemon, const char *by)
 {
@@ -60,5 +61,6 @@ int credentials_reload(struct daemon *daemon, const char *name, const char *by, 
 	}
 	*changed = changed_tell(daemon, by);
 	dataplane_publish(daemon, snapshot, daemon->revision);
+	target_probes_renew(daemon, name);
 	return 0;
 }

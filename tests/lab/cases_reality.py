@@ -149,6 +149,104 @@ def reality_strangers_meet_the_target(t):
         check(min(counts.values()) >= TALKS and counted(lab, "authenticated") == 0, f"results: {counts}")
 
 
+def lengths(stream):
+    """The records in bytes of a server, as (type, length)."""
+    got, at = [], 0
+    while at + 5 <= len(stream):
+        kind, _, length = struct.unpack_from("!BHH", stream, at)
+        got.append((kind, length))
+        at += 5 + length
+    check_equal(at, len(stream), "the records end where the stream does")
+    return got
+
+
+class Recorder:
+    """A relay on the client's machine that keeps what the server says, of one connection."""
+
+    def __init__(self, lab):
+        self.lab, self.said = lab, bytearray()
+        with lab.sockets("client"):
+            self.door = socket.create_server(("127.0.0.1", LISTEN))
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self):
+        near, _ = self.door.accept()
+        with near, connect(self.lab, timeout=10) as far:
+            up = threading.Thread(target=self.carry, args=(near, far, bytearray()))
+            up.start()
+            self.carry(far, near, self.said)
+            up.join()
+
+    @staticmethod
+    def carry(source, sink, kept):
+        source.settimeout(10)
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                kept += data
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self.thread.join()
+        self.door.close()
+        return lengths(bytes(self.said))
+
+
+def told(lab, kind):
+    """The last event of this kind."""
+    events = [e["message"] for e in lab.query("events")["events"] if e["kind"] == kind]
+    return events[-1] if events else ""
+
+
+def browse(lab, certificates):
+    """The records that a stranger gets who asks for the page, with the suite and protocols of our hello."""
+    recorder = Recorder(lab)
+    done = lab.at("client", "sh", "-c", r'printf "GET /page HTTP/1.0\r\n\r\n" | exec openssl s_client "$@"', "sh",
+                  "-connect", f"127.0.0.1:{LISTEN}", "-servername", NAME, "-CAfile", certificates.authority, "-quiet",
+                  "-ciphersuites", "TLS_AES_128_GCM_SHA256", "-alpn", "h2,http/1.1", "-groups", "X25519", check=False)
+    records = recorder.close()
+    check(PAGE in done.stdout, f"no page: {done.stderr}")
+    return records
+
+
+@case
+def reality_clients_get_the_records_of_the_target(t):
+    """behind the handshake a client with the keys gets records as long as a stranger's: the target's tickets"""
+    lab, certificates = guarded_lab(t)
+    with ending_clean(lab):
+        wait_for("the target to be looked at", lambda: "2 records" in told(lab, "reality_target_fit"), seconds=30)
+        strangers = browse(lab, certificates)
+        recorder = Recorder(lab)
+        got, why = through(t, lab, b"!", address="127.0.0.1")
+        ours = recorder.close()
+        check_equal(got, b"!", f"an echo: {why}")
+        # change_cipher_spec, four of the flight, two tickets; a hybrid key share makes ServerHello longer.
+        check_equal([kind for kind, _ in strangers[:8]], [22, 20] + [23] * 6, "a stranger's records")
+        check_equal(ours[1:8], strangers[1:8], "records of a client, and of a stranger")
+        check(strangers[6][1] > 100 and strangers[6] == strangers[7], f"no tickets: {strangers}")
+        # Then the session's own.
+        check_equal(ours[8], (23, 1 + 1 + 16), "the echo")
+
+
+@case
+def reality_targets_are_looked_at(t):
+    """a target that is not there is told of; and after a reload that it is fit"""
+    lab = t.lab()
+    certificates = Certificates(lab)
+    t.tcp_server(lab, ECHO, echo)
+    lab.start(guarded(lab))
+    with ending_clean(lab):
+        unfit = "reality_target_unfit"
+        wait_for("word of the target", lambda: "does not answer" in told(lab, unfit), seconds=30)
+        nginx_target(lab, certificates)
+        lab.nexpath("credential", "reload")
+        wait_for("word of the target", lambda: "is fit" in told(lab, "reality_target_fit"), seconds=30)
+        text = lab.at("gateway", "curl", "-sf", "http://127.0.0.1:9641/metrics").stdout
+        check(int(text.partition("\nnexpath_reality_probes_total ")[2].split()[0]) >= 4, "looks are counted")
+
+
 @case
 def reality_without_a_target(t):
     """a target that refuses is a listener that refuses"""

@@ -328,6 +328,33 @@ def test_core_dumps_are_asked_for(daemon):
     expect(len(told) == 1 and told[0]["severity"] == "error", told)
 
 
+def reality_front(target, short_id):
+    return ('{ name = "front"; kind = "reality"; private_key = "kNKYb-W4tYcXsMLUHZD3MzVIkxGvqFvNZ8pn3tgLxVM"; '
+            f'target = "{target}"; server_names = ["www.example.org"]; short_ids = ["{short_id}"]; }}')
+
+
+def test_reality_targets_are_looked_at(daemon):
+    """a REALITY listener is in force before its target was looked at; one that does not answer is told of, once"""
+    def text(target, short_id):
+        secured = text_of(daemon, reality_front(target, short_id), '"front"').replace('"tls"', '"reality"')
+        return secured + "slowpath = { handshake_timeout_s = 1; };\n"
+
+    def told():
+        return [e["message"] for e in client.call("events.list")["events"] if e["kind"] == "reality_target_unfit"]
+
+    client = daemon.start(text("10.2.0.99:443", "01"))
+    expect(told() == [], "the target was judged at once")
+    wait_for("word of the target", lambda: len(told()) == 1, 40)
+    expect("front" in told()[0] and "10.2.0.99:443" in told()[0] and "does not answer" in told()[0], told())
+    # The same target under another credential of the name is no news; another target is.
+    began = time.monotonic()
+    client.call("config.apply", text=text("10.2.0.99:443", "02"))
+    client.call("config.apply", text=text("10.2.0.98:443", "02"))
+    expect(time.monotonic() - began < 5, "the target is waited for")
+    wait_for("word of the other target", lambda: len(told()) == 2, 40)
+    expect("10.2.0.98:443" in told()[1], told())
+
+
 def test_generated_credentials_are_taken(daemon):
     """credential generate makes what both ends take; credential check judges targets"""
     program = daemon.program.parent.parent / "cli/nexpath"

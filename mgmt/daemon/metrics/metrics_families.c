@@ -501,6 +501,11 @@ static void reality_limited(struct metrics_output *out, const struct daemon *dae
 	metrics_series(out, (double)held[1], "download");
 }
 
+static void reality_probes(struct metrics_output *out, const struct daemon *daemon)
+{
+	metrics_series(out, (double)slowpath_counts(daemon).probes);
+}
+
 // One counter of each stage of each worker.
 #define STAGE_FAMILY(field)                                                                        \
 	static void stage_##field(struct metrics_output *out, const struct daemon *daemon)         \
@@ -652,6 +657,8 @@ const struct metrics_family METRICS_FAMILIES[] = {
 	COUNTER("nexpath_reality_limited_total", LABEL("direction"),
 		"sessions of strangers that a fallback limit of their credential held back",
 		reality_limited),
+	COUNTER("nexpath_reality_probes_total", NO_LABELS,
+		"looks at targets of REALITY listeners, whatever they found", reality_probes),
 	COUNTER("nexpath_http_requests_total", NO_LABELS, "requests that HTTP listeners read",
 		http_requests),
 	COUNTER("nexpath_http_responses_total", LABEL("class"),
