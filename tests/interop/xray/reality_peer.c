@@ -256,6 +256,19 @@ static int serve(const struct reality_server_config *config, int client, char **
 	return 0;
 }
 
+// What s_server sends behind a client's Finished, for a stock client to take the likeness of.
+static bool shapes_fill(
+	const struct reality_credential *credential, const char *name, struct reality_shapes **out)
+{
+	static const struct reality_shape tickets = {.after = {239, 239}, .after_count = 2};
+
+	if (reality_shapes_create(credential, out) != 0)
+		return false;
+	for (int class = 0; class < REALITY_ALPN_CLASSES; class ++)
+		reality_shapes_learn(*out, name, (enum reality_alpn_class) class, &tickets);
+	return true;
+}
+
 static int run_server(char **arguments)
 {
 	const char *const names[] = {arguments[1]};
@@ -281,6 +294,7 @@ static int run_server(char **arguments)
 		settings.mldsa65_seed = seed;
 	}
 	if (reality_credential_create(library, &config.random, &settings, &credential) != 0 ||
+		!shapes_fill(credential, names[0], &config.shapes) ||
 		bind(listener, (struct sockaddr *)&at, sizeof(at)) != 0 ||
 		listen(listener, 64) != 0)
 		return 2;
