@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A connection's life, and bytes in and out.
+#include <stdlib.h>
+
+#include "core/chain.h"
+#include "http2/connection_impl.h"
+
+enum {
+	PIECE = 1024, // of what is written, at least, in one buffer
+	// Memory of the library: of one connection, and of all.
+	ACCOUNT_BYTES = 512 << 10,
+	CONNECTION_BYTES = 64 << 10,
+	MEMORY_MOST = 128 << 20,
+	MEMORY_LEAST = 1 << 20,
+	// What a client may do at once, and a second.
+	RESETS_BURST = 200,
+	RESETS_RATE = 50,
+	FRAMES_BURST = 1000,
+	FRAMES_RATE = 500,
+	ACKS_QUEUED = 100,
+	STREAM_WINDOW = 128 << 10,
+	CONNECTION_WINDOW = 256 << 10,
+	GOAWAY_BYTES = 17,
+};
+
+const uint8_t h2_preface[H2_PREFACE] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+static void *get(size_t bytes, void *context)
+{
+	return h2_memory_get(context, bytes);
+}
+
+static void put(void *block, void *context)
+{
+	h2_memory_put(context, block);
+}
+
+static void *get_zeroed(size_t n, size_t bytes, void *context)
+{
+	void *block =
+		bytes == 0 || n <= UINT32_MAX / bytes ? h2_memory_get(context, n * bytes) : NULL;
+
+	return block ? memset(block, 0, n * bytes) : NULL;
+}
+
+static void *resize(void *block, size_t bytes, void *context)
+{
+	return h2_memory_resize(context, block, bytes);
+}
+
+// The library's own objects of these kinds are its heap's: they are made once, here.
+static int library_prepare(struct h2_engine *e)
+{
+	if (nghttp2_session_callbacks_new(&e->callbacks) != 0 ||
+		nghttp2_option_new(&e->option) != 0)
+		return -ENOMEM;
+	h2_callbacks_set(e->callbacks);
+	nghttp2_option_set_no_auto_window_update(e->option, 1);
+	nghttp2_option_set_no_closed_streams(e->option, 1);
+	nghttp2_option_set_max_outbound_ack(e->option, ACKS_QUEUED);
+	return 0;
+}
+
+int h2_engine_create(uint32_t connections, uint32_t streams, struct buffer_source *buffers,
+	struct h2_engine **out)
+{
+	struct h2_engine *e = calloc(1, sizeof(*e));
+	uint64_t memory = u64_min((uint64_t)connections * CONNECTION_BYTES, MEMORY_MOST);
+	int error;
+
+	if (!e)
+		return -ENOMEM;
+	e->buffers = buffers;
+	error = pool_init(&e->connections, connections, sizeof(struct h2_connection), false);
+	if (error)
+		goto no_connections;
+	error = pool_init(&e->streams, streams, sizeof(struct h2_stream), false);
+	if (error)
+		goto no_streams;
+	error = h2_memory_create(&e->memory, u32_max((uint32_t)memory, MEMORY_LEAST));
+	if (error)
+		goto no_memory;
+	error = library_prepare(e);
+	if (error)
+		goto no_library;
+	*out = e;
+	return 0;
+
+no_library:
+	nghttp2_option_del(e->option);
+	nghttp2_session_callbacks_del(e->callbacks);
+	h2_memory_destroy(&e->memory);
+no_memory:
+	pool_fini(&e->streams);
+no_streams:
+	pool_fini(&e->connections);
+no_connections:
+	free(e);
+	return error;
+}
+
+void h2_engine_destroy(struct h2_engine *engine)
+{
+	if (!engine)
+		return;
+	nghttp2_option_del(engine->option);
+	nghttp2_session_callbacks_del(engine->callbacks);
+	nx_bug_on(h2_memory_destroy(&engine->memory) != 0);
+	nx_bug_on(pool_fini(&engine->streams) != 0);
+	nx_bug_on(pool_fini(&engine->connections) != 0);
+	free(engine);
+}
+
+bool h2_put(struct h2_connection *c, struct tls_queue *q, const void *bytes, size_t length)
+{
+	const uint8_t *from = bytes;
+
+	while (length > 0) {
+		struct buffer *b = q->tail;
+		uint16_t n;
+
+		if (!b || buffer_tailroom(b) == 0 || !buffer_is_exclusive(b)) {
+			b = c->engine->buffers->get(c->engine->buffers, PIECE);
+			if (!b)
+				return false;
+			tls_queue_append(q, b);
+		}
+		n = (uint16_t)u32_min((uint32_t)length, buffer_tailroom(b));
+		memcpy(buffer_data(b) + b->length, from, n);
+		b->length = (uint16_t)(b->length + n);
+		q->bytes += n;
+		from += n;
+		length -= n;
+	}
+	return true;
+}
+
+static bool session_begin(struct h2_connection *c)
+{
+	nghttp2_mem mem = {&c->account, get, put, get_zeroed, resize};
+	const nghttp2_settings_entry settings[] = {
+		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS_MAX},
+		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, c->head_bytes},
+		{NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+	};
+
+	return nghttp2_session_server_new3(
+		       &c->session, c->engine->callbacks, c, c->engine->option, &mem) == 0 &&
+	       nghttp2_submit_settings(
+		       c->session, NGHTTP2_FLAG_NONE, settings, nx_array_size(settings)) == 0 &&
+	       nghttp2_session_set_local_window_size(
+		       c->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW) == 0;
+}
+
+struct h2_connection *h2_connection_begin(struct h2_engine *engine, uint32_t head_bytes, usec_t now)
+{
+	uint32_t index = pool_get(&engine->connections);
+	struct h2_connection *c;
+
+	if (index == POOL_NONE)
+		return NULL;
+	c = pool_at(&engine->connections, index);
+	*c = (struct h2_connection){.index = index,
+		.engine = engine,
+		.account = {.memory = &engine->memory, .limit = ACCOUNT_BYTES},
+		.head_bytes = head_bytes,
+		.now = now,
+		.moved = now};
+	rate_init(&c->resets, RESETS_RATE, RESETS_BURST);
+	rate_init(&c->frames, FRAMES_RATE, FRAMES_BURST);
+	c->resets.last = c->frames.last = now;
+	TAILQ_INIT(&c->all);
+	TAILQ_INIT(&c->woken);
+	counter_add(&engine->stats.connections, 1);
+	if (session_begin(c))
+		return c;
+	counter_add(&engine->stats.ends[H2_ENDING_MEMORY], 1);
+	nghttp2_session_del(c->session);
+	pool_put(&engine->connections, index);
+	return NULL;
+}
+
+void h2_connection_end(struct h2_connection *c)
+{
+	struct h2_stream *s;
+
+	h2_head_clear(c);
+	nghttp2_session_del(c->session);
+	c->session = NULL;
+	while ((s = TAILQ_FIRST(&c->all)) != NULL)
+		h2_stream_free(s);
+	tls_queue_clear(&c->out, c->engine->buffers);
+	if (c->ending == H2_ENDING_NONE)
+		counter_add(&c->engine->stats.ends[H2_ENDING_CLIENT], 1);
+	pool_put(&c->engine->connections, c->index);
+}
+
+void h2_stream_wake(struct h2_stream *s)
+{
+	if (s->is_woken)
+		return;
+	s->is_woken = true;
+	TAILQ_INSERT_TAIL(&s->connection->woken, s, woken);
+}
+
+void h2_stream_free(struct h2_stream *s)
+{
+	struct h2_connection *c = s->connection;
+	struct h2_engine *e = c->engine;
+
+	// What came and was not read is the connection's to be sent again, in its window.
+	if (c->session && s->in.bytes > 0)
+		(void)nghttp2_session_consume_connection(c->session, s->in.bytes);
+	c->queued -= s->out.bytes;
+	tls_queue_clear(&s->head, e->buffers);
+	tls_queue_clear(&s->in, e->buffers);
+	tls_queue_clear(&s->out, e->buffers);
+	if (s->is_woken)
+		TAILQ_REMOVE(&c->woken, s, woken);
+	TAILQ_REMOVE(&c->all, s, of_connection);
+	c->streams--;
+	c->moved = c->now;
+	pool_put(&e->streams, s->index);
+}
+
+struct h2_stream *h2_woken_take(struct h2_connection *c)
+{
+	struct h2_stream *s = TAILQ_FIRST(&c->woken);
+
+	if (!s)
+		return NULL;
+	TAILQ_REMOVE(&c->woken, s, woken);
+	s->is_woken = false;
+	return s;
+}
+
+// Why the library will not go on.
+static enum h2_ending ending_of(const struct h2_connection *c, ssize_t error)
+{
+	if (c->account.ran_out || error == NGHTTP2_ERR_NOMEM)
+		return H2_ENDING_MEMORY;
+	if (error == NGHTTP2_ERR_FLOODED)
+		return H2_ENDING_FRAMES;
+	if (error == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
+		return H2_ENDING_HEADERS;
+	return H2_ENDING_PROTOCOL;
+}
+
+void h2_input(struct h2_connection *c, struct buffer *chain, usec_t now)
+{
+	c->now = now;
+	for (struct buffer *b = chain; b && c->ending == H2_ENDING_NONE; b = b->next) {
+		ssize_t n = nghttp2_session_mem_recv(c->session, buffer_data(b), b->length);
+
+		if (n < 0)
+			h2_connection_finish(c, ending_of(c, n));
+	}
+	c->engine->buffers->put(c->engine->buffers, chain);
+}
+
+static void put32(uint8_t *at, uint32_t n)
+{
+	at[0] = (uint8_t)(n >> 24);
+	at[1] = (uint8_t)(n >> 16);
+	at[2] = (uint8_t)(n >> 8);
+	at[3] = (uint8_t)n;
+}
+
+// The last frame is our own: the library may be past writing any.
+static void goaway_put(struct h2_connection *c)
+{
+	uint8_t frame[GOAWAY_BYTES] = {0, 0, 8, NGHTTP2_GOAWAY};
+
+	put32(frame + 9, (uint32_t)nghttp2_session_get_last_proc_stream_id(c->session));
+	put32(frame + 13, h2_ending_code((enum h2_ending)c->ending));
+	c->is_last_said = true;
+	// Without a buffer the end comes without a word.
+	(void)h2_put(c, &c->out, frame, sizeof(frame));
+}
+
+// What the library has to say. False: it broke.
+static bool frames_collect(struct h2_connection *c, uint32_t max)
+{
+	while (c->out.bytes < max && !c->is_starved) {
+		const uint8_t *bytes;
+		ssize_t n = nghttp2_session_mem_send(c->session, &bytes);
+
+		if (n == 0)
+			break;
+		if (n < 0) {
+			h2_connection_finish(c, ending_of(c, n));
+			return false;
+		}
+		if (!h2_put(c, &c->out, bytes, (size_t)n)) {
+			h2_connection_finish(c, H2_ENDING_NO_BUFFER);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool is_over(const struct h2_connection *c)
+{
+	return !nghttp2_session_want_read(c->session) && !nghttp2_session_want_write(c->session);
+}
+
+struct buffer *h2_output(struct h2_connection *c, uint32_t max, usec_t now)
+{
+	c->now = now;
+	c->is_starved = false;
+	if (c->ending == H2_ENDING_NONE && frames_collect(c, max) && is_over(c)) {
+		// The library has said GOAWAY, or the client has.
+		h2_connection_finish(c, c->goes_away       ? H2_ENDING_CLOSING
+					: c->client_leaves ? H2_ENDING_CLIENT
+							   : ending_of(c, 0));
+		c->is_last_said = true;
+	}
+	if (c->ending != H2_ENDING_NONE && !c->is_last_said)
+		goaway_put(c);
+	return tls_queue_chain(&c->out);
+}
+
+void h2_connection_go_away(struct h2_connection *c)
+{
+	if (c->goes_away || c->ending != H2_ENDING_NONE)
+		return;
+	c->goes_away = true;
+	if (nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
+		    nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR, NULL,
+		    0) != 0)
+		h2_connection_finish(c, H2_ENDING_MEMORY);
+}
+
+void h2_connection_finish(struct h2_connection *c, enum h2_ending ending)
+{
+	if (c->ending != H2_ENDING_NONE)
+		return;
+	c->ending = (uint8_t)ending;
+	counter_add(&c->engine->stats.ends[ending], 1);
+}
+
+usec_t h2_connection_due(const struct h2_connection *c, usec_t head_timeout,
+	usec_t keepalive_timeout, usec_t stall_timeout)
+{
+	usec_t due = UINT64_MAX;
+
+	if (c->head.began != 0)
+		due = c->head.began + head_timeout;
+	if (c->streams == 0)
+		due = u64_min(due, c->moved + keepalive_timeout);
+	if (c->queued > 0)
+		due = u64_min(due, c->moved + stall_timeout);
+	return due;
+}
+
+void h2_connection_timer(struct h2_connection *c, usec_t head_timeout, usec_t keepalive_timeout,
+	usec_t stall_timeout, usec_t now)
+{
+	c->now = now;
+	if (c->head.began != 0 && now >= c->head.began + head_timeout)
+		h2_connection_finish(c, H2_ENDING_HEAD_TIMEOUT);
+	else if (c->streams == 0 && now >= c->moved + keepalive_timeout)
+		h2_connection_finish(c, H2_ENDING_IDLE);
+	else if (c->queued > 0 && now >= c->moved + stall_timeout)
+		h2_connection_finish(c, H2_ENDING_STALLED);
+}

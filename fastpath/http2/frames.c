@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the library calls: frames that came, streams that end, frames that leave. Nothing here calls
+// into sending or receiving; streams that have something to do are woken for after.
+#include "http2/connection_impl.h"
+
+enum {
+	FRAME_HEADER = 9, // RFC 9113 4.1
+	// A frame that was sent lets the client answer with as many (WINDOW_UPDATE).
+	FRAMES_A_FRAME = 2,
+};
+
+static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
+{
+	return nghttp2_session_get_stream_user_data(session, id);
+}
+
+// Frames that carry nothing of a message cost their sender a token: pings, settings, priorities,
+// window updates beyond what was sent, empty data, continuations.
+static bool carries(const nghttp2_frame_hd *hd)
+{
+	if (hd->type == NGHTTP2_HEADERS)
+		return true;
+	return hd->type == NGHTTP2_DATA &&
+	       (hd->length > 0 || (hd->flags & NGHTTP2_FLAG_END_STREAM));
+}
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *context)
+{
+	struct h2_connection *c = context;
+
+	if (carries(hd) || rate_take(&c->frames, c->now))
+		return 0;
+	h2_connection_finish(c, H2_ENDING_FRAMES);
+	return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+	struct h2_connection *c = context;
+	struct h2_engine *e = c->engine;
+	struct h2_stream *s;
+	uint32_t index;
+
+	h2_head_begin(c, c->now);
+	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+		return 0;
+	index = pool_get(&e->streams);
+	if (index == POOL_NONE) {
+		counter_add(&e->stats.refused, 1);
+		return nghttp2_submit_rst_stream(
+			session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
+	}
+	s = pool_at(&e->streams, index);
+	*s = (struct h2_stream){.index = index,
+		.owner = H2_NONE,
+		.id = frame->hd.stream_id,
+		.is_new = true,
+		.connection = c};
+	TAILQ_INSERT_TAIL(&c->all, s, of_connection);
+	c->streams++;
+	c->moved = c->now;
+	counter_add(&e->stats.streams, 1);
+	return nghttp2_session_set_stream_user_data(session, s->id, s);
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+	nghttp2_rcbuf *value, uint8_t flags, void *context)
+{
+	struct h2_connection *c = context;
+
+	return h2_head_field(c, name, value);
+}
+
+static int head_end(struct h2_connection *c, const nghttp2_frame *frame, struct h2_stream *s)
+{
+	bool is_last = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+
+	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || !s) {
+		h2_head_clear(c);
+		return 0;
+	}
+	if (h2_head_finish(c, s, is_last)) {
+		h2_stream_wake(s);
+		return 0;
+	}
+	s->is_reset = true;
+	return nghttp2_submit_rst_stream(
+		c->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_INTERNAL_ERROR);
+}
+
+static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+	struct h2_connection *c = context;
+	struct h2_stream *s = stream_of(session, frame->hd.stream_id);
+	int error = 0;
+
+	if (frame->hd.type == NGHTTP2_GOAWAY)
+		c->client_leaves = true;
+	if (frame->hd.type == NGHTTP2_HEADERS)
+		error = head_end(c, frame, s);
+	if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) && s &&
+		(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
+		s->has_ended = true;
+		h2_stream_wake(s);
+	}
+	return error;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes,
+	size_t length, void *context)
+{
+	struct h2_connection *c = context;
+	struct h2_stream *s = stream_of(session, id);
+
+	// Of an answered or refused request nobody reads on.
+	if (!s || s->is_shut || (!s->is_new && s->owner == H2_NONE))
+		return nghttp2_session_consume(session, id, length);
+	h2_stream_wake(s);
+	if (h2_put(c, &s->in, bytes, length))
+		return 0;
+	h2_connection_finish(c, H2_ENDING_NO_BUFFER);
+	return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+// Who begins requests to give them up, or to have them refused, makes work for others.
+static void reset_count(struct h2_connection *c)
+{
+	counter_add(&c->engine->stats.resets, 1);
+	if (!rate_take(&c->resets, c->now))
+		h2_connection_finish(c, H2_ENDING_RESETS);
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *context)
+{
+	struct h2_connection *c = context;
+	struct h2_stream *s = stream_of(session, id);
+
+	if (code != NGHTTP2_NO_ERROR && !(s && s->is_reset))
+		reset_count(c);
+	if (!s)
+		return 0;
+	s->is_over = true;
+	if (s->owner == H2_NONE)
+		h2_stream_free(s);
+	else
+		h2_stream_wake(s);
+	return 0;
+}
+
+// The answer is whole, and the request is not: no more of it is wanted (RFC 9113 8.1).
+static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+	struct h2_stream *s = stream_of(session, frame->hd.stream_id);
+
+	if (!s || s->has_ended || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) ||
+		(frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
+		return 0;
+	s->is_reset = true;
+	return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
+}
+
+ssize_t h2_body_read(nghttp2_session *session, int32_t id, uint8_t *bytes, size_t length,
+	uint32_t *flags, nghttp2_data_source *source, void *context)
+{
+	const struct h2_stream *s = source->ptr;
+	uint32_t n = u32_min(s->out.bytes, (uint32_t)length);
+
+	if (n == 0 && !s->is_shut)
+		return NGHTTP2_ERR_DEFERRED;
+	*flags = NGHTTP2_DATA_FLAG_NO_COPY;
+	if (n == s->out.bytes && s->is_shut)
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+	return (ssize_t)n;
+}
+
+// One frame of data, whose bytes are the buffers that the target sent.
+static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *header,
+	size_t length, nghttp2_data_source *source, void *context)
+{
+	struct h2_connection *c = context;
+	struct h2_stream *s = source->ptr;
+	struct tls_queue front = {0};
+
+	if (length > 0 && !tls_queue_cut(&s->out, (uint32_t)length, c->engine->buffers, &front)) {
+		c->is_starved = true;
+		return NGHTTP2_ERR_WOULDBLOCK;
+	}
+	if (!h2_put(c, &c->out, header, FRAME_HEADER)) {
+		tls_queue_join(&front, &s->out);
+		s->out = front;
+		c->is_starved = true;
+		return NGHTTP2_ERR_WOULDBLOCK;
+	}
+	tls_queue_join(&c->out, &front);
+	c->queued -= (uint32_t)length;
+	c->moved = c->now;
+	c->frames.tokens_us = u64_min(c->frames.tokens_us + FRAMES_A_FRAME * USEC_PER_SECOND,
+		(usec_t)c->frames.burst * USEC_PER_SECOND);
+	h2_stream_wake(s);
+	return 0;
+}
+
+void h2_callbacks_set(nghttp2_session_callbacks *callbacks)
+{
+	nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+	nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+	nghttp2_session_callbacks_set_send_data_callback(callbacks, send_data);
+}

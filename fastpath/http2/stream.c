@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A stream as one connection of HTTP/1.1: its request to be read, its answer to be written.
+#include "http2/connection_impl.h"
+#include "nexwire/http_head.h"
+
+enum {
+	FIELDS_MAX = 192,        // of an answer
+	STREAM_QUEUE = 64 << 10, // bytes of an answer that wait for the client's window
+	CONNECTION_QUEUE = 512 << 10,
+	CHUNK_LINE = 10, // eight digits and an end of line
+};
+
+// What was taken of the body is the client's to send again.
+static void consumed(struct h2_stream *s, uint32_t n)
+{
+	if (n > 0 && nghttp2_session_consume(s->connection->session, s->id, n) != 0)
+		h2_connection_finish(s->connection, H2_ENDING_MEMORY);
+}
+
+static bool chunk_begin(struct h2_stream *s, struct tls_queue *out, uint32_t n)
+{
+	char line[CHUNK_LINE + 1];
+	int length = snprintf(line, sizeof(line), "%x\r\n", n);
+
+	return h2_put(s->connection, out, line, (size_t)length);
+}
+
+// All of the body is taken, and its end can be said.
+static bool body_end(struct h2_stream *s, struct tls_queue *out)
+{
+	s->is_closed = !s->is_chunked || h2_put(s->connection, out, "0\r\n\r\n", 5);
+	return s->is_closed;
+}
+
+struct buffer *h2_stream_receive(struct h2_stream *s, uint32_t max)
+{
+	struct h2_connection *c = s->connection;
+	struct tls_queue out = {0};
+	struct tls_queue body = {0};
+	uint32_t n = u32_min(s->in.bytes, max);
+
+	if (s->head.bytes > 0)
+		return tls_queue_chain(&s->head);
+	if (s->is_shut || s->is_closed)
+		return NULL;
+	if (n > 0) {
+		if ((s->is_chunked && !chunk_begin(s, &out, n)) ||
+			!tls_queue_cut(&s->in, n, c->engine->buffers, &body)) {
+			tls_queue_clear(&out, c->engine->buffers);
+			return NULL;
+		}
+		tls_queue_join(&out, &body);
+		consumed(s, n);
+		// The line is begun: without its end the body is lost.
+		if (s->is_chunked && !h2_put(c, &out, "\r\n", 2))
+			h2_connection_finish(c, H2_ENDING_NO_BUFFER);
+	}
+	if (s->in.bytes == 0 && s->has_ended && !body_end(s, &out))
+		h2_connection_finish(c, H2_ENDING_NO_BUFFER);
+	return tls_queue_chain(&out);
+}
+
+bool h2_stream_has_ended(const struct h2_stream *s)
+{
+	return s->is_shut || (s->head.bytes == 0 && s->is_closed);
+}
+
+uint32_t h2_stream_room(const struct h2_stream *s)
+{
+	uint32_t stream = s->out.bytes < STREAM_QUEUE ? STREAM_QUEUE - s->out.bytes : 0;
+	uint32_t all = s->connection->queued < CONNECTION_QUEUE
+			       ? CONNECTION_QUEUE - s->connection->queued
+			       : 0;
+
+	return s->is_over ? 0 : u32_min(stream, all);
+}
+
+// What is of one connection of HTTP/1.1 alone (RFC 9113 8.2.2).
+static bool is_for_connection(struct nx_http_slice name)
+{
+	return nx_http_same(name, "connection") || nx_http_same(name, "transfer-encoding") ||
+	       nx_http_same(name, "keep-alive") || nx_http_same(name, "proxy-connection") ||
+	       nx_http_same(name, "upgrade");
+}
+
+static uint8_t *lowered(uint8_t *name, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (name[i] >= 'A' && name[i] <= 'Z')
+			name[i] |= 0x20;
+	return name;
+}
+
+static size_t fields_fill(
+	const struct nx_http_head *head, uint8_t *text, nghttp2_nv *out, char status[4])
+{
+	size_t n = 0;
+	static uint8_t pseudo[] = ":status";
+
+	snprintf(status, 4, "%03u", head->status % 1000u);
+	out[n++] = (nghttp2_nv){pseudo, (uint8_t *)status, sizeof(pseudo) - 1, 3, 0};
+	for (uint32_t i = 0; i < head->count; i++) {
+		struct nx_http_span name = head->fields[i].name;
+		struct nx_http_span value = head->fields[i].value;
+
+		if (is_for_connection(nx_http_span_of(text, name)))
+			continue;
+		out[n++] = (nghttp2_nv){lowered(text + name.at, name.length), text + value.at,
+			name.length, value.length, 0};
+	}
+	return n;
+}
+
+static int head_submit(struct h2_stream *s, const struct nx_http_head *head,
+	const nghttp2_nv *fields, size_t count, bool is_last)
+{
+	nghttp2_data_provider body = {.source = {.ptr = s}, .read_callback = h2_body_read};
+
+	if (head->status < 200)
+		return nghttp2_submit_headers(s->connection->session, NGHTTP2_FLAG_NONE, s->id,
+			NULL, fields, count, NULL);
+	s->is_answered = true;
+	s->is_shut = is_last;
+	return nghttp2_submit_response(
+		s->connection->session, s->id, fields, count, is_last ? NULL : &body);
+}
+
+bool h2_stream_head(struct h2_stream *s, uint8_t *text, uint32_t length, bool is_last)
+{
+	struct h2_connection *c = s->connection;
+	struct nx_http_limits limits = {.head_bytes = UINT16_MAX};
+	struct nx_http_field room[FIELDS_MAX];
+	nghttp2_nv fields[FIELDS_MAX + 1];
+	struct nx_http_head head;
+	char status[4];
+	uint32_t rest;
+	size_t count;
+
+	nx_http_head_init(&head, NX_HTTP_RESPONSE, &limits, room, FIELDS_MAX);
+	// Where its body ends is known already.
+	nx_http_head_reset(&head, NX_HTTP_HEAD);
+	if (s->is_over || s->is_answered || nx_http_head_read(&head, text, length) != NX_HTTP_OK)
+		return false;
+	rest = length - head.length;
+	count = fields_fill(&head, text, fields, status);
+	if (rest > 0 && !h2_put(c, &s->out, text + head.length, rest))
+		return false;
+	c->queued += rest;
+	if (head_submit(s, &head, fields, count, is_last && rest == 0) != 0) {
+		h2_connection_finish(c, H2_ENDING_MEMORY);
+		return false;
+	}
+	s->is_shut = is_last;
+	return true;
+}
+
+static void body_resume(struct h2_stream *s)
+{
+	int error = nghttp2_session_resume_data(s->connection->session, s->id);
+
+	// It was not waiting.
+	if (error != 0 && error != NGHTTP2_ERR_INVALID_ARGUMENT)
+		h2_connection_finish(s->connection, H2_ENDING_MEMORY);
+}
+
+void h2_stream_send(struct h2_stream *s, struct buffer *chain)
+{
+	struct h2_connection *c = s->connection;
+
+	if (s->is_over || !s->is_answered || s->is_shut) {
+		c->engine->buffers->put(c->engine->buffers, chain);
+		return;
+	}
+	c->queued -= s->out.bytes;
+	tls_queue_append(&s->out, chain);
+	c->queued += s->out.bytes;
+	body_resume(s);
+}
+
+void h2_stream_shut(struct h2_stream *s)
+{
+	if (s->is_shut || s->is_over)
+		return;
+	s->is_shut = true;
+	body_resume(s);
+}
+
+static void reset(struct h2_stream *s, uint32_t code)
+{
+	s->is_reset = true;
+	if (nghttp2_submit_rst_stream(s->connection->session, NGHTTP2_FLAG_NONE, s->id, code) != 0)
+		h2_connection_finish(s->connection, H2_ENDING_MEMORY);
+}
+
+void h2_stream_let_go(struct h2_stream *s)
+{
+	s->owner = H2_NONE;
+	s->is_new = false;
+	if (s->is_over) {
+		h2_stream_free(s);
+		return;
+	}
+	consumed(s, s->in.bytes);
+	tls_queue_clear(&s->head, s->connection->engine->buffers);
+	tls_queue_clear(&s->in, s->connection->engine->buffers);
+	if (!s->is_shut && !s->is_reset)
+		reset(s, NGHTTP2_INTERNAL_ERROR);
+}
+
+void h2_stream_refuse(struct h2_stream *s)
+{
+	counter_add(&s->connection->engine->stats.refused, 1);
+	reset(s, NGHTTP2_REFUSED_STREAM);
+	h2_stream_let_go(s);
+}
