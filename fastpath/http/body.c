@@ -7,12 +7,14 @@ enum {
 	TRAILER_PIECE = 1024,
 };
 
-void http_body_begin(struct http_body *body, enum nx_http_framing framing, uint64_t length)
+void http_body_begin(
+	struct http_body *body, enum nx_http_framing framing, uint64_t length, bool is_bare)
 {
 	static const struct nx_http_limits limits = {.trailer_bytes = HTTP_TRAILER_MAX};
 
 	body->framing = (uint8_t)framing;
 	body->is_over = framing == NX_HTTP_NO_BODY;
+	body->is_bare = is_bare;
 	body->in_trailer = false;
 	body->left = length;
 	if (framing == NX_HTTP_CHUNKED)
@@ -108,14 +110,46 @@ static enum http_body_verdict take_trailer(struct http_body *body, struct tls_qu
 								   : HTTP_BODY_NO_BUFFER;
 	if (verdict != NX_HTTP_OK)
 		return HTTP_BODY_BROKEN;
-	end = tls_queue_room(out, 2, source);
-	if (!end)
-		return HTTP_BODY_NO_BUFFER;
-	end[0] = '\r';
-	end[1] = '\n';
+	if (!body->is_bare) {
+		end = tls_queue_room(out, 2, source);
+		if (!end)
+			return HTTP_BODY_NO_BUFFER;
+		end[0] = '\r';
+		end[1] = '\n';
+	}
 	tls_queue_drop_front(in, body->chunked.trailer.length, source);
 	body->is_over = true;
 	return HTTP_BODY_OVER;
+}
+
+// The chunks' content, without what frames it.
+static enum http_body_verdict take_content(struct http_body *body, struct tls_queue *in,
+	uint32_t max, struct buffer_source *source, uint8_t *scratch, struct tls_queue *out)
+{
+	while (in->head && out->bytes < max) {
+		const uint8_t *bytes = buffer_data(in->head);
+		struct nx_http_slice content;
+		enum nx_http_verdict verdict;
+		uint32_t ahead;
+		size_t used;
+
+		verdict = nx_http_chunked_read(
+			&body->chunked, bytes, in->head->length, &used, &content);
+		if (verdict > NX_HTTP_MORE)
+			return HTTP_BODY_BROKEN;
+		if (verdict == NX_HTTP_MORE && used == 0 && in->head->length > 0)
+			return take_trailer(body, in, source, scratch, out);
+		ahead = content.length > 0 ? (uint32_t)(content.data - bytes) : (uint32_t)used;
+		tls_queue_drop_front(in, ahead, source);
+		// The reader has consumed it: without a buffer to divide with, it is lost.
+		if (!move(in, (uint32_t)content.length, source, out))
+			return HTTP_BODY_BROKEN;
+		tls_queue_drop_front(in, (uint32_t)(used - ahead - content.length), source);
+		body->is_over = verdict == NX_HTTP_OK;
+		if (body->is_over)
+			return HTTP_BODY_OVER;
+	}
+	return HTTP_BODY_MORE;
 }
 
 static enum http_body_verdict take_chunks(struct http_body *body, struct tls_queue *in,
@@ -164,5 +198,7 @@ enum http_body_verdict http_body_take(struct http_body *body, struct tls_queue *
 		return take_counted(body, in, max, source, out);
 	if (body->in_trailer)
 		return take_trailer(body, in, source, scratch, out);
+	if (body->is_bare)
+		return take_content(body, in, max, source, scratch, out);
 	return take_chunks(body, in, max, source, scratch, out);
 }

@@ -2,7 +2,8 @@
 #pragma once
 
 // Where a message's body ends, followed while its buffers pass untouched. Trailer fields are taken
-// off (RFC 9110 6.5.1 lets an intermediary discard them), and nothing else. Worker thread.
+// off (RFC 9110 6.5.1 lets an intermediary discard them), and where it is asked for the chunks'
+// framing; nothing else. Worker thread.
 
 #include "nexwire/http_chunked.h"
 #include "tls/queue.h"
@@ -14,6 +15,7 @@ enum {
 struct http_body {
 	uint8_t framing; // enum nx_http_framing
 	bool is_over;
+	bool is_bare;    // chunks pass as their content alone
 	bool in_trailer; // what is left at the front of the input is the trailer section's begin
 	uint64_t left;   // by length
 	struct nx_http_chunked chunked;
@@ -26,7 +28,8 @@ enum http_body_verdict {
 	HTTP_BODY_NO_BUFFER, // nothing changed; try again
 };
 
-void http_body_begin(struct http_body *body, enum nx_http_framing framing, uint64_t length);
+void http_body_begin(
+	struct http_body *body, enum nx_http_framing framing, uint64_t length, bool is_bare);
 
 // Moves what belongs to the body from the front of `in` behind *out, about max bytes at most.
 // scratch: HTTP_TRAILER_MAX bytes for the call.

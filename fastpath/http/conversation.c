@@ -90,6 +90,11 @@ void http_conversation_begin(struct http_gateway *g, uint32_t session,
 	tls_queue_append(&c->input[HTTP_CLIENT], first);
 }
 
+void http_conversation_frame(struct http_gateway *g, uint32_t session)
+{
+	g->conversations[session].is_framed = true;
+}
+
 void http_conversation_end(struct http_gateway *g, uint32_t session, usec_t now)
 {
 	struct http_conversation *c = &g->conversations[session];
@@ -216,7 +221,8 @@ enum nx_http_verdict http_head_take(struct http_run *run, unsigned int leg)
 	return NX_HTTP_MORE;
 }
 
-bool http_text_send(struct http_run *run, unsigned int leg, const struct http_text *text)
+bool http_text_send(
+	struct http_run *run, unsigned int leg, const struct http_text *text, bool is_last)
 {
 	const struct http_gateway_config *config = &run->g->config;
 	uint32_t length = text_length(text);
@@ -224,6 +230,9 @@ bool http_text_send(struct http_run *run, unsigned int leg, const struct http_te
 
 	if (text->is_full)
 		return false;
+	if (leg == HTTP_CLIENT && run->c->is_framed)
+		return config->io->head(
+			config->context, run->session, text->start, length, is_last);
 	for (uint32_t at = 0; at < length;) {
 		struct buffer *b = config->buffers->get(config->buffers, SEND_PIECE);
 
@@ -302,6 +311,7 @@ void http_exchange_log(struct http_run *run)
 	c->record.status = c->status;
 	c->record.reason = c->reason;
 	c->record.reused = c->reused;
+	c->record.is_framed = c->is_framed;
 	memcpy(c->record.bytes, c->bytes, sizeof(c->bytes));
 	config->io->log(config->context, run->session, &c->record);
 }
@@ -366,7 +376,7 @@ void http_answer(struct http_run *run, enum http_reason reason, unsigned int sta
 	c->client_persists = c->client_persists && c->request == HTTP_REQUEST_DONE;
 	http_answer_write(&text, status, location, http_reason_sentence(reason),
 		c->head[HTTP_CLIENT].method == NX_HTTP_HEAD, http_persistence_of(c));
-	if (http_text_send(run, HTTP_CLIENT, &text))
+	if (http_text_send(run, HTTP_CLIENT, &text, true))
 		http_exchange_end(run);
 	else
 		http_break(run, HTTP_REASON_NO_BUFFER);

@@ -43,6 +43,10 @@ struct http_io {
 	uint32_t (*room)(void *context, uint32_t session, unsigned int leg);
 	// Takes the chain.
 	void (*send)(void *context, uint32_t session, unsigned int leg, struct buffer *chain);
+	// A head to a client that is spoken to in frames (http_conversation_frame), in place of
+	// send: a text of its own, which may be changed; of our own answers the body is behind it.
+	// is_last: nothing follows. False: it cannot be said.
+	bool (*head)(void *context, uint32_t session, uint8_t *text, uint32_t length, bool is_last);
 	// Nothing follows to the client.
 	void (*shut)(void *context, uint32_t session);
 	// Whether the target's connection may have another request of its upstream: the target
@@ -87,6 +91,7 @@ struct http_conversation {
 	uint8_t interims;
 	bool is_live;
 	bool is_secure;
+	bool is_framed;       // the client's side of it is a stream of HTTP/2
 	bool client_persists; // another request may follow
 	bool target_persists; // the target's connection can have another
 	bool reused;          // the target's connection had a request before
@@ -152,6 +157,9 @@ void http_gateway_destroy(struct http_gateway *gateway); // NULL is allowed
 void http_conversation_begin(struct http_gateway *g, uint32_t session,
 	const struct flow_key *announced, uint16_t group, bool is_secure, struct buffer *first,
 	usec_t now);
+// The conversation that has begun is one exchange of a client that is spoken to in frames: heads go
+// by http_io.head, and bodies without chunks.
+void http_conversation_frame(struct http_gateway *g, uint32_t session);
 // The session goes. Harmless when it has no conversation.
 void http_conversation_end(struct http_gateway *g, uint32_t session, usec_t now);
 

@@ -38,8 +38,10 @@ enum nx_http_verdict http_head_take(struct http_run *run, unsigned int leg);
 // A slab for the head from a leg. False: none is free.
 bool http_slab_take(struct http_run *run, unsigned int leg, enum nx_http_kind kind);
 void http_slab_give(struct http_run *run, unsigned int leg);
-// Sends what was written. False: it did not fit, or no buffer was left.
-bool http_text_send(struct http_run *run, unsigned int leg, const struct http_text *text);
+// Sends a head that was written. is_last: nothing follows it, to a client. False: it did not fit,
+// or no buffer was left.
+bool http_text_send(
+	struct http_run *run, unsigned int leg, const struct http_text *text, bool is_last);
 // Passes the body from a leg on. False: nothing moved.
 bool http_body_pass(struct http_run *run, unsigned int from);
 // Answers in place of a target, and ends the exchange; location: of a redirection.

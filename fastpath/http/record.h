@@ -26,7 +26,8 @@ struct http_record {
 	uint8_t reason;  // enum http_reason
 	uint8_t minor;   // of the client's version
 	uint8_t worker;
-	bool reused; // the target's connection served a request before
+	bool is_framed; // the client's version is 2
+	bool reused;    // the target's connection served a request before
 	uint16_t method_length;
 	uint16_t host_length;
 	uint16_t target_length;

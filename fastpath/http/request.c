@@ -162,9 +162,10 @@ static void head_judge(struct http_run *run)
 	http_exchange_begin(run);
 	record_begin(run, bytes);
 	c->since = run->now;
-	c->client_persists = (head->flags & NX_HTTP_PERSISTENT) != 0 && run->http && !run->is_last;
-	http_body_begin(
-		&c->body[HTTP_CLIENT], (enum nx_http_framing)head->framing, head->body_length);
+	c->client_persists = (head->flags & NX_HTTP_PERSISTENT) != 0 && run->http &&
+			     !run->is_last && !c->is_framed;
+	http_body_begin(&c->body[HTTP_CLIENT], (enum nx_http_framing)head->framing,
+		head->body_length, false);
 	// Until it is routed, a request without a body is whole for whoever answers it.
 	c->request = c->body[HTTP_CLIENT].is_over ? HTTP_REQUEST_DONE : HTTP_REQUEST_BODY;
 	route(run, bytes);
@@ -238,7 +239,7 @@ void http_request_send(struct http_run *run)
 	// Heads under way are few: a client that keeps its body back holds no room.
 	if (!http_can_retry(c))
 		http_slab_give(run, HTTP_CLIENT);
-	if (!http_text_send(run, HTTP_TARGET, &text))
+	if (!http_text_send(run, HTTP_TARGET, &text, false))
 		http_break(run, HTTP_REASON_NO_BUFFER);
 }
 

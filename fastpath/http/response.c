@@ -49,13 +49,13 @@ static void head_bad(struct http_run *run)
 	http_answer(run, HTTP_REASON_TARGET_INVALID, 502, nothing);
 }
 
-static bool head_send(struct http_run *run, enum http_persistence persistence)
+static bool head_send(struct http_run *run, enum http_persistence persistence, bool is_last)
 {
 	struct http_text text = http_scratch(run->g);
 
 	http_response_rewrite(&text, &run->c->head[HTTP_TARGET],
 		http_slab_of(run, HTTP_TARGET)->bytes, persistence);
-	if (http_text_send(run, HTTP_CLIENT, &text))
+	if (http_text_send(run, HTTP_CLIENT, &text, is_last))
 		return true;
 	http_break(run, HTTP_REASON_NO_BUFFER);
 	return false;
@@ -70,7 +70,7 @@ static void interim(struct http_run *run)
 		head_bad(run);
 		return;
 	}
-	if (c->head[HTTP_CLIENT].minor > 0 && !head_send(run, HTTP_PERSISTS))
+	if (c->head[HTTP_CLIENT].minor > 0 && !head_send(run, HTTP_PERSISTS, false))
 		return;
 	http_slab_give(run, HTTP_TARGET);
 }
@@ -82,7 +82,7 @@ static void switched(struct http_run *run)
 	struct http_conversation *c = run->c;
 
 	c->status = 101;
-	if (!head_send(run, HTTP_SWITCHES))
+	if (!head_send(run, HTTP_SWITCHES, false))
 		return;
 	counter_add(&run->g->stats.upgrades, 1);
 	http_exchange_log(run);
@@ -107,9 +107,9 @@ static void final(struct http_run *run)
 	c->target_persists = (head->flags & NX_HTTP_PERSISTENT) != 0 && delimited;
 	c->client_persists = c->client_persists && delimited;
 	c->status = head->status;
-	http_body_begin(
-		&c->body[HTTP_TARGET], (enum nx_http_framing)head->framing, head->body_length);
-	if (!head_send(run, http_persistence_of(c)))
+	http_body_begin(&c->body[HTTP_TARGET], (enum nx_http_framing)head->framing,
+		head->body_length, c->is_framed);
+	if (!head_send(run, http_persistence_of(c), c->body[HTTP_TARGET].is_over))
 		return;
 	c->answered = true;
 	c->response = HTTP_RESPONSE_BODY;

@@ -259,6 +259,13 @@ void session_records_take(struct daemon *daemon)
 	lost_tell(daemon, "session records", lost, &daemon->sessions_lost);
 }
 
+static const char *version_text(const struct http_record *r)
+{
+	if (r->is_framed)
+		return "2";
+	return r->minor == 0 ? "1.0" : "1.1";
+}
+
 static json_t *access_json(const struct daemon *daemon, const struct http_record *r)
 {
 	char client[ENDPOINT_TEXT_BYTES];
@@ -271,8 +278,8 @@ static json_t *access_json(const struct daemon *daemon, const struct http_record
 		"{s:s, s:s, s:s%, s:s%, s:s%, s:s, s:i, s:i, s:s, s:s, s:b, s:I, s:I, s:f, s:f}",
 		"listener", listener_name(daemon, r->listener), "client", client, "method",
 		r->method, (size_t)r->method_length, "host", r->host, (size_t)r->host_length,
-		"path", r->path, (size_t)r->target_length, "version", r->minor == 0 ? "1.0" : "1.1",
-		"status", (int)r->status, "worker", (int)r->worker, "upstream",
+		"path", r->path, (size_t)r->target_length, "version", version_text(r), "status",
+		(int)r->status, "worker", (int)r->worker, "upstream",
 		r->upstream == SLOT_NONE ? "" : upstream_name(daemon, r->upstream), "target",
 		r->target == SLOT_NONE ? "" : target_text(daemon, r->target), "reused", r->reused,
 		"bytes_from_client", (json_int_t)r->bytes[0], "bytes_from_target",

@@ -42,6 +42,19 @@ static void send(void *context, uint32_t session, unsigned int leg, struct buffe
 	buffer_heap_source.put(&buffer_heap_source, chain);
 }
 
+static bool head(void *context, uint32_t session, uint8_t *text, uint32_t length, bool is_last)
+{
+	struct rig *rig = context;
+	struct rig_leg *l = &rig->legs[HTTP_CLIENT];
+
+	nx_bug_on(l->shut || length > RIG_OUT);
+	length = u32_min(length, RIG_OUT - l->got);
+	memcpy(l->out + l->got, text, length);
+	l->got += length;
+	rig->is_last = is_last;
+	return !rig->is_speechless;
+}
+
 static void shut(void *context, uint32_t session)
 {
 	struct rig *rig = context;
@@ -134,6 +147,7 @@ void rig_init(struct rig *rig)
 		.has_ended = has_ended,
 		.room = room,
 		.send = send,
+		.head = head,
 		.shut = shut,
 		.is_current = is_current,
 		.connect = begin_connect,
@@ -183,6 +197,8 @@ void rig_begin(struct rig *rig)
 	rig->outcome = HTTP_GOES_ON;
 	rig->connects = rig->disconnects = rig->logged = 0;
 	http_conversation_begin(rig->gateway, 0, &announced, 0, false, NULL, rig->now);
+	if (rig->is_framed)
+		http_conversation_frame(rig->gateway, 0);
 }
 
 void rig_run(struct rig *rig)

@@ -29,6 +29,9 @@ struct rig {
 	enum http_reason refuses; // what connect answers
 	bool holds;               // connect waits for rig_connected
 	bool closes;              // the listener
+	bool is_framed;           // the client, from rig_begin on
+	bool is_speechless;       // heads cannot be said to it
+	bool is_last;             // the last head was all of the answer
 	bool is_stale;            // the target's connection is not to have another request
 	uint32_t connects;
 	uint32_t disconnects;

@@ -477,6 +477,62 @@ static void who_takes_a_place_gains_nothing(void **state)
 	http_sources_destroy(sources);
 }
 
+static void framed(void)
+{
+	rig_say(&rig, HTTP_CLIENT, GET("/x"));
+	has(rig_take(&rig, HTTP_TARGET), "GET /x HTTP/1.1\r\n");
+	rig_say(&rig, HTTP_TARGET,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n"
+		"10\r\n0123456789abcdef\r\n0\r\nX-Trailer: 1\r\nX-Other: 2\r\n\r\n");
+	has(rig_take(&rig, HTTP_CLIENT), "\r\n\r\nabc0123456789abcdef");
+	assert_true(rig.legs[HTTP_CLIENT].shut);
+	assert_false(rig.is_last);
+	assert_int_equal(rig.record.bytes[HTTP_TARGET], 19);
+	assert_true(rig.record.is_framed);
+}
+
+// One exchange of a client that has its own frames: chunks and trailers stay here.
+static void framed_clients_get_content(void **state)
+{
+	rig.is_framed = true;
+	each_way(framed);
+}
+
+static void framed_head(void)
+{
+	rig_say(&rig, HTTP_CLIENT, "HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	rig_say(&rig, HTTP_TARGET, "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n");
+	has(rig_take(&rig, HTTP_CLIENT), "Content-Length: 7\r\n");
+	assert_true(rig.is_last && rig.legs[HTTP_CLIENT].shut);
+}
+
+static void framed_refusal(void)
+{
+	rig_say(&rig, HTTP_CLIENT, GET("/a/../b"));
+	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 400 Bad Request\r\n");
+	assert_true(rig.is_last && rig.legs[HTTP_CLIENT].shut);
+}
+
+static void framed_bad_chunks(void)
+{
+	rig_say(&rig, HTTP_CLIENT, GET("/x"));
+	rig_say(&rig, HTTP_TARGET,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX");
+	assert_int_equal(rig.outcome, HTTP_BROKEN);
+}
+
+static void framed_clients_hear_ends(void **state)
+{
+	rig.is_framed = true;
+	each_way(framed_head);
+	each_way(framed_refusal);
+	each_way(framed_bad_chunks);
+	rig.is_speechless = true;
+	rig_begin(&rig);
+	rig_say(&rig, HTTP_CLIENT, GET("/a/../b"));
+	assert_int_equal(rig.outcome, HTTP_BROKEN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -489,6 +545,8 @@ int main(void)
 		CASE(a_stale_connection_is_replaced),
 		CASE(a_target_that_fails_is_answered_for),
 		CASE(time_runs_out),
+		CASE(framed_clients_get_content),
+		CASE(framed_clients_hear_ends),
 		CASE(websockets_pass_and_other_upgrades_do_not),
 		CASE(interim_responses_pass),
 		CASE(old_clients_are_told_how_it_ends),
