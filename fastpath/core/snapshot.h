@@ -161,6 +161,7 @@ struct snapshot_http {
 	usec_t response_timeout;      // until the target's answer begins
 	uint32_t requests_per_source; // a second, 0: no limit
 	bool access_log;
+	bool http2;        // clients that come over TLS may speak it
 	uint16_t exact;    // routes with a host
 	uint16_t wildcard; // behind them
 	uint16_t any;      // behind those

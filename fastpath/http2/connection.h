@@ -12,11 +12,10 @@
 
 #include <sys/queue.h>
 
-#include "core/atomic.h"
 #include "core/pool.h"
 #include "core/rate.h"
-#include "http2/ending.h"
 #include "http2/memory.h"
+#include "http2/stats.h"
 #include "tls/queue.h"
 
 struct nghttp2_option;
@@ -92,15 +91,6 @@ struct h2_connection {
 	usec_t moved; // a stream began or ended, or a part of an answer left
 	TAILQ_HEAD(, h2_stream) all;
 	TAILQ_HEAD(, h2_stream) woken;
-};
-
-// One writer, any reader.
-struct h2_stats {
-	counter_t connections; // begun
-	counter_t streams;     // begun
-	counter_t refused;     // streams, for want of room
-	counter_t resets;      // of streams, by clients or for what they did
-	counter_t ends[H2_ENDING_COUNT];
 };
 
 struct h2_engine {

@@ -38,6 +38,7 @@ struct node;
 struct slow_links;  // slowpath/msg.h
 struct http_record; // http/record.h
 struct http_stats;  // http/stats.h
+struct h2_stats;    // http2/stats.h
 struct tcp_stats;   // tcp/stats.h
 
 // Creates pools, tables and workers, not yet running. EAL is up (manual nodes need it for mbufs
@@ -102,6 +103,7 @@ const struct worker_stats *node_worker_stats(const struct node *node, uint16_t w
 // What the connections that end on a worker counted.
 const struct tcp_stats *node_tcp_stats(const struct node *node, uint16_t worker);
 const struct http_stats *node_http_stats(const struct node *node, uint16_t worker);
+const struct h2_stats *node_http2_stats(const struct node *node, uint16_t worker);
 // When the worker last turned, by the node's clock: at most about 100 ms ago while all is well. 0
 // before its first turn.
 usec_t node_worker_heartbeat(const struct node *node, uint16_t worker);

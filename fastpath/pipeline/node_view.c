@@ -31,6 +31,11 @@ const struct http_stats *node_http_stats(const struct node *node, uint16_t worke
 	return relay_http_stats(node->workers[worker].relay);
 }
 
+const struct h2_stats *node_http2_stats(const struct node *node, uint16_t worker)
+{
+	return relay_h2_stats(node->workers[worker].relay);
+}
+
 const struct worker_stats *node_worker_stats(const struct node *node, uint16_t worker)
 {
 	return &node->stats[worker];

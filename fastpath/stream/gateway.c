@@ -2,6 +2,7 @@
 // Sessions of HTTP listeners: the client's connection stays, targets come and go with its requests
 // (http/conversation.h), and both are legs like any other session's.
 #include "http/conversation.h"
+#include "http2/connection.h"
 #include "stream/relay_impl.h"
 #include "stream/secure.h"
 
@@ -12,11 +13,18 @@ enum {
 static_assert((int)HTTP_CLIENT == (int)LEG_CLIENT && (int)HTTP_TARGET == (int)LEG_TARGET,
 	"a leg has one number");
 
+static bool is_stream(const struct relay_session *s, unsigned int leg)
+{
+	return leg == LEG_CLIENT && (s->flags & RELAY_IS_STREAM);
+}
+
 static struct buffer *receive(void *context, uint32_t session, unsigned int leg, uint32_t max)
 {
 	struct relay *r = context;
 	struct relay_session *s = session_at(r, session);
 
+	if (is_stream(s, leg))
+		return h2_stream_receive(relay_framed_stream(r, s), max);
 	if (s->connection[leg] == TCP_NONE || (session_has_layers(s) && !secure_share_lasts(r, s)))
 		return NULL;
 	return leg_receive(r, s, leg, max);
@@ -27,6 +35,8 @@ static bool leg_has_ended(void *context, uint32_t session, unsigned int leg)
 	struct relay *r = context;
 	struct relay_session *s = session_at(r, session);
 
+	if (is_stream(s, leg))
+		return h2_stream_has_ended(relay_framed_stream(r, s));
 	return (s->flags & leg_flag(RELAY_END, leg)) && !leg_has_payload(r, s, leg);
 }
 
@@ -35,34 +45,60 @@ static uint32_t room(void *context, uint32_t session, unsigned int leg)
 	struct relay *r = context;
 	struct relay_session *s = session_at(r, session);
 
+	if (is_stream(s, leg))
+		return h2_stream_room(relay_framed_stream(r, s));
 	return s->connection[leg] == TCP_NONE ? 0 : leg_room(r, s, leg);
 }
 
-static void send(void *context, uint32_t session, unsigned int leg, struct buffer *chain)
+void relay_gateway_send(
+	struct relay *r, struct relay_session *s, unsigned int leg, struct buffer *chain)
 {
-	struct relay *r = context;
-	struct relay_session *s = session_at(r, session);
 	struct slot_stats *listener = &r->config.stats->listeners[s->listener];
 
 	s->bytes[!leg] += chain->total_length;
 	s->buffers[!leg] += chain->segments;
 	s->heard = r->now;
-	counter_add(&listener->bytes[!leg], chain->total_length);
-	counter_add(&listener->packets[!leg], chain->segments);
+	// A stream's answer is the listener's once its client's connection carries it.
+	if (!is_stream(s, leg)) {
+		counter_add(&listener->bytes[!leg], chain->total_length);
+		counter_add(&listener->packets[!leg], chain->segments);
+	}
 	if (s->target != SLOT_NONE) {
 		struct slot_stats *target = &r->config.stats->targets[s->target];
 
 		counter_add(&target->bytes[!leg], chain->total_length);
 		counter_add(&target->packets[!leg], chain->segments);
 	}
-	leg_send(r, s, leg, chain, 0);
+	if (is_stream(s, leg))
+		h2_stream_send(relay_framed_stream(r, s), chain);
+	else
+		leg_send(r, s, leg, chain, 0);
+}
+
+static void send(void *context, uint32_t session, unsigned int leg, struct buffer *chain)
+{
+	struct relay *r = context;
+
+	relay_gateway_send(r, session_at(r, session), leg, chain);
+}
+
+static bool head(void *context, uint32_t session, uint8_t *text, uint32_t length, bool is_last)
+{
+	struct relay *r = context;
+	struct h2_stream *stream = relay_framed_stream(r, session_at(r, session));
+
+	return h2_stream_head(stream, text, length, is_last);
 }
 
 static void shut(void *context, uint32_t session)
 {
 	struct relay *r = context;
+	struct relay_session *s = session_at(r, session);
 
-	leg_shutdown(r, session_at(r, session), LEG_CLIENT);
+	if (s->flags & RELAY_IS_STREAM)
+		h2_stream_shut(relay_framed_stream(r, s));
+	else
+		leg_shutdown(r, s, LEG_CLIENT);
 }
 
 // What a connection to a target was made by: another configuration makes others.
@@ -145,6 +181,7 @@ int relay_gateway_create(struct relay *r)
 		.has_ended = leg_has_ended,
 		.room = room,
 		.send = send,
+		.head = head,
 		.shut = shut,
 		.is_current = is_current,
 		.connect = begin_connect,
@@ -166,10 +203,15 @@ int relay_gateway_create(struct relay *r)
 
 void relay_gateway_begin(struct relay *r, struct relay_session *s, const struct flow_key *announced)
 {
+	const struct snapshot_listener *l = relay_session_listener(r, s);
 	struct buffer *first = s->preface;
 
 	s->preface = NULL;
 	s->flags |= RELAY_IS_HTTP | RELAY_IS_OPEN;
+	if (l->http->http2 && leg_is_secure(s, LEG_CLIENT)) {
+		s->flags |= RELAY_IS_UNTOLD;
+		wheel_arm(&r->wheel, session_index(r, s), r->now + l->http->head_timeout);
+	}
 	http_conversation_begin(r->gateway, session_index(r, s), announced, s->listener,
 		leg_is_secure(s, LEG_CLIENT), first, r->now);
 }
@@ -220,6 +262,10 @@ void relay_gateway_run(struct relay *r, struct relay_session *s)
 {
 	const struct snapshot_listener *l = relay_session_listener(r, s);
 
+	if (s->flags & (RELAY_IS_UNTOLD | RELAY_IS_FRAMED | RELAY_IS_STREAM))
+		relay_framed_list(r, relay_framed_client(r, s));
+	if (s->flags & (RELAY_IS_UNTOLD | RELAY_IS_FRAMED))
+		return;
 	if (session_has_layers(s)) {
 		secure_share_begin(r);
 		// In a later turn: who cannot be read now is not idle.
@@ -282,6 +328,10 @@ void relay_gateway_timer(struct relay *r, struct relay_session *s)
 	uint32_t index = session_index(r, s);
 	enum http_outcome outcome;
 
+	if (s->flags & (RELAY_IS_UNTOLD | RELAY_IS_FRAMED)) {
+		relay_framed_timer(r, s);
+		return;
+	}
 	if (r->gateway->conversations[index].target == HTTP_TARGET_CONNECTING) {
 		relay_session_connect_failed(r, s, SESSION_END_UNANSWERED);
 		return;
@@ -314,10 +364,13 @@ void relay_gateway_sweep(struct relay *r)
 	uint32_t end = u32_min(r->sessions.touched, r->swept + SWEEP_A_TURN);
 
 	for (; r->swept < end; r->swept++) {
-		const struct relay_session *s = session_at(r, r->swept);
+		struct relay_session *s = session_at(r, r->swept);
 
-		if ((s->flags & RELAY_IS_HTTP) && is_closing(r, relay_session_listener(r, s)) &&
-			http_conversation_is_idle(r->gateway, r->swept))
+		if (!(s->flags & RELAY_IS_HTTP) || !is_closing(r, relay_session_listener(r, s)))
+			continue;
+		if (s->flags & RELAY_IS_FRAMED)
+			relay_framed_list(r, s);
+		else if (http_conversation_is_idle(r->gateway, r->swept))
 			wheel_arm(&r->wheel, r->swept, r->now);
 	}
 	r->is_sweeping = r->swept < r->sessions.touched;
@@ -326,4 +379,6 @@ void relay_gateway_sweep(struct relay *r)
 void relay_gateway_end(struct relay *r, struct relay_session *s)
 {
 	http_conversation_end(r->gateway, session_index(r, s), r->now);
+	if (s->flags & (RELAY_IS_FRAMED | RELAY_IS_STREAM))
+		relay_framed_end(r, s);
 }

@@ -343,5 +343,6 @@ void relay_session_event(struct relay *r, const struct tcp_event *event)
 
 bool relay_has_work(const struct relay *relay)
 {
-	return relay->is_behind || relay->is_sweeping || secure_has_work(relay);
+	return relay->is_behind || relay->is_sweeping || relay->framed_first != POOL_NONE ||
+	       secure_has_work(relay);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The relay as its worker sees it: packets in, turns, and the tables behind them.
 #include "http/conversation.h"
+#include "http2/connection.h"
 #include "stream/relay_impl.h"
 #include "stream/secure.h"
 
@@ -177,6 +178,9 @@ int relay_create(const struct relay_config *config, struct relay **out)
 	error = relay_gateway_create(r);
 	if (error)
 		goto no_gateway;
+	error = relay_framed_create(r);
+	if (error)
+		goto no_framed;
 	if (config->slow) {
 		error = secure_create(r, &r->secure);
 		if (error)
@@ -188,6 +192,8 @@ int relay_create(const struct relay_config *config, struct relay **out)
 	return 0;
 
 no_secure:
+	relay_framed_destroy(r);
+no_framed:
 	http_gateway_destroy(r->gateway);
 no_gateway:
 	tcp_engine_destroy(r->tcp);
@@ -208,6 +214,7 @@ uint32_t relay_destroy(struct relay *relay)
 
 	tcp_engine_destroy(relay->tcp);
 	secure_destroy(relay->secure);
+	relay_framed_destroy(relay);
 	http_gateway_destroy(relay->gateway);
 	left = pool_fini(&relay->sessions);
 	memory_unmap(&relay->limits_memory);
@@ -346,6 +353,7 @@ bool relay_run(struct relay *relay, const struct snapshot *snapshot, usec_t now)
 		relay_session_event(relay, &event);
 		left--;
 	}
+	relay_framed_run(relay);
 	relay->is_behind = !tcp_flush(relay->tcp, now) || left == 0;
 	secure_flush(relay);
 	return !relay->is_behind && !relay->is_sweeping;
@@ -368,6 +376,11 @@ const struct tcp_stats *relay_tcp_stats(const struct relay *relay)
 	return tcp_engine_stats(relay->tcp);
 }
 
+const struct h2_stats *relay_h2_stats(const struct relay *relay)
+{
+	return &relay->h2->stats;
+}
+
 const struct http_stats *relay_http_stats(const struct relay *relay)
 {
 	return &relay->gateway->stats;
@@ -383,8 +396,25 @@ bool relay_pool(const struct relay *relay, uint32_t index, const char **name, ui
 		*high_water = relay->gateway->slabs.high_water;
 		return true;
 	}
-	if (index > 1)
-		return tcp_engine_pool(relay->tcp, index - 2, name, used, capacity, high_water);
+	if (index == 2 || index == 3) {
+		const struct pool *pool =
+			index == 2 ? &relay->h2->connections : &relay->h2->streams;
+
+		*name = index == 2 ? "http2_connections" : "http2_streams";
+		*used = pool->used;
+		*capacity = pool->capacity;
+		*high_water = pool->high_water;
+		return true;
+	}
+	if (index == 4) {
+		*name = "http2_memory";
+		*used = relay->h2->memory.used;
+		*capacity = relay->h2->memory.region.bytes;
+		*high_water = relay->h2->memory.high_water;
+		return true;
+	}
+	if (index > 4)
+		return tcp_engine_pool(relay->tcp, index - 5, name, used, capacity, high_water);
 	*name = "relayed_sessions";
 	*used = relay->sessions.used;
 	*capacity = relay->sessions.capacity;

@@ -20,6 +20,7 @@
 #include "pkt/packet.h"
 #include "tcp/tcp.h"
 
+struct h2_stats;
 struct http_record;
 struct http_stats;
 struct relay;
@@ -115,6 +116,7 @@ void relay_memory_limit(struct relay *relay, uint32_t bytes);
 
 const struct tcp_stats *relay_tcp_stats(const struct relay *relay);
 const struct http_stats *relay_http_stats(const struct relay *relay);
+const struct h2_stats *relay_h2_stats(const struct relay *relay);
 // Pools for node_pool_status. False beyond the last.
 bool relay_pool(const struct relay *relay, uint32_t index, const char **name, uint64_t *used,
 	uint64_t *capacity, uint64_t *high_water);

@@ -31,6 +31,9 @@ enum {
 	RELAY_IS_MIRRORED = 1u << 15, // the target's until the client has proved itself
 	RELAY_IS_HTTP = 1u << 16,     // its requests are read: stream/gateway.c has it
 	RELAY_IS_LIMITED = 1u << 17,  // what passes is bounded: relay.limits
+	RELAY_IS_UNTOLD = 1u << 18,   // of HTTP, whose version its first bytes will say
+	RELAY_IS_FRAMED = 1u << 19,   // of HTTP/2: stream/framed.c has it
+	RELAY_IS_STREAM = 1u << 20,   // one of its streams: no connection to a client of its own
 	RELAY_SECURE = 1u << 24,      // two bits: this leg has a layer (stream/secure.h)
 	RELAY_AWAITS_KEYS = 1u << 26, // two bits: whose handshake is under way
 	RELAY_BROKEN = 1u << 28,      // a layer found its stream broken
@@ -40,7 +43,8 @@ static_assert(
 			   3 * RELAY_END | 3 * RELAY_SHUT | 3 * RELAY_DONE | RELAY_AWAITS_HEADER |
 			   RELAY_IS_NAMED | RELAY_IS_TRANSPARENT | RELAY_IS_ANSWERED |
 			   RELAY_IS_CLOSING | RELAY_IS_MIRRORED | RELAY_IS_HTTP | RELAY_IS_LIMITED |
-			   3 * RELAY_SECURE | 3 * RELAY_AWAITS_KEYS | RELAY_BROKEN) == 23,
+			   RELAY_IS_UNTOLD | RELAY_IS_FRAMED | RELAY_IS_STREAM | 3 * RELAY_SECURE |
+			   3 * RELAY_AWAITS_KEYS | RELAY_BROKEN) == 26,
 	"no two flags share a bit");
 
 // Whether the client waits for the target to answer.
@@ -106,6 +110,15 @@ struct relay_limits {
 	struct relay_limit way[2]; // by the leg that it comes from
 };
 
+// What a session of HTTP/2 has beside, or one of its streams.
+struct relay_framed {
+	struct h2_connection *connection;
+	struct h2_stream *stream;
+	uint32_t client; // session that a stream is of
+	uint32_t next;   // in the list of those that have something to do
+	bool is_listed;
+};
+
 // What connections differ in by listener, upstream and port.
 struct relay_kind {
 	uint16_t mtu;
@@ -127,6 +140,11 @@ struct relay {
 	struct memory limits_memory;
 	struct relay_limits *limits; // likewise
 	struct http_gateway *gateway;
+	struct h2_engine *h2;
+	struct memory framed_memory;
+	struct relay_framed *framed; // by session index; pages come with use
+	uint32_t framed_first;       // of the list, POOL_NONE: empty
+	uint32_t framed_last;
 	struct secure *secure; // secured legs (stream/secure.h); NULL: there can be none
 	struct relay_probes probes;
 	struct wheel wheel;
@@ -217,6 +235,8 @@ void relay_origin_failed(struct relay *r, struct relay_session *s, enum session_
 
 // Both connections of a mirrored session are open: its handshake may begin. False: it is not to.
 bool relay_session_mirror(struct relay *r, struct relay_session *s);
+// A session of a stream of a client's: NULL, there is no room.
+struct relay_session *relay_session_add_stream(struct relay *r, const struct relay_session *client);
 // A leg's handshake gave keys: on to the target. announced: whom the session is for.
 void relay_session_secured(struct relay *r, struct relay_session *s, unsigned int leg,
 	const struct flow_key *announced);
@@ -249,6 +269,23 @@ void relay_gateway_timer(struct relay *r, struct relay_session *s);
 void relay_gateway_changed(struct relay *r);
 void relay_gateway_sweep(struct relay *r);
 void relay_gateway_end(struct relay *r, struct relay_session *s);
+
+// What came of a client's connection and left it, counted.
+void relay_gateway_send(
+	struct relay *r, struct relay_session *s, unsigned int leg, struct buffer *chain);
+
+// framed.c: sessions with RELAY_IS_UNTOLD, _FRAMED and _STREAM.
+[[nodiscard]] int relay_framed_create(struct relay *r);
+void relay_framed_destroy(struct relay *r);
+// A client's session has something to do at the end of this turn.
+void relay_framed_list(struct relay *r, struct relay_session *s);
+// Does it, and sends.
+void relay_framed_run(struct relay *r);
+void relay_framed_timer(struct relay *r, struct relay_session *s);
+void relay_framed_end(struct relay *r, struct relay_session *s);
+// Whose connection a session's client speaks over.
+struct relay_session *relay_framed_client(const struct relay *r, const struct relay_session *s);
+struct h2_stream *relay_framed_stream(const struct relay *r, const struct relay_session *s);
 
 // preface.c
 enum preface_verdict {

@@ -30,6 +30,7 @@ static struct relay_name name_of(const struct relay *r, const struct relay_sessi
 {
 	struct tcp_info info = {0};
 
+	s = relay_framed_client(r, s);
 	if (s->flags & RELAY_IS_NAMED)
 		return r->names[session_index(r, s)];
 	if (s->connection[LEG_CLIENT] != TCP_NONE)
@@ -84,6 +85,9 @@ static bool matches(
 {
 	struct relay_name name;
 
+	// Streams are of their client's session, but for who looks at a target.
+	if ((s->flags & RELAY_IS_STREAM) && f->target == SLOT_NONE)
+		return false;
 	if (!(s->flags & RELAY_LIVE) || (f->listener != SLOT_NONE && f->listener != s->listener) ||
 		(f->target != SLOT_NONE && f->target != s->target) ||
 		(f->state != 0 && f->state != state_of(s)) ||

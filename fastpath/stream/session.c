@@ -28,6 +28,9 @@ static void log_session(const struct relay *r, const struct relay_session *s, en
 {
 	struct session_record record;
 
+	// What a stream did is in the access log.
+	if (s->flags & RELAY_IS_STREAM)
+		return;
 	// enum session_log_level: 1 at the end, 2 at the opening too.
 	if (r->log_level < (end == SESSION_END_NONE ? 2 : 1))
 		return;
@@ -89,8 +92,10 @@ void relay_session_end(struct relay *r, struct relay_session *s, enum session_en
 	target_leave(r, s, &past);
 	relay_preface_clear(r, s);
 	wheel_cancel(&r->wheel, index);
-	counter_sub(&r->config.stats->sessions, 1);
-	counter_sub(&listener_stats(r, s)->sessions, 1);
+	if (!(s->flags & RELAY_IS_STREAM)) {
+		counter_sub(&r->config.stats->sessions, 1);
+		counter_sub(&listener_stats(r, s)->sessions, 1);
+	}
 	s->flags = 0;
 	pool_put(&r->sessions, index);
 }
@@ -115,17 +120,18 @@ struct flow_key relay_session_client(const struct relay *r, const struct relay_s
 {
 	struct tcp_info info;
 
-	tcp_info_get(r->tcp, s->connection[LEG_CLIENT], &info);
+	tcp_info_get(r->tcp, relay_framed_client(r, s)->connection[LEG_CLIENT], &info);
 	return flow_key_reverse(&info.key);
 }
 
 struct flow_key relay_session_announced(const struct relay *r, const struct relay_session *s)
 {
+	const struct relay_session *named = relay_framed_client(r, s);
 	struct flow_key client = relay_session_client(r, s);
 
-	if (s->flags & RELAY_IS_NAMED) {
-		client.source = r->names[session_index(r, s)].address;
-		client.source_port = r->names[session_index(r, s)].port;
+	if (named->flags & RELAY_IS_NAMED) {
+		client.source = r->names[session_index(r, named)].address;
+		client.source_port = r->names[session_index(r, named)].port;
 	}
 	return client;
 }
@@ -332,6 +338,28 @@ static void session_init(struct relay *r, uint32_t index, uint32_t connection,
 	wheel_entry_init(&r->wheel, index);
 	tcp_context_set(r->tcp, connection, leg_context(index, LEG_CLIENT));
 	count_opened(r, s);
+}
+
+struct relay_session *relay_session_add_stream(struct relay *r, const struct relay_session *client)
+{
+	uint32_t index = pool_get(&r->sessions);
+	struct relay_session *s;
+	uint32_t generation;
+
+	if (index == POOL_NONE)
+		return NULL;
+	s = session_at(r, index);
+	generation = s->generation + 1;
+	*s = (struct relay_session){.generation = generation & 0xffffff,
+		.connection = {TCP_NONE, TCP_NONE},
+		.flags = RELAY_LIVE | RELAY_IS_OPEN | RELAY_IS_HTTP | RELAY_IS_STREAM,
+		.listener = client->listener,
+		.upstream = SLOT_NONE,
+		.target = SLOT_NONE,
+		.opened = r->now,
+		.heard = r->now};
+	wheel_entry_init(&r->wheel, index);
+	return s;
 }
 
 void relay_session_refuse(struct relay *r, struct relay_session *s, enum drop_reason reason)

@@ -189,7 +189,7 @@ def http_websocket(t):
 
 @case
 def http_over_tls(t):
-    """16 MiB down and up over TLS, from a target over TLS too, and targets are told; ALPN without HTTP/1.1 is refused"""
+    """16 MiB down and up over TLS, from a target over TLS too, and targets are told; ALPN of another protocol is refused"""
     lab = t.lab()
     certificates = Certificates(lab)
     credential = certificates.make("www", NAME)
@@ -214,7 +214,7 @@ def http_over_tls(t):
             check(got.read_bytes() == (lab.folder / "page").read_bytes(), f"{path} differs")
         curl(lab, "/upload/secure", *resolve, "-T", lab.folder / "page", "-o", "/dev/null", host=NAME, scheme="https")
         check((lab.folder / "upload/secure").read_bytes() == got.read_bytes(), "the upload differs")
-        (lab.folder / "refused.conf").write_text(text.replace('kind = "tls"; certificate', 'kind = "tls"; alpn = ["h2"]; certificate'))
+        (lab.folder / "refused.conf").write_text(text.replace('kind = "tls"; certificate', 'kind = "tls"; alpn = ["h3"]; certificate'))
         done = lab.nexpath("config", "apply", lab.folder / "refused.conf", check=False)
         check(done.returncode == 1 and "HTTP/1.1" in done.stdout + done.stderr, f"{done.stdout} {done.stderr}")
 

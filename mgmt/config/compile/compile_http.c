@@ -107,6 +107,22 @@ static uint32_t texts_length(const struct route_build *builds, uint32_t count)
 	return (uint32_t)length;
 }
 
+// Whether clients are offered HTTP/2 in their handshake.
+static bool has_http2(const struct compiling *c, const struct config_listener *listener)
+{
+	const struct config_strings *names = &listener->transport.credentials;
+
+	for (uint32_t i = 0; i < names->count; i++) {
+		const struct config_credential *credential =
+			config_credential_find(c->input->config, names->items[i]);
+
+		for (uint32_t k = 0; credential && k < credential->alpn.count; k++)
+			if (strcmp(credential->alpn.items[k], "h2") == 0)
+				return true;
+	}
+	return false;
+}
+
 static struct snapshot_http *http_make(const struct compiling *c,
 	const struct config_listener *listener, const struct route_build *builds, uint32_t count)
 {
@@ -127,6 +143,7 @@ static struct snapshot_http *http_make(const struct compiling *c,
 	http->response_timeout = from->response_timeout_s * USEC_PER_SECOND;
 	http->requests_per_source = from->requests_per_source;
 	http->access_log = from->access_log;
+	http->http2 = has_http2(c, listener);
 	for (uint32_t i = 0; i < count; i++) {
 		uint16_t *counts[] = {&http->exact, &http->wildcard, &http->any};
 

@@ -202,7 +202,7 @@ static void check_twice(const struct checking *c, uint32_t listener, uint32_t in
 	}
 }
 
-// What would have clients speak HTTP/2.
+// What would have clients speak neither HTTP/1.1 nor HTTP/2.
 static void check_alpn(const struct checking *c, uint32_t index)
 {
 	const struct config_listener *listener = &config_listeners(c->config)[index];
@@ -215,11 +215,12 @@ static void check_alpn(const struct checking *c, uint32_t index)
 			config_credential_find(c->config, names->items[i]);
 
 		for (uint32_t k = 0; credential && k < credential->alpn.count; k++)
-			if (strcmp(credential->alpn.items[k], "http/1.1") != 0)
+			if (strcmp(credential->alpn.items[k], "http/1.1") != 0 &&
+				strcmp(credential->alpn.items[k], "h2") != 0)
 				fault_add(c->faults,
 					place_of(listener->transport.node, "credentials"), path,
-					"credential \"%s\" promises \"%s\", and the listener speaks HTTP/1.1" HINT
-					"write alpn = [\"http/1.1\"], or leave it out",
+					"credential \"%s\" promises \"%s\", and the listener speaks HTTP/2 and HTTP/1.1" HINT
+					"write alpn = [\"h2\", \"http/1.1\"], or leave it out",
 					credential->name, credential->alpn.items[k]);
 	}
 }

@@ -8,6 +8,7 @@
 #include "daemon/methods/methods.h"
 #include "daemon/metrics/metrics.h"
 #include "http/stats.h"
+#include "http2/stats.h"
 #include "reality/result.h"
 #include "shape/link.h"
 #include "slowpath/service.h"
@@ -324,6 +325,32 @@ HTTP_FAMILY(requests)
 HTTP_FAMILY(reused)
 HTTP_FAMILY(retried)
 HTTP_FAMILY(upgrades)
+
+// The same of those of HTTP/2.
+#define HTTP2_FAMILY(field)                                                                        \
+	static void http2_##field(struct metrics_output *out, const struct daemon *daemon)         \
+	{                                                                                          \
+		uint64_t sum = 0;                                                                  \
+                                                                                                   \
+		for (uint16_t w = 0; w < workers(daemon); w++)                                     \
+			sum += counter_read(&node_http2_stats(daemon->node, w)->field);            \
+		metrics_series(out, (double)sum);                                                  \
+	}
+HTTP2_FAMILY(connections)
+HTTP2_FAMILY(streams)
+HTTP2_FAMILY(refused)
+HTTP2_FAMILY(resets)
+
+static void http2_ends(struct metrics_output *out, const struct daemon *daemon)
+{
+	for (int why = H2_ENDING_NONE + 1; why < H2_ENDING_COUNT; why++) {
+		uint64_t sum = 0;
+
+		for (uint16_t w = 0; w < workers(daemon); w++)
+			sum += counter_read(&node_http2_stats(daemon->node, w)->ends[why]);
+		metrics_series(out, (double)sum, h2_ending_name((enum h2_ending)why));
+	}
+}
 
 static void http_responses(struct metrics_output *out, const struct daemon *daemon)
 {
@@ -672,6 +699,16 @@ const struct metrics_family METRICS_FAMILIES[] = {
 		"requests sent again, for a kept connection had ended", http_retried),
 	COUNTER("nexpath_http_upgrades_total", NO_LABELS, "requests that became WebSockets",
 		http_upgrades),
+	COUNTER("nexpath_http2_connections_total", NO_LABELS, "clients' connections of HTTP/2",
+		http2_connections),
+	COUNTER("nexpath_http2_streams_total", NO_LABELS, "requests that began on them",
+		http2_streams),
+	COUNTER("nexpath_http2_streams_refused_total", NO_LABELS,
+		"of those, refused for want of room", http2_refused),
+	COUNTER("nexpath_http2_resets_total", NO_LABELS,
+		"of those, reset by clients or for what they did", http2_resets),
+	COUNTER("nexpath_http2_ends_total", LABEL("reason"),
+		"connections of HTTP/2 that ended, by reason", http2_ends),
 	COUNTER("nexpath_tls_handshakes_total", LABEL("result"),
 		"TLS handshakes of both legs, as workers saw them end", tls_handshakes),
 	GAUGE("nexpath_tls_legs", LABELS("leg", "version"),

@@ -262,6 +262,10 @@ static void check_stream(
 	enum rig_host from = rig->user[!host][number].echoes ? host : !host;
 	uint64_t said = rig->user[from][number].said;
 
+	if (rig->take) {
+		rig->take(rig, host, number, chain);
+		return;
+	}
 	for (const struct buffer *b = chain; b; b = b->next) {
 		for (uint32_t i = 0; i < b->length; i++, u->received++) {
 			if (u->received < sizeof(u->first))

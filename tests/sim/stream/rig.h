@@ -47,6 +47,9 @@ struct rig_secured;
 
 struct rig {
 	struct world *world;
+	// In place of checking what users get; NULL: it is the other side's stream.
+	void (*take)(
+		struct rig *rig, enum rig_host host, uint32_t user, const struct buffer *chain);
 	struct rig_secured *secured; // NULL: clients speak no TLS (secured.h)
 	struct relay *relay;
 	struct tcp_engine *host[2]; // client's, target's

@@ -1,0 +1,533 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Clients of HTTP/2 behind TLS records, and targets of HTTP/1.1, in virtual time: many requests at
+// once, bodies both ways over paths that lose, ends and failures of each of the three.
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <nghttp2/nghttp2.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "core/chain.h"
+#include "http2/stats.h"
+#include "one_rig.h"
+#include "secured.h"
+
+#define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
+
+enum {
+	SESSIONS = 256,
+	LEGS = 64,
+	REQUESTS = 64,
+	HEAD = 2048,
+	BIG = 1500000,
+	PIECE = 1400,
+};
+
+static const char *const own = "10.1.0.2";
+
+struct request {
+	int32_t id;
+	unsigned int status;
+	uint64_t got;
+	uint64_t upload; // bytes that are left
+	bool is_over;
+	uint32_t code;
+};
+
+static struct {
+	nghttp2_session *session;
+	struct request requests[REQUESTS];
+	uint32_t count;
+	bool has_goaway;
+	uint32_t goaway;
+} peer;
+
+// A target's connection: what was asked last, and how much of a body came.
+static struct {
+	char head[HEAD];
+	uint32_t have;
+	uint64_t body;
+	uint64_t owed;   // bytes of an answer
+	uint64_t expect; // bytes of a request's body
+	bool is_chunked;
+} server[RIG_USERS];
+
+static struct snapshot_http *http;
+static bool silent;      // targets do not answer
+static char plain[HEAD]; // what a client of HTTP/1.1 got
+
+static struct request *request_of(int32_t id)
+{
+	for (uint32_t i = 0; i < peer.count; i++)
+		if (peer.requests[i].id == id)
+			return &peer.requests[i];
+	fail_msg("stream %d is nobody's", id);
+	return NULL;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+	size_t name_length, const uint8_t *value, size_t value_length, uint8_t flags, void *context)
+{
+	if (name_length == 7 && memcmp(name, ":status", 7) == 0)
+		request_of(frame->hd.stream_id)->status =
+			(unsigned int)strtoul((const char *)value, NULL, 10);
+	return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes,
+	size_t length, void *context)
+{
+	struct request *r = request_of(id);
+
+	if (r->status == 200)
+		for (size_t i = 0; i < length; i++)
+			assert_int_equal(bytes[i], (uint8_t)((r->got + i) * 31 >> 3));
+	r->got += length;
+	return 0;
+}
+
+static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *context)
+{
+	struct request *r = request_of(id);
+
+	r->is_over = true;
+	r->code = code;
+	return 0;
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+	if (frame->hd.type == NGHTTP2_GOAWAY) {
+		peer.has_goaway = true;
+		peer.goaway = frame->goaway.error_code;
+	}
+	return 0;
+}
+
+static void peer_make(void)
+{
+	nghttp2_session_callbacks *callbacks;
+
+	memset(&peer, 0, sizeof(peer));
+	assert_int_equal(nghttp2_session_callbacks_new(&callbacks), 0);
+	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+	assert_int_equal(nghttp2_session_client_new(&peer.session, callbacks, NULL), 0);
+	nghttp2_session_callbacks_del(callbacks);
+	nghttp2_submit_settings(peer.session, NGHTTP2_FLAG_NONE, NULL, 0);
+}
+
+static void client_say(const uint8_t *bytes, size_t length)
+{
+	while (length > 0) {
+		uint32_t n = (uint32_t)(length < PIECE ? length : PIECE);
+		struct buffer *b = buffer_heap_get(&buffer_heap_source, n);
+
+		assert_non_null(b);
+		memcpy(buffer_data(b), bytes, n);
+		b->length = (uint16_t)n;
+		b->total_length = n;
+		secured_say(&rig, 0, secured_seal(&rig, 0, b));
+		bytes += n;
+		length -= n;
+	}
+}
+
+// What the client's library has to say, as far as its connection takes it.
+static void peer_flush(void)
+{
+	const uint8_t *bytes;
+	ssize_t n;
+
+	if (!peer.session || !rig.secured->open[0] || client(0)->connection == TCP_NONE)
+		return;
+	while (tcp_send_room(rig.host[RIG_CLIENT], client(0)->connection) > 40000 &&
+		(n = nghttp2_session_mem_send(peer.session, &bytes)) > 0)
+		client_say(bytes, (size_t)n);
+}
+
+static void target_say(uint32_t user, const void *bytes, uint32_t length)
+{
+	struct buffer *b = buffer_heap_get(&buffer_heap_source, length);
+
+	assert_non_null(b);
+	memcpy(buffer_data(b), bytes, length);
+	b->length = (uint16_t)length;
+	b->total_length = length;
+	if (target(user)->connection == TCP_NONE)
+		buffer_heap_put(&buffer_heap_source, b);
+	else
+		(void)tcp_send(
+			rig.host[RIG_TARGET], target(user)->connection, b, 0, rig.world->now);
+}
+
+static void body_send(uint32_t user, uint64_t total)
+{
+	static uint8_t bytes[PIECE];
+
+	for (uint64_t at = 0; at < total;) {
+		uint32_t n = (uint32_t)u64_min(PIECE - 16, total - at);
+		uint32_t line = 0;
+
+		if (server[user].is_chunked)
+			line = (uint32_t)snprintf((char *)bytes, 16, "%x\r\n", n);
+		for (uint32_t i = 0; i < n; i++)
+			bytes[line + i] = (uint8_t)((at + i) * 31 >> 3);
+		if (server[user].is_chunked) {
+			memcpy(bytes + line + n, "\r\n", 2);
+			line += 2;
+		}
+		target_say(user, bytes, line + n);
+		at += n;
+	}
+	if (server[user].is_chunked)
+		target_say(user, "0\r\nX-Trailer: 1\r\n\r\n", 19);
+}
+
+static void answer(uint32_t user)
+{
+	char text[256];
+	uint64_t bytes = strstr(server[user].head, "/big") ? BIG : 100;
+
+	server[user].is_chunked = strstr(server[user].head, "/chunked") != NULL;
+	server[user].have = 0;
+	if (silent)
+		return;
+	if (server[user].is_chunked)
+		snprintf(text, sizeof(text),
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+	else
+		snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n\r\n",
+			(unsigned long long)bytes);
+	target_say(user, text, (uint32_t)strlen(text));
+	body_send(user, bytes);
+}
+
+// A request's head, then a body that ends with the last chunk.
+static void server_take(uint32_t user, const uint8_t *bytes, uint32_t length)
+{
+	for (uint32_t i = 0; i < length; i++) {
+		uint32_t n;
+
+		if (server[user].expect > 0) {
+			server[user].body++;
+			if (--server[user].expect == 0)
+				answer(user);
+			continue;
+		}
+		assert_true(server[user].have < HEAD - 1);
+		server[user].head[server[user].have++] = (char)bytes[i];
+		server[user].head[server[user].have] = 0;
+		n = server[user].have;
+		if (n < 4 || memcmp(server[user].head + n - 4, "\r\n\r\n", 4) != 0)
+			continue;
+		if (strstr(server[user].head, "content-length: "))
+			server[user].expect = strtoull(
+				strstr(server[user].head, "content-length: ") + 16, NULL, 10);
+		if (server[user].expect == 0)
+			answer(user);
+	}
+}
+
+static void take(struct rig *r, enum rig_host host, uint32_t user, const struct buffer *chain)
+{
+	for (const struct buffer *b = chain; b; b = b->next) {
+		if (host == RIG_TARGET)
+			server_take(user, buffer_data(b), b->length);
+		else if (user == 0 && peer.session)
+			(void)nghttp2_session_mem_recv(peer.session, buffer_data(b), b->length);
+		else
+			strncat(plain, (const char *)buffer_data(b),
+				u32_min(b->length, (uint32_t)(sizeof(plain) - 1 - strlen(plain))));
+	}
+}
+
+static int set_up(void **state)
+{
+	http = calloc(1, sizeof(*http) + sizeof(http->routes[0]));
+	assert_non_null(http);
+	http->references = 1;
+	http->head_bytes = 8192;
+	http->head_fields = 100;
+	http->head_timeout = SECONDS(10);
+	http->keepalive_timeout = SECONDS(75);
+	http->response_timeout = SECONDS(60);
+	http->http2 = true;
+	http->any = 1;
+	http->routes[0].upstream = WORLD_TCP;
+	http->text = sizeof(*http) + sizeof(http->routes[0]);
+	memset(server, 0, sizeof(server));
+	memset(plain, 0, sizeof(plain));
+	silent = false;
+	rig_open_secured(&rig, SESSIONS, LEGS);
+	rig.take = take;
+	rig.world->listeners[WORLD_TCP].http = http;
+	rig_listen(&rig, "10.2.0.1");
+	rig.world->upstreams[WORLD_TCP].target_count = 0;
+	world_target(rig.world, WORLD_TCP, 0, "10.2.0.1", 80, 1);
+	peer_make();
+	rig_connect(&rig, own);
+	client(0)->keeps_open = true;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	nghttp2_session_del(peer.session);
+	peer.session = NULL;
+	rig_close(&rig);
+	free(http);
+	return 0;
+}
+
+static void run(usec_t time)
+{
+	for (usec_t end = rig.world->now + time; rig.world->now < end;) {
+		peer_flush();
+		rig_wait(&rig, 1000);
+	}
+}
+
+// Until all requests are over, at most so long.
+static bool finish(usec_t most)
+{
+	for (usec_t end = rig.world->now + most; rig.world->now < end;) {
+		bool over = true;
+
+		run(10000);
+		for (uint32_t i = 0; i < peer.count; i++)
+			over = over && peer.requests[i].is_over;
+		if (over)
+			return true;
+	}
+	return false;
+}
+
+static ssize_t upload_read(nghttp2_session *session, int32_t id, uint8_t *out, size_t length,
+	uint32_t *flags, nghttp2_data_source *source, void *context)
+{
+	struct request *r = source->ptr;
+	size_t n = (size_t)u64_min(r->upload, length);
+
+	memset(out, 'u', n);
+	r->upload -= n;
+	if (r->upload == 0)
+		*flags = NGHTTP2_DATA_FLAG_EOF;
+	return (ssize_t)n;
+}
+
+static struct request *ask(const char *path, uint64_t upload)
+{
+#define FIELD(name, value, length)                                                                 \
+	{                                                                                          \
+		(uint8_t *)(uintptr_t)(name), (uint8_t *)(uintptr_t)(value), sizeof(name) - 1,     \
+			length, NGHTTP2_NV_FLAG_NONE                                               \
+	}
+	struct request *r = &peer.requests[peer.count++];
+	nghttp2_data_provider body = {.source = {.ptr = r}, .read_callback = upload_read};
+	char number[24];
+	int digits = snprintf(number, sizeof(number), "%llu", (unsigned long long)upload);
+	const nghttp2_nv fields[] = {
+		FIELD(":method", "PUT", 3),
+		FIELD(":scheme", "https", 5),
+		FIELD(":authority", "www.example", 11),
+		FIELD(":path", path, strlen(path)),
+		FIELD("content-length", number, (size_t)digits),
+	};
+#undef FIELD
+
+	r->upload = upload;
+	r->id = nghttp2_submit_request(
+		peer.session, NULL, fields, upload > 0 ? 5 : 4, upload > 0 ? &body : NULL, NULL);
+	assert_true(r->id > 0);
+	return r;
+}
+
+static void many_requests_at_once(void **state)
+{
+	for (uint32_t i = 0; i < 40; i++)
+		ask(i % 2 ? "/chunked" : "/small", 0);
+	assert_true(finish(SECONDS(5)));
+	for (uint32_t i = 0; i < 40; i++) {
+		assert_int_equal(peer.requests[i].status, 200);
+		assert_int_equal(peer.requests[i].got, 100);
+		assert_int_equal(peer.requests[i].code, 0);
+	}
+	assert_non_null(strstr(server[0].head, "X-Forwarded-Proto: https\r\n"));
+	assert_non_null(strstr(server[0].head, "Host: www.example\r\n"));
+	assert_int_equal(rig_sessions(&rig), 1);
+	assert_int_equal(counter_read(&relay_h2_stats(rig.relay)->streams), 40);
+}
+
+static void bodies_both_ways(void **state)
+{
+	// The client's windows are the library's 64 KiB for all.
+	ask("/big", 0);
+	ask("/chunked/big", 0);
+	ask("/small", BIG);
+	assert_true(finish(SECONDS(120)));
+	assert_int_equal(peer.requests[0].got, BIG);
+	assert_int_equal(peer.requests[1].got, BIG);
+	assert_int_equal(peer.requests[2].got, 100);
+	for (uint32_t i = 0; i < rig.users[RIG_TARGET]; i++)
+		if (server[i].body > 0)
+			assert_int_equal(server[i].body, BIG);
+}
+
+static void bodies_over_bad_paths(void **state)
+{
+	rig.loss_ppm = 20000;
+	rig.jitter = 3000;
+	bodies_both_ways(state);
+}
+
+// Buffers run out now and then: what cannot go on ends, what ended says so, nothing is kept.
+static void buffers_that_fail(void **state)
+{
+	for (uint32_t i = 0; i < 30; i++)
+		ask(i % 3 ? "/chunked/big" : "/small", i % 5 ? 0 : 50000);
+	run(100000);
+	rig.fail_ppm = 20000;
+	run(SECONDS(3));
+	rig.fail_ppm = 0;
+	run(SECONDS(1));
+}
+
+static void a_client_that_resets_takes_all_with_it(void **state)
+{
+	silent = true;
+	for (uint32_t i = 0; i < 20; i++)
+		ask("/small", 0);
+	run(SECONDS(1));
+	assert_int_equal(rig.users[RIG_TARGET], 20);
+	rig_reset(&rig, RIG_CLIENT, 0);
+	run(SECONDS(1));
+	assert_int_equal(rig_sessions(&rig), 0);
+	for (uint32_t i = 0; i < 20; i++)
+		assert_int_equal(target(i)->error, ECONNRESET);
+}
+
+static void streams_that_are_reset_let_targets_go(void **state)
+{
+	silent = true;
+	for (uint32_t i = 0; i < 20; i++)
+		ask("/small", 0);
+	run(SECONDS(1));
+	for (uint32_t i = 0; i < 20; i++)
+		nghttp2_submit_rst_stream(
+			peer.session, NGHTTP2_FLAG_NONE, peer.requests[i].id, NGHTTP2_CANCEL);
+	run(SECONDS(1));
+	for (uint32_t i = 0; i < 20; i++)
+		assert_int_equal(target(i)->error, ECONNRESET);
+	silent = false;
+	ask("/small", 0);
+	assert_true(finish(SECONDS(1)));
+	assert_int_equal(peer.requests[20].status, 200);
+}
+
+static void targets_that_are_deaf_or_gone(void **state)
+{
+	struct request *r = ask("/small", 0);
+
+	rig.target_deaf = true;
+	rig.world->listeners[WORLD_TCP].connect_timeout = SECONDS(1);
+	assert_true(finish(SECONDS(10)));
+	assert_int_equal(r->status, 504);
+	rig.target_deaf = false;
+	r = ask("/small", 0);
+	silent = true;
+	run(SECONDS(1));
+	rig_reset(&rig, RIG_TARGET, 0);
+	assert_true(finish(SECONDS(5)));
+	assert_int_equal(r->status, 502);
+	assert_true(r->got > 0);
+}
+
+static void a_listener_that_closes(void **state)
+{
+	ask("/small", 0);
+	assert_true(finish(SECONDS(1)));
+	silent = true;
+	ask("/small", 0);
+	run(SECONDS(1));
+	rig.world->listeners[WORLD_TCP].closing = true;
+	rig.world->snapshot.generation++;
+	run(SECONDS(1));
+	assert_true(peer.has_goaway);
+	assert_int_equal(peer.goaway, NGHTTP2_NO_ERROR);
+	assert_int_equal(rig_sessions(&rig), 1);
+	silent = false;
+	answer(rig.users[RIG_TARGET] - 1);
+	assert_true(finish(SECONDS(1)));
+	assert_int_equal(peer.requests[1].status, 200);
+	run(SECONDS(6));
+	assert_int_equal(rig_sessions(&rig), 0);
+}
+
+static void an_idle_client_is_let_go(void **state)
+{
+	ask("/small", 0);
+	assert_true(finish(SECONDS(1)));
+	run(SECONDS(74));
+	assert_false(peer.has_goaway);
+	run(SECONDS(7));
+	assert_true(peer.has_goaway);
+	assert_int_equal(rig_sessions(&rig), 0);
+}
+
+// The same listener serves who speaks HTTP/1.1.
+static void the_other_version(void **state)
+{
+	static const char get[] = "PROPFIND / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+	nghttp2_session_del(peer.session);
+	peer.session = NULL;
+	run(10000);
+	for (uint32_t i = 0; i < sizeof(get) - 1; i++) {
+		client_say((const uint8_t *)get + i, 1);
+		run(5000);
+	}
+	run(SECONDS(1));
+	assert_non_null(strstr(plain, "HTTP/1.1 200 OK\r\n"));
+	assert_int_equal(counter_read(&relay_h2_stats(rig.relay)->connections), 0);
+}
+
+static void half_a_preface(void **state)
+{
+	nghttp2_session_del(peer.session);
+	peer.session = NULL;
+	run(10000);
+	client_say((const uint8_t *)"PRI * HTTP/2.0\r\n", 16);
+	run(SECONDS(9));
+	assert_int_equal(rig_sessions(&rig), 1);
+	run(SECONDS(2));
+	assert_int_equal(rig_sessions(&rig), 0);
+}
+
+int main(void)
+{
+#define test(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		test(many_requests_at_once),
+		test(bodies_both_ways),
+		test(bodies_over_bad_paths),
+		test(buffers_that_fail),
+		test(a_client_that_resets_takes_all_with_it),
+		test(streams_that_are_reset_let_targets_go),
+		test(targets_that_are_deaf_or_gone),
+		test(a_listener_that_closes),
+		test(an_idle_client_is_let_go),
+		test(the_other_version),
+		test(half_a_preface),
+	};
+#undef test
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
