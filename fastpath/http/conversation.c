@@ -350,6 +350,9 @@ void http_exchange_end(struct http_run *run)
 	if (c->target == HTTP_TARGET_READY &&
 		(!whole || !c->target_persists || c->input[HTTP_TARGET].bytes > 0))
 		http_target_drop(run, !whole);
+	if (c->target == HTTP_TARGET_READY && !c->is_bound &&
+		config->io->park(config->context, run->session))
+		c->target = HTTP_TARGET_NONE;
 	c->response = HTTP_RESPONSE_NONE;
 	c->since = run->now;
 	c->began = 0;

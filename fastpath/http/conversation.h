@@ -55,6 +55,12 @@ struct http_io {
 	// Begins to connect to a target of the upstream: http_conversation_connected or _failed
 	// follow. Anything but HTTP_REASON_NONE: it could not begin.
 	enum http_reason (*connect)(void *context, uint32_t session, uint16_t upstream);
+	// The target's connection is whole and idle: for whoever comes next to its upstream, if
+	// the owner likes. True: it is the owner's.
+	bool (*park)(void *context, uint32_t session);
+	// An idle connection to a target of the upstream becomes the session's, if there is one;
+	// is_fresh: one that has not been idle for long.
+	bool (*unpark)(void *context, uint32_t session, uint16_t upstream, bool is_fresh);
 	// The target's connection is not wanted any more; none is allowed.
 	void (*disconnect)(void *context, uint32_t session, bool reset);
 	// Another's head needs the room of this one's, which is not whole: the session is to end
@@ -94,6 +100,7 @@ struct http_conversation {
 	bool is_framed;       // the client's side of it is a stream of HTTP/2
 	bool client_persists; // another request may follow
 	bool target_persists; // the target's connection can have another
+	bool is_bound;        // the target's connection knows its client: nobody else gets it
 	bool reused;          // the target's connection had a request before
 	bool websocket;       // is asked for
 	bool answered;        // the response's head has gone to the client

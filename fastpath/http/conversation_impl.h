@@ -69,5 +69,7 @@ void http_request_connect(struct http_run *run);
 bool http_response_step(struct http_run *run);
 // Whether the request under way may be sent to another connection.
 bool http_can_retry(const struct http_conversation *c);
+// Whether it does no more when it comes twice, and its body is none (RFC 9110 9.2.2).
+bool http_is_repeatable(const struct http_conversation *c);
 // The target's connection is gone before its response was whole.
 void http_response_lost(struct http_run *run, enum http_reason reason);

@@ -3,6 +3,10 @@
 #include "http/conversation_impl.h"
 #include "http/sources.h"
 
+enum {
+	UNPARKED_MAX = 4, // idle connections tried for one request
+};
+
 static const struct nx_http_slice nothing;
 
 static void refuse(struct http_run *run, enum http_reason reason)
@@ -100,6 +104,24 @@ static void kept_judge(struct http_run *run, uint16_t upstream)
 		http_target_drop(run, false);
 }
 
+// A connection that somebody left idle. Those that have ended or spoken meanwhile go. A request
+// that cannot be sent again is not to find out which are about to.
+static void unpark(struct http_run *run, uint16_t upstream)
+{
+	const struct http_gateway_config *config = &run->g->config;
+	struct http_conversation *c = run->c;
+
+	for (uint32_t i = 0; i < UNPARKED_MAX && c->target == HTTP_TARGET_NONE; i++) {
+		if (!config->io->unpark(
+			    config->context, run->session, upstream, !http_is_repeatable(c)))
+			return;
+		c->target = HTTP_TARGET_READY;
+		c->upstream = upstream;
+		c->is_bound = false;
+		kept_judge(run, upstream);
+	}
+}
+
 // Who serves the request.
 static void route(struct http_run *run, const uint8_t *bytes)
 {
@@ -130,6 +152,8 @@ static void route(struct http_run *run, const uint8_t *bytes)
 		c->upstream = c->record.upstream = match.route->upstream;
 		c->strip = match.route->strip_prefix && match.covered > 0 ? match.covered : 0;
 		c->websocket = http_asks_websocket(head, bytes);
+		if (c->target == HTTP_TARGET_NONE)
+			unpark(run, match.route->upstream);
 		c->reused = c->target == HTTP_TARGET_READY;
 		c->request = HTTP_REQUEST_ROUTED;
 		if (c->reused)
@@ -146,6 +170,7 @@ void http_request_connect(struct http_run *run)
 	enum http_reason reason = config->io->connect(config->context, run->session, c->upstream);
 
 	c->request = HTTP_REQUEST_ROUTED;
+	c->is_bound = false;
 	c->target = reason == HTTP_REASON_NONE ? HTTP_TARGET_CONNECTING : HTTP_TARGET_NONE;
 	if (reason != HTTP_REASON_NONE)
 		http_response_lost(run, reason);
@@ -232,6 +257,8 @@ void http_request_send(struct http_run *run)
 
 	http_request_rewrite(
 		&text, &c->head[HTTP_CLIENT], http_slab_of(run, HTTP_CLIENT)->bytes, &change);
+	c->is_bound = c->is_bound ||
+		      http_binds(&c->head[HTTP_CLIENT], http_slab_of(run, HTTP_CLIENT)->bytes);
 	counter_add(&run->g->stats.reused, c->reused);
 	c->request = c->body[HTTP_CLIENT].is_over ? HTTP_REQUEST_DONE : HTTP_REQUEST_BODY;
 	c->response = HTTP_RESPONSE_HEAD;

@@ -8,16 +8,21 @@ enum {
 
 static const struct nx_http_slice nothing;
 
-// Whether the request may be sent once more: the connection was an old one, which the target closed
-// before it said anything, and the request does no more when it comes twice (RFC 9112 9.3.1).
-bool http_can_retry(const struct http_conversation *c)
+bool http_is_repeatable(const struct http_conversation *c)
 {
 	const struct nx_http_head *head = &c->head[HTTP_CLIENT];
 	bool idempotent = head->method == NX_HTTP_GET || head->method == NX_HTTP_HEAD ||
 			  head->method == NX_HTTP_OPTIONS || head->method == NX_HTTP_PUT ||
 			  head->method == NX_HTTP_DELETE;
 
-	return c->reused && idempotent && head->framing == NX_HTTP_NO_BODY && c->interims == 0 &&
+	return idempotent && head->framing == NX_HTTP_NO_BODY;
+}
+
+// Whether the request may be sent once more: the connection was an old one, which the target closed
+// before it said anything, and the request does no more when it comes twice (RFC 9112 9.3.1).
+bool http_can_retry(const struct http_conversation *c)
+{
+	return c->reused && http_is_repeatable(c) && c->interims == 0 &&
 	       c->have[HTTP_TARGET] == 0 && c->response == HTTP_RESPONSE_HEAD;
 }
 
@@ -106,6 +111,7 @@ static void final(struct http_run *run)
 	}
 	c->target_persists = (head->flags & NX_HTTP_PERSISTENT) != 0 && delimited;
 	c->client_persists = c->client_persists && delimited;
+	c->is_bound = c->is_bound || http_binds(head, http_slab_of(run, HTTP_TARGET)->bytes);
 	c->status = head->status;
 	http_body_begin(&c->body[HTTP_TARGET], (enum nx_http_framing)head->framing,
 		head->body_length, c->is_framed);

@@ -175,6 +175,33 @@ bool http_asks_websocket(const struct nx_http_head *head, const uint8_t *bytes)
 	       nx_http_same(nx_http_span_of(bytes, head->fields[found].value), "websocket");
 }
 
+// Challenges and credentials begin with their scheme; a field may have several.
+static bool names_scheme(struct nx_http_slice value, const char *scheme)
+{
+	size_t length = strlen(scheme);
+	struct nx_http_slice first = {value.data, length};
+
+	if (value.length >= length && nx_http_same(first, scheme) &&
+		(value.length == length || value.data[length] == ' '))
+		return true;
+	return nx_http_list_has(value, scheme);
+}
+
+bool http_binds(const struct nx_http_head *head, const uint8_t *bytes)
+{
+	static const char *const fields[] = {"authorization", "www-authenticate"};
+	const char *name = fields[head->kind == NX_HTTP_RESPONSE];
+	int found = -1;
+
+	while ((found = nx_http_field_find(head, bytes, name, found + 1)) >= 0) {
+		struct nx_http_slice value = nx_http_span_of(bytes, head->fields[found].value);
+
+		if (names_scheme(value, "NTLM") || names_scheme(value, "Negotiate"))
+			return true;
+	}
+	return false;
+}
+
 // The target in origin form, its path without what is stripped. A path that remains begins with one
 // '/': two would name a host to some.
 static void target_put(struct http_text *out, const struct nx_http_head *head, const uint8_t *bytes,

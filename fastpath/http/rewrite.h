@@ -41,6 +41,10 @@ void http_response_rewrite(struct http_text *out, const struct nx_http_head *hea
 void http_answer_write(struct http_text *out, unsigned int status, struct nx_http_slice location,
 	const char *text, bool is_head, enum http_persistence persistence);
 
+// Whether a message is of a scheme that authenticates a connection, not its requests: who came on
+// it later would be taken for its client.
+bool http_binds(const struct nx_http_head *head, const uint8_t *bytes);
+
 // Whether a request asks for a WebSocket in a way that may pass: other protocols would lead past
 // the routes.
 bool http_asks_websocket(const struct nx_http_head *head, const uint8_t *bytes);

@@ -101,8 +101,7 @@ static void shut(void *context, uint32_t session)
 		leg_shutdown(r, s, LEG_CLIENT);
 }
 
-// What a connection to a target was made by: another configuration makes others.
-static uint64_t terms_of(const struct snapshot_upstream *u)
+uint64_t relay_gateway_terms(const struct snapshot_upstream *u)
 {
 	return (uint64_t)u->security << 32 | (uint64_t)(u->generation & 0xffff) << 16 |
 	       (uint64_t)u->proxy_protocol << 8 | u->source_client;
@@ -120,7 +119,7 @@ static bool is_current(void *context, uint32_t session)
 	if (leg_is_secure(s, LEG_TARGET) && !secure_share_lasts(r, s))
 		return false;
 	return u && !u->closing && t && snapshot_target_is_usable(t) &&
-	       terms_of(u) == r->gateway->conversations[session].terms;
+	       relay_gateway_terms(u) == r->gateway->conversations[session].terms;
 }
 
 static enum http_reason begin_connect(void *context, uint32_t session, uint16_t upstream)
@@ -132,11 +131,34 @@ static enum http_reason begin_connect(void *context, uint32_t session, uint16_t 
 
 	c->record.target = SLOT_NONE;
 	if (reason == DROP_NONE) {
-		c->terms = terms_of(relay_session_upstream(r, s));
+		c->terms = relay_gateway_terms(relay_session_upstream(r, s));
 		return HTTP_REASON_NONE;
 	}
 	stats_drop(r->config.stats, reason);
 	return reason == DROP_NO_TARGET ? HTTP_REASON_NO_TARGET : HTTP_REASON_NO_ROOM;
+}
+
+static bool park(void *context, uint32_t session)
+{
+	struct relay *r = context;
+	struct http_conversation *c = &r->gateway->conversations[session];
+
+	if (!is_current(context, session) || !relay_park(r, session_at(r, session), c->terms))
+		return false;
+	return true;
+}
+
+static bool unpark(void *context, uint32_t session, uint16_t upstream, bool is_fresh)
+{
+	struct relay *r = context;
+	struct relay_session *s = session_at(r, session);
+	const struct snapshot_upstream *u =
+		upstream < r->snapshot->upstream_limit ? r->snapshot->upstreams[upstream] : NULL;
+
+	if (!u || u->closing || !relay_unpark(r, s, u, relay_gateway_terms(u), is_fresh))
+		return false;
+	r->gateway->conversations[session].terms = relay_gateway_terms(u);
+	return true;
 }
 
 static void disconnect(void *context, uint32_t session, bool reset)
@@ -185,6 +207,8 @@ int relay_gateway_create(struct relay *r)
 		.shut = shut,
 		.is_current = is_current,
 		.connect = begin_connect,
+		.park = park,
+		.unpark = unpark,
 		.disconnect = disconnect,
 		.evict = evict,
 		.log = log_exchange,
@@ -356,6 +380,7 @@ void relay_gateway_changed(struct relay *r)
 		if (l && l->http && is_closing(r, l))
 			r->is_sweeping = true;
 	}
+	r->is_sweeping |= r->parked_count > 0;
 	r->swept = 0;
 }
 
@@ -366,6 +391,8 @@ void relay_gateway_sweep(struct relay *r)
 	for (; r->swept < end; r->swept++) {
 		struct relay_session *s = session_at(r, r->swept);
 
+		if (s->flags & RELAY_IS_PARKED)
+			relay_parked_timer(r, s);
 		if (!(s->flags & RELAY_IS_HTTP) || !is_closing(r, relay_session_listener(r, s)))
 			continue;
 		if (s->flags & RELAY_IS_FRAMED)

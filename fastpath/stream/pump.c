@@ -328,6 +328,10 @@ void relay_session_event(struct relay *r, const struct tcp_event *event)
 		return;
 	}
 	s = session_at(r, (uint32_t)(event->context >> 1));
+	if (s->flags & RELAY_IS_PARKED) {
+		relay_parked_event(r, s, event->events);
+		return;
+	}
 	if ((event->events & TCP_EVENT_FAILED) || is_out_of_reach(s, leg, event)) {
 		failed(r, s, leg, event);
 		return;

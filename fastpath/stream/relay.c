@@ -181,6 +181,9 @@ int relay_create(const struct relay_config *config, struct relay **out)
 	error = relay_framed_create(r);
 	if (error)
 		goto no_framed;
+	error = relay_parked_create(r);
+	if (error)
+		goto no_parked;
 	if (config->slow) {
 		error = secure_create(r, &r->secure);
 		if (error)
@@ -192,6 +195,8 @@ int relay_create(const struct relay_config *config, struct relay **out)
 	return 0;
 
 no_secure:
+	relay_parked_destroy(r);
+no_parked:
 	relay_framed_destroy(r);
 no_framed:
 	http_gateway_destroy(r->gateway);
@@ -214,6 +219,7 @@ uint32_t relay_destroy(struct relay *relay)
 
 	tcp_engine_destroy(relay->tcp);
 	secure_destroy(relay->secure);
+	relay_parked_destroy(relay);
 	relay_framed_destroy(relay);
 	http_gateway_destroy(relay->gateway);
 	left = pool_fini(&relay->sessions);

@@ -34,6 +34,7 @@ enum {
 	RELAY_IS_UNTOLD = 1u << 18,   // of HTTP, whose version its first bytes will say
 	RELAY_IS_FRAMED = 1u << 19,   // of HTTP/2: stream/framed.c has it
 	RELAY_IS_STREAM = 1u << 20,   // one of its streams: no connection to a client of its own
+	RELAY_IS_PARKED = 1u << 21,   // a target's connection that is idle: stream/parked.c has it
 	RELAY_SECURE = 1u << 24,      // two bits: this leg has a layer (stream/secure.h)
 	RELAY_AWAITS_KEYS = 1u << 26, // two bits: whose handshake is under way
 	RELAY_BROKEN = 1u << 28,      // a layer found its stream broken
@@ -43,8 +44,8 @@ static_assert(
 			   3 * RELAY_END | 3 * RELAY_SHUT | 3 * RELAY_DONE | RELAY_AWAITS_HEADER |
 			   RELAY_IS_NAMED | RELAY_IS_TRANSPARENT | RELAY_IS_ANSWERED |
 			   RELAY_IS_CLOSING | RELAY_IS_MIRRORED | RELAY_IS_HTTP | RELAY_IS_LIMITED |
-			   RELAY_IS_UNTOLD | RELAY_IS_FRAMED | RELAY_IS_STREAM | 3 * RELAY_SECURE |
-			   3 * RELAY_AWAITS_KEYS | RELAY_BROKEN) == 26,
+			   RELAY_IS_UNTOLD | RELAY_IS_FRAMED | RELAY_IS_STREAM | RELAY_IS_PARKED |
+			   3 * RELAY_SECURE | 3 * RELAY_AWAITS_KEYS | RELAY_BROKEN) == 27,
 	"no two flags share a bit");
 
 // Whether the client waits for the target to answer.
@@ -119,6 +120,20 @@ struct relay_framed {
 	bool is_listed;
 };
 
+// A target's connection that waits for the next request to its upstream.
+struct relay_parked {
+	uint64_t terms; // by what it was made
+	usec_t since;
+	uint32_t next;
+	uint32_t previous;
+};
+
+// Those of one upstream, the last that was parked first.
+struct relay_parking {
+	uint32_t first; // index + 1, 0: none
+	uint32_t count;
+};
+
 // What connections differ in by listener, upstream and port.
 struct relay_kind {
 	uint16_t mtu;
@@ -143,7 +158,12 @@ struct relay {
 	struct h2_engine *h2;
 	struct memory framed_memory;
 	struct relay_framed *framed; // by session index; pages come with use
-	uint32_t framed_first;       // of the list, POOL_NONE: empty
+	struct memory parked_memory;
+	struct relay_parked *parked; // by session index; pages come with use
+	struct memory parking_memory;
+	struct relay_parking *parking; // by upstream
+	uint32_t parked_count;
+	uint32_t framed_first; // of the list, POOL_NONE: empty
 	uint32_t framed_last;
 	struct secure *secure; // secured legs (stream/secure.h); NULL: there can be none
 	struct relay_probes probes;
@@ -237,6 +257,11 @@ void relay_origin_failed(struct relay *r, struct relay_session *s, enum session_
 bool relay_session_mirror(struct relay *r, struct relay_session *s);
 // A session of a stream of a client's: NULL, there is no room.
 struct relay_session *relay_session_add_stream(struct relay *r, const struct relay_session *client);
+// One that a target's connection may be parked in: NULL, there is no room.
+struct relay_session *relay_session_add_parked(struct relay *r);
+// The target's connection of one session becomes that of another, which has none.
+void relay_session_target_move(
+	struct relay *r, struct relay_session *from, struct relay_session *to);
 // A leg's handshake gave keys: on to the target. announced: whom the session is for.
 void relay_session_secured(struct relay *r, struct relay_session *s, unsigned int leg,
 	const struct flow_key *announced);
@@ -286,6 +311,21 @@ void relay_framed_end(struct relay *r, struct relay_session *s);
 // Whose connection a session's client speaks over.
 struct relay_session *relay_framed_client(const struct relay *r, const struct relay_session *s);
 struct h2_stream *relay_framed_stream(const struct relay *r, const struct relay_session *s);
+
+// parked.c: target's connections between two requests, for clients of HTTP.
+[[nodiscard]] int relay_parked_create(struct relay *r);
+void relay_parked_destroy(struct relay *r);
+// The session's target's connection, made by these terms. False: it is to stay.
+bool relay_park(struct relay *r, struct relay_session *s, uint64_t terms);
+// The one that was parked last becomes the session's. False: there is none.
+bool relay_unpark(struct relay *r, struct relay_session *s, const struct snapshot_upstream *u,
+	uint64_t terms, bool is_fresh);
+void relay_parked_event(struct relay *r, struct relay_session *s, uint16_t events);
+void relay_parked_timer(struct relay *r, struct relay_session *s);
+// It ends: out of the list.
+void relay_parked_end(struct relay *r, struct relay_session *s);
+// gateway.c: what a connection to a target is made by: another configuration makes others.
+uint64_t relay_gateway_terms(const struct snapshot_upstream *u);
 
 // preface.c
 enum preface_verdict {

@@ -86,7 +86,7 @@ static bool matches(
 	struct relay_name name;
 
 	// Streams are of their client's session, but for who looks at a target.
-	if ((s->flags & RELAY_IS_STREAM) && f->target == SLOT_NONE)
+	if ((s->flags & (RELAY_IS_STREAM | RELAY_IS_PARKED)) && f->target == SLOT_NONE)
 		return false;
 	if (!(s->flags & RELAY_LIVE) || (f->listener != SLOT_NONE && f->listener != s->listener) ||
 		(f->target != SLOT_NONE && f->target != s->target) ||

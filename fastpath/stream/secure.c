@@ -137,6 +137,24 @@ void secure_end(struct relay *r, struct relay_session *s, unsigned int leg)
 	secret_pool_put(r->secure->pool, l);
 }
 
+void secure_move(
+	struct relay *r, struct relay_session *from, struct relay_session *to, unsigned int leg)
+{
+	struct secure_leg **place = &r->secure->legs[2 * (size_t)session_index(r, from) + leg];
+
+	(*place)->session = to;
+	r->secure->legs[2 * (size_t)session_index(r, to) + leg] = *place;
+	*place = NULL;
+}
+
+bool secure_is_busy(const struct relay *r, const struct relay_session *s, unsigned int leg)
+{
+	const struct secure_leg *l = secure_at(r, s, leg);
+
+	return l->state != SECURE_OPEN || l->broken || l->unsent || l->is_behind ||
+	       l->shut_wanted || l->input_ended;
+}
+
 static void answer_take(struct relay *r, const struct slow_message *m)
 {
 	uint32_t index = (uint32_t)m->session >> 1;

@@ -33,6 +33,11 @@ bool secure_mirror_begin(struct relay *r, struct relay_session *s, uint32_t prof
 // and it is the target's from now on. The timer's: false when nothing is wrong.
 bool secure_mirror_timer(struct relay *r, struct relay_session *s);
 void secure_splice(struct relay *r, struct relay_session *s);
+// A leg that is secured, whose handshake is over, becomes that of another session.
+void secure_move(
+	struct relay *r, struct relay_session *from, struct relay_session *to, unsigned int leg);
+// Whether something of a leg waits to be sealed or told: not a moment to move it.
+bool secure_is_busy(const struct relay *r, const struct relay_session *s, unsigned int leg);
 // The leg goes: forgets and wipes all about it. Harmless on a raw one.
 void secure_end(struct relay *r, struct relay_session *s, unsigned int leg);
 

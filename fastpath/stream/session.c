@@ -29,7 +29,7 @@ static void log_session(const struct relay *r, const struct relay_session *s, en
 	struct session_record record;
 
 	// What a stream did is in the access log.
-	if (s->flags & RELAY_IS_STREAM)
+	if (s->flags & (RELAY_IS_STREAM | RELAY_IS_PARKED))
 		return;
 	// enum session_log_level: 1 at the end, 2 at the opening too.
 	if (r->log_level < (end == SESSION_END_NONE ? 2 : 1))
@@ -85,6 +85,8 @@ void relay_session_end(struct relay *r, struct relay_session *s, enum session_en
 	log_session(r, s, why);
 	if (s->flags & RELAY_IS_HTTP)
 		relay_gateway_end(r, s);
+	if (s->flags & RELAY_IS_PARKED)
+		relay_parked_end(r, s);
 	if (!reset && s->connection[LEG_TARGET] != TCP_NONE)
 		past = past_of(r, s);
 	connection_let_go(r, s, LEG_CLIENT, reset);
@@ -92,7 +94,7 @@ void relay_session_end(struct relay *r, struct relay_session *s, enum session_en
 	target_leave(r, s, &past);
 	relay_preface_clear(r, s);
 	wheel_cancel(&r->wheel, index);
-	if (!(s->flags & RELAY_IS_STREAM)) {
+	if (!(s->flags & (RELAY_IS_STREAM | RELAY_IS_PARKED))) {
 		counter_sub(&r->config.stats->sessions, 1);
 		counter_sub(&listener_stats(r, s)->sessions, 1);
 	}
@@ -340,7 +342,8 @@ static void session_init(struct relay *r, uint32_t index, uint32_t connection,
 	count_opened(r, s);
 }
 
-struct relay_session *relay_session_add_stream(struct relay *r, const struct relay_session *client)
+// A session without a client's connection of its own.
+static struct relay_session *add(struct relay *r, uint16_t listener, uint32_t flags)
 {
 	uint32_t index = pool_get(&r->sessions);
 	struct relay_session *s;
@@ -352,14 +355,45 @@ struct relay_session *relay_session_add_stream(struct relay *r, const struct rel
 	generation = s->generation + 1;
 	*s = (struct relay_session){.generation = generation & 0xffffff,
 		.connection = {TCP_NONE, TCP_NONE},
-		.flags = RELAY_LIVE | RELAY_IS_OPEN | RELAY_IS_HTTP | RELAY_IS_STREAM,
-		.listener = client->listener,
+		.flags = RELAY_LIVE | flags,
+		.listener = listener,
 		.upstream = SLOT_NONE,
 		.target = SLOT_NONE,
 		.opened = r->now,
 		.heard = r->now};
 	wheel_entry_init(&r->wheel, index);
 	return s;
+}
+
+struct relay_session *relay_session_add_stream(struct relay *r, const struct relay_session *client)
+{
+	return add(r, client->listener, RELAY_IS_OPEN | RELAY_IS_HTTP | RELAY_IS_STREAM);
+}
+
+struct relay_session *relay_session_add_parked(struct relay *r)
+{
+	return add(r, SLOT_NONE, RELAY_IS_OPEN | RELAY_IS_PARKED);
+}
+
+void relay_session_target_move(
+	struct relay *r, struct relay_session *from, struct relay_session *to)
+{
+	const uint32_t bits =
+		RELAY_ON_TARGET | RELAY_HAS_PORT |
+		leg_flag(RELAY_END | RELAY_SHUT | RELAY_DONE | RELAY_SECURE, LEG_TARGET);
+
+	if (leg_is_secure(from, LEG_TARGET))
+		secure_move(r, from, to, LEG_TARGET);
+	to->connection[LEG_TARGET] = from->connection[LEG_TARGET];
+	to->to = from->to;
+	to->upstream = from->upstream;
+	to->target = from->target;
+	to->flags |= from->flags & bits;
+	from->flags &= ~bits;
+	from->connection[LEG_TARGET] = TCP_NONE;
+	from->target = SLOT_NONE;
+	tcp_context_set(
+		r->tcp, to->connection[LEG_TARGET], leg_context(session_index(r, to), LEG_TARGET));
 }
 
 void relay_session_refuse(struct relay *r, struct relay_session *s, enum drop_reason reason)
@@ -575,6 +609,10 @@ void relay_session_timer(struct relay *r, uint32_t index)
 
 	if (s->flags & RELAY_AWAITS_HEADER) {
 		relay_session_refuse(r, s, DROP_PROXY_HEADER);
+		return;
+	}
+	if (s->flags & RELAY_IS_PARKED) {
+		relay_parked_timer(r, s);
 		return;
 	}
 	if (handshake_timer(r, s))

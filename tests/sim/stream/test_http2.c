@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "core/chain.h"
+#include "http/stats.h"
 #include "http2/stats.h"
 #include "one_rig.h"
 #include "secured.h"
@@ -482,6 +483,96 @@ static void an_idle_client_is_let_go(void **state)
 	assert_int_equal(rig_sessions(&rig), 0);
 }
 
+// One connection to a target serves request after request, whoever's, and goes when nobody wants
+// it.
+static void targets_are_kept_for_the_next(void **state)
+{
+	for (uint32_t i = 0; i < 5; i++) {
+		ask(i % 2 ? "/chunked" : "/small", 0);
+		assert_true(finish(SECONDS(1)));
+		assert_int_equal(peer.requests[i].status, 200);
+	}
+	assert_int_equal(rig.users[RIG_TARGET], 1);
+	assert_int_equal(counter_read(&relay_http_stats(rig.relay)->reused), 4);
+	// The client goes, and it stays.
+	rig_reset(&rig, RIG_CLIENT, 0);
+	run(SECONDS(50));
+	assert_int_equal(rig_sessions(&rig), 0);
+	assert_false(target(0)->ended);
+	run(SECONDS(12));
+	assert_true(target(0)->ended);
+	assert_int_equal(target(0)->error, 0);
+}
+
+static void requests_at_once_leave_connections_for_later(void **state)
+{
+	for (uint32_t i = 0; i < 10; i++)
+		ask("/small", 0);
+	assert_true(finish(SECONDS(1)));
+	assert_int_equal(rig.users[RIG_TARGET], 10);
+	for (uint32_t i = 0; i < 10; i++)
+		ask("/small", 0);
+	assert_true(finish(SECONDS(1)));
+	assert_int_equal(rig.users[RIG_TARGET], 10);
+}
+
+// What cannot be sent again does not go where the target may be about to close.
+static void uploads_go_to_fresh_connections(void **state)
+{
+	ask("/small", 0);
+	assert_true(finish(SECONDS(1)));
+	ask("/small", 1000);
+	assert_true(finish(SECONDS(1)));
+	assert_int_equal(rig.users[RIG_TARGET], 1);
+	run(SECONDS(5));
+	ask("/small", 1000);
+	assert_true(finish(SECONDS(1)));
+	assert_int_equal(peer.requests[2].status, 200);
+	assert_int_equal(rig.users[RIG_TARGET], 2);
+	assert_int_equal(server[1].body, 1000);
+}
+
+static void kept_connections_that_ended_are_not_taken(void **state)
+{
+	for (uint32_t i = 0; i < 3; i++)
+		ask("/small", 0);
+	assert_true(finish(SECONDS(1)));
+	rig_reset(&rig, RIG_TARGET, 0);
+	tcp_shutdown(rig.host[RIG_TARGET], target(1)->connection, rig.world->now);
+	target_say(2, "HTTP/1.1 200 OK\r\n", 17);
+	run(SECONDS(1));
+	ask("/small", 0);
+	assert_true(finish(SECONDS(1)));
+	assert_int_equal(peer.requests[3].status, 200);
+	assert_int_equal(rig.users[RIG_TARGET], 4);
+	// Ended at the same moment: it is asked again.
+	tcp_shutdown(rig.host[RIG_TARGET], target(3)->connection, rig.world->now);
+	ask("/small", 0);
+	assert_true(finish(SECONDS(1)));
+	assert_int_equal(peer.requests[4].status, 200);
+}
+
+static void kept_connections_go_with_their_upstream(void **state)
+{
+	ask("/small", 0);
+	assert_true(finish(SECONDS(1)));
+	assert_false(target(0)->ended);
+	rig.world->upstreams[WORLD_TCP].generation++;
+	rig.world->snapshot.generation++;
+	run(SECONDS(1));
+	assert_true(target(0)->ended);
+	silent = true;
+	ask("/small", 0);
+	run(SECONDS(1));
+	rig.world->upstreams[WORLD_TCP].balance = BALANCE_SOURCE_HASH;
+	silent = false;
+	answer(1);
+	assert_true(finish(SECONDS(1)));
+	run(SECONDS(1));
+	// Of such a rule each client has its own.
+	assert_true(target(1)->ended);
+}
+
 // The same listener serves who speaks HTTP/1.1.
 static void the_other_version(void **state)
 {
@@ -524,6 +615,11 @@ int main(void)
 		test(targets_that_are_deaf_or_gone),
 		test(a_listener_that_closes),
 		test(an_idle_client_is_let_go),
+		test(targets_are_kept_for_the_next),
+		test(requests_at_once_leave_connections_for_later),
+		test(uploads_go_to_fresh_connections),
+		test(kept_connections_that_ended_are_not_taken),
+		test(kept_connections_go_with_their_upstream),
 		test(the_other_version),
 		test(half_a_preface),
 	};

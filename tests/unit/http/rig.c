@@ -80,6 +80,28 @@ static enum http_reason begin_connect(void *context, uint32_t session, uint16_t 
 	return rig->refuses;
 }
 
+static bool park(void *context, uint32_t session)
+{
+	struct rig *rig = context;
+
+	if (!rig->parks)
+		return false;
+	rig->parked++;
+	return true;
+}
+
+static bool unpark(void *context, uint32_t session, uint16_t upstream, bool is_fresh)
+{
+	struct rig *rig = context;
+
+	if (rig->parked == 0 || (is_fresh && rig->is_old))
+		return false;
+	rig->parked--;
+	rig->unparked++;
+	rig->legs[HTTP_TARGET].ended = false;
+	return true;
+}
+
 static void disconnect(void *context, uint32_t session, bool reset)
 {
 	struct rig *rig = context;
@@ -151,6 +173,8 @@ void rig_init(struct rig *rig)
 		.shut = shut,
 		.is_current = is_current,
 		.connect = begin_connect,
+		.park = park,
+		.unpark = unpark,
 		.disconnect = disconnect,
 		.evict = evict,
 		.log = log_exchange,

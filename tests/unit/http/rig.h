@@ -33,6 +33,10 @@ struct rig {
 	bool is_speechless;       // heads cannot be said to it
 	bool is_last;             // the last head was all of the answer
 	bool is_stale;            // the target's connection is not to have another request
+	bool parks;               // idle connections of the target are taken
+	bool is_old;              // those there are
+	uint32_t parked;
+	uint32_t unparked;
 	uint32_t connects;
 	uint32_t disconnects;
 	uint32_t evicted; // the session, once one was

@@ -477,6 +477,58 @@ static void who_takes_a_place_gains_nothing(void **state)
 	http_sources_destroy(sources);
 }
 
+static void asked_and_answered(const char *request, const char *head)
+{
+	char answer[256];
+
+	rig_say(&rig, HTTP_CLIENT, request);
+	snprintf(answer, sizeof(answer), "HTTP/1.1 %s\r\nContent-Length: 2\r\n\r\nok", head);
+	rig_say(&rig, HTTP_TARGET, answer);
+	has(rig_take(&rig, HTTP_CLIENT), "\r\n\r\nok");
+}
+
+// Connections of targets are whose that asks next; one that authenticated somebody stays his.
+static void idle_connections_are_shared(void **state)
+{
+	rig.parks = true;
+	asked_and_answered(GET("/"), "200 OK");
+	assert_int_equal(rig.parked, 1);
+	asked_and_answered(GET("/"), "200 OK");
+	assert_int_equal(rig.connects, 1);
+	assert_int_equal(rig.unparked, 1);
+	assert_true(rig.record.reused);
+	rig.is_old = true;
+	asked_and_answered("POST / HTTP/1.1\r\nHost: a\r\n\r\n", "200 OK");
+	assert_int_equal(rig.connects, 2);
+	assert_int_equal(rig.parked, 2);
+	asked_and_answered(GET("/"), "401 Unauthorized\r\nWWW-Authenticate: Negotiate abc");
+	assert_int_equal(rig.parked, 1);
+	asked_and_answered(GET("/"), "200 OK");
+	assert_int_equal(rig.parked, 1);
+	assert_int_equal(rig.unparked, 2);
+}
+
+static void bound_connections_are_not_shared(void **state)
+{
+	static const char *const heads[] = {"401 No\r\nWWW-Authenticate: Basic realm=x, ntlm",
+		"401 No\r\nWWW-Authenticate: Basic realm=x\r\nWWW-Authenticate: NTLM"};
+
+	rig.parks = true;
+	for (uint32_t i = 0; i < nx_array_size(heads); i++) {
+		rig_begin(&rig);
+		asked_and_answered(GET("/"), heads[i]);
+		assert_int_equal(rig.parked, 0);
+	}
+	rig_begin(&rig);
+	asked_and_answered(
+		"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Negotiate abc\r\n\r\n", "200 OK");
+	assert_int_equal(rig.parked, 0);
+	rig_begin(&rig);
+	asked_and_answered(
+		"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic abc\r\n\r\n", "200 OK");
+	assert_int_equal(rig.parked, 1);
+}
+
 static void framed(void)
 {
 	rig_say(&rig, HTTP_CLIENT, GET("/x"));
@@ -545,6 +597,8 @@ int main(void)
 		CASE(a_stale_connection_is_replaced),
 		CASE(a_target_that_fails_is_answered_for),
 		CASE(time_runs_out),
+		CASE(idle_connections_are_shared),
+		CASE(bound_connections_are_not_shared),
 		CASE(framed_clients_get_content),
 		CASE(framed_clients_hear_ends),
 		CASE(websockets_pass_and_other_upgrades_do_not),
