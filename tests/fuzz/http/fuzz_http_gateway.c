@@ -115,6 +115,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rig.holds = rig.closes = rig.is_stale = false;
 	rig.refuses = HTTP_REASON_NONE;
 	rig.piece = 0;
+	// Its length says whether the client has frames, and whether targets are kept for anybody.
+	rig.is_framed = size & 1;
+	rig.parks = size & 2;
+	rig.parked = rig.unparked = 0;
 	rig_begin(&rig);
 	for (size_t at = 0; at < size && rig.outcome == HTTP_GOES_ON;) {
 		uint8_t op = data[at++];
