@@ -166,7 +166,8 @@ struct h2_connection *h2_connection_begin(struct h2_engine *engine, uint32_t hea
 		.account = {.memory = &engine->memory, .limit = ACCOUNT_BYTES},
 		.head_bytes = head_bytes,
 		.now = now,
-		.moved = now};
+		.moved = now,
+		.let_out = now};
 	rate_init(&c->resets, RESETS_RATE, RESETS_BURST);
 	rate_init(&c->frames, FRAMES_RATE, FRAMES_BURST);
 	c->resets.last = c->frames.last = now;
@@ -194,6 +195,13 @@ void h2_connection_end(struct h2_connection *c)
 	if (c->ending == H2_ENDING_NONE)
 		counter_add(&c->engine->stats.ends[H2_ENDING_CLIENT], 1);
 	pool_put(&c->engine->connections, c->index);
+}
+
+void h2_queued(struct h2_connection *c, uint32_t bytes)
+{
+	if (c->queued == 0)
+		c->let_out = c->now;
+	c->queued += bytes;
 }
 
 void h2_stream_wake(struct h2_stream *s)
@@ -350,7 +358,7 @@ usec_t h2_connection_due(const struct h2_connection *c, usec_t head_timeout,
 	if (c->streams == 0)
 		due = u64_min(due, c->moved + keepalive_timeout);
 	if (c->queued > 0)
-		due = u64_min(due, c->moved + stall_timeout);
+		due = u64_min(due, c->let_out + stall_timeout);
 	return due;
 }
 
@@ -362,6 +370,6 @@ void h2_connection_timer(struct h2_connection *c, usec_t head_timeout, usec_t ke
 		h2_connection_finish(c, H2_ENDING_HEAD_TIMEOUT);
 	else if (c->streams == 0 && now >= c->moved + keepalive_timeout)
 		h2_connection_finish(c, H2_ENDING_IDLE);
-	else if (c->queued > 0 && now >= c->moved + stall_timeout)
+	else if (c->queued > 0 && now >= c->let_out + stall_timeout)
 		h2_connection_finish(c, H2_ENDING_STALLED);
 }

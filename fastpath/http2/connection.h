@@ -88,7 +88,8 @@ struct h2_connection {
 	bool is_last_said;    // what an ending says is on its way
 	uint32_t head_bytes;  // of a request at most
 	usec_t now;
-	usec_t moved; // a stream began or ended, or a part of an answer left
+	usec_t moved;   // a stream began or ended, or a part of an answer left
+	usec_t let_out; // the latter, or an answer began to wait
 	TAILQ_HEAD(, h2_stream) all;
 	TAILQ_HEAD(, h2_stream) woken;
 };
@@ -143,9 +144,9 @@ uint32_t h2_stream_room(const struct h2_stream *s);
 // An answer's head, interim or final, and what of its body is there: text of HTTP/1.1, which is
 // changed. is_last: nothing follows it. False: it cannot be said; the stream is to be let go.
 [[nodiscard]] bool h2_stream_head(
-	struct h2_stream *s, uint8_t *text, uint32_t length, bool is_last);
+	struct h2_stream *s, uint8_t *text, uint32_t length, bool is_last, usec_t now);
 // Its body, without chunks; takes the chain.
-void h2_stream_send(struct h2_stream *s, struct buffer *chain);
+void h2_stream_send(struct h2_stream *s, struct buffer *chain, usec_t now);
 void h2_stream_shut(struct h2_stream *s);
 // Its owner is gone: an answer that is not whole is cut short by a reset.
 void h2_stream_let_go(struct h2_stream *s);

@@ -13,6 +13,9 @@ void h2_stream_free(struct h2_stream *s);
 // Puts bytes behind a queue's last. False: no buffer.
 bool h2_put(struct h2_connection *c, struct tls_queue *q, const void *bytes, size_t length);
 
+// So many more bytes of answers wait.
+void h2_queued(struct h2_connection *c, uint32_t bytes);
+
 // head.c: a request's fields become the text of HTTP/1.1.
 void h2_head_begin(struct h2_connection *c, usec_t now);
 void h2_head_clear(struct h2_connection *c);

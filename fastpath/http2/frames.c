@@ -193,7 +193,7 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
 	}
 	tls_queue_join(&c->out, &front);
 	c->queued -= (uint32_t)length;
-	c->moved = c->now;
+	c->moved = c->let_out = c->now;
 	c->frames.tokens_us = u64_min(c->frames.tokens_us + FRAMES_A_FRAME * USEC_PER_SECOND,
 		(usec_t)c->frames.burst * USEC_PER_SECOND);
 	h2_stream_wake(s);

@@ -125,7 +125,7 @@ static int head_submit(struct h2_stream *s, const struct nx_http_head *head,
 		s->connection->session, s->id, fields, count, is_last ? NULL : &body);
 }
 
-bool h2_stream_head(struct h2_stream *s, uint8_t *text, uint32_t length, bool is_last)
+bool h2_stream_head(struct h2_stream *s, uint8_t *text, uint32_t length, bool is_last, usec_t now)
 {
 	struct h2_connection *c = s->connection;
 	struct nx_http_limits limits = {.head_bytes = UINT16_MAX};
@@ -137,6 +137,7 @@ bool h2_stream_head(struct h2_stream *s, uint8_t *text, uint32_t length, bool is
 	size_t count;
 
 	nx_http_head_init(&head, NX_HTTP_RESPONSE, &limits, room, FIELDS_MAX);
+	c->now = now;
 	// Where its body ends is known already.
 	nx_http_head_reset(&head, NX_HTTP_HEAD);
 	if (s->is_over || s->is_answered || nx_http_head_read(&head, text, length) != NX_HTTP_OK)
@@ -145,7 +146,7 @@ bool h2_stream_head(struct h2_stream *s, uint8_t *text, uint32_t length, bool is
 	count = fields_fill(&head, text, fields, status);
 	if (rest > 0 && !h2_put(c, &s->out, text + head.length, rest))
 		return false;
-	c->queued += rest;
+	h2_queued(c, rest);
 	if (head_submit(s, &head, fields, count, is_last && rest == 0) != 0) {
 		h2_connection_finish(c, H2_ENDING_MEMORY);
 		return false;
@@ -163,17 +164,19 @@ static void body_resume(struct h2_stream *s)
 		h2_connection_finish(s->connection, H2_ENDING_MEMORY);
 }
 
-void h2_stream_send(struct h2_stream *s, struct buffer *chain)
+void h2_stream_send(struct h2_stream *s, struct buffer *chain, usec_t now)
 {
 	struct h2_connection *c = s->connection;
+	uint32_t before;
 
 	if (s->is_over || !s->is_answered || s->is_shut) {
 		c->engine->buffers->put(c->engine->buffers, chain);
 		return;
 	}
-	c->queued -= s->out.bytes;
+	c->now = now;
+	before = s->out.bytes;
 	tls_queue_append(&s->out, chain);
-	c->queued += s->out.bytes;
+	h2_queued(c, s->out.bytes - before);
 	body_resume(s);
 }
 

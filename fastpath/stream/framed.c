@@ -13,6 +13,8 @@ enum {
 	ROUNDS = 8, // of reading, running streams and writing, in a turn
 	STREAMS_A_ROUND = 256,
 	OUTPUT_BYTES = 128 << 10, // at once
+	IDLE_MAX = 8192,          // connections without a stream that are told apart
+	STREAMS_SHARE = 2,        // this part of the sessions may be streams
 };
 
 // What a client may take to go once all is said, and to let any of an answer out.
@@ -23,24 +25,33 @@ enum {
 
 int relay_framed_create(struct relay *r)
 {
-	int error = memory_map(
-		r->config.sessions * sizeof(struct relay_framed), false, &r->framed_memory);
+	uint32_t sessions = r->config.sessions;
+	int error = memory_map(sessions * sizeof(struct relay_framed), false, &r->framed_memory);
 
 	if (error)
 		return error;
-	error = h2_engine_create(r->config.sessions, r->config.sessions, r->config.buffers, &r->h2);
-	if (error) {
-		memory_unmap(&r->framed_memory);
-		return error;
-	}
+	error = crowd_create(u32_min(sessions, IDLE_MAX), &r->framed_idle);
+	if (error)
+		goto no_crowd;
+	error = h2_engine_create(sessions, u32_max(H2_STREAMS_MAX, sessions / STREAMS_SHARE),
+		r->config.buffers, &r->h2);
+	if (error)
+		goto no_engine;
 	r->framed = r->framed_memory.base;
 	r->framed_first = r->framed_last = POOL_NONE;
 	return 0;
+
+no_engine:
+	crowd_destroy(r->framed_idle);
+no_crowd:
+	memory_unmap(&r->framed_memory);
+	return error;
 }
 
 void relay_framed_destroy(struct relay *r)
 {
 	h2_engine_destroy(r->h2);
+	crowd_destroy(r->framed_idle);
 	memory_unmap(&r->framed_memory);
 }
 
@@ -157,8 +168,7 @@ static bool input_take(struct relay *r, struct relay_session *s)
 	struct h2_connection *c = connection_of(r, s);
 	struct buffer *chain;
 
-	if (!secure_share_lasts(r, s) ||
-		(c->ending == H2_ENDING_NONE && leg_room(r, s, LEG_CLIENT) == 0))
+	if (c->ending == H2_ENDING_NONE && leg_room(r, s, LEG_CLIENT) == 0)
 		return false;
 	chain = leg_receive(r, s, LEG_CLIENT, SECURE_PIECE);
 	if (!chain)
@@ -184,14 +194,18 @@ static bool output_send(struct relay *r, struct relay_session *s)
 	return chain != NULL;
 }
 
-// All is said: the client has a moment to go.
-static void shut(struct relay *r, struct relay_session *s)
+// It ends: the client has a moment to be told, and one to go.
+static void leave(struct relay *r, struct relay_session *s)
 {
-	if (s->flags & leg_flag(RELAY_SHUT, LEG_CLIENT))
+	struct relay_framed *f = &r->framed[session_index(r, s)];
+
+	if (!f->is_leaving)
+		wheel_arm(&r->wheel, session_index(r, s), r->now + LINGER);
+	f->is_leaving = true;
+	if (!f->connection->is_last_said || (s->flags & leg_flag(RELAY_SHUT, LEG_CLIENT)))
 		return;
 	s->flags |= leg_flag(RELAY_SHUT, LEG_CLIENT);
 	leg_shutdown(r, s, LEG_CLIENT);
-	wheel_arm(&r->wheel, session_index(r, s), r->now + LINGER);
 }
 
 static void timer_arm(struct relay *r, struct relay_session *s)
@@ -208,6 +222,32 @@ static void timer_arm(struct relay *r, struct relay_session *s)
 		wheel_arm(&r->wheel, session_index(r, s), due);
 }
 
+// Those that have no stream give way when there is no memory for another.
+static void idle_note(struct relay *r, struct relay_session *s)
+{
+	struct relay_framed *f = &r->framed[session_index(r, s)];
+	struct flow_key announced;
+
+	if (f->connection->streams > 0) {
+		crowd_leave(r->framed_idle, &f->idle);
+	} else if (!f->idle.network && crowd_members(r->framed_idle) < IDLE_MAX) {
+		announced = relay_session_announced(r, s);
+		crowd_join(r->framed_idle, &f->idle, &announced.source);
+	}
+}
+
+static void make_room(struct relay *r)
+{
+	struct crowd_member *m = crowd_oldest_of_most(r->framed_idle);
+	struct relay_framed *f;
+
+	if (!m)
+		return;
+	f = (void *)((uint8_t *)m - offsetof(struct relay_framed, idle));
+	h2_connection_finish(f->connection, H2_ENDING_MEMORY);
+	relay_session_end(r, session_at(r, (uint32_t)(f - r->framed)), SESSION_END_EVICTED, true);
+}
+
 static void run(struct relay *r, struct relay_session *s)
 {
 	struct h2_connection *c = connection_of(r, s);
@@ -217,7 +257,9 @@ static void run(struct relay *r, struct relay_session *s)
 	secure_share_begin(r);
 	if (is_closing(r, relay_session_listener(r, s)))
 		h2_connection_go_away(c);
-	for (; moved && round < ROUNDS && !(s->flags & RELAY_BROKEN); round++) {
+	// In a later turn: whose share of this one is used up.
+	for (; moved && round < ROUNDS && !(s->flags & RELAY_BROKEN) && secure_share_lasts(r, s);
+		round++) {
 		moved = input_take(r, s);
 		if (c->ending != H2_ENDING_NONE)
 			streams_end(r, c);
@@ -233,12 +275,13 @@ static void run(struct relay *r, struct relay_session *s)
 		relay_session_end(r, s, SESSION_END_CLOSED, false);
 		return;
 	}
-	if (c->ending != H2_ENDING_NONE && c->is_last_said)
-		shut(r, s);
-	else
+	idle_note(r, s);
+	if (c->ending == H2_ENDING_NONE)
 		timer_arm(r, s);
+	else
+		leave(r, s);
 	// More to do, or buffers are out.
-	if (moved || c->is_starved)
+	if (round == ROUNDS || c->is_starved)
 		relay_framed_list(r, s);
 }
 
@@ -247,6 +290,7 @@ static void tell(struct relay *r, struct relay_session *s, bool is_framed)
 	const struct snapshot_listener *l = relay_session_listener(r, s);
 	uint32_t index = session_index(r, s);
 	struct http_conversation *c = &r->gateway->conversations[index];
+	uint32_t head_bytes = l && l->http ? l->http->head_bytes : HTTP_HEAD_MAX;
 	struct h2_connection *connection;
 
 	s->flags &= ~(uint32_t)RELAY_IS_UNTOLD;
@@ -254,13 +298,17 @@ static void tell(struct relay *r, struct relay_session *s, bool is_framed)
 		relay_gateway_run(r, s);
 		return;
 	}
-	connection = h2_connection_begin(
-		r->h2, l && l->http ? l->http->head_bytes : HTTP_HEAD_MAX, r->now);
+	connection = h2_connection_begin(r->h2, head_bytes, r->now);
+	if (!connection) {
+		make_room(r);
+		connection = h2_connection_begin(r->h2, head_bytes, r->now);
+	}
 	if (!connection) {
 		relay_session_refuse(r, s, DROP_SESSION_TABLE_FULL);
 		return;
 	}
 	r->framed[index].connection = connection;
+	r->framed[index].is_leaving = false;
 	h2_input(connection, tls_queue_chain(&c->input[HTTP_CLIENT]), r->now);
 	http_conversation_end(r->gateway, index, r->now);
 	s->flags |= RELAY_IS_FRAMED;
@@ -290,6 +338,14 @@ static void find_out(struct relay *r, struct relay_session *s)
 		tell(r, s, true);
 }
 
+void relay_framed_go_on(struct relay *r, struct relay_session *s)
+{
+	if (s->flags & RELAY_IS_UNTOLD)
+		find_out(r, s);
+	else if (s->flags & RELAY_IS_FRAMED)
+		run(r, s);
+}
+
 void relay_framed_run(struct relay *r)
 {
 	uint32_t last = r->framed_last;
@@ -303,10 +359,7 @@ void relay_framed_run(struct relay *r)
 			r->framed_last = POOL_NONE;
 		r->framed[index].is_listed = false;
 		// The session may be over, and its place another's.
-		if (s->flags & RELAY_IS_UNTOLD)
-			find_out(r, s);
-		else if (s->flags & RELAY_IS_FRAMED)
-			run(r, s);
+		relay_framed_go_on(r, s);
 		if (index == last)
 			break;
 	}
@@ -317,8 +370,11 @@ void relay_framed_timer(struct relay *r, struct relay_session *s)
 	const struct snapshot_listener *l = relay_session_listener(r, s);
 	const struct snapshot_http *http = l ? l->http : NULL;
 
-	if ((s->flags & RELAY_IS_UNTOLD) || (s->flags & leg_flag(RELAY_SHUT, LEG_CLIENT))) {
-		relay_session_end(r, s, SESSION_END_CLOSED, false);
+	if ((s->flags & RELAY_IS_UNTOLD) || r->framed[session_index(r, s)].is_leaving) {
+		// Who has not let the last words out hears no others.
+		bool is_told = s->flags & (RELAY_IS_UNTOLD | leg_flag(RELAY_SHUT, LEG_CLIENT));
+
+		relay_session_end(r, s, is_told ? SESSION_END_CLOSED : SESSION_END_IDLE, !is_told);
 		return;
 	}
 	h2_connection_timer(connection_of(r, s), http ? http->head_timeout : TIMEOUT_FALLBACK,
@@ -336,6 +392,7 @@ void relay_framed_end(struct relay *r, struct relay_session *s)
 		f->stream = NULL;
 		return;
 	}
+	crowd_leave(r->framed_idle, &f->idle);
 	streams_end(r, f->connection);
 	h2_connection_end(f->connection);
 	f->connection = NULL;

@@ -70,7 +70,7 @@ void relay_gateway_send(
 		counter_add(&target->packets[!leg], chain->segments);
 	}
 	if (is_stream(s, leg))
-		h2_stream_send(relay_framed_stream(r, s), chain);
+		h2_stream_send(relay_framed_stream(r, s), chain, r->now);
 	else
 		leg_send(r, s, leg, chain, 0);
 }
@@ -87,7 +87,7 @@ static bool head(void *context, uint32_t session, uint8_t *text, uint32_t length
 	struct relay *r = context;
 	struct h2_stream *stream = relay_framed_stream(r, session_at(r, session));
 
-	return h2_stream_head(stream, text, length, is_last);
+	return h2_stream_head(stream, text, length, is_last, r->now);
 }
 
 static void shut(void *context, uint32_t session)

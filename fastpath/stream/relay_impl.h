@@ -3,6 +3,7 @@
 
 // The relay from inside: what its files share. Private to stream/.
 
+#include "core/crowd.h"
 #include "core/pool.h"
 #include "core/rate.h"
 #include "core/wheel.h"
@@ -118,6 +119,8 @@ struct relay_framed {
 	uint32_t client; // session that a stream is of
 	uint32_t next;   // in the list of those that have something to do
 	bool is_listed;
+	bool is_leaving;          // its connection ends
+	struct crowd_member idle; // it has no stream
 };
 
 // A target's connection that waits for the next request to its upstream.
@@ -157,6 +160,7 @@ struct relay {
 	struct http_gateway *gateway;
 	struct h2_engine *h2;
 	struct memory framed_memory;
+	struct crowd *framed_idle;
 	struct relay_framed *framed; // by session index; pages come with use
 	struct memory parked_memory;
 	struct relay_parked *parked; // by session index; pages come with use
@@ -306,6 +310,8 @@ void relay_framed_destroy(struct relay *r);
 void relay_framed_list(struct relay *r, struct relay_session *s);
 // Does it, and sends.
 void relay_framed_run(struct relay *r);
+// The same for one session now: it has a share of the turn that it had not before.
+void relay_framed_go_on(struct relay *r, struct relay_session *s);
 void relay_framed_timer(struct relay *r, struct relay_session *s);
 void relay_framed_end(struct relay *r, struct relay_session *s);
 // Whose connection a session's client speaks over.

@@ -202,7 +202,9 @@ static void catch_up(struct relay *r, struct secure_leg *l)
 		return;
 	}
 	secure_catch_up(r, l);
-	if (s->flags & RELAY_IS_OPEN) {
+	if (s->flags & (RELAY_IS_UNTOLD | RELAY_IS_FRAMED)) {
+		relay_framed_go_on(r, s);
+	} else if (s->flags & RELAY_IS_OPEN) {
 		relay_session_pump(r, s, leg);
 		relay_session_pump(r, s, !leg);
 	}

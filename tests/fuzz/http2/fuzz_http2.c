@@ -46,7 +46,7 @@ static void answer(uint32_t how)
 	if (!s)
 		return;
 	snprintf(text, sizeof(text), "%s", heads[how & 3]);
-	if (!h2_stream_head(s->stream, (uint8_t *)text, (uint32_t)strlen(text), how & 4)) {
+	if (!h2_stream_head(s->stream, (uint8_t *)text, (uint32_t)strlen(text), how & 4, rig.now)) {
 		struct h2_stream *stream = s->stream;
 
 		s->stream = NULL;

@@ -573,6 +573,22 @@ static void kept_connections_go_with_their_upstream(void **state)
 	assert_true(target(1)->ended);
 }
 
+// Answers that nobody lets out: the connection ends, also when its end cannot be said.
+static void a_client_that_reads_nothing(void **state)
+{
+	rig.world->listeners[WORLD_TCP].memory = 16384;
+	for (uint32_t i = 0; i < 20; i++)
+		ask("/big", 0);
+	run(SECONDS(1) / 20);
+	client(0)->stops_reading = true;
+	run(SECONDS(59));
+	assert_int_equal(rig_sessions(&rig), 1);
+	run(SECONDS(12));
+	assert_int_equal(rig_sessions(&rig), 0);
+	assert_int_equal(counter_read(&relay_h2_stats(rig.relay)->ends[H2_ENDING_STALLED]), 1);
+	client(0)->stops_reading = false;
+}
+
 // The same listener serves who speaks HTTP/1.1.
 static void the_other_version(void **state)
 {
@@ -620,6 +636,7 @@ int main(void)
 		test(uploads_go_to_fresh_connections),
 		test(kept_connections_that_ended_are_not_taken),
 		test(kept_connections_go_with_their_upstream),
+		test(a_client_that_reads_nothing),
 		test(the_other_version),
 		test(half_a_preface),
 	};

@@ -98,6 +98,34 @@ static void a_clients_own_port_serves_one_connection(void **state)
 	test_free(base);
 }
 
+// What a listener's certificates promise is what it speaks.
+static void handshakes_promise_what_is_spoken(void **state)
+{
+	static const struct {
+		const char *alpn;
+		const char *fault;
+	} cases[] = {{"\"h2\", \"http/1.1\"", NULL}, {"\"http/1.1\"", NULL},
+		{"\"h3\"", "speaks HTTP/2 and HTTP/1.1"},
+		{"\"h2\", \"http/1.0\"", "speaks HTTP/2 and HTTP/1.1"}};
+	char *http = http_text("upstream = \"web\"; transport = { security = \"tls\"; "
+			       "credentials = [\"c\"]; };");
+	char *listeners = strstr(http, "listeners = (");
+	char text[8192];
+
+	assert_non_null(listeners);
+	for (uint32_t i = 0; i < nx_array_size(cases); i++) {
+		snprintf(text, sizeof(text),
+			"%.*scredentials = ( { name = \"c\"; kind = \"tls\"; certificate = "
+			"\"file:/c\"; key = \"file:/k\"; alpn = [%s]; } );\n%s",
+			(int)(listeners - http), http, cases[i].alpn, listeners);
+		if (cases[i].fault)
+			assert_fault(text, LINE + 1, cases[i].fault);
+		else
+			config_destroy(test_config(text));
+	}
+	test_free(http);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +134,7 @@ int main(void)
 		cmocka_unit_test(what_is_left_of_a_prefix_needs_a_path),
 		cmocka_unit_test(one_route_covers_what_no_other_does),
 		cmocka_unit_test(a_clients_own_port_serves_one_connection),
+		cmocka_unit_test(handshakes_promise_what_is_spoken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,7 +166,7 @@ static void stream_step(struct h2_rig *rig, struct h2_stream *s)
 		char text[sizeof(answer)];
 
 		memcpy(text, answer, sizeof(answer));
-		if (!h2_stream_head(s, (uint8_t *)text, sizeof(answer) - 1, true))
+		if (!h2_stream_head(s, (uint8_t *)text, sizeof(answer) - 1, true, rig->now))
 			rig->gone = true;
 		let_go(rig, s);
 	}
@@ -291,7 +291,7 @@ void h2_rig_answer(struct h2_rig *rig, uint32_t stream, const char *text, bool i
 
 	memcpy(own, text, length);
 	nx_bug_on(!h2_stream_head(
-		rig->streams[stream].stream, (uint8_t *)own, (uint32_t)length, is_last));
+		rig->streams[stream].stream, (uint8_t *)own, (uint32_t)length, is_last, rig->now));
 }
 
 void h2_rig_body(struct h2_rig *rig, uint32_t stream, uint32_t bytes)
@@ -307,7 +307,7 @@ void h2_rig_body(struct h2_rig *rig, uint32_t stream, uint32_t bytes)
 		b->length = (uint16_t)n;
 		b->total_length = n;
 		b->segments = 1;
-		h2_stream_send(s, b);
+		h2_stream_send(s, b, rig->now);
 		bytes -= n;
 	}
 }
