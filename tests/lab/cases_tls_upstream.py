@@ -362,7 +362,9 @@ def tls_upstream_bare_fin_http(t):
         bare_fin(s)
 
     tls_server(t, lab, certificates, handler)
-    text = gateway(lab, ['{ upstream = "web"; }'], upstreams=upstream("web", at(SERVER4, WEB), more=transport("out")),
+    # By source: no connection is kept for the next request, which would meet the end that this one's target has in hand.
+    web = upstream("web", at(SERVER4, WEB), more=transport("out") + ' balance = "source-hash";')
+    text = gateway(lab, ['{ upstream = "web"; }'], upstreams=web,
                    extra=f"credentials = ( {client_credential(certificates, more=named())} );")
     lab.start(text.replace("management = {", f'management = {{ key_dir = "{lab.folder}/keys";'))
     with ending_clean(lab):

@@ -537,7 +537,7 @@ def test_metrics(daemon):
         port = probe.getsockname()[1]
     client = daemon.start(daemon.config(management=f'metrics = "127.0.0.1:{port}";'))
     text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
-    sample = re.compile(r'[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [-+0-9.e]+')
+    sample = re.compile(r'[a-z0-9_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [-+0-9.e]+')
     families = set(re.findall(r"^# TYPE (\S+)", text, re.M))
     for line in text.splitlines():
         expect(line.startswith("#") or sample.fullmatch(line), line)
