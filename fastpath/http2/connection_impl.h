@@ -19,7 +19,8 @@ void h2_queued(struct h2_connection *c, uint32_t bytes);
 // head.c: a request's fields become the text of HTTP/1.1.
 void h2_head_begin(struct h2_connection *c, usec_t now);
 void h2_head_clear(struct h2_connection *c);
-// 0 or an error of the library.
+// Both: 0 or an error of the library. A field's bytes count, also where it is not taken.
+int h2_head_count(struct h2_connection *c, nghttp2_rcbuf *name, nghttp2_rcbuf *value);
 int h2_head_field(struct h2_connection *c, nghttp2_rcbuf *name, nghttp2_rcbuf *value);
 // It is whole, and the stream's. False: it cannot be written, for want of buffers.
 bool h2_head_finish(struct h2_connection *c, struct h2_stream *s, bool is_last);

@@ -67,7 +67,12 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
 	nghttp2_rcbuf *value, uint8_t flags, void *context)
 {
 	struct h2_connection *c = context;
+	int error = h2_head_count(c, name, value);
 
+	// Trailers are taken off, and nobody reads what a refused stream says.
+	if (error || frame->headers.cat != NGHTTP2_HCAT_REQUEST ||
+		!stream_of(session, frame->hd.stream_id))
+		return error;
 	return h2_head_field(c, name, value);
 }
 

@@ -111,16 +111,20 @@ static bool field_put(struct h2_connection *c, nghttp2_vec name, nghttp2_vec val
 	       h2_put(c, q, value.base, value.len) && h2_put(c, q, "\r\n", 2);
 }
 
+int h2_head_count(struct h2_connection *c, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
+{
+	c->head.bytes += (uint32_t)(text_of(name).len + text_of(value).len) + FIELD_COST;
+	if (c->head.bytes <= TOO_LONG * c->head_bytes + HEAD_ALWAYS)
+		return 0;
+	h2_connection_finish(c, H2_ENDING_HEADERS);
+	return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 int h2_head_field(struct h2_connection *c, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
 {
 	nghttp2_vec word = text_of(name);
 	nghttp2_vec text = text_of(value);
 
-	c->head.bytes += (uint32_t)(word.len + text.len) + FIELD_COST;
-	if (c->head.bytes > TOO_LONG * c->head_bytes + HEAD_ALWAYS) {
-		h2_connection_finish(c, H2_ENDING_HEADERS);
-		return NGHTTP2_ERR_CALLBACK_FAILURE;
-	}
 	if (is_word(word, ":method"))
 		return pseudo_take(c, H2_METHOD, value);
 	if (is_word(word, ":path"))

@@ -243,6 +243,28 @@ static void a_line_in_a_field(void **state)
 	h2_rig_end(&rig);
 }
 
+// Not hostile: they end the body, and nothing of them is said on.
+static void trailers(void **state)
+{
+	static const uint8_t fields[] = {0x00, 1, 'x', 1, 'y'};
+
+	begin();
+	request(1, 0);
+	frame(NGHTTP2_DATA, 0, 1, "abc", 3);
+	frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1, fields,
+		sizeof(fields));
+	h2_rig_run(&rig);
+	assert_int_equal(rig.connection->streams, 1);
+	assert_true(rig.streams[0].ended);
+	assert_non_null(strstr(rig.streams[0].asked, "\r\n\r\n3\r\nabc\r\n0\r\n\r\n"));
+	assert_null(strstr(rig.streams[0].asked, "x: y"));
+	h2_rig_answer(&rig, 0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true);
+	h2_rig_run(&rig);
+	assert_int_equal(rig.connection->streams, 0);
+	assert_int_equal(counter_read(&rig.engine->stats.resets), 0);
+	h2_rig_end(&rig);
+}
+
 static void more_streams_than_there_is_room_for(void **state)
 {
 	struct h2_connection *other;
@@ -296,6 +318,7 @@ int main(void)
 		cmocka_unit_test(a_slow_head),
 		cmocka_unit_test(a_window_of_nothing),
 		cmocka_unit_test(a_line_in_a_field),
+		cmocka_unit_test(trailers),
 		cmocka_unit_test(more_streams_than_there_is_room_for),
 		cmocka_unit_test(memory_that_ends_anywhere),
 	};
