@@ -43,6 +43,7 @@ struct h2_head {
 	struct tls_queue text;    // HTTP/1.1's, so far
 	struct tls_queue cookies; // the pieces of the field, joined (8.2.3)
 	usec_t began;             // 0: none comes
+	int32_t id;               // its stream's
 	uint32_t bytes;           // of fields, as the client sent them
 	bool is_begun;            // the request line is written
 	bool has_length;
@@ -55,7 +56,7 @@ struct h2_stream {
 	int32_t id;
 	bool is_woken;
 	bool is_over;    // reset, or done
-	bool is_new;     // nobody has taken it up
+	bool is_new;     // nobody has taken it up, and somebody may
 	bool is_chunked; // its request's body comes without a length
 	bool has_ended;  // the request is whole
 	bool is_closed;  // and all of it was taken

@@ -17,7 +17,7 @@ bool h2_put(struct h2_connection *c, struct tls_queue *q, const void *bytes, siz
 void h2_queued(struct h2_connection *c, uint32_t bytes);
 
 // head.c: a request's fields become the text of HTTP/1.1.
-void h2_head_begin(struct h2_connection *c, usec_t now);
+void h2_head_begin(struct h2_connection *c, int32_t id, usec_t now);
 void h2_head_clear(struct h2_connection *c);
 // Both: 0 or an error of the library. A field's bytes count, also where it is not taken.
 int h2_head_count(struct h2_connection *c, nghttp2_rcbuf *name, nghttp2_rcbuf *value);

@@ -34,6 +34,18 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 	return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+// What comes of this stream is no request's any more: the library says no word of it from here on,
+// not that its head ended either.
+static void give_up(struct h2_connection *c, nghttp2_session *session, int32_t id)
+{
+	struct h2_stream *s = stream_of(session, id);
+
+	if (c->head.id == id)
+		h2_head_clear(c);
+	if (s)
+		s->is_new = false;
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
 	struct h2_connection *c = context;
@@ -41,11 +53,12 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 	struct h2_stream *s;
 	uint32_t index;
 
-	h2_head_begin(c, c->now);
+	h2_head_begin(c, frame->hd.stream_id, c->now);
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
 	index = pool_get(&e->streams);
 	if (index == POOL_NONE) {
+		h2_head_clear(c);
 		counter_add(&e->stats.refused, 1);
 		return nghttp2_submit_rst_stream(
 			session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
@@ -73,7 +86,28 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
 	if (error || frame->headers.cat != NGHTTP2_HCAT_REQUEST ||
 		!stream_of(session, frame->hd.stream_id))
 		return error;
-	return h2_head_field(c, name, value);
+	error = h2_head_field(c, name, value);
+	if (error)
+		give_up(c, session, frame->hd.stream_id);
+	return error;
+}
+
+// A message with such a field is malformed (RFC 9113 8.2.1).
+static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
+	nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags, void *context)
+{
+	int error = nghttp2_submit_rst_stream(
+		session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
+
+	give_up(context, session, frame->hd.stream_id);
+	return error ? error : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static int on_invalid_frame(
+	nghttp2_session *session, const nghttp2_frame *frame, int error, void *context)
+{
+	give_up(context, session, frame->hd.stream_id);
+	return 0;
 }
 
 static int head_end(struct h2_connection *c, const nghttp2_frame *frame, struct h2_stream *s)
@@ -89,6 +123,7 @@ static int head_end(struct h2_connection *c, const nghttp2_frame *frame, struct 
 		return 0;
 	}
 	s->is_reset = true;
+	s->is_new = false;
 	return nghttp2_submit_rst_stream(
 		c->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_INTERNAL_ERROR);
 }
@@ -104,7 +139,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 	if (frame->hd.type == NGHTTP2_HEADERS)
 		error = head_end(c, frame, s);
 	if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) && s &&
-		(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
+		!s->is_reset && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
 		s->has_ended = true;
 		h2_stream_wake(s);
 	}
@@ -140,6 +175,8 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 	struct h2_connection *c = context;
 	struct h2_stream *s = stream_of(session, id);
 
+	if (c->head.id == id)
+		h2_head_clear(c);
 	if (code != NGHTTP2_NO_ERROR && !(s && s->is_reset))
 		reset_count(c);
 	if (!s)
@@ -210,6 +247,8 @@ void h2_callbacks_set(nghttp2_session_callbacks *callbacks)
 	nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
+	nghttp2_session_callbacks_set_on_invalid_header_callback2(callbacks, on_invalid_header);
+	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);

@@ -22,9 +22,10 @@ static bool is_word(nghttp2_vec v, const char *word)
 	return v.len == strlen(word) && memcmp(v.base, word, v.len) == 0;
 }
 
-void h2_head_begin(struct h2_connection *c, usec_t now)
+void h2_head_begin(struct h2_connection *c, int32_t id, usec_t now)
 {
 	h2_head_clear(c);
+	c->head.id = id;
 	c->head.began = now;
 }
 

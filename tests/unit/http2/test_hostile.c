@@ -265,6 +265,41 @@ static void trailers(void **state)
 	h2_rig_end(&rig);
 }
 
+// A head that is not whole counts time; one that will never be does not.
+static void heads_that_are_dropped(void **state)
+{
+	static const uint8_t bad_path[] = {0x82, 0x87, 0x04, 3, '/', ' ', 'x', 0x01, 1, 'a'};
+	static const uint8_t no_method[] = {0x87, 0x84, 0x01, 1, 'a'};
+	static const uint8_t bad_value[] = {
+		0x82, 0x87, 0x84, 0x01, 1, 'a', 0x00, 1, 'x', 3, 'a', 1, 'b'};
+	static const uint8_t capital[] = {
+		0x82, 0x87, 0x84, 0x01, 1, 'a', 0x00, 1, 'X', 3, 'a', 'b', 'b'};
+	static const struct {
+		const uint8_t *block;
+		uint32_t length;
+	} heads[] = {{bad_path, sizeof(bad_path)}, {no_method, sizeof(no_method)},
+		{bad_value, sizeof(bad_value)}, {capital, sizeof(capital)}};
+
+	begin();
+	for (uint32_t i = 0; i < nx_array_size(heads); i++) {
+		uint32_t id = 2 * i + 1;
+
+		frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, id, heads[i].block,
+			heads[i].length);
+		assert_int_equal(rig.connection->head.began, 0);
+		// What follows before the client knows begins nothing.
+		frame(NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, id, "abc", 3);
+		h2_rig_run(&rig);
+		assert_int_equal(rig.count, 0);
+		assert_int_equal(rig.connection->streams, 0);
+		assert_int_equal(counter_read(&rig.engine->stats.resets), i + 1);
+	}
+	request(21, NGHTTP2_FLAG_END_STREAM);
+	h2_connection_timer(rig.connection, 1000, 5000, 9000, rig.now + 20000);
+	assert_int_equal(rig.connection->ending, H2_ENDING_NONE);
+	h2_rig_end(&rig);
+}
+
 static void more_streams_than_there_is_room_for(void **state)
 {
 	struct h2_connection *other;
@@ -280,6 +315,7 @@ static void more_streams_than_there_is_room_for(void **state)
 	h2_rig_run(&rig);
 	assert_int_equal(rig.count, 3);
 	assert_int_equal(counter_read(&rig.engine->stats.refused), 3);
+	assert_int_equal(rig.connection->head.began, 0);
 	assert_int_equal(rig.connection->ending, H2_ENDING_NONE);
 	h2_rig_end(&rig);
 }
@@ -319,6 +355,7 @@ int main(void)
 		cmocka_unit_test(a_window_of_nothing),
 		cmocka_unit_test(a_line_in_a_field),
 		cmocka_unit_test(trailers),
+		cmocka_unit_test(heads_that_are_dropped),
 		cmocka_unit_test(more_streams_than_there_is_room_for),
 		cmocka_unit_test(memory_that_ends_anywhere),
 	};
