@@ -177,10 +177,12 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 
 	if (c->head.id == id)
 		h2_head_clear(c);
-	if (code != NGHTTP2_NO_ERROR && !(s && s->is_reset))
-		reset_count(c);
+	// One without room was refused.
 	if (!s)
 		return 0;
+	// Whatever the client calls it.
+	if (!s->is_reset && (code != NGHTTP2_NO_ERROR || !s->is_shut))
+		reset_count(c);
 	s->is_over = true;
 	if (s->owner == H2_NONE)
 		h2_stream_free(s);

@@ -300,6 +300,19 @@ static void heads_that_are_dropped(void **state)
 	h2_rig_end(&rig);
 }
 
+// Who calls it no error makes the same work.
+static void resets_without_an_error(void **state)
+{
+	static const uint8_t no_error[4];
+
+	begin();
+	for (uint32_t id = 1; id < 2000 && rig.connection->ending == H2_ENDING_NONE; id += 2) {
+		request(id, NGHTTP2_FLAG_END_STREAM);
+		frame(NGHTTP2_RST_STREAM, 0, id, no_error, sizeof(no_error));
+	}
+	ended_by(H2_ENDING_RESETS);
+}
+
 static void more_streams_than_there_is_room_for(void **state)
 {
 	struct h2_connection *other;
@@ -315,6 +328,8 @@ static void more_streams_than_there_is_room_for(void **state)
 	h2_rig_run(&rig);
 	assert_int_equal(rig.count, 3);
 	assert_int_equal(counter_read(&rig.engine->stats.refused), 3);
+	// Which is nothing that the clients did.
+	assert_int_equal(counter_read(&rig.engine->stats.resets), 0);
 	assert_int_equal(rig.connection->head.began, 0);
 	assert_int_equal(rig.connection->ending, H2_ENDING_NONE);
 	h2_rig_end(&rig);
@@ -356,6 +371,7 @@ int main(void)
 		cmocka_unit_test(a_line_in_a_field),
 		cmocka_unit_test(trailers),
 		cmocka_unit_test(heads_that_are_dropped),
+		cmocka_unit_test(resets_without_an_error),
 		cmocka_unit_test(more_streams_than_there_is_room_for),
 		cmocka_unit_test(memory_that_ends_anywhere),
 	};
