@@ -224,17 +224,21 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
 	struct h2_connection *c = context;
 	struct h2_stream *s = source->ptr;
 	struct tls_queue front = {0};
+	uint8_t *at;
 
 	if (length > 0 && !tls_queue_cut(&s->out, (uint32_t)length, c->engine->buffers, &front)) {
 		c->is_starved = true;
 		return NGHTTP2_ERR_WOULDBLOCK;
 	}
-	if (!h2_put(c, &c->out, header, FRAME_HEADER)) {
+	// All of it or nothing: the library says it again.
+	at = tls_queue_room(&c->out, FRAME_HEADER, c->engine->buffers);
+	if (!at) {
 		tls_queue_join(&front, &s->out);
 		s->out = front;
 		c->is_starved = true;
 		return NGHTTP2_ERR_WOULDBLOCK;
 	}
+	memcpy(at, header, FRAME_HEADER);
 	tls_queue_join(&c->out, &front);
 	c->queued -= (uint32_t)length;
 	c->moved = c->let_out = c->now;

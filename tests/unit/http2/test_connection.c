@@ -325,6 +325,62 @@ static void a_listener_that_closes_says_goaway(void **state)
 	h2_rig_end(&rig);
 }
 
+static uint32_t gets_left;
+
+static struct buffer *get_some(struct buffer_source *source, uint32_t room)
+{
+	if (gets_left == 0)
+		return NULL;
+	gets_left--;
+	return buffer_heap_get(&buffer_heap_source, room);
+}
+
+static void put_any(struct buffer_source *source, struct buffer *b)
+{
+	buffer_heap_source.put(&buffer_heap_source, b);
+}
+
+static struct buffer_source some_buffers = {.get = get_some, .put = put_any};
+
+// Behind the payload of a frame there is room for a part of the next one's header.
+static void send_tight(uint32_t stream, uint32_t bytes, uint32_t spare)
+{
+	struct buffer *b = buffer_heap_get(&buffer_heap_source, bytes + spare);
+
+	assert_non_null(b);
+	memset(buffer_data(b), 'x', bytes);
+	b->length = (uint16_t)bytes;
+	b->total_length = bytes;
+	h2_stream_send(rig.streams[stream].stream, b, rig.now);
+}
+
+static void frames_are_whole_whichever_buffer_is_missing(void **state)
+{
+	for (uint32_t spare = 0; spare < 12; spare++)
+		for (uint32_t gets = 0; gets < 4; gets++) {
+			h2_rig_begin(&rig, false);
+			rig.engine->buffers = &some_buffers;
+			gets_left = UINT32_MAX;
+			for (uint32_t i = 0; i < 3; i++)
+				h2_rig_get(&rig, "/");
+			h2_rig_run(&rig);
+			for (uint32_t i = 0; i < 3; i++)
+				h2_rig_answer(&rig, i, "HTTP/1.1 200 OK\r\n\r\n", false);
+			h2_rig_run(&rig);
+			for (uint32_t i = 0; i < 3; i++)
+				send_tight(i, 50, spare);
+			gets_left = gets;
+			h2_rig_run(&rig);
+			gets_left = UINT32_MAX;
+			h2_rig_run(&rig);
+			for (uint32_t i = 0; i < 3; i++)
+				assert_int_equal(rig.streams[i].got, 50);
+			assert_int_equal(rig.connection->queued, 0);
+			assert_int_equal(rig.connection->ending, H2_ENDING_NONE);
+			h2_rig_end(&rig);
+		}
+}
+
 static void idle_connections_end(void **state)
 {
 	usec_t due;
@@ -376,6 +432,7 @@ int main(void)
 		cmocka_unit_test(a_cut_answer_is_a_reset),
 		cmocka_unit_test(a_client_that_resets_is_forgotten),
 		cmocka_unit_test(a_listener_that_closes_says_goaway),
+		cmocka_unit_test(frames_are_whole_whichever_buffer_is_missing),
 		cmocka_unit_test(idle_connections_end),
 		cmocka_unit_test(a_hundred_streams_at_once),
 	};
