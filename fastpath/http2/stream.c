@@ -7,6 +7,9 @@ enum {
 	FIELDS_MAX = 192,        // of an answer
 	STREAM_QUEUE = 64 << 10, // bytes of an answer that wait for the client's window
 	CONNECTION_QUEUE = 512 << 10,
+	// Of each stream, whatever the others have: one is woken when bytes of its own leave, so it
+	// may have none only if some wait.
+	STREAM_SHARE = 4 << 10,
 	CHUNK_LINE = 10, // eight digits and an end of line
 };
 
@@ -72,6 +75,8 @@ uint32_t h2_stream_room(const struct h2_stream *s)
 			       ? CONNECTION_QUEUE - s->connection->queued
 			       : 0;
 
+	if (s->out.bytes < STREAM_SHARE)
+		all = u32_max(all, STREAM_SHARE - s->out.bytes);
 	return s->is_over ? 0 : u32_min(stream, all);
 }
 

@@ -382,6 +382,16 @@ static void bodies_both_ways(void **state)
 			assert_int_equal(server[i].body, BIG);
 }
 
+// More answers than may wait for the client at once: each goes on when there is room again.
+static void many_large_answers(void **state)
+{
+	for (uint32_t i = 0; i < 24; i++)
+		ask(i % 2 ? "/chunked/big" : "/big", 0);
+	assert_true(finish(SECONDS(200)));
+	for (uint32_t i = 0; i < 24; i++)
+		assert_int_equal(peer.requests[i].got, BIG);
+}
+
 static void bodies_over_bad_paths(void **state)
 {
 	rig.loss_ppm = 20000;
@@ -624,6 +634,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(many_requests_at_once),
 		test(bodies_both_ways),
+		test(many_large_answers),
 		test(bodies_over_bad_paths),
 		test(buffers_that_fail),
 		test(a_client_that_resets_takes_all_with_it),
