@@ -173,6 +173,7 @@ struct h2_connection *h2_connection_begin(struct h2_engine *engine, uint32_t hea
 	c->resets.last = c->frames.last = now;
 	TAILQ_INIT(&c->all);
 	TAILQ_INIT(&c->woken);
+	TAILQ_INIT(&c->waiting);
 	counter_add(&engine->stats.connections, 1);
 	if (session_begin(c))
 		return c;
@@ -197,11 +198,21 @@ void h2_connection_end(struct h2_connection *c)
 	pool_put(&c->engine->connections, c->index);
 }
 
-void h2_queued(struct h2_connection *c, uint32_t bytes)
+void h2_stream_waits(struct h2_stream *s, bool is_progress)
 {
-	if (c->queued == 0)
+	struct h2_connection *c = s->connection;
+	bool waits = !s->is_over && (s->out.bytes > 0 || s->is_shut || s->is_reset);
+
+	if (is_progress || TAILQ_EMPTY(&c->waiting))
 		c->let_out = c->now;
-	c->queued += bytes;
+	if (s->is_waiting && waits && !is_progress)
+		return;
+	if (s->is_waiting)
+		TAILQ_REMOVE(&c->waiting, s, waiting);
+	s->is_waiting = waits;
+	s->since = c->now;
+	if (waits)
+		TAILQ_INSERT_TAIL(&c->waiting, s, waiting);
 }
 
 void h2_stream_wake(struct h2_stream *s)
@@ -226,6 +237,8 @@ void h2_stream_free(struct h2_stream *s)
 	tls_queue_clear(&s->out, e->buffers);
 	if (s->is_woken)
 		TAILQ_REMOVE(&c->woken, s, woken);
+	if (s->is_waiting)
+		TAILQ_REMOVE(&c->waiting, s, waiting);
 	TAILQ_REMOVE(&c->all, s, of_connection);
 	c->streams--;
 	c->moved = c->now;
@@ -351,15 +364,30 @@ void h2_connection_finish(struct h2_connection *c, enum h2_ending ending)
 usec_t h2_connection_due(const struct h2_connection *c, usec_t head_timeout,
 	usec_t keepalive_timeout, usec_t stall_timeout)
 {
+	const struct h2_stream *first = TAILQ_FIRST(&c->waiting);
 	usec_t due = UINT64_MAX;
 
 	if (c->head.began != 0)
 		due = c->head.began + head_timeout;
 	if (c->streams == 0)
 		due = u64_min(due, c->moved + keepalive_timeout);
-	if (c->queued > 0)
-		due = u64_min(due, c->let_out + stall_timeout);
+	if (first)
+		due = u64_min(due, u64_min(c->let_out, first->since) + stall_timeout);
 	return due;
+}
+
+// The client takes some answers, and not these. That they are reset waits to be let out too.
+static void stalled_reset(struct h2_connection *c, usec_t stall_timeout)
+{
+	struct h2_stream *s;
+
+	while ((s = TAILQ_FIRST(&c->waiting)) != NULL && c->now >= s->since + stall_timeout) {
+		TAILQ_REMOVE(&c->waiting, s, waiting);
+		TAILQ_INSERT_TAIL(&c->waiting, s, waiting);
+		s->since = c->now;
+		if (!s->is_reset)
+			h2_stream_reset(s, NGHTTP2_CANCEL);
+	}
 }
 
 void h2_connection_timer(struct h2_connection *c, usec_t head_timeout, usec_t keepalive_timeout,
@@ -370,6 +398,8 @@ void h2_connection_timer(struct h2_connection *c, usec_t head_timeout, usec_t ke
 		h2_connection_finish(c, H2_ENDING_HEAD_TIMEOUT);
 	else if (c->streams == 0 && now >= c->moved + keepalive_timeout)
 		h2_connection_finish(c, H2_ENDING_IDLE);
-	else if (c->queued > 0 && now >= c->let_out + stall_timeout)
+	else if (!TAILQ_EMPTY(&c->waiting) && now >= c->let_out + stall_timeout)
 		h2_connection_finish(c, H2_ENDING_STALLED);
+	else
+		stalled_reset(c, stall_timeout);
 }

@@ -61,14 +61,17 @@ struct h2_stream {
 	bool has_ended;  // the request is whole
 	bool is_closed;  // and all of it was taken
 	bool is_answered;
-	bool is_shut;  // the answer is whole
-	bool is_reset; // by us
+	bool is_shut;    // the answer is whole
+	bool is_reset;   // by us
+	bool is_waiting; // in waiting, for the client to let something out
+	usec_t since;    // it waits, or a part of its answer left
 	struct h2_connection *connection;
 	struct tls_queue head; // of the request
 	struct tls_queue in;   // its body
 	struct tls_queue out;  // the answer's body
 	TAILQ_ENTRY(h2_stream) of_connection;
 	TAILQ_ENTRY(h2_stream) woken;
+	TAILQ_ENTRY(h2_stream) waiting;
 };
 
 struct h2_connection {
@@ -90,9 +93,11 @@ struct h2_connection {
 	uint32_t head_bytes;  // of a request at most
 	usec_t now;
 	usec_t moved;   // a stream began or ended, or a part of an answer left
-	usec_t let_out; // the latter, or an answer began to wait
+	usec_t let_out; // the latter, or a stream began to wait where none did
 	TAILQ_HEAD(, h2_stream) all;
 	TAILQ_HEAD(, h2_stream) woken;
+	// Those with bytes of an answer, or whose end the client has not got: by since.
+	TAILQ_HEAD(, h2_stream) waiting;
 };
 
 struct h2_engine {
@@ -131,7 +136,8 @@ void h2_connection_finish(struct h2_connection *c, enum h2_ending ending);
 // When h2_connection_timer is to be called; UINT64_MAX: not at all. The listener's bounds.
 usec_t h2_connection_due(const struct h2_connection *c, usec_t head_timeout,
 	usec_t keepalive_timeout, usec_t stall_timeout);
-// Finishes it if its time is up.
+// Finishes it if its time is up. A stream of which nothing was let out while others went on is
+// reset.
 void h2_connection_timer(struct h2_connection *c, usec_t head_timeout, usec_t keepalive_timeout,
 	usec_t stall_timeout, usec_t now);
 

@@ -13,8 +13,10 @@ void h2_stream_free(struct h2_stream *s);
 // Puts bytes behind a queue's last. False: no buffer.
 bool h2_put(struct h2_connection *c, struct tls_queue *q, const void *bytes, size_t length);
 
-// So many more bytes of answers wait.
-void h2_queued(struct h2_connection *c, uint32_t bytes);
+// What a stream has to be let out was changed. is_progress: the client let some out.
+void h2_stream_waits(struct h2_stream *s, bool is_progress);
+// By us; nothing is counted against the client.
+void h2_stream_reset(struct h2_stream *s, uint32_t code);
 
 // head.c: a request's fields become the text of HTTP/1.1.
 void h2_head_begin(struct h2_connection *c, int32_t id, usec_t now);

@@ -110,6 +110,14 @@ static int on_invalid_frame(
 	return 0;
 }
 
+// By us, with an error of the library if there is one.
+static int reset_here(struct h2_stream *s, uint32_t code)
+{
+	s->is_reset = true;
+	h2_stream_waits(s, false);
+	return nghttp2_submit_rst_stream(s->connection->session, NGHTTP2_FLAG_NONE, s->id, code);
+}
+
 static int head_end(struct h2_connection *c, const nghttp2_frame *frame, struct h2_stream *s)
 {
 	bool is_last = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
@@ -122,10 +130,8 @@ static int head_end(struct h2_connection *c, const nghttp2_frame *frame, struct 
 		h2_stream_wake(s);
 		return 0;
 	}
-	s->is_reset = true;
 	s->is_new = false;
-	return nghttp2_submit_rst_stream(
-		c->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_INTERNAL_ERROR);
+	return reset_here(s, NGHTTP2_INTERNAL_ERROR);
 }
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *context)
@@ -184,6 +190,8 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 	if (!s->is_reset && (code != NGHTTP2_NO_ERROR || !s->is_shut))
 		reset_count(c);
 	s->is_over = true;
+	// A reset of ours is nothing that the client took.
+	h2_stream_waits(s, !s->is_reset);
 	if (s->owner == H2_NONE)
 		h2_stream_free(s);
 	else
@@ -199,8 +207,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 	if (!s || s->has_ended || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) ||
 		(frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
 		return 0;
-	s->is_reset = true;
-	return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
+	return reset_here(s, NGHTTP2_NO_ERROR);
 }
 
 ssize_t h2_body_read(nghttp2_session *session, int32_t id, uint8_t *bytes, size_t length,
@@ -241,7 +248,8 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
 	memcpy(at, header, FRAME_HEADER);
 	tls_queue_join(&c->out, &front);
 	c->queued -= (uint32_t)length;
-	c->moved = c->let_out = c->now;
+	c->moved = c->now;
+	h2_stream_waits(s, true);
 	c->frames.tokens_us = u64_min(c->frames.tokens_us + FRAMES_A_FRAME * USEC_PER_SECOND,
 		(usec_t)c->frames.burst * USEC_PER_SECOND);
 	h2_stream_wake(s);

@@ -151,12 +151,13 @@ bool h2_stream_head(struct h2_stream *s, uint8_t *text, uint32_t length, bool is
 	count = fields_fill(&head, text, fields, status);
 	if (rest > 0 && !h2_put(c, &s->out, text + head.length, rest))
 		return false;
-	h2_queued(c, rest);
+	c->queued += rest;
 	if (head_submit(s, &head, fields, count, is_last && rest == 0) != 0) {
 		h2_connection_finish(c, H2_ENDING_MEMORY);
 		return false;
 	}
 	s->is_shut = is_last;
+	h2_stream_waits(s, false);
 	return true;
 }
 
@@ -181,7 +182,8 @@ void h2_stream_send(struct h2_stream *s, struct buffer *chain, usec_t now)
 	c->now = now;
 	before = s->out.bytes;
 	tls_queue_append(&s->out, chain);
-	h2_queued(c, s->out.bytes - before);
+	c->queued += s->out.bytes - before;
+	h2_stream_waits(s, false);
 	body_resume(s);
 }
 
@@ -190,12 +192,14 @@ void h2_stream_shut(struct h2_stream *s)
 	if (s->is_shut || s->is_over)
 		return;
 	s->is_shut = true;
+	h2_stream_waits(s, false);
 	body_resume(s);
 }
 
-static void reset(struct h2_stream *s, uint32_t code)
+void h2_stream_reset(struct h2_stream *s, uint32_t code)
 {
 	s->is_reset = true;
+	h2_stream_waits(s, false);
 	if (nghttp2_submit_rst_stream(s->connection->session, NGHTTP2_FLAG_NONE, s->id, code) != 0)
 		h2_connection_finish(s->connection, H2_ENDING_MEMORY);
 }
@@ -212,12 +216,12 @@ void h2_stream_let_go(struct h2_stream *s)
 	tls_queue_clear(&s->head, s->connection->engine->buffers);
 	tls_queue_clear(&s->in, s->connection->engine->buffers);
 	if (!s->is_shut && !s->is_reset)
-		reset(s, NGHTTP2_INTERNAL_ERROR);
+		h2_stream_reset(s, NGHTTP2_INTERNAL_ERROR);
 }
 
 void h2_stream_refuse(struct h2_stream *s)
 {
 	counter_add(&s->connection->engine->stats.refused, 1);
-	reset(s, NGHTTP2_REFUSED_STREAM);
+	h2_stream_reset(s, NGHTTP2_REFUSED_STREAM);
 	h2_stream_let_go(s);
 }

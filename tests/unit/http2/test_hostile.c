@@ -224,6 +224,79 @@ static void a_window_of_nothing(void **state)
 	ended_by(H2_ENDING_STALLED);
 }
 
+static void window_of_nothing_begin(void)
+{
+	static const uint8_t none[6] = {0, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE};
+
+	begin();
+	frame(NGHTTP2_SETTINGS, 0, 0, none, sizeof(none));
+}
+
+// No byte waits, but the end of each answer does.
+static void ends_that_are_not_let_out(void **state)
+{
+	window_of_nothing_begin();
+	for (uint32_t id = 1; id < 2 * H2_STREAMS_MAX; id += 2)
+		request(id, NGHTTP2_FLAG_END_STREAM);
+	h2_rig_run(&rig);
+	for (uint32_t i = 0; i < rig.count; i++) {
+		h2_rig_answer(&rig, i, "HTTP/1.1 200 OK\r\n\r\n", false);
+		h2_stream_shut(rig.streams[i].stream);
+		h2_stream_let_go(rig.streams[i].stream);
+		rig.streams[i].stream = NULL;
+	}
+	h2_rig_run(&rig);
+	assert_int_equal(rig.connection->queued, 0);
+	assert_int_equal(rig.connection->streams, H2_STREAMS_MAX);
+	assert_int_equal(h2_connection_due(rig.connection, 1000, 5000, 9000), rig.now + 9000);
+	h2_connection_timer(rig.connection, 1000, 5000, 9000, rig.now + 8999);
+	assert_int_equal(rig.connection->ending, H2_ENDING_NONE);
+	h2_connection_timer(rig.connection, 1000, 5000, 9000, rig.now + 9000);
+	ended_by(H2_ENDING_STALLED);
+}
+
+// Heads alone, to who reads none of them.
+static void heads_that_are_not_let_out(void **state)
+{
+	begin();
+	request(1, NGHTTP2_FLAG_END_STREAM);
+	h2_rig_run(&rig);
+	assert_int_equal(h2_connection_due(rig.connection, 1000, 5000, 9000), UINT64_MAX);
+	rig.room = 0;
+	h2_rig_answer(&rig, 0, "HTTP/1.1 204 No Content\r\n\r\n", true);
+	assert_int_equal(h2_connection_due(rig.connection, 1000, 5000, 9000), rig.now + 9000);
+	h2_connection_timer(rig.connection, 1000, 5000, 9000, rig.now + 9000);
+	rig.room = UINT32_MAX;
+	ended_by(H2_ENDING_STALLED);
+}
+
+// Other streams that go on keep none that does not.
+static void one_answer_that_is_not_let_out(void **state)
+{
+	static const uint8_t some[4] = {0, 0, 0, 100};
+
+	window_of_nothing_begin();
+	request(1, NGHTTP2_FLAG_END_STREAM);
+	h2_rig_run(&rig);
+	h2_rig_answer(&rig, 0, "HTTP/1.1 200 OK\r\n\r\nstuck", true);
+	rig.now += 5000;
+	request(3, NGHTTP2_FLAG_END_STREAM);
+	h2_rig_run(&rig);
+	h2_rig_answer(&rig, 1, "HTTP/1.1 200 OK\r\n\r\nok", true);
+	frame(NGHTTP2_WINDOW_UPDATE, 0, 3, some, sizeof(some));
+	h2_rig_run(&rig);
+	assert_int_equal(rig.connection->streams, 1);
+	assert_int_equal(h2_connection_due(rig.connection, 1000, 5000, 9000), rig.now + 4000);
+	rig.now += 4000;
+	h2_connection_timer(rig.connection, 1000, 5000, 9000, rig.now);
+	h2_rig_run(&rig);
+	assert_int_equal(rig.connection->ending, H2_ENDING_NONE);
+	assert_int_equal(rig.connection->streams, 0);
+	assert_int_equal(rig.connection->queued, 0);
+	assert_int_equal(counter_read(&rig.engine->stats.resets), 0);
+	h2_rig_end(&rig);
+}
+
 static void a_line_in_a_field(void **state)
 {
 	static const uint8_t path[] = {0x82, 0x87, 0x04, 13, '/', ' ', 'H', 'T', 'T', 'P', '/', '1',
@@ -368,6 +441,9 @@ int main(void)
 		cmocka_unit_test(a_head_that_is_long),
 		cmocka_unit_test(a_slow_head),
 		cmocka_unit_test(a_window_of_nothing),
+		cmocka_unit_test(ends_that_are_not_let_out),
+		cmocka_unit_test(heads_that_are_not_let_out),
+		cmocka_unit_test(one_answer_that_is_not_let_out),
 		cmocka_unit_test(a_line_in_a_field),
 		cmocka_unit_test(trailers),
 		cmocka_unit_test(heads_that_are_dropped),
