@@ -245,6 +245,21 @@ void h2_stream_free(struct h2_stream *s)
 	pool_put(&e->streams, s->index);
 }
 
+void h2_connection_retry(struct h2_connection *c)
+{
+	struct h2_stream *s;
+
+	if (!c->lacks)
+		return;
+	c->lacks = false;
+	TAILQ_FOREACH(s, &c->all, of_connection)
+	{
+		if (s->lacks)
+			h2_stream_wake(s);
+		s->lacks = false;
+	}
+}
+
 struct h2_stream *h2_woken_take(struct h2_connection *c)
 {
 	struct h2_stream *s = TAILQ_FIRST(&c->woken);

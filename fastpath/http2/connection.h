@@ -57,6 +57,7 @@ struct h2_stream {
 	bool is_woken;
 	bool is_over;    // reset, or done
 	bool is_new;     // nobody has taken it up, and somebody may
+	bool lacks;      // a buffer, for its request to be read on
 	bool is_chunked; // its request's body comes without a length
 	bool has_ended;  // the request is whole
 	bool is_closed;  // and all of it was taken
@@ -89,6 +90,7 @@ struct h2_connection {
 	bool client_leaves;   // it said GOAWAY
 	bool goes_away;       // new streams are not taken
 	bool is_starved;      // of buffers: sending goes on later
+	bool lacks;           // streams do, for what they read
 	bool is_last_said;    // what an ending says is on its way
 	uint32_t head_bytes;  // of a request at most
 	usec_t now;
@@ -126,6 +128,8 @@ void h2_connection_end(struct h2_connection *c);
 void h2_input(struct h2_connection *c, struct buffer *chain, usec_t now);
 // Frames to be sent, about max bytes; NULL: none now, or (is_starved) no buffer.
 struct buffer *h2_output(struct h2_connection *c, uint32_t max, usec_t now);
+// Streams that lacked a buffer try again. In a later turn than they did.
+void h2_connection_retry(struct h2_connection *c);
 // The next stream that something happened to, NULL: none.
 struct h2_stream *h2_woken_take(struct h2_connection *c);
 

@@ -50,6 +50,7 @@ struct buffer *h2_stream_receive(struct h2_stream *s, uint32_t max)
 		if ((s->is_chunked && !chunk_begin(s, &out, n)) ||
 			!tls_queue_cut(&s->in, n, c->engine->buffers, &body)) {
 			tls_queue_clear(&out, c->engine->buffers);
+			s->lacks = c->lacks = true;
 			return NULL;
 		}
 		tls_queue_join(&out, &body);

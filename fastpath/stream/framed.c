@@ -257,6 +257,7 @@ static void run(struct relay *r, struct relay_session *s)
 	secure_share_begin(r);
 	if (is_closing(r, relay_session_listener(r, s)))
 		h2_connection_go_away(c);
+	h2_connection_retry(c);
 	// In a later turn: whose share of this one is used up.
 	for (; moved && round < ROUNDS && !(s->flags & RELAY_BROKEN) && secure_share_lasts(r, s);
 		round++) {
@@ -281,7 +282,7 @@ static void run(struct relay *r, struct relay_session *s)
 	else
 		leave(r, s);
 	// More to do, or buffers are out.
-	if (round == ROUNDS || c->is_starved)
+	if (round == ROUNDS || c->is_starved || c->lacks)
 		relay_framed_list(r, s);
 }
 

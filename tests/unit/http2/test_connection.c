@@ -381,6 +381,46 @@ static void frames_are_whole_whichever_buffer_is_missing(void **state)
 		}
 }
 
+// A body that cannot be read for want of a buffer is read when there is one, and nothing else
+// happens to its stream.
+static void bodies_wait_for_buffers(void **state)
+{
+	const nghttp2_nv fields[] = {FIELD(":method", "PUT"), FIELD(":scheme", "https"),
+		FIELD(":authority", "www.example"), FIELD(":path", "/")};
+	struct h2_rig_stream *s;
+	struct h2_stream *woken = NULL;
+
+	h2_rig_begin(&rig, false);
+	s = &rig.streams[h2_rig_ask(&rig, fields, nx_array_size(fields), "0123456789")];
+	rig.engine->buffers = &some_buffers;
+	gets_left = UINT32_MAX;
+	while (!woken || !woken->has_ended) {
+		const uint8_t *bytes;
+		ssize_t n = nghttp2_session_mem_send(rig.client, &bytes);
+
+		assert_true(n > 0);
+		h2_rig_bytes(&rig, bytes, (size_t)n);
+		woken = TAILQ_FIRST(&rig.connection->woken);
+	}
+	woken->owner = 0;
+	woken->is_new = false;
+	s->stream = woken;
+	s->reads = UINT32_MAX;
+	gets_left = 0;
+	h2_rig_run(&rig);
+	assert_null(strstr(s->asked, "01234"));
+	gets_left = UINT32_MAX;
+	h2_rig_run(&rig);
+	assert_null(strstr(s->asked, "01234"));
+	assert_true(rig.connection->lacks);
+	h2_connection_retry(rig.connection);
+	h2_rig_run(&rig);
+	assert_non_null(strstr(s->asked, "\r\n\r\na\r\n0123456789\r\n0\r\n\r\n"));
+	assert_true(s->ended);
+	assert_false(rig.connection->lacks);
+	h2_rig_end(&rig);
+}
+
 static void idle_connections_end(void **state)
 {
 	usec_t due;
@@ -433,6 +473,7 @@ int main(void)
 		cmocka_unit_test(a_client_that_resets_is_forgotten),
 		cmocka_unit_test(a_listener_that_closes_says_goaway),
 		cmocka_unit_test(frames_are_whole_whichever_buffer_is_missing),
+		cmocka_unit_test(bodies_wait_for_buffers),
 		cmocka_unit_test(idle_connections_end),
 		cmocka_unit_test(a_hundred_streams_at_once),
 	};
