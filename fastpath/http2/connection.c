@@ -7,6 +7,8 @@
 
 enum {
 	PIECE = 1024, // of what is written, at least, in one buffer
+	// Of an answer a buffer counts at least so many bytes, however few it has.
+	BUFFER_COST = 1024,
 	// Memory of the library: of one connection, and of all.
 	ACCOUNT_BYTES = 512 << 10,
 	CONNECTION_BYTES = 64 << 10,
@@ -198,11 +200,21 @@ void h2_connection_end(struct h2_connection *c)
 	pool_put(&c->engine->connections, c->index);
 }
 
+static void queued_count(struct h2_stream *s)
+{
+	uint32_t queued =
+		s->out.bytes > 0 ? u32_max(s->out.bytes, s->out.buffers * BUFFER_COST) : 0;
+
+	s->connection->queued += queued - s->queued;
+	s->queued = queued;
+}
+
 void h2_stream_waits(struct h2_stream *s, bool is_progress)
 {
 	struct h2_connection *c = s->connection;
 	bool waits = !s->is_over && (s->out.bytes > 0 || s->is_shut || s->is_reset);
 
+	queued_count(s);
 	if (is_progress || TAILQ_EMPTY(&c->waiting))
 		c->let_out = c->now;
 	if (s->is_waiting && waits && !is_progress)
@@ -231,7 +243,7 @@ void h2_stream_free(struct h2_stream *s)
 	// What came and was not read is the connection's to be sent again, in its window.
 	if (c->session && s->in.bytes > 0)
 		(void)nghttp2_session_consume_connection(c->session, s->in.bytes);
-	c->queued -= s->out.bytes;
+	c->queued -= s->queued;
 	tls_queue_clear(&s->head, e->buffers);
 	tls_queue_clear(&s->in, e->buffers);
 	tls_queue_clear(&s->out, e->buffers);

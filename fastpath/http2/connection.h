@@ -65,6 +65,7 @@ struct h2_stream {
 	bool is_shut;    // the answer is whole
 	bool is_reset;   // by us
 	bool is_waiting; // in waiting, for the client to let something out
+	uint32_t queued; // what out counts: its bytes, or more where they lie in small buffers
 	usec_t since;    // it waits, or a part of its answer left
 	struct h2_connection *connection;
 	struct tls_queue head; // of the request
@@ -85,7 +86,7 @@ struct h2_connection {
 	struct rate resets;
 	struct rate frames;
 	struct tls_queue out; // frames that are ready
-	uint32_t queued;      // bytes in streams' out
+	uint32_t queued;      // of streams, the sum
 	uint8_t ending;       // enum h2_ending; not _NONE: nothing more is read
 	bool client_leaves;   // it said GOAWAY
 	bool goes_away;       // new streams are not taken

@@ -247,7 +247,6 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
 	}
 	memcpy(at, header, FRAME_HEADER);
 	tls_queue_join(&c->out, &front);
-	c->queued -= (uint32_t)length;
 	c->moved = c->now;
 	h2_stream_waits(s, true);
 	c->frames.tokens_us = u64_min(c->frames.tokens_us + FRAMES_A_FRAME * USEC_PER_SECOND,

@@ -71,13 +71,13 @@ bool h2_stream_has_ended(const struct h2_stream *s)
 
 uint32_t h2_stream_room(const struct h2_stream *s)
 {
-	uint32_t stream = s->out.bytes < STREAM_QUEUE ? STREAM_QUEUE - s->out.bytes : 0;
+	uint32_t stream = s->queued < STREAM_QUEUE ? STREAM_QUEUE - s->queued : 0;
 	uint32_t all = s->connection->queued < CONNECTION_QUEUE
 			       ? CONNECTION_QUEUE - s->connection->queued
 			       : 0;
 
-	if (s->out.bytes < STREAM_SHARE)
-		all = u32_max(all, STREAM_SHARE - s->out.bytes);
+	if (s->queued < STREAM_SHARE)
+		all = u32_max(all, STREAM_SHARE - s->queued);
 	return s->is_over ? 0 : u32_min(stream, all);
 }
 
@@ -152,7 +152,6 @@ bool h2_stream_head(struct h2_stream *s, uint8_t *text, uint32_t length, bool is
 	count = fields_fill(&head, text, fields, status);
 	if (rest > 0 && !h2_put(c, &s->out, text + head.length, rest))
 		return false;
-	c->queued += rest;
 	if (head_submit(s, &head, fields, count, is_last && rest == 0) != 0) {
 		h2_connection_finish(c, H2_ENDING_MEMORY);
 		return false;
@@ -174,16 +173,13 @@ static void body_resume(struct h2_stream *s)
 void h2_stream_send(struct h2_stream *s, struct buffer *chain, usec_t now)
 {
 	struct h2_connection *c = s->connection;
-	uint32_t before;
 
 	if (s->is_over || !s->is_answered || s->is_shut) {
 		c->engine->buffers->put(c->engine->buffers, chain);
 		return;
 	}
 	c->now = now;
-	before = s->out.bytes;
 	tls_queue_append(&s->out, chain);
-	c->queued += s->out.bytes - before;
 	h2_stream_waits(s, false);
 	body_resume(s);
 }

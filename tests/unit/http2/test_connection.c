@@ -421,6 +421,27 @@ static void bodies_wait_for_buffers(void **state)
 	h2_rig_end(&rig);
 }
 
+// Tokens of a few bytes each hold a buffer each: those are bounded too.
+static void small_buffers_count_as_they_cost(void **state)
+{
+	uint32_t n = 0;
+
+	h2_rig_begin(&rig, false);
+	h2_rig_get(&rig, "/");
+	h2_rig_run(&rig);
+	h2_rig_answer(&rig, 0, "HTTP/1.1 200 OK\r\n\r\n", false);
+	h2_rig_run(&rig);
+	rig.room = 0;
+	for (; n < 1000 && h2_stream_room(rig.streams[0].stream) > 0; n++)
+		send_tight(0, 50, 0);
+	assert_int_equal(n, 64);
+	rig.room = UINT32_MAX;
+	h2_rig_run(&rig);
+	assert_int_equal(rig.streams[0].got, 64 * 50);
+	assert_int_equal(rig.connection->queued, 0);
+	h2_rig_end(&rig);
+}
+
 static void idle_connections_end(void **state)
 {
 	usec_t due;
@@ -474,6 +495,7 @@ int main(void)
 		cmocka_unit_test(a_listener_that_closes_says_goaway),
 		cmocka_unit_test(frames_are_whole_whichever_buffer_is_missing),
 		cmocka_unit_test(bodies_wait_for_buffers),
+		cmocka_unit_test(small_buffers_count_as_they_cost),
 		cmocka_unit_test(idle_connections_end),
 		cmocka_unit_test(a_hundred_streams_at_once),
 	};
