@@ -357,6 +357,7 @@ struct buffer *h2_output(struct h2_connection *c, uint32_t max, usec_t now)
 {
 	c->now = now;
 	c->is_starved = false;
+	c->out_most = max;
 	if (c->ending == H2_ENDING_NONE && frames_collect(c, max) && is_over(c)) {
 		// The library has said GOAWAY, or the client has.
 		h2_connection_finish(c, c->goes_away       ? H2_ENDING_CLOSING

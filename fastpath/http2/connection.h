@@ -86,6 +86,7 @@ struct h2_connection {
 	struct rate resets;
 	struct rate frames;
 	struct tls_queue out; // frames that are ready
+	uint32_t out_most;    // bytes of them that are wanted
 	uint32_t queued;      // of streams, the sum
 	uint8_t ending;       // enum h2_ending; not _NONE: nothing more is read
 	bool client_leaves;   // it said GOAWAY

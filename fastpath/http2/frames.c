@@ -233,6 +233,9 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
 	struct tls_queue front = {0};
 	uint8_t *at;
 
+	// The library would write as much as windows let out.
+	if (c->out.bytes >= c->out_most)
+		return NGHTTP2_ERR_WOULDBLOCK;
 	if (length > 0 && !tls_queue_cut(&s->out, (uint32_t)length, c->engine->buffers, &front)) {
 		c->is_starved = true;
 		return NGHTTP2_ERR_WOULDBLOCK;

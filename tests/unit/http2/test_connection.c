@@ -442,6 +442,36 @@ static void small_buffers_count_as_they_cost(void **state)
 	h2_rig_end(&rig);
 }
 
+// Windows of any size: what leaves at once is what was asked for, and a frame.
+static void output_is_what_was_asked_for(void **state)
+{
+	struct buffer *chain;
+
+	h2_rig_begin(&rig, false);
+	nghttp2_session_set_local_window_size(rig.client, NGHTTP2_FLAG_NONE, 0, 1 << 20);
+	for (uint32_t i = 0; i < 8; i++)
+		h2_rig_get(&rig, "/");
+	h2_rig_run(&rig);
+	for (uint32_t i = 0; i < 8; i++)
+		h2_rig_answer(&rig, i, "HTTP/1.1 200 OK\r\n\r\n", false);
+	h2_rig_run(&rig);
+	for (uint32_t i = 0; i < 8; i++)
+		h2_rig_body(&rig, i, 50000);
+	for (uint32_t most = 1; most < 60000; most *= 10) {
+		chain = h2_output(rig.connection, most, rig.now);
+		assert_non_null(chain);
+		assert_true(chain->total_length < most + 17000);
+		for (const struct buffer *b = chain; b; b = b->next)
+			assert_true(nghttp2_session_mem_recv(
+					    rig.client, buffer_data(b), b->length) > 0);
+		buffer_heap_source.put(&buffer_heap_source, chain);
+	}
+	h2_rig_run(&rig);
+	for (uint32_t i = 0; i < 8; i++)
+		assert_int_equal(rig.streams[i].got, 50000);
+	h2_rig_end(&rig);
+}
+
 static void idle_connections_end(void **state)
 {
 	usec_t due;
@@ -496,6 +526,7 @@ int main(void)
 		cmocka_unit_test(frames_are_whole_whichever_buffer_is_missing),
 		cmocka_unit_test(bodies_wait_for_buffers),
 		cmocka_unit_test(small_buffers_count_as_they_cost),
+		cmocka_unit_test(output_is_what_was_asked_for),
 		cmocka_unit_test(idle_connections_end),
 		cmocka_unit_test(a_hundred_streams_at_once),
 	};
