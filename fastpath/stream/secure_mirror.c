@@ -181,16 +181,27 @@ static void patience_begin(struct relay *r, const struct secure_leg *client)
 		wheel_arm(&r->wheel, session_index(r, client->session), r->now + PATIENCE);
 }
 
+// No client of ours says what it said.
+static void foreign_splice(struct relay *r, struct relay_session *s)
+{
+	counter_add(&r->config.stats->reality_foreign, 1);
+	secure_splice(r, s);
+}
+
 void secure_mirror_go_on(struct relay *r, struct relay_session *s)
 {
 	struct secure_leg *client = client_of(r, s), *target = target_of(r, s);
 	bool was_silent = client->held.bytes == 0;
 
+	// A mark goes on at its byte only where what was received goes on as it is.
+	if (tcp_urgent_left(r->tcp, s->connection[LEG_CLIENT]) > 0) {
+		foreign_splice(r, s);
+		return;
+	}
 	secure_handshake_hold(r, client);
 	hello_frame(client);
 	if (client->mirror.hello.verdict == HELLO_NONE) {
-		counter_add(&r->config.stats->reality_foreign, 1);
-		secure_splice(r, s);
+		foreign_splice(r, s);
 		return;
 	}
 	secure_handshake_tell(r, client);

@@ -280,6 +280,31 @@ static void what_begins_as_a_hello_and_is_none_is_the_targets(void **state)
 	assert_int_equal(timeouts(), 0);
 }
 
+// Some hosts take an urgent byte out of the stream: who marks one has the target for it.
+static void an_urgent_mark_goes_on(void **state)
+{
+	const uint8_t *hello = hello_of(1000);
+
+	threads_stall(true);
+	stranger_says(stranger(), hello, 0, 100);
+	rig_wait(&rig, SOON);
+	assert_int_equal(target(0)->received, 100);
+	target(0)->stops_reading = true;
+	tcp_urgent_mark(rig.host[RIG_CLIENT], client(0)->connection, 1);
+	stranger_says(0, hello, 100, 1);
+	rig_wait(&rig, SOON);
+	assert_int_equal(tcp_urgent_left(rig.host[RIG_TARGET], target(0)->connection), 1);
+	stranger_says(0, hello, 101, 899);
+	target(0)->stops_reading = false;
+	rig_send(&rig, RIG_TARGET, 0, 1000);
+	rig_wait(&rig, SOON);
+	assert_int_equal(target(0)->received, 1000);
+	assert_memory_equal(target(0)->first, hello, sizeof(target(0)->first));
+	assert_int_equal(client(0)->received, 1000);
+	assert_int_equal(counter_read(&rig.world->stats->reality_foreign), 1);
+	assert_int_equal(timeouts(), 0);
+}
+
 // From a client's first word to ours about it, a second. To say nothing takes no time.
 static void a_word_is_answered_in_a_second(void **state)
 {
@@ -587,6 +612,7 @@ int main(void)
 		TEST(a_hello_waits_for_buffers),
 		TEST(what_is_no_hello_is_the_targets_at_once),
 		TEST(what_begins_as_a_hello_and_is_none_is_the_targets),
+		TEST(an_urgent_mark_goes_on),
 		TEST(a_word_is_answered_in_a_second),
 		TEST(a_handshake_ends_in_ten_seconds),
 		TEST(a_client_that_does_not_finish_is_the_targets),
