@@ -32,6 +32,7 @@ struct reality_server {
 	uint64_t judged;
 	size_t taken;                   // of `in`, judged while a call lasts
 	uint64_t forward, told_forward; // what the target gets
+	unsigned int specs;             // change_cipher_specs among what is judged
 	size_t framed;                  // of `in`, as records of the hello
 	struct writer hello;            // the message
 	struct reality_admission admission;

@@ -7,6 +7,8 @@
 
 enum {
 	CCS_BYTES = RECORD_HEADER_BYTES + 1,
+	// As many as OpenSSL takes in a row. Ours says one.
+	CCS_MOST = 32,
 };
 
 static uint16_t length_of(const uint8_t *header)
@@ -113,8 +115,9 @@ void session_take_hello(struct reality_server *s)
 static bool take_ccs(struct reality_server *s, size_t length)
 {
 	if (length != 1 || s->in.base[s->taken + RECORD_HEADER_BYTES] != 1 ||
-		tls13_is_inside_message(s->engine))
+		s->specs == CCS_MOST || tls13_is_inside_message(s->engine))
 		return false;
+	s->specs++;
 	consume(s, CCS_BYTES);
 	s->forward = s->judged;
 	return true;

@@ -245,9 +245,34 @@ static void targets_that_turn_strange_are_followed(void **state)
 	SSL_CTX_free(w.target_context);
 }
 
+// Each goes on by itself: they must not be many.
+static void change_cipher_specs_have_an_end(void **state)
+{
+	static const uint8_t ccs[] = {20, 3, 3, 0, 1, 1};
+
+	world_target(RIG_RSA, NULL, NULL);
+	world_open();
+	world_client(&tls13_browser_chrome);
+	world_pump();
+	for (int i = 0; i < 32; i++) {
+		assert_int_equal(reality_server_result(w.server), REALITY_UNDECIDED);
+		tape_put(&w.from_client, ccs, sizeof(ccs));
+		world_pump();
+	}
+	assert_int_equal(reality_server_result(w.server), REALITY_UNDECIDED);
+	tape_put(&w.from_client, ccs, sizeof(ccs));
+	world_pump();
+	assert_int_equal(reality_server_result(w.server), REALITY_BAD_FINISHED);
+	assert_true(w.spliced);
+	assert_int_equal(w.to_target.length, w.from_client.length);
+	world_close();
+	SSL_CTX_free(w.target_context);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(change_cipher_specs_have_an_end),
 		cmocka_unit_test(attacks_show_the_target),
 		cmocka_unit_test(aborting_clients_get_the_targets_answer),
 		cmocka_unit_test(targets_that_turn_strange_are_followed),
