@@ -357,8 +357,25 @@ static bool keys_take(struct relay *r, struct relay_session *s, const struct slo
 	return true;
 }
 
+// Of the first answer: bytes of ours have taken the place of the target's.
+static bool has_ours(const struct secure_leg *target)
+{
+	return target->base + target->mirror.replaced > 0;
+}
+
+// An answer that there is no buffer for. To leave the client to the target takes none.
+static void unanswered(struct relay *r, struct relay_session *s, bool splice)
+{
+	stats_drop(r->config.stats, DROP_NO_BUFFER);
+	if (splice)
+		secure_splice(r, s);
+	else
+		relay_session_end(r, s, SESSION_END_REFUSED, true);
+}
+
 void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct slow_message *m)
 {
+	bool was_answered = client_of(r, s)->is_answered;
 	bool done = true;
 
 	switch (m->kind) {
@@ -380,8 +397,9 @@ void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct
 		return;
 	}
 	if (!done) {
-		stats_drop(r->config.stats, DROP_NO_BUFFER);
-		relay_session_end(r, s, SESSION_END_REFUSED, true);
+		unanswered(r, s,
+			m->kind == SLOW_FORWARD || (m->kind == SLOW_SEND && !was_answered &&
+							   !has_ours(target_of(r, s))));
 		return;
 	}
 	if (m->kind == SLOW_KEYS)

@@ -242,6 +242,25 @@ static void a_hello_waits_for_buffers(void **state)
 	assert_int_equal(client(0)->received, 1000);
 }
 
+// Where there are none the target does not end it, so we do not.
+static void without_buffers_a_stranger_is_the_targets(void **state)
+{
+	stranger();
+	rig_wait(&rig, SOON);
+	rig.fail_ppm = 1000000;
+	stranger_says(0, hello_of(5000), 0, 5000);
+	rig_wait(&rig, SOON);
+	rig.fail_ppm = 0;
+	rig_wait(&rig, SECONDS(2));
+	assert_true(rig_drops(&rig, DROP_NO_BUFFER) > 0);
+	rig_send(&rig, RIG_TARGET, 0, 1000);
+	rig_wait(&rig, SOON);
+	assert_int_equal(client(0)->error, 0);
+	assert_int_equal(target(0)->received, 5000);
+	assert_int_equal(client(0)->received, 1000);
+	assert_int_equal(timeouts(), 0);
+}
+
 // No thread is asked about what no client of ours would say.
 static void what_is_no_hello_is_the_targets_at_once(void **state)
 {
@@ -610,6 +629,7 @@ int main(void)
 		TEST(a_hello_goes_without_what_is_behind_it),
 		TEST(no_hello_waits_for_a_ring),
 		TEST(a_hello_waits_for_buffers),
+		TEST(without_buffers_a_stranger_is_the_targets),
 		TEST(what_is_no_hello_is_the_targets_at_once),
 		TEST(what_begins_as_a_hello_and_is_none_is_the_targets),
 		TEST(an_urgent_mark_goes_on),
