@@ -174,6 +174,13 @@ static bool is_none_of_ours(const struct secure_leg *client, const struct secure
 	       (client->input_ended || target->input_ended || target->held.bytes > 0);
 }
 
+// The slow path has what it may have of what the client said. Until then, which is when its ring
+// has room, nothing of the target's overtakes it.
+static bool is_told(const struct secure_leg *client)
+{
+	return client->passed == client->base + u32_min(client->held.bytes, SLOW_STREAM_BYTES);
+}
+
 // The client had been silent, and may have said something.
 static void patience_begin(struct relay *r, const struct secure_leg *client)
 {
@@ -207,7 +214,9 @@ void secure_mirror_go_on(struct relay *r, struct relay_session *s)
 	secure_handshake_tell(r, client);
 	if (!hello_pass(r, client))
 		secure_defer(r, client);
-	secure_handshake_go_on(r, target);
+	secure_handshake_hold(r, target);
+	if (is_told(client))
+		secure_handshake_tell(r, target);
 	if (is_none_of_ours(client, target))
 		secure_splice(r, s);
 	else if (was_silent)
