@@ -188,6 +188,14 @@ static void patience_begin(struct relay *r, const struct secure_leg *client)
 		wheel_arm(&r->wheel, session_index(r, client->session), r->now + PATIENCE);
 }
 
+// More than its hello, to which it has no answer yet. Clients of ours wait for one; and what came
+// in one segment is to go on in one.
+static bool says_more(const struct secure_leg *client)
+{
+	return client->mirror.hello.verdict == HELLO_WHOLE && !client->is_answered &&
+	       client->base + client->held.bytes > client->mirror.framed;
+}
+
 // No client of ours says what it said.
 static void foreign_splice(struct relay *r, struct relay_session *s)
 {
@@ -207,7 +215,7 @@ void secure_mirror_go_on(struct relay *r, struct relay_session *s)
 	}
 	secure_handshake_hold(r, client);
 	hello_frame(client);
-	if (client->mirror.hello.verdict == HELLO_NONE) {
+	if (client->mirror.hello.verdict == HELLO_NONE || says_more(client)) {
 		foreign_splice(r, s);
 		return;
 	}
