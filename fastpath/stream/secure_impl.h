@@ -21,8 +21,9 @@ enum secure_state {
 
 // What a leg has besides while it is mirrored: bytes at held's front that are ours already, the
 // target's; that the target has already, the client's; and of the client's stream those that its
-// hello is made of, as far as it has come.
+// hello is made of, as far as it has come, and those that may go on when the target takes them.
 struct secure_mirror {
+	uint64_t granted; // offset
 	uint32_t replaced;
 	uint32_t ahead;
 	uint32_t framed;

@@ -84,14 +84,22 @@ static struct buffer *copy_of(struct relay *r, const struct buffer *b, uint32_t 
 	return copy;
 }
 
-// The target gets what it has not of the client's hello. The slow path's copy is still held until
-// it says so. False: no buffer for it.
+// What comes when there is none stays in the client's window, until the target has room again.
+static bool target_has_room(struct relay *r, const struct secure_leg *client)
+{
+	return tcp_send_room(r->tcp, client->session->connection[LEG_TARGET]) > 0;
+}
+
+// The target gets what it has not of the client's hello, as far as it takes it. The slow path's
+// copy is still held until it says so. False: no buffer for it.
 static bool hello_pass(struct relay *r, struct secure_leg *client)
 {
 	uint32_t skip = client->mirror.ahead;
 
 	for (const struct buffer *b = client->held.head;
-		b && client->base + client->mirror.ahead < client->mirror.framed; b = b->next) {
+		b && target_has_room(r, client) &&
+		client->base + client->mirror.ahead < client->mirror.framed;
+		b = b->next) {
 		uint32_t n =
 			(uint32_t)(client->mirror.framed - client->base) - client->mirror.ahead;
 		struct buffer *copy;
@@ -119,6 +127,22 @@ static void ahead_drop(struct relay *r, struct secure_leg *client, uint32_t n)
 	tls_queue_drop_front(&client->held, n, r->config.buffers);
 	client->base += n;
 	client->mirror.ahead -= n;
+}
+
+// The target gets what may go on of the client's, as far as it takes it. False: no buffer for it.
+static bool granted_pass(struct relay *r, struct secure_leg *client)
+{
+	while (client->base < client->mirror.granted) {
+		uint32_t n = (uint32_t)(client->mirror.granted - client->base);
+
+		if (client->mirror.ahead > 0)
+			ahead_drop(r, client, u32_min(n, client->mirror.ahead));
+		else if (!target_has_room(r, client))
+			break;
+		else if (!pass(r, client, u32_min(n, client->held.head->length)))
+			return false;
+	}
+	return true;
 }
 
 // Looks at what was received for the hello's end.
@@ -203,16 +227,28 @@ static void foreign_splice(struct relay *r, struct relay_session *s)
 	secure_splice(r, s);
 }
 
+// To leave a client to the target takes none.
+static void buffer_short(struct relay *r, struct relay_session *s)
+{
+	stats_drop(r->config.stats, DROP_NO_BUFFER);
+	secure_splice(r, s);
+}
+
 void secure_mirror_go_on(struct relay *r, struct relay_session *s)
 {
 	struct secure_leg *client = client_of(r, s), *target = target_of(r, s);
-	bool was_silent = client->held.bytes == 0;
+	bool was_silent;
 
 	// A mark goes on at its byte only where what was received goes on as it is.
 	if (tcp_urgent_left(r->tcp, s->connection[LEG_CLIENT]) > 0) {
 		foreign_splice(r, s);
 		return;
 	}
+	if (!granted_pass(r, client)) {
+		buffer_short(r, s);
+		return;
+	}
+	was_silent = client->held.bytes == 0;
 	secure_handshake_hold(r, client);
 	hello_frame(client);
 	if (client->mirror.hello.verdict == HELLO_NONE || says_more(client)) {
@@ -343,15 +379,13 @@ static bool send_take(struct relay *r, struct relay_session *s, const struct slo
 	return n == length || extra_send(r, s, m->data + n, length - n);
 }
 
-static bool forward_take(struct relay *r, struct relay_session *s, const struct slow_message *m)
+static void forward_take(struct relay *r, struct relay_session *s, const struct slow_message *m)
 {
 	struct secure_leg *client = client_of(r, s);
 	uint64_t offset = u64_min(m->offset, client->base + client->held.bytes);
 
-	if (offset > client->base)
-		ahead_drop(
-			r, client, (uint32_t)u64_min(offset - client->base, client->mirror.ahead));
-	return offset <= client->base || pass(r, client, (uint32_t)(offset - client->base));
+	if (offset > client->mirror.granted)
+		client->mirror.granted = offset;
 }
 
 // The client has proved itself. The target has done its duty: its connection closes, and the
@@ -380,16 +414,6 @@ static bool has_ours(const struct secure_leg *target)
 	return target->base + target->mirror.replaced > 0;
 }
 
-// An answer that there is no buffer for. To leave the client to the target takes none.
-static void unanswered(struct relay *r, struct relay_session *s, bool splice)
-{
-	stats_drop(r->config.stats, DROP_NO_BUFFER);
-	if (splice)
-		secure_splice(r, s);
-	else
-		relay_session_end(r, s, SESSION_END_REFUSED, true);
-}
-
 void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct slow_message *m)
 {
 	bool was_answered = client_of(r, s)->is_answered;
@@ -397,7 +421,7 @@ void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct
 
 	switch (m->kind) {
 	case SLOW_FORWARD:
-		done = forward_take(r, s, m);
+		forward_take(r, s, m);
 		break;
 	case SLOW_SEND:
 		secure_handshake_note_answered(r, client_of(r, s));
@@ -414,9 +438,12 @@ void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct
 		return;
 	}
 	if (!done) {
-		unanswered(r, s,
-			m->kind == SLOW_FORWARD || (m->kind == SLOW_SEND && !was_answered &&
-							   !has_ours(target_of(r, s))));
+		if (m->kind == SLOW_SEND && !was_answered && !has_ours(target_of(r, s))) {
+			buffer_short(r, s);
+			return;
+		}
+		stats_drop(r->config.stats, DROP_NO_BUFFER);
+		relay_session_end(r, s, SESSION_END_REFUSED, true);
 		return;
 	}
 	if (m->kind == SLOW_KEYS)

@@ -395,6 +395,28 @@ static void a_client_that_does_not_finish_is_the_targets(void **state)
 	assert_int_equal(rig.users[RIG_TARGET], 1);
 }
 
+// What a target does not take waits with the client, however much of it may go on.
+static void no_more_is_held_than_a_target_takes(void **state)
+{
+	client(0)->connection = TCP_NONE;
+	rig.users[RIG_CLIENT] = 1;
+	rig.secured->unfinished = true;
+	rig_connect(&rig, own);
+	client(1)->keeps_open = target(0)->keeps_open = true;
+	rig_wait(&rig, SOON);
+	rig_send(&rig, RIG_TARGET, 0, SECURED_HELLO);
+	rig_wait(&rig, SOON);
+	assert_true(rig.secured->open[1]);
+	target(0)->stops_reading = true;
+	rig_send(&rig, RIG_CLIENT, 1, 8000000);
+	rig_wait(&rig, SECONDS(4));
+	assert_in_range(rig_received(&rig, RIG_CLIENT), 50000, 3000000);
+	target(0)->stops_reading = false;
+	rig_wait(&rig, SECONDS(4));
+	assert_true(target(0)->received > 8000000);
+	assert_int_equal(timeouts(), 0);
+}
+
 // What the target gets is a PROXY protocol header about the client, at once, and then its hello.
 static void told(const char *listener, const char *server, unsigned int version)
 {
@@ -646,6 +668,7 @@ int main(void)
 		TEST(a_word_is_answered_in_a_second),
 		TEST(a_handshake_ends_in_ten_seconds),
 		TEST(a_client_that_does_not_finish_is_the_targets),
+		TEST(no_more_is_held_than_a_target_takes),
 		TEST(a_target_is_told_who_comes),
 		TEST(a_target_is_told_in_binary),
 		TEST(a_target_is_told_of_ipv6),
