@@ -22,8 +22,12 @@ enum secure_state {
 // What a leg has besides while it is mirrored: bytes at held's front that are ours already, the
 // target's; that the target has already, the client's; and of the client's stream those that its
 // hello is made of, as far as it has come, and those that may go on when the target takes them.
+// Times are the client's, too, and 0 while they do not matter.
 struct secure_mirror {
 	uint64_t granted; // offset
+	usec_t finish_by; // no later are there keys, or it is the target's
+	usec_t answer_by; // nor the slow path's word on what is held of it
+	usec_t armed;     // the earlier of the two
 	uint32_t replaced;
 	uint32_t ahead;
 	uint32_t framed;

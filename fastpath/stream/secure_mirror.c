@@ -205,11 +205,27 @@ static bool is_told(const struct secure_leg *client)
 	return client->passed == client->base + u32_min(client->held.bytes, SLOW_STREAM_BYTES);
 }
 
-// The client had been silent, and may have said something.
-static void patience_begin(struct relay *r, const struct secure_leg *client)
+static usec_t limit_of(const struct secure_mirror *m)
 {
-	if (!client->is_answered && client->held.bytes > 0)
-		wheel_arm(&r->wheel, session_index(r, client->session), r->now + PATIENCE);
+	return m->answer_by ? u64_min(m->answer_by, m->finish_by) : m->finish_by;
+}
+
+// Both times run from what the client says first, and what it or the slow path says behind that
+// puts neither off: the slow path forgets a handshake by its age.
+static void limit_set(struct relay *r, struct secure_leg *client)
+{
+	struct secure_mirror *m = &client->mirror;
+
+	if (!m->finish_by && client->held.bytes > 0)
+		m->finish_by = r->now + r->config.slow->timeout;
+	if (client->is_answered || client->held.bytes == 0)
+		m->answer_by = 0;
+	else if (!m->answer_by)
+		m->answer_by = r->now + PATIENCE;
+	if (limit_of(m) == m->armed)
+		return;
+	m->armed = limit_of(m);
+	wheel_arm(&r->wheel, session_index(r, client->session), m->armed);
 }
 
 // More than its hello, to which it has no answer yet. Clients of ours wait for one; and what came
@@ -237,7 +253,6 @@ static void buffer_short(struct relay *r, struct relay_session *s)
 void secure_mirror_go_on(struct relay *r, struct relay_session *s)
 {
 	struct secure_leg *client = client_of(r, s), *target = target_of(r, s);
-	bool was_silent;
 
 	// A mark goes on at its byte only where what was received goes on as it is.
 	if (tcp_urgent_left(r->tcp, s->connection[LEG_CLIENT]) > 0) {
@@ -248,7 +263,6 @@ void secure_mirror_go_on(struct relay *r, struct relay_session *s)
 		buffer_short(r, s);
 		return;
 	}
-	was_silent = client->held.bytes == 0;
 	secure_handshake_hold(r, client);
 	hello_frame(client);
 	if (client->mirror.hello.verdict == HELLO_NONE || says_more(client)) {
@@ -263,8 +277,8 @@ void secure_mirror_go_on(struct relay *r, struct relay_session *s)
 		secure_handshake_tell(r, target);
 	if (is_none_of_ours(client, target))
 		secure_splice(r, s);
-	else if (was_silent)
-		patience_begin(r, client);
+	else
+		limit_set(r, client);
 }
 
 void secure_mirror_event(
@@ -448,7 +462,6 @@ void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct
 	}
 	if (m->kind == SLOW_KEYS)
 		return;
-	wheel_arm(&r->wheel, session_index(r, s), r->now + r->config.slow->timeout);
 	// There is room for more of what they sent.
 	secure_mirror_go_on(r, s);
 }

@@ -356,7 +356,7 @@ static void a_word_is_answered_in_a_second(void **state)
 	assert_int_equal(rig.secured->closes, 1);
 }
 
-// From our last word to keys, ten.
+// From its first word to keys, ten.
 static void a_handshake_ends_in_ten_seconds(void **state)
 {
 	stranger_heard();
@@ -370,6 +370,29 @@ static void a_handshake_ends_in_ten_seconds(void **state)
 	rig_wait(&rig, SOON);
 	assert_int_equal(client(0)->received, 1000);
 	assert_int_equal(target(0)->received, 2000);
+}
+
+// However often it says a part of its hello: by the time of the rest, a thread may have forgotten
+// it.
+static void a_hello_in_pieces_has_no_longer(void **state)
+{
+	const uint8_t *hello = hello_of(1000);
+
+	stranger();
+	for (uint32_t i = 0; i < 5; i++) {
+		stranger_says(0, hello, 100 * i, 100);
+		rig_wait(&rig, SECONDS(2) - SOON);
+		assert_int_equal(target(0)->received, 100 * i + 100);
+	}
+	assert_int_equal(timeouts(), 0);
+	rig_wait(&rig, 6 * SOON);
+	assert_int_equal(timeouts(), 1);
+	threads_stall(true);
+	stranger_says(0, hello, 500, 500);
+	rig_send(&rig, RIG_TARGET, 0, 1000);
+	rig_wait(&rig, SOON);
+	assert_int_equal(target(0)->received, 1000);
+	assert_int_equal(client(0)->received, 1000);
 }
 
 // One who has had our answer and does not finish has the target for it.
@@ -667,6 +690,7 @@ int main(void)
 		TEST(an_urgent_mark_goes_on),
 		TEST(a_word_is_answered_in_a_second),
 		TEST(a_handshake_ends_in_ten_seconds),
+		TEST(a_hello_in_pieces_has_no_longer),
 		TEST(a_client_that_does_not_finish_is_the_targets),
 		TEST(no_more_is_held_than_a_target_takes),
 		TEST(a_target_is_told_who_comes),
