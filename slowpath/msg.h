@@ -26,7 +26,8 @@
 // A handshake has the stream that its OPEN names, or, to answer in another's likeness, both: the
 // client's, for which it is opened, and the target's. Only the latter kind says FORWARD, SPLICE and
 // done-with offsets in SEND. KEYS, SPLICE and FAILED are the last word: later BYTES are not read. A
-// CLOSE may be lost: the slow path gives up on its own SLOW_FORGET after the time of a handshake.
+// CLOSE may be lost: the slow path gives up on its own SLOW_FORGET after the time of a handshake,
+// and says FAILED.
 //
 // A probe of a target (stream/probe.h) is a handshake without a session and without a client: the
 // worker says SILENCE, once until it is answered, if only by a SEND of nothing, and the last word
@@ -77,7 +78,7 @@ enum slow_stream {
 enum slow_failure {
 	SLOW_FAILURE_HANDSHAKE = 1, // the peer's doing: no common ground, an alert, no TLS at all
 	SLOW_FAILURE_REFUSED,       // admission control: too many, or too many of this source
-	SLOW_FAILURE_CROWDED,       // it gave way to others, having said too little for too long
+	SLOW_FAILURE_CROWDED,       // it gave way, having said too little for too long
 	SLOW_FAILURE_LOCAL,         // no such profile any more, or memory is out
 	// Of a client's handshake, and no reason to try another target:
 	SLOW_FAILURE_UNTRUSTED, // the certificate is not to be trusted, or for another name

@@ -130,18 +130,17 @@ static bool begin(
 	return true;
 }
 
-// A handshake gives way to another. Its worker hears of it where its ring has room: else its time
-// there runs out.
-static void crowd_out(struct slow_thread *t, uint32_t place)
+// A handshake has no place any longer. Its worker hears of it where its ring has room: else its
+// time there runs out.
+static void give_up(struct slow_thread *t, struct slow_handshake *h, counter_t *why)
 {
-	struct slow_handshake *h = t->handshakes[place];
 	struct slow_message *m = answer_begin(t, h->worker, h->session, SLOW_FAILED, h->stream);
 
 	if (m) {
 		m->failure = SLOW_FAILURE_CROWDED;
 		answer_send(t, h->worker);
 	}
-	end(t, place, &t->crowded);
+	end(t, h->place, why);
 }
 
 // A place for a newcomer, another's where there is none free.
@@ -153,7 +152,7 @@ static bool enter(struct slow_thread *t, const struct ip_address *source, uint32
 
 	if (victim == ADMISSION_NONE)
 		return v == ADMISSION_GRANTED;
-	crowd_out(t, victim);
+	give_up(t, t->handshakes[victim], &t->crowded);
 	return admission_enter(t->admission, source, now, place) == ADMISSION_GRANTED;
 }
 
@@ -356,7 +355,7 @@ static void old_forget(struct slow_thread *t)
 	struct slow_handshake *h;
 
 	while ((h = TAILQ_FIRST(&t->ages)) != NULL && now - h->begun >= old)
-		end(t, h->place, &t->forgotten);
+		give_up(t, h, &t->forgotten);
 }
 
 static void workers_wake(struct slow_thread *t)

@@ -285,6 +285,21 @@ static void the_oldest_gives_way(void **state)
 	assert_int_equal(counts().forgotten, 1);
 }
 
+// By age, whether or not its worker still knows it: one that does need not wait any longer.
+static void what_is_forgotten_is_told(void **state)
+{
+	put_open(1, profile);
+	put_bytes(1, 0, "\x16\x03\x01\x02", 4);
+	turn();
+	expect_nothing();
+	TAILQ_FIRST(&service->threads[0].ages)->begun -= SLOW_TIMEOUT + SLOW_FORGET;
+	turn();
+	expect_failure(SLOW_FAILURE_CROWDED, 1);
+	expect_nothing();
+	assert_int_equal(counts().forgotten, 1);
+	assert_int_equal(counts().in_flight, 0);
+}
+
 // A source may begin so many a second; one that begins more makes nobody give way.
 static void a_source_in_a_hurry_is_refused(void **state)
 {
@@ -524,6 +539,7 @@ int main(void)
 		TEST(an_unknown_profile_is_refused),
 		TEST(a_removed_profile_serves_what_has_begun),
 		TEST(the_oldest_gives_way),
+		TEST(what_is_forgotten_is_told),
 		TEST(a_source_in_a_hurry_is_refused),
 		TEST(a_stream_that_ends_early_fails),
 		TEST(a_name_that_comes_again_is_a_new_handshake),
