@@ -222,7 +222,7 @@ static void conclude(struct relay *r, struct relay_probe *p, bool reset)
 // What comes behind it waits for the answer: only then it is known what it came without.
 static bool silence_send(struct relay *r, struct relay_probe *p)
 {
-	if (p->awaits_answer || p->passed == 0 || r->now < p->heard + PROBE_SILENCE)
+	if (p->passed == 0 || r->now < p->heard + PROBE_SILENCE)
 		return true;
 	if (!message_begin(p, SLOW_SILENCE))
 		return false;
@@ -242,6 +242,10 @@ static void go_on(struct relay *r, struct relay_probe *p)
 	}
 	if (!open_send(r, p)) {
 		p->due = r->now + RETRY;
+		return;
+	}
+	if (p->awaits_answer) {
+		p->due = p->until;
 		return;
 	}
 	passed = pass(r, p);
@@ -324,7 +328,7 @@ bool relay_probe_answer(struct relay *r, const struct slow_message *m)
 	}
 	p->awaits_answer = false;
 	p->heard = r->now;
-	p->due = u64_min(p->until, r->now + PROBE_SILENCE);
+	go_on(r, p);
 	return true;
 }
 

@@ -167,6 +167,30 @@ static void silence_may_come_too_early(void **state)
 	expect_nothing_left();
 }
 
+// What comes behind a silence is told once that is answered, its end as well: else it would be
+// taken for what came before.
+static void what_follows_a_silence_waits_for_its_answer(void **state)
+{
+	assert_true(begin());
+	EXPECT(SECONDS(1) / 2, SLOW_OPEN);
+	rig_send(&rig, RIG_TARGET, 0, 100);
+	EXPECT(SECONDS(2), SLOW_BYTES, SLOW_SILENCE);
+	rig_send(&rig, RIG_TARGET, 0, 500);
+	EXPECT(SECONDS(1));
+	answer(SLOW_SEND, 80);
+	EXPECT(SECONDS(1) / 2, SLOW_BYTES);
+	assert_int_equal(told.bytes, 600);
+	EXPECT(SECONDS(1), SLOW_SILENCE);
+	target(0)->keeps_open = false;
+	rig_send(&rig, RIG_TARGET, 0, 700);
+	EXPECT(SECONDS(1));
+	answer(SLOW_SEND, 0);
+	EXPECT(SECONDS(1) / 2, SLOW_BYTES, SLOW_END);
+	assert_int_equal(told.bytes, 1300);
+	assert_true(rig_settle(&rig, SECONDS(10)));
+	expect_nothing_left();
+}
+
 static void targets_that_are_not_there_are_told_of(void **state)
 {
 	rig.target_deaf = true;
@@ -317,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_target_is_heard_and_its_silence),
 		TEST(silence_may_come_too_early),
+		TEST(what_follows_a_silence_waits_for_its_answer),
 		TEST(targets_that_are_not_there_are_told_of),
 		TEST(a_silent_target_has_its_time),
 		TEST(a_target_is_heard_up_to_a_bound),
