@@ -17,6 +17,7 @@ struct walk {
 	uint8_t header[RECORD_HEADER_BYTES];
 	uint32_t have; // of the header
 	uint32_t left; // of the body
+	uint16_t length;
 };
 
 struct reality_probe {
@@ -73,12 +74,15 @@ enum tls13_verdict reality_probe_begin(struct reality_probe *p, int64_t now_ms)
 	return tls13_stream_begin(p->stream, now_ms);
 }
 
-static void note(struct reality_probe *p, uint16_t length)
+static void note(struct reality_probe *p, const struct walk *w)
 {
+	uint16_t length = w->length;
 	struct reality_shape *s = &p->shape;
 	uint16_t *list = p->complete ? s->after : s->flight;
 	uint8_t *count = p->complete ? &s->after_count : &s->flight_count;
 
+	if (w->header[0] != RECORD_APPLICATION_DATA)
+		return;
 	if (p->finished && length == ALERT_LENGTH)
 		return;
 	if (*count == REALITY_SHAPE_RECORDS_MAX) {
@@ -99,15 +103,20 @@ static void walk(struct reality_probe *p, struct cursor c)
 			n = w->left < cursor_left(&c) ? w->left : cursor_left(&c);
 			c.p += n;
 			w->left -= (uint32_t)n;
+			if (w->left == 0)
+				note(p, w);
 			continue;
 		}
 		w->header[w->have++] = *c.p++;
 		if (w->have < RECORD_HEADER_BYTES)
 			continue;
 		w->have = 0;
-		w->left = be16_to_host(be16_load(w->header + 3));
-		if (w->header[0] == RECORD_APPLICATION_DATA)
-			note(p, (uint16_t)w->left);
+		w->length = be16_to_host(be16_load(w->header + 3));
+		w->left = w->length;
+		// Those behind the handshake are not opened. What none can be is not the target's,
+		// and nothing behind it is known.
+		p->crowded |= w->header[0] == RECORD_APPLICATION_DATA &&
+			      (w->length < FLIGHT_LENGTH_MIN || w->length > RECORD_CIPHER_MAX);
 	}
 }
 

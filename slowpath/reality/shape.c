@@ -20,7 +20,7 @@ static const char *const texts[] = {
 	[REALITY_UNFIT_INCOMPLETE] = "it completes no TLS 1.3 handshake",
 	[REALITY_UNFIT_RETRY] = "it asks for another key share than browsers send",
 	[REALITY_UNFIT_SHORT] = "its certificate is too short to stand in the place of ours",
-	[REALITY_UNFIT_RECORDS] = "it sends more records than can be imitated",
+	[REALITY_UNFIT_RECORDS] = "it sends more records than can be imitated, or what is none",
 	[REALITY_UNFIT_LONG] = "its certificates are longer than can be imitated",
 	[REALITY_UNFIT_NAME] = "its certificate is not for the name asked for",
 };

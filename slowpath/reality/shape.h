@@ -30,7 +30,7 @@ enum reality_fitness {
 	REALITY_UNFIT_INCOMPLETE, // no TLS 1.3 handshake came of it
 	REALITY_UNFIT_RETRY,      // it wants a hello with another key share
 	REALITY_UNFIT_SHORT,      // its certificate is shorter than what has to go in its place
-	REALITY_UNFIT_RECORDS,    // more records than are kept
+	REALITY_UNFIT_RECORDS,    // more records than are kept, or what is none
 	REALITY_UNFIT_LONG,       // its flight is longer than what is looked at
 	REALITY_UNFIT_NAME,       // its certificate is not for the name asked for
 };

@@ -18,7 +18,8 @@ static struct test_certificate files;
 static struct reality_profile *profile;
 static SSL_CTX *context;
 static struct slow_message message;
-static size_t early; // bytes of a record that the target sends without waiting for a Finished
+static size_t early;   // bytes of a record that the target sends without waiting for a Finished
+static size_t claimed; // what its header says, where that is something else
 
 static int make_files(void **state)
 {
@@ -42,7 +43,7 @@ static int set_up(void **state)
 		.short_id_count = 1};
 	char error[200];
 
-	early = 0;
+	early = claimed = 0;
 	context = SSL_CTX_new(TLS_server_method());
 	assert_int_equal(SSL_CTX_use_certificate_chain_file(context, files.certificate), 1);
 	assert_int_equal(SSL_CTX_use_PrivateKey_file(context, files.key, SSL_FILETYPE_PEM), 1);
@@ -109,7 +110,8 @@ static void answer(void *h, SSL *server)
 
 static void look(uint32_t place)
 {
-	const uint8_t more[] = {23, 3, 3, 0, (uint8_t)early};
+	const size_t says = claimed > 0 ? claimed : early;
+	const uint8_t more[] = {23, 3, 3, (uint8_t)(says >> 8), (uint8_t)says};
 	const uint8_t body[255] = {0};
 	SSL *server = server_new();
 	void *h = begin(place);
@@ -184,6 +186,29 @@ static void what_comes_without_our_finished_is_early(void **state)
 	assert_int_equal(shape.after_count, 3);
 	assert_int_equal(shape.early, 1);
 	assert_int_equal(shape.after[0], 70);
+}
+
+// Somebody's on the way: none of the target's is so long or so short, or only half there.
+static void what_is_no_record_is_not_learned(void **state)
+{
+	static const struct {
+		size_t bytes, claimed;
+	} cases[] = {{70, 65535}, {70, 16641}, {16, 0}};
+	struct reality_shape shape;
+
+	for (size_t i = 0; i < nx_array_size(cases); i++) {
+		early = cases[i].bytes;
+		claimed = cases[i].claimed;
+		look(REALITY_ALPN_H2);
+		assert_int_equal(status_of(REALITY_ALPN_H2).fitness, REALITY_UNFIT_RECORDS);
+		assert_false(status_of(REALITY_ALPN_H2).is_known);
+	}
+	// As long as one can be, but never all there.
+	early = 70;
+	claimed = 16640;
+	look(REALITY_ALPN_H2);
+	shape = shape_of(REALITY_ALPN_H2);
+	assert_int_equal(shape.after_count, 0);
 }
 
 // News of what comes behind the Finished are believed when they are heard twice in a row.
@@ -362,6 +387,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(tickets_are_learned),
 		TEST(what_comes_without_our_finished_is_early),
+		TEST(what_is_no_record_is_not_learned),
 		TEST(news_are_confirmed),
 		TEST(reasons_are_told_apart),
 		TEST(places_that_are_none_are_refused),
