@@ -91,6 +91,8 @@ void reality_credential_destroy(struct reality_credential *c)
 	for (size_t i = 0; i < c->name_count; i++)
 		free(c->names[i]);
 	free(c->names);
+	if (c->short_ids != NULL)
+		crypto_wipe(c->short_ids, c->short_id_count * sizeof(c->short_ids[0]));
 	free(c->short_ids);
 	EVP_PKEY_free(c->static_key);
 	EVP_PKEY_free(c->previous_key);

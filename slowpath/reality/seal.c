@@ -78,6 +78,7 @@ bool reality_seal(const struct tls13_library *library, const uint8_t key[REALITY
 	if (ok)
 		memcpy(hello + REALITY_SESSION_ID_AT, sealed, sizeof(sealed));
 	EVP_CIPHER_CTX_free(context);
+	crypto_wipe(plain, sizeof(plain));
 	return ok;
 }
 
@@ -97,10 +98,12 @@ bool reality_open(const struct tls13_library *library, const uint8_t key[REALITY
 		     EVP_CipherFinal_ex(context, end, &n) == 1;
 	}
 	EVP_CIPHER_CTX_free(context);
-	if (!ok)
-		return false;
-	out->version = be32_to_host(be32_load(plain)) >> 8;
-	out->time_s = be32_to_host(be32_load(plain + 4));
-	memcpy(out->short_id, plain + 8, REALITY_SHORT_ID_BYTES);
-	return true;
+	if (ok) {
+		out->version = be32_to_host(be32_load(plain)) >> 8;
+		out->time_s = be32_to_host(be32_load(plain + 4));
+		memcpy(out->short_id, plain + 8, REALITY_SHORT_ID_BYTES);
+	}
+	// What did not check out is written there, too.
+	crypto_wipe(plain, sizeof(plain));
+	return ok;
 }
