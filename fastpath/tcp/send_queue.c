@@ -7,6 +7,7 @@
 enum {
 	SMALL_PAYLOAD = 512,
 	LOST_WALK_MAX = 64, // entries looked at for the place of one
+	SAME_WALK_MAX = 8,  // and for others over its memory
 	PART_SMALL = 512,   // bytes
 	PART_COST = 2048 + BUFFER_HEADROOM + sizeof(struct buffer),
 };
@@ -384,14 +385,28 @@ struct buffer *entry_divide(
 	return first;
 }
 
-// Part of another's memory costs its own buffer and what it uses of that. Once, and whole, counts
-// the buffer whose memory it is, where that is queued: parts of a large frame each would fill the
-// bound with a few kilobytes.
-static uint32_t entry_cost(const struct buffer *b)
+// Whether what was queued just before holds the same memory.
+static bool is_counted(const struct tcp_connection *c, const struct buffer *b)
+{
+	struct buffer *other = c->send_tail;
+
+	for (uint32_t i = 0; other && i < SAME_WALK_MAX; i++) {
+		if (other->base == b->base)
+			return true;
+		other = tcp_entry(other)->previous;
+	}
+	return false;
+}
+
+// Memory costs once, with the first of those that hold it, be that a part or the buffer that it is
+// of: a part holds all of it, also where nobody queues the rest. Those that follow cost buffers of
+// their own. As the queue empties from its front, what the first had paid for is not paid for only
+// there.
+static uint32_t entry_cost(const struct tcp_connection *c, const struct buffer *b)
 {
 	uint32_t cost = tcp_buffer_cost(b);
 
-	return b->offload & BUFFER_SHARED_MEMORY ? u32_min(cost, PART_COST + b->length) : cost;
+	return cost > PART_COST && is_counted(c, b) ? PART_COST : cost;
 }
 
 static void entry_append(
@@ -399,7 +414,7 @@ static void entry_append(
 {
 	*tcp_entry(b) = (struct tcp_entry){.sequence = c->snd_end,
 		.previous = c->send_tail,
-		.cost = entry_cost(b),
+		.cost = entry_cost(c, b),
 		.marks = marks,
 		.segment_end = segment_end};
 	b->next = NULL;

@@ -146,35 +146,81 @@ static void transmit_nowhere(
 	buffer_heap_put(&buffer_heap_source, packet);
 }
 
-// What records or an HTTP body cut from a large frame takes its memory once, not once a part.
-static void parts_of_a_large_buffer_count_it_once(void **state)
+enum {
+	FRAME = 65000,
+	PART_MOST = 2500, // what a buffer costs that has no memory of its own
+};
+
+static const struct tcp_engine_config queue_config = {
+	.connections = 1, .buffers = &buffer_heap_source, .transmit = transmit_nowhere};
+
+static uint32_t queue_open(struct tcp_engine **e)
 {
-	struct tcp_engine_config config = {
-		.connections = 1, .buffers = &buffer_heap_source, .transmit = transmit_nowhere};
 	struct flow_key key = {.source = ip_address_from_v4(1),
 		.destination = ip_address_from_v4(2),
 		.source_port = 1,
 		.destination_port = 2,
 		.protocol = IPPROTO_TCP};
-	struct buffer *large = buffer_heap_get(&buffer_heap_source, 65000), *part;
+	uint32_t index;
+
+	assert_int_equal(tcp_engine_create(&queue_config, e), 0);
+	assert_int_equal(tcp_connect(*e, 0, &key, 0, 1, &index), 0);
+	return index;
+}
+
+// The front of a large frame, which is then its rest.
+static struct buffer *cut(struct buffer *large, uint16_t bytes)
+{
+	struct buffer *part = buffer_heap_share(&buffer_heap_source, large);
+
+	part->length = bytes;
+	large->offset += bytes;
+	large->length -= bytes;
+	return part;
+}
+
+// What records or an HTTP body cut from a large frame takes its memory once, not once a part, also
+// with what is put between them.
+static void parts_of_a_large_buffer_count_it_once(void **state)
+{
+	struct buffer *large = buffer_heap_get(&buffer_heap_source, FRAME), *head;
 	struct tcp_engine *e;
-	uint32_t index, room;
+	uint32_t index = queue_open(&e), room = tcp_send_room(e, index);
 
 	(void)state;
-	assert_int_equal(tcp_engine_create(&config, &e), 0);
-	assert_int_equal(tcp_connect(e, 0, &key, 0, 1, &index), 0);
-	room = tcp_send_room(e, index);
 	large->length = 60000;
 	for (uint32_t i = 0; i < 9; i++) {
-		part = buffer_heap_share(&buffer_heap_source, large);
-		part->length = 6000;
-		large->offset += 6000;
-		large->length -= 6000;
-		assert_int_equal(tcp_send(e, index, part, 0, 1), 0);
+		assert_int_equal(tcp_send(e, index, cut(large, 6000), 0, 1), 0);
+		head = buffer_heap_get(&buffer_heap_source, 600);
+		head->length = 600;
+		assert_int_equal(tcp_send(e, index, head, 0, 1), 0);
 	}
-	assert_in_range(2 * (room - tcp_send_room(e, index)), 9 * 6000, 9 * 9000);
+	assert_in_range(
+		2 * (room - tcp_send_room(e, index)), FRAME, FRAME + 9 * (PART_MOST + 1000));
 	assert_int_equal(tcp_send(e, index, large, 0, 1), 0);
-	assert_in_range(2 * (room - tcp_send_room(e, index)), 65000 + 9 * 6000, 65000 + 10 * 9000);
+	assert_in_range(
+		2 * (room - tcp_send_room(e, index)), FRAME, FRAME + 10 * PART_MOST + 9 * 1000);
+	assert_int_equal(tcp_engine_destroy(e), 1);
+	assert_int_equal(buffer_heap_alive(), 0);
+}
+
+// Whose rest held nothing for anybody: a few bytes keep all of it.
+static void parts_whose_rest_is_dropped_count_all_of_it(void **state)
+{
+	struct tcp_engine *e;
+	uint32_t index = queue_open(&e), room = tcp_send_room(e, index), before;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		struct buffer *large = buffer_heap_get(&buffer_heap_source, FRAME);
+
+		before = tcp_send_room(e, index);
+		large->length = 60000;
+		assert_int_equal(tcp_send(e, index, cut(large, 600), 0, 1), 0);
+		buffer_heap_put(&buffer_heap_source, large);
+		assert_true(2 * (before - tcp_send_room(e, index)) >= FRAME);
+	}
+	assert_in_range(2 * (room - tcp_send_room(e, index)), 4 * FRAME, 4 * (FRAME + 1000));
 	assert_int_equal(tcp_engine_destroy(e), 1);
 	assert_int_equal(buffer_heap_alive(), 0);
 }
@@ -196,6 +242,7 @@ int main(void)
 		cmocka_unit_test(syn_options_read_as_written),
 		cmocka_unit_test(sack_blocks_are_read_within_the_header),
 		cmocka_unit_test(parts_of_a_large_buffer_count_it_once),
+		cmocka_unit_test(parts_whose_rest_is_dropped_count_all_of_it),
 		cmocka_unit_test(an_idle_connection_is_small),
 	};
 
