@@ -109,7 +109,10 @@ static void final(struct http_run *run)
 		head_bad(run);
 		return;
 	}
-	c->target_persists = (head->flags & NX_HTTP_PERSISTENT) != 0 && delimited;
+	// A request of HTTP/1.0 goes out as one that asks for no other: whatever the answer says of
+	// itself, its connection may end at any moment.
+	c->target_persists = (head->flags & NX_HTTP_PERSISTENT) != 0 && delimited &&
+			     c->head[HTTP_CLIENT].minor > 0;
 	c->client_persists = c->client_persists && delimited;
 	c->is_bound = c->is_bound || http_binds(head, http_slab_of(run, HTTP_TARGET)->bytes);
 	c->status = head->status;

@@ -508,6 +508,22 @@ static void idle_connections_are_shared(void **state)
 	assert_int_equal(rig.unparked, 2);
 }
 
+// A target takes its answer to HTTP/1.0 for the last on its connection, and says so only by its
+// end.
+static void connections_of_old_requests_are_let_go(void **state)
+{
+	rig.parks = true;
+	asked_and_answered("GET / HTTP/1.0\r\nHost: a\r\n\r\n", "200 OK");
+	assert_int_equal(rig.parked, 0);
+	assert_int_equal(rig.disconnects, 1);
+	rig_begin(&rig);
+	for (uint32_t i = 0; i < 2; i++)
+		asked_and_answered(
+			"GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", "200 OK");
+	assert_int_equal(rig.parked, 0);
+	assert_int_equal(rig.connects, 2);
+}
+
 static void bound_connections_are_not_shared(void **state)
 {
 	static const char *const heads[] = {"401 No\r\nWWW-Authenticate: Basic realm=x, ntlm",
@@ -598,6 +614,7 @@ int main(void)
 		CASE(a_target_that_fails_is_answered_for),
 		CASE(time_runs_out),
 		CASE(idle_connections_are_shared),
+		CASE(connections_of_old_requests_are_let_go),
 		CASE(bound_connections_are_not_shared),
 		CASE(framed_clients_get_content),
 		CASE(framed_clients_hear_ends),
