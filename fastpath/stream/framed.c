@@ -180,13 +180,19 @@ static bool input_take(struct relay *r, struct relay_session *s)
 	return true;
 }
 
+// What the client's connection takes now.
+static uint32_t output_room(struct relay *r, struct relay_session *s)
+{
+	return s->flags & leg_flag(RELAY_SHUT, LEG_CLIENT) ? 0 : leg_room(r, s, LEG_CLIENT);
+}
+
 static bool output_send(struct relay *r, struct relay_session *s)
 {
 	struct h2_connection *c = connection_of(r, s);
-	uint32_t room = leg_room(r, s, LEG_CLIENT);
+	uint32_t room = output_room(r, s);
 	struct buffer *chain;
 
-	if (room == 0 || (s->flags & leg_flag(RELAY_SHUT, LEG_CLIENT)))
+	if (room == 0)
 		return false;
 	chain = h2_output(c, u32_min(room, OUTPUT_BYTES), r->now);
 	if (chain)
@@ -281,8 +287,8 @@ static void run(struct relay *r, struct relay_session *s)
 		timer_arm(r, s);
 	else
 		leave(r, s);
-	// More to do, or buffers are out.
-	if (round == ROUNDS || c->is_starved || c->lacks)
+	// More to do, or buffers are out: without room that is for when there is some.
+	if (round == ROUNDS || c->lacks || (c->is_starved && output_room(r, s) > 0))
 		relay_framed_list(r, s);
 }
 

@@ -14,9 +14,11 @@
 
 #include "core/chain.h"
 #include "http/stats.h"
+#include "http2/connection.h"
 #include "http2/stats.h"
 #include "one_rig.h"
 #include "secured.h"
+#include "stream/relay_impl.h"
 
 #define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
 
@@ -600,6 +602,30 @@ static void a_client_that_reads_nothing(void **state)
 	client(0)->stops_reading = false;
 }
 
+// What found no buffer waits for room, not for each turn, where the client reads nothing.
+static void without_room_there_is_nothing_to_do(void **state)
+{
+	const nghttp2_settings_entry wide = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 100 << 20};
+
+	nghttp2_submit_settings(peer.session, NGHTTP2_FLAG_NONE, &wide, 1);
+	nghttp2_session_set_local_window_size(peer.session, NGHTTP2_FLAG_NONE, 0, 100 << 20);
+	run(SECONDS(1));
+	client(0)->stops_reading = true;
+	for (uint32_t i = 0; i < 20; i++)
+		ask("/big", 0);
+	run(SECONDS(1) / 10);
+	run(SECONDS(5));
+	// The last thing before room ran out.
+	for (uint32_t i = 0; i < SESSIONS; i++)
+		if (rig.relay->framed[i].connection)
+			rig.relay->framed[i].connection->is_starved = true;
+	ask("/small", 0);
+	run(SECONDS(1));
+	assert_int_equal(rig_sessions(&rig), 1);
+	assert_false(relay_has_work(rig.relay));
+	client(0)->stops_reading = false;
+}
+
 // The same listener serves who speaks HTTP/1.1.
 static void the_other_version(void **state)
 {
@@ -649,6 +675,7 @@ int main(void)
 		test(kept_connections_that_ended_are_not_taken),
 		test(kept_connections_go_with_their_upstream),
 		test(a_client_that_reads_nothing),
+		test(without_room_there_is_nothing_to_do),
 		test(the_other_version),
 		test(half_a_preface),
 	};
