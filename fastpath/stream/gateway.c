@@ -155,7 +155,12 @@ static bool unpark(void *context, uint32_t session, uint16_t upstream, bool is_f
 	const struct snapshot_upstream *u =
 		upstream < r->snapshot->upstream_limit ? r->snapshot->upstreams[upstream] : NULL;
 
-	if (!u || u->closing || !relay_unpark(r, s, u, relay_gateway_terms(u), is_fresh))
+	if (!u || u->closing)
+		return false;
+	// Without a share it cannot be told from one whose target has spoken, which is thrown away.
+	if (u->security != 0 && !secure_share_is_left(r))
+		return false;
+	if (!relay_unpark(r, s, u, relay_gateway_terms(u), is_fresh))
 		return false;
 	r->gateway->conversations[session].terms = relay_gateway_terms(u);
 	return true;
@@ -285,21 +290,20 @@ static bool is_closing(const struct relay *r, const struct snapshot_listener *l)
 void relay_gateway_run(struct relay *r, struct relay_session *s)
 {
 	const struct snapshot_listener *l = relay_session_listener(r, s);
+	uint32_t outer;
 
 	if (s->flags & (RELAY_IS_UNTOLD | RELAY_IS_FRAMED | RELAY_IS_STREAM))
 		relay_framed_list(r, relay_framed_client(r, s));
 	if (s->flags & (RELAY_IS_UNTOLD | RELAY_IS_FRAMED))
 		return;
-	if (session_has_layers(s)) {
-		secure_share_begin(r);
-		// In a later turn: who cannot be read now is not idle.
-		if (!secure_share_lasts(r, s))
-			return;
-	}
-	settle(r, s,
-		http_conversation_run(r->gateway, session_index(r, s), l ? l->http : NULL,
-			is_closing(r, l), l && l->idle_timeout > 0 ? l->idle_timeout : UINT64_MAX,
-			r->now));
+	outer = secure_share_nest(r);
+	// In a later turn: who cannot be read now is not idle.
+	if (!session_has_layers(s) || secure_share_lasts(r, s))
+		settle(r, s,
+			http_conversation_run(r->gateway, session_index(r, s), l ? l->http : NULL,
+				is_closing(r, l),
+				l && l->idle_timeout > 0 ? l->idle_timeout : UINT64_MAX, r->now));
+	secure_share_back(r, outer);
 }
 
 void relay_gateway_opened(struct relay *r, struct relay_session *s)

@@ -225,6 +225,28 @@ bool secure_share_lasts(struct relay *r, struct relay_session *s)
 	return false;
 }
 
+uint32_t secure_share_nest(struct relay *r)
+{
+	uint32_t outer;
+
+	if (!r->secure)
+		return 0;
+	outer = r->secure->share_left;
+	secure_share_begin(r);
+	return outer;
+}
+
+void secure_share_back(struct relay *r, uint32_t outer)
+{
+	if (r->secure)
+		r->secure->share_left = u32_min(outer, r->secure->turn_left);
+}
+
+bool secure_share_is_left(const struct relay *r)
+{
+	return r->secure && r->secure->share_left > 0;
+}
+
 void secure_run(struct relay *r, uint32_t budget)
 {
 	struct secure_leg *last;

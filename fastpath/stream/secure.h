@@ -52,6 +52,12 @@ bool secure_has_work(const struct relay *r);
 // left. Once it is not, the session goes on in a later turn, after others'.
 void secure_share_begin(struct relay *r);
 bool secure_share_lasts(struct relay *r, struct relay_session *s);
+// The same for a session that may be run within another's share and may get a secured leg only
+// then: what is left of the outer one, to be given back. Harmless where no leg can be secured.
+uint32_t secure_share_nest(struct relay *r);
+void secure_share_back(struct relay *r, uint32_t outer);
+// For whom has no secured leg yet.
+bool secure_share_is_left(const struct relay *r);
 // The end of a turn: wakes threads of the slow path that were given something.
 void secure_flush(struct relay *r);
 // Whether a leg's layer found its stream broken.

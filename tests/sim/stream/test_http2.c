@@ -18,7 +18,7 @@
 #include "http2/stats.h"
 #include "one_rig.h"
 #include "secured.h"
-#include "stream/relay_impl.h"
+#include "stream/secure_impl.h"
 
 #define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
 
@@ -166,6 +166,9 @@ static void target_say(uint32_t user, const void *bytes, uint32_t length)
 	b->total_length = length;
 	if (target(user)->connection == TCP_NONE)
 		buffer_heap_put(&buffer_heap_source, b);
+	else if (secured_is(&rig, RIG_TARGET, user))
+		secured_say(&rig, secured_peer(RIG_TARGET, user),
+			secured_seal(&rig, secured_peer(RIG_TARGET, user), b));
 	else
 		(void)tcp_send(
 			rig.host[RIG_TARGET], target(user)->connection, b, 0, rig.world->now);
@@ -626,6 +629,36 @@ static void without_room_there_is_nothing_to_do(void **state)
 	client(0)->stops_reading = false;
 }
 
+static void plain_ask(void)
+{
+	static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+	memset(plain, 0, sizeof(plain));
+	rig_say(&rig, 1, get, sizeof(get) - 1);
+	run(SECONDS(1));
+	assert_non_null(strstr(plain, "HTTP/1.1 200 OK\r\n"));
+}
+
+// A client without TLS takes what an earlier one left of a target with it, whatever others left of
+// their shares of a turn.
+static void secured_targets_are_kept_for_plain_clients(void **state)
+{
+	nghttp2_session_del(peer.session);
+	peer.session = NULL;
+	rig_reset(&rig, RIG_CLIENT, 0);
+	run(SECONDS(1));
+	rig.secured->raw = true;
+	rig.world->listeners[WORLD_TCP].security = 0;
+	secured_targets(&rig, 0);
+	client(rig_connect(&rig, own))->keeps_open = true;
+	for (uint32_t i = 0; i < 3; i++) {
+		plain_ask();
+		assert_int_equal(rig.users[RIG_TARGET], 1);
+		rig.relay->secure->share_left = 0;
+	}
+	assert_int_equal(counter_read(&relay_http_stats(rig.relay)->reused), 2);
+}
+
 // The same listener serves who speaks HTTP/1.1.
 static void the_other_version(void **state)
 {
@@ -676,6 +709,7 @@ int main(void)
 		test(kept_connections_go_with_their_upstream),
 		test(a_client_that_reads_nothing),
 		test(without_room_there_is_nothing_to_do),
+		test(secured_targets_are_kept_for_plain_clients),
 		test(the_other_version),
 		test(half_a_preface),
 	};
