@@ -13,7 +13,7 @@ enum {
 	ROUNDS = 8, // of reading, running streams and writing, in a turn
 	STREAMS_A_ROUND = 256,
 	OUTPUT_BYTES = 128 << 10, // at once
-	IDLE_MAX = 8192,          // connections without a stream that are told apart
+	TOLD_APART = 8192,        // connections with streams, and without
 	STREAMS_SHARE = 2,        // this part of the sessions may be streams
 };
 
@@ -30,9 +30,12 @@ int relay_framed_create(struct relay *r)
 
 	if (error)
 		return error;
-	error = crowd_create(u32_min(sessions, IDLE_MAX), &r->framed_idle);
+	error = crowd_create(u32_min(sessions, TOLD_APART), &r->framed_idle);
 	if (error)
-		goto no_crowd;
+		goto no_idle;
+	error = crowd_create(u32_min(sessions, TOLD_APART), &r->framed_busy);
+	if (error)
+		goto no_busy;
 	error = h2_engine_create(sessions, u32_max(H2_STREAMS_MAX, sessions / STREAMS_SHARE),
 		r->config.buffers, &r->h2);
 	if (error)
@@ -42,8 +45,10 @@ int relay_framed_create(struct relay *r)
 	return 0;
 
 no_engine:
+	crowd_destroy(r->framed_busy);
+no_busy:
 	crowd_destroy(r->framed_idle);
-no_crowd:
+no_idle:
 	memory_unmap(&r->framed_memory);
 	return error;
 }
@@ -51,6 +56,7 @@ no_crowd:
 void relay_framed_destroy(struct relay *r)
 {
 	h2_engine_destroy(r->h2);
+	crowd_destroy(r->framed_busy);
 	crowd_destroy(r->framed_idle);
 	memory_unmap(&r->framed_memory);
 }
@@ -228,28 +234,38 @@ static void timer_arm(struct relay *r, struct relay_session *s)
 		wheel_arm(&r->wheel, session_index(r, s), due);
 }
 
-// Those that have no stream give way when there is no memory for another.
-static void idle_note(struct relay *r, struct relay_session *s)
+static void member_leave(struct relay *r, struct relay_framed *f)
 {
-	struct relay_framed *f = &r->framed[session_index(r, s)];
-	struct flow_key announced;
-
-	if (f->connection->streams > 0) {
-		crowd_leave(r->framed_idle, &f->idle);
-	} else if (!f->idle.network && crowd_members(r->framed_idle) < IDLE_MAX) {
-		announced = relay_session_announced(r, s);
-		crowd_join(r->framed_idle, &f->idle, &announced.source);
-	}
+	crowd_leave(f->is_busy ? r->framed_busy : r->framed_idle, &f->member);
 }
 
+static void member_note(struct relay *r, struct relay_session *s)
+{
+	struct relay_framed *f = &r->framed[session_index(r, s)];
+	bool is_busy = f->connection->streams > 0;
+	struct crowd *crowd = is_busy ? r->framed_busy : r->framed_idle;
+	struct flow_key announced;
+
+	if (f->member.network && f->is_busy == is_busy)
+		return;
+	member_leave(r, f);
+	f->is_busy = is_busy;
+	if (crowd_members(crowd) >= TOLD_APART)
+		return;
+	announced = relay_session_announced(r, s);
+	crowd_join(crowd, &f->member, &announced.source);
+}
+
+// There is no memory for another: one that has no stream gives way, or one that has.
 static void make_room(struct relay *r)
 {
-	struct crowd_member *m = crowd_oldest_of_most(r->framed_idle);
+	struct crowd_member *m = crowd_oldest_of_most(
+		crowd_members(r->framed_idle) > 0 ? r->framed_idle : r->framed_busy);
 	struct relay_framed *f;
 
 	if (!m)
 		return;
-	f = (void *)((uint8_t *)m - offsetof(struct relay_framed, idle));
+	f = (void *)((uint8_t *)m - offsetof(struct relay_framed, member));
 	h2_connection_finish(f->connection, H2_ENDING_MEMORY);
 	relay_session_end(r, session_at(r, (uint32_t)(f - r->framed)), SESSION_END_EVICTED, true);
 }
@@ -282,7 +298,7 @@ static void run(struct relay *r, struct relay_session *s)
 		relay_session_end(r, s, SESSION_END_CLOSED, false);
 		return;
 	}
-	idle_note(r, s);
+	member_note(r, s);
 	if (c->ending == H2_ENDING_NONE)
 		timer_arm(r, s);
 	else
@@ -399,7 +415,7 @@ void relay_framed_end(struct relay *r, struct relay_session *s)
 		f->stream = NULL;
 		return;
 	}
-	crowd_leave(r->framed_idle, &f->idle);
+	member_leave(r, f);
 	streams_end(r, f->connection);
 	h2_connection_end(f->connection);
 	f->connection = NULL;

@@ -119,8 +119,9 @@ struct relay_framed {
 	uint32_t client; // session that a stream is of
 	uint32_t next;   // in the list of those that have something to do
 	bool is_listed;
-	bool is_leaving;          // its connection ends
-	struct crowd_member idle; // it has no stream
+	bool is_leaving; // its connection ends
+	bool is_busy;    // member of those that have streams, not of those that have none
+	struct crowd_member member;
 };
 
 // A target's connection that waits for the next request to its upstream.
@@ -161,6 +162,7 @@ struct relay {
 	struct h2_engine *h2;
 	struct memory framed_memory;
 	struct crowd *framed_idle;
+	struct crowd *framed_busy;
 	struct relay_framed *framed; // by session index; pages come with use
 	struct memory parked_memory;
 	struct relay_parked *parked; // by session index; pages come with use

@@ -18,6 +18,7 @@
 #include "http2/stats.h"
 #include "one_rig.h"
 #include "secured.h"
+#include "stream/relay_impl.h"
 #include "stream/secure_impl.h"
 
 #define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
@@ -127,7 +128,7 @@ static void peer_make(void)
 	nghttp2_submit_settings(peer.session, NGHTTP2_FLAG_NONE, NULL, 0);
 }
 
-static void client_say(const uint8_t *bytes, size_t length)
+static void client_say(uint32_t user, const uint8_t *bytes, size_t length)
 {
 	while (length > 0) {
 		uint32_t n = (uint32_t)(length < PIECE ? length : PIECE);
@@ -137,7 +138,7 @@ static void client_say(const uint8_t *bytes, size_t length)
 		memcpy(buffer_data(b), bytes, n);
 		b->length = (uint16_t)n;
 		b->total_length = n;
-		secured_say(&rig, 0, secured_seal(&rig, 0, b));
+		secured_say(&rig, user, secured_seal(&rig, user, b));
 		bytes += n;
 		length -= n;
 	}
@@ -153,7 +154,7 @@ static void peer_flush(void)
 		return;
 	while (tcp_send_room(rig.host[RIG_CLIENT], client(0)->connection) > 40000 &&
 		(n = nghttp2_session_mem_send(peer.session, &bytes)) > 0)
-		client_say(bytes, (size_t)n);
+		client_say(0, bytes, (size_t)n);
 }
 
 static void target_say(uint32_t user, const void *bytes, uint32_t length)
@@ -659,6 +660,29 @@ static void secured_targets_are_kept_for_plain_clients(void **state)
 	assert_int_equal(counter_read(&relay_http_stats(rig.relay)->reused), 2);
 }
 
+// There is no room for another connection: who has no stream gives way, or else who has some.
+static void clients_give_way(void **state)
+{
+	const struct h2_stats *stats = relay_h2_stats(rig.relay);
+
+	silent = true;
+	ask("/small", 0);
+	run(SECONDS(1));
+	rig.relay->h2->connections.capacity = 1;
+	for (uint32_t user = 1; user < 3; user++) {
+		rig_connect(&rig, own);
+		client(user)->keeps_open = true;
+		run(SECONDS(1) / 10);
+		client_say(user, h2_preface, sizeof(h2_preface));
+		run(SECONDS(1) / 10);
+		assert_int_equal(client(user - 1)->error, ECONNRESET);
+		assert_int_equal(client(user)->error, 0);
+		assert_int_equal(counter_read(&stats->ends[H2_ENDING_MEMORY]), user);
+	}
+	assert_int_equal(target(0)->error, ECONNRESET);
+	assert_int_equal(rig_sessions(&rig), 1);
+}
+
 // The same listener serves who speaks HTTP/1.1.
 static void the_other_version(void **state)
 {
@@ -668,7 +692,7 @@ static void the_other_version(void **state)
 	peer.session = NULL;
 	run(10000);
 	for (uint32_t i = 0; i < sizeof(get) - 1; i++) {
-		client_say((const uint8_t *)get + i, 1);
+		client_say(0, (const uint8_t *)get + i, 1);
 		run(5000);
 	}
 	run(SECONDS(1));
@@ -681,7 +705,7 @@ static void half_a_preface(void **state)
 	nghttp2_session_del(peer.session);
 	peer.session = NULL;
 	run(10000);
-	client_say((const uint8_t *)"PRI * HTTP/2.0\r\n", 16);
+	client_say(0, (const uint8_t *)"PRI * HTTP/2.0\r\n", 16);
 	run(SECONDS(9));
 	assert_int_equal(rig_sessions(&rig), 1);
 	run(SECONDS(2));
@@ -710,6 +734,7 @@ int main(void)
 		test(a_client_that_reads_nothing),
 		test(without_room_there_is_nothing_to_do),
 		test(secured_targets_are_kept_for_plain_clients),
+		test(clients_give_way),
 		test(the_other_version),
 		test(half_a_preface),
 	};
