@@ -58,6 +58,13 @@ static void list_add(struct relay *r, struct relay_session *s)
 		r->parked[p->first - 1].previous = index + 1;
 	p->first = index + 1;
 	p->count++;
+	r->parked[index].newer = 0;
+	r->parked[index].older = r->parked_newest;
+	if (r->parked_newest != 0)
+		r->parked[r->parked_newest - 1].newer = index + 1;
+	else
+		r->parked_oldest = index + 1;
+	r->parked_newest = index + 1;
 	r->parked_count++;
 }
 
@@ -72,8 +79,24 @@ void relay_parked_end(struct relay *r, struct relay_session *s)
 		r->parked[at->previous - 1].next = at->next;
 	if (at->next != 0)
 		r->parked[at->next - 1].previous = at->previous;
+	if (at->newer != 0)
+		r->parked[at->newer - 1].older = at->older;
+	else
+		r->parked_newest = at->older;
+	if (at->older != 0)
+		r->parked[at->older - 1].newer = at->newer;
+	else
+		r->parked_oldest = at->newer;
 	p->count--;
 	r->parked_count--;
+}
+
+bool relay_parked_give_way(struct relay *r)
+{
+	if (r->parked_oldest == 0)
+		return false;
+	relay_session_end(r, session_at(r, r->parked_oldest - 1), SESSION_END_EVICTED, false);
+	return true;
 }
 
 bool relay_park(struct relay *r, struct relay_session *s, uint64_t terms)

@@ -130,6 +130,7 @@ struct relay_parked {
 	usec_t since;
 	uint32_t next;
 	uint32_t previous;
+	uint32_t newer, older; // of all upstreams
 };
 
 // Those of one upstream, the last that was parked first.
@@ -169,7 +170,8 @@ struct relay {
 	struct memory parking_memory;
 	struct relay_parking *parking; // by upstream
 	uint32_t parked_count;
-	uint32_t framed_first; // of the list, POOL_NONE: empty
+	uint32_t parked_oldest, parked_newest; // index + 1, 0: none
+	uint32_t framed_first;                 // of the list, POOL_NONE: empty
 	uint32_t framed_last;
 	struct secure *secure; // secured legs (stream/secure.h); NULL: there can be none
 	struct relay_probes probes;
@@ -332,6 +334,8 @@ void relay_parked_event(struct relay *r, struct relay_session *s, uint16_t event
 void relay_parked_timer(struct relay *r, struct relay_session *s);
 // It ends: out of the list.
 void relay_parked_end(struct relay *r, struct relay_session *s);
+// Ends the one that was parked first, for who needs a session. False: there is none.
+bool relay_parked_give_way(struct relay *r);
 // gateway.c: what a connection to a target is made by: another configuration makes others.
 uint64_t relay_gateway_terms(const struct snapshot_upstream *u);
 

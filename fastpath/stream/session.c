@@ -342,10 +342,19 @@ static void session_init(struct relay *r, uint32_t index, uint32_t connection,
 	count_opened(r, s);
 }
 
-// A session without a client's connection of its own.
-static struct relay_session *add(struct relay *r, uint16_t listener, uint32_t flags)
+// For a client: what only lies there for the next one gives way. POOL_NONE: all are in use.
+static uint32_t client_index(struct relay *r)
 {
 	uint32_t index = pool_get(&r->sessions);
+
+	if (index == POOL_NONE && relay_parked_give_way(r))
+		index = pool_get(&r->sessions);
+	return index;
+}
+
+// A session without a client's connection of its own.
+static struct relay_session *add(struct relay *r, uint32_t index, uint16_t listener, uint32_t flags)
+{
 	struct relay_session *s;
 	uint32_t generation;
 
@@ -367,12 +376,13 @@ static struct relay_session *add(struct relay *r, uint16_t listener, uint32_t fl
 
 struct relay_session *relay_session_add_stream(struct relay *r, const struct relay_session *client)
 {
-	return add(r, client->listener, RELAY_IS_OPEN | RELAY_IS_HTTP | RELAY_IS_STREAM);
+	return add(r, client_index(r), client->listener,
+		RELAY_IS_OPEN | RELAY_IS_HTTP | RELAY_IS_STREAM);
 }
 
 struct relay_session *relay_session_add_parked(struct relay *r)
 {
-	return add(r, SLOT_NONE, RELAY_IS_OPEN | RELAY_IS_PARKED);
+	return add(r, pool_get(&r->sessions), SLOT_NONE, RELAY_IS_OPEN | RELAY_IS_PARKED);
 }
 
 void relay_session_target_move(
@@ -517,7 +527,7 @@ struct relay_session *relay_session_accept(struct relay *r, uint32_t connection,
 	enum drop_reason reason = listener && !r->draining
 					  ? flow_listener_check(r->config.flow, listener)
 					  : DROP_LISTENER_CLOSING;
-	uint32_t index = reason == DROP_NONE ? pool_get(&r->sessions) : POOL_NONE;
+	uint32_t index = reason == DROP_NONE ? client_index(r) : POOL_NONE;
 
 	if (index == POOL_NONE) {
 		stats_drop(r->config.stats, reason == DROP_NONE ? DROP_SESSION_TABLE_FULL : reason);

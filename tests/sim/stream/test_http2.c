@@ -62,6 +62,7 @@ static struct {
 } server[RIG_USERS];
 
 static struct snapshot_http *http;
+static uint32_t sessions = SESSIONS;
 static bool silent;      // targets do not answer
 static char plain[HEAD]; // what a client of HTTP/1.1 got
 
@@ -273,7 +274,7 @@ static int set_up(void **state)
 	memset(server, 0, sizeof(server));
 	memset(plain, 0, sizeof(plain));
 	silent = false;
-	rig_open_secured(&rig, SESSIONS, LEGS);
+	rig_open_secured(&rig, sessions, LEGS);
 	rig.take = take;
 	rig.world->listeners[WORLD_TCP].http = http;
 	rig_listen(&rig, "10.2.0.1");
@@ -549,6 +550,40 @@ static void uploads_go_to_fresh_connections(void **state)
 	assert_int_equal(server[1].body, 1000);
 }
 
+// What only waits for a client is not in the way of one: uploads do not take what has lain.
+static void kept_connections_give_way(void **state)
+{
+	enum {
+		FEW = 24, // an eighth of them may be kept
+		KEPT = 3,
+	};
+
+	tear_down(state);
+	sessions = FEW;
+	set_up(state);
+	sessions = SESSIONS;
+	for (uint32_t i = 0; i < KEPT; i++)
+		ask("/small", 0);
+	assert_true(finish(SECONDS(1)));
+	run(SECONDS(2));
+	assert_int_equal(rig.users[RIG_TARGET], KEPT);
+	silent = true;
+	for (uint32_t i = 0; i < FEW - KEPT; i++)
+		ask("/small", 10);
+	run(SECONDS(1));
+	assert_true(target(0)->ended);
+	assert_false(target(1)->ended || target(2)->ended);
+	rig_connect(&rig, own);
+	ask("/small", 10);
+	run(SECONDS(1));
+	for (uint32_t i = 0; i < KEPT; i++)
+		assert_true(target(i)->ended);
+	assert_int_equal(rig_drops(&rig, DROP_SESSION_TABLE_FULL), 0);
+	ask("/small", 10);
+	run(SECONDS(1));
+	assert_int_equal(rig_drops(&rig, DROP_SESSION_TABLE_FULL), 1);
+}
+
 static void kept_connections_that_ended_are_not_taken(void **state)
 {
 	for (uint32_t i = 0; i < 3; i++)
@@ -729,6 +764,7 @@ int main(void)
 		test(targets_are_kept_for_the_next),
 		test(requests_at_once_leave_connections_for_later),
 		test(uploads_go_to_fresh_connections),
+		test(kept_connections_give_way),
 		test(kept_connections_that_ended_are_not_taken),
 		test(kept_connections_go_with_their_upstream),
 		test(a_client_that_reads_nothing),
