@@ -116,7 +116,8 @@ static bool is_current(void *context, uint32_t session)
 		s->target < r->snapshot->target_limit ? r->snapshot->targets[s->target] : NULL;
 
 	// What a target said meanwhile is known only while the share lasts.
-	if (leg_is_secure(s, LEG_TARGET) && !secure_share_lasts(r, s))
+	if (leg_is_secure(s, LEG_TARGET) &&
+		(!secure_share_lasts(r, s) || secure_has_input(r, s, LEG_TARGET)))
 		return false;
 	return u && !u->closing && t && snapshot_target_is_usable(t) &&
 	       relay_gateway_terms(u) == r->gateway->conversations[session].terms;

@@ -38,6 +38,9 @@ void secure_move(
 	struct relay *r, struct relay_session *from, struct relay_session *to, unsigned int leg);
 // Whether something of a leg waits to be sealed or told: not a moment to move it.
 bool secure_is_busy(const struct relay *r, const struct relay_session *s, unsigned int leg);
+// Whether bytes of the leg's peer wait that made no payload yet: half a record, or a whole one that
+// found no buffer.
+bool secure_has_input(const struct relay *r, const struct relay_session *s, unsigned int leg);
 // The leg goes: forgets and wipes all about it. Harmless on a raw one.
 void secure_end(struct relay *r, struct relay_session *s, unsigned int leg);
 

@@ -177,6 +177,11 @@ struct buffer *secure_receive(
 	return out;
 }
 
+bool secure_has_input(const struct relay *r, const struct relay_session *s, unsigned int leg)
+{
+	return leg_is_secure(s, leg) && secure_at(r, s, leg)->records.in.pending.bytes > 0;
+}
+
 void secure_discard(struct relay *r, uint32_t connection)
 {
 	struct buffer *chain;
