@@ -24,6 +24,7 @@ struct peers_tls {
 	struct slow_links links;
 	struct tls_context context;
 	struct end *ends;
+	uint32_t end_count;
 	uint8_t *slots;
 };
 
@@ -45,6 +46,7 @@ struct peers_tls *peers_tls_create(uint32_t ends)
 		bench_fail("out of memory for %u targets", ends);
 	ring_init(&tls->link.to_slow, tls->slots, SLOW_RING, SLOW_MESSAGE_BYTES);
 	ring_init(&tls->link.to_worker, tls->slots + ring_bytes, SLOW_RING, SLOW_MESSAGE_BYTES);
+	tls->end_count = ends;
 	tls->gate.wake_fd = -1;
 	tls->link.gate = &tls->gate;
 	tls->links =
@@ -60,6 +62,10 @@ void peers_tls_destroy(struct peers_tls *tls)
 {
 	if (!tls)
 		return;
+	// The run may end in the middle of a record.
+	for (uint32_t i = 0; i < tls->end_count; i++)
+		if (tls->ends[i].is_known)
+			tls_records_fini(&tls->context, &tls->ends[i].records);
 	key_cache_destroy(tls->context.keys);
 	crypto_manager_destroy(tls->context.crypto);
 	free(tls->ends);
