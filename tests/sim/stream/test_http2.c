@@ -189,8 +189,8 @@ static void body_send(uint32_t user, uint64_t total)
 		for (uint32_t i = 0; i < n; i++)
 			bytes[line + i] = (uint8_t)((at + i) * 31 >> 3);
 		if (server[user].is_chunked) {
-			memcpy(bytes + line + n, "\r\n", 2);
-			line += 2;
+			bytes[line++ + n] = '\r';
+			bytes[line++ + n] = '\n';
 		}
 		target_say(user, bytes, line + n);
 		at += n;

@@ -23,14 +23,15 @@ static size_t repeat(const char *bytes, size_t length, size_t times)
 static size_t attack(int which)
 {
 	static const char ccs[] = {20, 3, 3, 0, 1, 1};
+	static const uint8_t sealed[] = {23, 3, 3, 0, 53};
 	size_t n = 0;
 
 	memset(payload, 0x5a, sizeof(payload));
 	switch (which) {
 	case 0: // a Finished of nobody's
 		n = repeat(ccs, 6, 1);
-		memcpy(payload + n, "\x17\x03\x03\x00\x35", 5);
-		return n + 58;
+		memcpy(payload + n, sealed, sizeof(sealed));
+		return n + sizeof(sealed) + 53;
 	case 1:
 		return repeat(ccs, 6, 16) + 10;
 	case 2:
