@@ -15,16 +15,17 @@ static bool fill(void *user, uint8_t *out, size_t length)
 	return true;
 }
 
+static const char *const names[] = {"example.test"};
+static const uint8_t ids[][REALITY_SHORT_ID_BYTES] = {{1}};
+const struct reality_settings world_settings = {.private_key = {1, 2, 3},
+	.names = names,
+	.name_count = 1,
+	.short_ids = ids,
+	.short_id_count = 1,
+	.max_time_diff_s = 120};
+
 struct world *world(void)
 {
-	static const char *const names[] = {"example.test"};
-	static const uint8_t ids[][REALITY_SHORT_ID_BYTES] = {{1}};
-	static const struct reality_settings settings = {.private_key = {1, 2, 3},
-		.names = names,
-		.name_count = 1,
-		.short_ids = ids,
-		.short_id_count = 1,
-		.max_time_diff_s = 120};
 	static struct world w;
 	size_t n = sizeof(w.public_key);
 
@@ -32,7 +33,8 @@ struct world *world(void)
 		return &w;
 	MUST(tls13_library_create(&w.library) == 0);
 	w.config.random.fill = fill;
-	MUST(reality_credential_create(w.library, &w.config.random, &settings, &w.credential) == 0);
+	MUST(reality_credential_create(
+		     w.library, &w.config.random, &world_settings, &w.credential) == 0);
 	MUST(EVP_PKEY_get_raw_public_key(w.credential->static_key, w.public_key, &n) == 1);
 	w.config.credential = w.credential;
 	return &w;

@@ -21,6 +21,9 @@ struct world {
 	uint8_t public_key[32];
 };
 
+// What the credential is made of.
+extern const struct reality_settings world_settings;
+
 // Made once.
 struct world *world(void);
 // Randomness from its start again.

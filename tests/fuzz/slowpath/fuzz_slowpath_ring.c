@@ -79,15 +79,10 @@ static void *tls_client(void)
 // The server that world_seal seals for, at any time.
 static void *reality_server(void)
 {
-	static const char *const names[] = {"example.test"};
-	static const uint8_t ids[][REALITY_SHORT_ID_BYTES] = {{1}};
-	static const struct reality_settings settings = {.private_key = {1, 2, 3},
-		.names = names,
-		.name_count = 1,
-		.short_ids = ids,
-		.short_id_count = 1};
+	struct reality_settings settings = world_settings;
 	char error[400];
 
+	settings.max_time_diff_s = 0;
 	MUST(reality_profile_create(&settings, &reality, error, sizeof(error)) == 0);
 	reality->config.random = world()->config.random;
 	return reality;
