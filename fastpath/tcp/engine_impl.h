@@ -412,9 +412,9 @@ void entry_delivered(
 
 // segments.c: of connections with TCP_KEEPS_SEGMENTS
 // Divides a frame's text, s->payload, into the segments it was made of and marks where they end.
-// Without buffers it is cut short, s->length with it; false when nothing is left (the payload
-// stays).
-bool segments_keep(struct tcp_engine *e, struct tcp_segment *s);
+// Without buffers, or beyond the connection's memory, it is cut short, s->length with it; false
+// when nothing is left (the payload stays).
+bool segments_keep(struct tcp_engine *e, const struct tcp_connection *c, struct tcp_segment *s);
 // Marks a chain as one segment.
 void segments_begin(struct buffer *chain);
 // Payload bytes of the segment that is to leave next, as it came or as much of it as fits one here;

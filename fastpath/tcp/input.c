@@ -222,7 +222,7 @@ static enum drop_reason input_text(
 		s->length = c->rcv_edge - s->sequence;
 		chain_trim(s->payload, s->length, e->config.buffers);
 	}
-	if ((c->manner & TCP_KEEPS_SEGMENTS) && !segments_keep(e, s))
+	if ((c->manner & TCP_KEEPS_SEGMENTS) && !segments_keep(e, c, s))
 		return DROP_NO_BUFFER;
 	if (length > c->receive_mss)
 		c->receive_mss = (uint16_t)u32_min(length, c->mss);

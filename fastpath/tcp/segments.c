@@ -49,9 +49,20 @@ static void append(struct buffer **head, struct buffer **tail, struct buffer *b,
 	(*head)->segments++;
 }
 
+// What the segments of one frame may take: what is left for the user's bytes, or all of the memory
+// when none wait for him, because text in order makes what lies ahead of holes give way.
+static uint32_t cut_memory(const struct tcp_engine *e, const struct tcp_connection *c)
+{
+	uint32_t bound = profile_of(e, c)->receive_memory;
+
+	return c->receive_head ? bound - u32_min(bound, c->receive_held) : bound;
+}
+
 // Cuts a frame of many segments where the wire had them, each to buffers of its own. Without
-// buffers the rest is let go, for the peer to send again. The chain, NULL for nothing.
-static struct buffer *cut(struct tcp_engine *e, const struct buffer *frame, uint32_t size)
+// buffers, or beyond the memory, the rest is let go, for the peer to send again; one segment's
+// first buffer is always had. The chain, NULL for nothing.
+static struct buffer *cut(
+	struct tcp_engine *e, const struct buffer *frame, uint32_t size, uint32_t memory)
 {
 	struct buffer_source *source = e->config.buffers;
 	struct place from = {.b = frame};
@@ -59,15 +70,22 @@ static struct buffer *cut(struct tcp_engine *e, const struct buffer *frame, uint
 	struct buffer *tail = NULL;
 	uint32_t left = frame->total_length;
 	uint32_t segment = u32_min(size, left);
+	uint32_t cost = 0;
 
 	while (left > 0) {
 		uint32_t n = u32_min(segment, PIECE_MAX);
-		struct buffer *piece = source->get(source, n);
+		struct buffer *piece;
 
+		if (cost > memory) {
+			tcp_count(e, frames_cut_short);
+			return head;
+		}
+		piece = source->get(source, n);
 		if (piece == NULL) {
 			tcp_count(e, no_buffer);
 			return head;
 		}
+		cost += tcp_buffer_cost(piece);
 		copy_on(&from, buffer_data(piece), n);
 		append(&head, &tail, piece, n);
 		left -= n;
@@ -85,7 +103,7 @@ static void mark_whole(struct buffer *chain, uint8_t segment_end)
 		mark(b, b->next ? SEGMENT_GOES_ON : segment_end);
 }
 
-bool segments_keep(struct tcp_engine *e, struct tcp_segment *s)
+bool segments_keep(struct tcp_engine *e, const struct tcp_connection *c, struct tcp_segment *s)
 {
 	struct buffer *frame = s->payload;
 	uint32_t size = s->packet->flags & PACKET_SEGMENTED ? s->packet->segment_size : 0;
@@ -96,7 +114,7 @@ bool segments_keep(struct tcp_engine *e, struct tcp_segment *s)
 		mark_whole(frame, last);
 		return true;
 	}
-	chain = cut(e, frame, size);
+	chain = cut(e, frame, size, cut_memory(e, c));
 	if (chain == NULL || chain->total_length < s->length)
 		s->flags &= (uint8_t)~TCP_FLAG_FIN;
 	if (chain == NULL)

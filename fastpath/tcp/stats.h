@@ -52,6 +52,7 @@ const char *tcp_state_name(enum tcp_state state);
 	X(out_of_order_refused, "segments refused: too many holes or too much memory")             \
 	X(duplicate_segments, "segments with nothing new")                                         \
 	X(segments_coalesced, "small segments copied into the buffer before them")                 \
+	X(frames_cut_short, "joined segments let go, once each kept by itself filled the memory")  \
 	X(delayed_acks, "acknowledgements sent by the delayed-acknowledgement timer")              \
 	X(zero_window_probes, "persist probes sent")                                               \
 	X(keepalive_probes, "keepalive probes sent")                                               \

@@ -383,6 +383,35 @@ static void backpressure_is_as_before(void **state)
 	assert_true(most < 2 * 64 * 1024 / 150);
 }
 
+// Each of the segments that a port joined is kept by itself: what that would take beyond the memory
+// is let go, and what was kept goes on.
+static void joined_segments_stay_within_the_memory(void **state)
+{
+	const struct tcp_stats *stats = relay_tcp_stats(wire.relay);
+	struct wire_peer *client = &wire.peer[WIRE_CLIENT];
+	uint32_t kept = 0;
+
+	relay_memory_limit(wire.relay, 64 << 10);
+	wire_shake_hands(&wire);
+	wire_send_frame(&wire, WIRE_TARGET, "FPA", 8000, 1);
+	assert_true(buffer_heap_alive() < 2 * 64 * 1024 / 150);
+	assert_int_equal(counter_read(&stats->frames_cut_short), 1);
+	while (client->count > 0) {
+		wire_expect(&wire, WIRE_CLIENT, "A", 1);
+		kept++;
+		if (client->count == 0)
+			wire_acknowledge(&wire, WIRE_CLIENT);
+	}
+	assert_true(kept > 100);
+	assert_true(kept < 2 * 64 * 1024 / 150);
+	// The rest comes again.
+	for (uint32_t i = kept; i < kept + 3; i++) {
+		wire_send_at(&wire, WIRE_TARGET, "PA", 1 + i, 1);
+		wire_expect(&wire, WIRE_CLIENT, "PA", 1);
+	}
+	wire_expect_nothing(&wire, WIRE_CLIENT);
+}
+
 static void the_header_of_a_proxy_is_a_segment_of_its_own(void **state)
 {
 	static const char line[] = "PROXY TCP4 10.1.0.1 10.1.0.2 40000 9000\r\n";
@@ -420,6 +449,7 @@ int main(void)
 		T(what_is_too_long_for_the_other_side_is_divided),
 		T(a_slow_reader_keeps_the_boundaries),
 		T(backpressure_is_as_before),
+		T(joined_segments_stay_within_the_memory),
 		T(the_header_of_a_proxy_is_a_segment_of_its_own),
 	};
 
