@@ -43,8 +43,8 @@ listen bulk
 NGINX_STREAM = """load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 worker_processes 1;
 daemon off;
-pid {folder}/stream.pid;
-error_log {folder}/stream.log error;
+pid {folder}/peer.pid;
+error_log {folder}/peer.log error;
 events {{ worker_connections 8000; }}
 stream {{
     server {{ listen {own}:{listen} backlog=65535; proxy_pass {server}:{origin}; }}
@@ -64,17 +64,21 @@ http {{
 """
 
 
-def write(lab, name, text):
+def write(lab, name, text, **more):
     path = lab.folder / name
-    path.write_text(text.format(folder=lab.folder, own=GATEWAY_C4, server=SERVER4, listen=LISTEN, bulk=BULK,
-                                origin=ORIGIN, iperf=IPERF))
+    path.write_text(text.format(folder=lab.folder, scratch=lab.scratch, own=GATEWAY_C4, server=SERVER4, listen=LISTEN,
+                                bulk=BULK, origin=ORIGIN, iperf=IPERF, **more))
     return path
 
 
-def start_origin(lab):
+def raise_limits(lab):
     for role in ROLES:
         lab.at(role, "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_tw_reuse=1",
                "net.core.somaxconn=65535", "net.ipv4.tcp_max_syn_backlog=65535")
+
+
+def start_origin(lab):
+    raise_limits(lab)
     lab.spawn("server", "nginx", "-e", lab.folder / "origin.log", "-c", write(lab, "origin.conf", NGINX_ORIGIN))
     lab.spawn("server", "iperf3", "-s", "-p", IPERF)
     wait_for("the origin", lambda: lab.listening("server", ORIGIN) and lab.listening("server", IPERF))
@@ -89,15 +93,16 @@ def start_own(lab, mode, idle):
         workers=f'cpus = "1"; idle = "{idle}";'))
 
 
-def start_peer(lab, system):
+def start_peer(lab, system, configuration, ports, **more):
+    """HAProxy or nginx in the gateway on this configuration, whose rest `more` fills in."""
     for interface, address in (("gw-c", GATEWAY_C4), ("gw-s", GATEWAY_S4)):
         run("ip", "-n", lab.namespace("gateway"), "addr", "add", f"{address}/24", "dev", interface)
+    path = write(lab, f"{system}.conf", configuration, **more)
     if system == "haproxy":
-        lab.spawn("gateway", "haproxy", "-db", "-f", write(lab, "haproxy.cfg", HAPROXY))
+        lab.spawn("gateway", "haproxy", "-db", "-f", path)
     else:
-        lab.spawn("gateway", "nginx", "-e", lab.folder / "stream.log", "-c",
-                  write(lab, "stream.conf", NGINX_STREAM))
-    wait_for(system, lambda: lab.listening("gateway", LISTEN) and lab.listening("gateway", BULK))
+        lab.spawn("gateway", "nginx", "-e", lab.folder / "peer.log", "-c", path)
+    wait_for(system, lambda: all(lab.listening("gateway", port) for port in ports))
 
 
 def first_connection(lab):
@@ -115,7 +120,7 @@ def start(lab, system):
     if idle:
         start_own(lab, mode, idle)
     else:
-        start_peer(lab, system)
+        start_peer(lab, system, HAPROXY if system == "haproxy" else NGINX_STREAM, (LISTEN, BULK))
     first_connection(lab)
 
 

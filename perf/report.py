@@ -14,7 +14,7 @@ HEAD = """<!-- SPDX-License-Identifier: BSD-3-Clause -->
 <!-- Made by `scripts/perf report`; edit perf/report.py, not this page. -->
 # Performance
 
-How these figures are made, and how to make them again: `scripts/perf inprocess`, `scripts/perf compare`, `scripts/perf tls`, `scripts/perf reality`, `scripts/perf wire`, `perf/tcp-emulated` and `perf/instructions --record` measure, `scripts/perf report` writes this page. Figures are medians with (least to most); cycles are those of the time stamp counter, whose rate need not be the core's. Where a target is missed, the row says so.
+How these figures are made, and how to make them again: `scripts/perf inprocess`, `scripts/perf compare`, `scripts/perf gateway`, `scripts/perf tls`, `scripts/perf reality`, `scripts/perf wire`, `perf/tcp-emulated` and `perf/instructions --record` measure, `scripts/perf report` writes this page. Figures are medians with (least to most); cycles are those of the time stamp counter, whose rate need not be the core's. Where a target is missed, the row says so.
 """
 
 
@@ -223,6 +223,33 @@ Ratios are those of each round, their median and spread. Client, gateway and ser
 
 """ + table(("", *(title for _, title in columns)), rows) + "\n"
             + tables)
+
+
+GATEWAY_COLUMNS = (("requests_per_second", "requests a second"), ("connections_per_second", "new connections a second"),
+                   ("pages_per_second", "pages a second"), ("h2_requests_per_second", "HTTP/2 requests a second"),
+                   ("p50_us", "p50, us"), ("p99_us", "p99, us"), ("h2_p50_us", "HTTP/2 p50, us"),
+                   ("h2_p99_us", "HTTP/2 p99, us"), ("p99_saturated_us", "p99 at the highest rate, us"))
+
+
+def gateway(result):
+    """The HTTP gateway, beside HAProxy and nginx: each ratio to both."""
+    names = {"gateway": "nexpathd", "haproxy": "HAProxy {haproxy}, 1 thread", "nginx": "nginx {nginx}, 1 worker"}
+    judged_rows = []
+    for peer, name in (("haproxy", "HAProxy"), ("nginx", "nginx")):
+        for column, title in GATEWAY_COLUMNS:
+            found = result["ratios"][peer][column]
+            if column.endswith("per_second"):
+                judged_rows.append((f"{title}, to {name}", ratio_cell(found), "at least 1", verdict(found["median"] >= 1)))
+            elif column.endswith("p99_us"):
+                judged_rows.append((f"{title.removesuffix(', us')} at half the slowest one's rate, to {name}",
+                                    ratio_cell(found), "at most 1", verdict(found["median"] <= 1)))
+    rows = [(names[key].format(**result["versions"]), *(cell(row[column]) for column, _ in GATEWAY_COLUMNS))
+            for key, row in result["systems"].items()]
+    return (machine(result) + f"""
+One nginx behind, fresh namespaces for each of {result['rounds']} interleaved rounds of {result['seconds']} s; ratios are those of each round. All three read every request's head, send X-Forwarded-For, -Proto and -Host with it, and keep their connections to the target; access logs are off. Requests are those of wrk {result['versions']['wrk']} over {result['connections']} kept connections, each with 23 bytes of answer; new connections have one such request each (`nexpath-bench client`); pages have {result['page_kib']:,} KiB, over {result['page_connections']} connections. HTTP/2 is over TLS 1.3, by h2load {result['versions']['h2load']}, {result['h2_connections']} connections with {result['h2_streams']} streams at once. Latencies are at half of the slowest one's rate: an open loop at {result['rate']:,} requests a second, each timed from the moment it was due, and {result['h2_rate']:,} of HTTP/2, each from the moment it was sent. All of it shares {result['machine']['cpus']} CPUs, so that a rate says what the whole chain costs, not what the gateway alone could do.
+
+""" + table(("", *(title for _, title in GATEWAY_COLUMNS)), rows) + "\n"
+            + table(("nexpathd", "ratio", "target", ""), judged_rows))
 
 
 TLS_COLUMNS = (("ecdsa_new", "TLS 1.3, ECDSA"), ("rsa_new", "TLS 1.3, RSA-2048"), ("ecdsa_new_1_2", "TLS 1.2, ECDSA"),
@@ -447,6 +474,9 @@ def page(folder):
         parts += ["## Instructions\n", instructions(record)]
     if compare:
         parts += ["## Beside HAProxy and nginx\n", comparison(compare)]
+    of_gateway = load(folder, "gateway")
+    if of_gateway:
+        parts += ["## The HTTP gateway beside HAProxy and nginx\n", gateway(of_gateway)]
     tls = load(folder, "tls")
     if tls:
         parts += ["## TLS beside HAProxy and nginx\n", secured(tls)]

@@ -12,8 +12,9 @@ import resource
 import sys
 
 from common import bench, fail, save, spread
-from comparison import (LISTEN, ORIGIN, Budget, cpu_seconds, first_connection, links, ratios, take_turns, versions)
-from lab import GATEWAY_C4, GATEWAY_S4, SERVER4, LabError, listener, run, upstream, wait_for
+from comparison import (LISTEN, ORIGIN, Budget, cpu_seconds, first_connection, links, raise_limits, ratios, start_peer,
+                        take_turns, versions, write)
+from lab import GATEWAY_C4, SERVER4, LabError, listener, run, upstream, wait_for
 
 NAME = "www.example.org"
 PAGE_BYTES = 256 << 20
@@ -54,8 +55,8 @@ listen secured
 NGINX = """load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 worker_processes 1;
 daemon off;
-pid {folder}/stream.pid;
-error_log {folder}/stream.log error;
+pid {folder}/peer.pid;
+error_log {folder}/peer.log error;
 events {{ worker_connections 8000; }}
 stream {{
     ssl_certificate {folder}/keys/www.pem;
@@ -69,13 +70,6 @@ stream {{
 """
 
 
-def write(lab, name, text):
-    path = lab.folder / name
-    path.write_text(text.format(folder=lab.folder, scratch=lab.scratch, own=GATEWAY_C4, server=SERVER4, listen=LISTEN,
-                                origin=ORIGIN, suite13=SUITES["1.3"], suite12=SUITES["1.2"]))
-    return path
-
-
 def make_certificate(lab, key):
     folder = lab.folder / "keys"
     folder.mkdir(mode=0o700)
@@ -85,9 +79,7 @@ def make_certificate(lab, key):
 
 
 def start_origin(lab):
-    for role in ("client", "gateway", "server"):
-        lab.at(role, "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_tw_reuse=1",
-               "net.core.somaxconn=65535", "net.ipv4.tcp_max_syn_backlog=65535")
+    raise_limits(lab)
     with open(lab.scratch / "page", "wb") as page:
         page.truncate(PAGE_BYTES)
     lab.spawn("server", "nginx", "-e", lab.folder / "origin.log", "-c", write(lab, "origin.conf", ORIGIN_NGINX))
@@ -106,16 +98,6 @@ def start_own(lab):
     lab.start(text.replace("management = {", f'management = {{ key_dir = "{folder}";'))
 
 
-def start_peer(lab, system):
-    for interface, address in (("gw-c", GATEWAY_C4), ("gw-s", GATEWAY_S4)):
-        run("ip", "-n", lab.namespace("gateway"), "addr", "add", f"{address}/24", "dev", interface)
-    if system == "haproxy":
-        lab.spawn("gateway", "haproxy", "-db", "-f", write(lab, "haproxy.cfg", HAPROXY))
-    else:
-        lab.spawn("gateway", "nginx", "-e", lab.folder / "stream.log", "-c", write(lab, "stream.conf", NGINX))
-    wait_for(system, lambda: lab.listening("gateway", LISTEN))
-
-
 def beginning(key):
     def begin(lab, system):
         make_certificate(lab, key)
@@ -123,7 +105,8 @@ def beginning(key):
         if system == "tls":
             start_own(lab)
         else:
-            start_peer(lab, system)
+            start_peer(lab, system, HAPROXY if system == "haproxy" else NGINX, (LISTEN,), suite13=SUITES["1.3"],
+                       suite12=SUITES["1.2"])
         first_connection(lab)
     return begin
 

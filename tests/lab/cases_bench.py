@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""nexpath-bench drive at both ends of a nexpathd."""
+"""nexpath-bench drive at both ends of a nexpathd, and comparisons in short."""
 
 import json
+from pathlib import Path
 
 from harness import (ECHO, GATEWAY_C4, GATEWAY_C6, LISTEN, SERVER4, SERVER6, case, check, check_equal, listener, run,
                      upstream)
+
+PERF = Path(__file__).resolve().parents[2] / "scripts" / "perf"
 
 ENDS = {4: ("10.1.0.100", SERVER4, f"{GATEWAY_C4}:{LISTEN}", f"{SERVER4}:{ECHO}"),
         6: ("fd00:1::100", SERVER6, f"[{GATEWAY_C6}]:{LISTEN}", f"[{SERVER6}]:{ECHO}")}
@@ -70,3 +73,16 @@ def drive_search(t):
                        "--seconds", 1, "--search", "--loss", 0.1)
         check(result["throughput_per_second"] > 0, f"nothing passed: {result['trials']}")
         check(result["at_throughput"]["loss_percent"] <= 0.1, "the best trial lost more than allowed")
+
+
+@case
+def compare_gateway(t):
+    """one short round of the HTTP gateway beside HAProxy and nginx: every request is answered, every figure is there"""
+    lab = t.lab()
+    run(PERF, "--build", lab.build, "--results", lab.folder, "gateway", "--rounds", "1", "--seconds", "1")
+    result = json.loads((lab.folder / "gateway.json").read_text())
+    figures = {"requests_per_second", "connections_per_second", "pages_per_second", "h2_requests_per_second", "p50_us",
+               "p99_us", "h2_p50_us", "h2_p99_us", "p99_saturated_us"}
+    check_equal({system: set(row) for system, row in result["systems"].items()},
+                {system: figures for system in ("gateway", "haproxy", "nginx")}, "figures")
+    check(all(ratio["median"] > 0 for peer in result["ratios"].values() for ratio in peer.values()), f"{result['ratios']}")
