@@ -54,12 +54,18 @@ static void head_bad(struct http_run *run)
 	http_answer(run, HTTP_REASON_TARGET_INVALID, 502, nothing);
 }
 
+// A client of HTTP/1.0, or of frames: what comes in chunks goes to it as their content.
+static bool knows_no_chunks(const struct http_conversation *c)
+{
+	return c->is_framed || c->head[HTTP_CLIENT].minor == 0;
+}
+
 static bool head_send(struct http_run *run, enum http_persistence persistence, bool is_last)
 {
 	struct http_text text = http_scratch(run->g);
 
 	http_response_rewrite(&text, &run->c->head[HTTP_TARGET],
-		http_slab_of(run, HTTP_TARGET)->bytes, persistence);
+		http_slab_of(run, HTTP_TARGET)->bytes, knows_no_chunks(run->c), persistence);
 	if (http_text_send(run, HTTP_CLIENT, &text, is_last))
 		return true;
 	http_break(run, HTTP_REASON_NO_BUFFER);
@@ -104,20 +110,17 @@ static void final(struct http_run *run)
 	const struct nx_http_head *head = &c->head[HTTP_TARGET];
 	bool delimited = head->framing != NX_HTTP_UNTIL_CLOSE;
 
-	// A client of HTTP/1.0 knows no chunks, and was not to be sent any.
-	if (head->framing == NX_HTTP_CHUNKED && c->head[HTTP_CLIENT].minor == 0) {
-		head_bad(run);
-		return;
-	}
 	// A request of HTTP/1.0 goes out as one that asks for no other: whatever the answer says of
 	// itself, its connection may end at any moment.
 	c->target_persists = (head->flags & NX_HTTP_PERSISTENT) != 0 && delimited &&
 			     c->head[HTTP_CLIENT].minor > 0;
-	c->client_persists = c->client_persists && delimited;
+	// What is bare ends with the connection.
+	c->client_persists = c->client_persists && delimited &&
+			     !(head->framing == NX_HTTP_CHUNKED && knows_no_chunks(c));
 	c->is_bound = c->is_bound || http_binds(head, http_slab_of(run, HTTP_TARGET)->bytes);
 	c->status = head->status;
 	http_body_begin(&c->body[HTTP_TARGET], (enum nx_http_framing)head->framing,
-		head->body_length, c->is_framed);
+		head->body_length, knows_no_chunks(c));
 	if (!head_send(run, http_persistence_of(c), c->body[HTTP_TARGET].is_over))
 		return;
 	c->answered = true;

@@ -141,7 +141,8 @@ static enum field_fate fate_of(
 	return FIELD_PASSES;
 }
 
-static void fields_put(struct http_text *out, const struct nx_http_head *head, const uint8_t *bytes)
+static void fields_put(
+	struct http_text *out, const struct nx_http_head *head, const uint8_t *bytes, bool is_bare)
 {
 	struct options options;
 
@@ -157,7 +158,7 @@ static void fields_put(struct http_text *out, const struct nx_http_head *head, c
 		text_slice(out, nx_http_span_of(bytes, head->fields[i].value));
 		text_literal(out, "\r\n");
 	}
-	if (head->framing == NX_HTTP_CHUNKED)
+	if (head->framing == NX_HTTP_CHUNKED && !is_bare)
 		text_literal(out, "Transfer-Encoding: chunked\r\n");
 }
 
@@ -246,7 +247,7 @@ void http_request_rewrite(struct http_text *out, const struct nx_http_head *head
 		text_literal(out, " HTTP/1.1\r\nHost: ");
 	text_slice(out, authority);
 	text_literal(out, "\r\n");
-	fields_put(out, head, bytes);
+	fields_put(out, head, bytes, false);
 	if (change->upgrade)
 		upgrade_put(out);
 	text_literal(out, "X-Forwarded-For: ");
@@ -274,14 +275,14 @@ static void persistence_put(struct http_text *out, enum http_persistence persist
 }
 
 void http_response_rewrite(struct http_text *out, const struct nx_http_head *head,
-	const uint8_t *bytes, enum http_persistence persistence)
+	const uint8_t *bytes, bool is_bare, enum http_persistence persistence)
 {
 	text_literal(out, "HTTP/1.1 ");
 	text_number(out, head->status);
 	text_literal(out, " ");
 	text_slice(out, nx_http_span_of(bytes, head->reason));
 	text_literal(out, "\r\n");
-	fields_put(out, head, bytes);
+	fields_put(out, head, bytes, is_bare);
 	persistence_put(out, persistence);
 	text_literal(out, "\r\n");
 }

@@ -32,9 +32,9 @@ enum http_persistence {
 	HTTP_SWITCHES,  // Connection: upgrade
 };
 
-// Writes a response's head for its client.
+// Writes a response's head for its client. is_bare: chunks follow as their content alone.
 void http_response_rewrite(struct http_text *out, const struct nx_http_head *head,
-	const uint8_t *bytes, enum http_persistence persistence);
+	const uint8_t *bytes, bool is_bare, enum http_persistence persistence);
 
 // Writes an answer of our own. location: empty for none; text: the body, left out (not its length)
 // for HEAD.

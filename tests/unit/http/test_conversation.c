@@ -289,6 +289,36 @@ static void old_clients_are_told_how_it_ends(void **state)
 	assert_false(rig.legs[HTTP_CLIENT].shut);
 }
 
+static void old_client_of_chunks(void)
+{
+	rig_say(&rig, HTTP_CLIENT, "GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n");
+	rig_say(&rig, HTTP_TARGET,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n"
+		"10\r\n0123456789abcdef\r\n0\r\nX-Trailer: 1\r\n\r\n");
+	assert_string_equal(rig_take(&rig, HTTP_CLIENT),
+		"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabc0123456789abcdef");
+	assert_true(rig.legs[HTTP_CLIENT].shut);
+	assert_int_equal(rig.outcome, HTTP_GOES_ON);
+}
+
+static void old_client_of_half_the_chunks(void)
+{
+	rig_say(&rig, HTTP_CLIENT, "GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+	rig_say(&rig, HTTP_TARGET,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+	rig_end(&rig, HTTP_TARGET);
+	assert_false(rig.legs[HTTP_CLIENT].shut);
+	assert_int_equal(rig.outcome, HTTP_BROKEN);
+}
+
+// What a client of HTTP/1.0 gets of chunks is their content, until the connection's end, which is
+// a reset where they end early.
+static void old_clients_get_content(void **state)
+{
+	each_way(old_client_of_chunks);
+	each_way(old_client_of_half_the_chunks);
+}
+
 static void an_early_answer_ends_the_connection(void **state)
 {
 	rig_say(&rig, HTTP_CLIENT, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc");
@@ -621,6 +651,7 @@ int main(void)
 		CASE(websockets_pass_and_other_upgrades_do_not),
 		CASE(interim_responses_pass),
 		CASE(old_clients_are_told_how_it_ends),
+		CASE(old_clients_get_content),
 		CASE(an_early_answer_ends_the_connection),
 		CASE(sources_have_a_bound),
 		CASE(what_follows_a_response_is_no_answer),
