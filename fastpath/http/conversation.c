@@ -90,9 +90,10 @@ void http_conversation_begin(struct http_gateway *g, uint32_t session,
 	tls_queue_append(&c->input[HTTP_CLIENT], first);
 }
 
-void http_conversation_frame(struct http_gateway *g, uint32_t session)
+void http_conversation_frame(struct http_gateway *g, uint32_t session, uint32_t head_bytes)
 {
 	g->conversations[session].is_framed = true;
+	g->conversations[session].head_bytes = (uint16_t)head_bytes;
 }
 
 void http_conversation_end(struct http_gateway *g, uint32_t session, usec_t now)
@@ -179,7 +180,7 @@ bool http_slab_take(struct http_run *run, unsigned int leg, enum nx_http_kind ki
 		crowd_join(run->g->reading, &c->reading, &c->announced.source);
 	c->have[leg] = 0;
 	if (kind == NX_HTTP_REQUEST && run->http) {
-		limits.head_bytes = run->http->head_bytes;
+		limits.head_bytes = c->is_framed ? c->head_bytes : run->http->head_bytes;
 		fields = (uint16_t)run->http->head_fields;
 	}
 	nx_http_head_init(&c->head[leg], kind, &limits, http_slab_of(run, leg)->fields, fields);

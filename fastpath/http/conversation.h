@@ -106,9 +106,10 @@ struct http_conversation {
 	bool answered;        // the response's head has gone to the client
 	bool is_logged;
 	bool is_broken;
-	bool is_paused; // has more to do than one run does
-	uint16_t group; // of the listener, for the bound of sources
-	uint8_t reason; // enum http_reason
+	bool is_paused;      // has more to do than one run does
+	uint16_t group;      // of the listener, for the bound of sources
+	uint16_t head_bytes; // of a framed client's request at most
+	uint8_t reason;      // enum http_reason
 	uint16_t status;
 	uint16_t upstream; // of the target's connection, and the request's
 	uint64_t terms;    // the owner's: by what that connection was made
@@ -165,8 +166,9 @@ void http_conversation_begin(struct http_gateway *g, uint32_t session,
 	const struct flow_key *announced, uint16_t group, bool is_secure, struct buffer *first,
 	usec_t now);
 // The conversation that has begun is one exchange of a client that is spoken to in frames: heads go
-// by http_io.head, and bodies without chunks.
-void http_conversation_frame(struct http_gateway *g, uint32_t session);
+// by http_io.head, and bodies without chunks. head_bytes: of its request's head at most, whatever
+// the listener says meanwhile; what is longer was cut by whoever read the frames.
+void http_conversation_frame(struct http_gateway *g, uint32_t session, uint32_t head_bytes);
 // The session goes. Harmless when it has no conversation.
 void http_conversation_end(struct http_gateway *g, uint32_t session, usec_t now);
 

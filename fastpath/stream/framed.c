@@ -120,7 +120,7 @@ static struct relay_session *stream_begin(
 	stream->is_new = false;
 	http_conversation_begin(r->gateway, index, &announced, client->listener,
 		leg_is_secure(client, LEG_CLIENT), NULL, r->now);
-	http_conversation_frame(r->gateway, index);
+	http_conversation_frame(r->gateway, index, stream->connection->head_bytes);
 	return s;
 }
 

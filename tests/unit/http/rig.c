@@ -222,7 +222,7 @@ void rig_begin(struct rig *rig)
 	rig->connects = rig->disconnects = rig->logged = 0;
 	http_conversation_begin(rig->gateway, 0, &announced, 0, false, NULL, rig->now);
 	if (rig->is_framed)
-		http_conversation_frame(rig->gateway, 0);
+		http_conversation_frame(rig->gateway, 0, rig->http->head_bytes);
 }
 
 void rig_run(struct rig *rig)

@@ -596,6 +596,23 @@ static void framed_clients_get_content(void **state)
 	each_way(framed);
 }
 
+// Who cut the head knew the limit of when it began.
+static void framed_heads_keep_their_limit(void **state)
+{
+	static char value[1500];
+
+	memset(value, 'x', sizeof(value) - 1);
+	rig.is_framed = true;
+	rig.http->head_bytes = 1024;
+	rig_begin(&rig);
+	rig.http->head_bytes = 4096;
+	rig_say(&rig, HTTP_CLIENT, "GET / HTTP/1.1\r\nHost: a\r\nX-Long: ");
+	rig_say(&rig, HTTP_CLIENT, value);
+	rig_say(&rig, HTTP_CLIENT, "\r\n\r\n");
+	has(rig_take(&rig, HTTP_CLIENT), "HTTP/1.1 431 ");
+	assert_int_equal(rig.connects, 0);
+}
+
 static void framed_head(void)
 {
 	rig_say(&rig, HTTP_CLIENT, "HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -648,6 +665,7 @@ int main(void)
 		CASE(bound_connections_are_not_shared),
 		CASE(framed_clients_get_content),
 		CASE(framed_clients_hear_ends),
+		CASE(framed_heads_keep_their_limit),
 		CASE(websockets_pass_and_other_upgrades_do_not),
 		CASE(interim_responses_pass),
 		CASE(old_clients_are_told_how_it_ends),
