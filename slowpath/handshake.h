@@ -40,7 +40,7 @@ struct handshake_kind {
 	// concern.
 	void (*silence)(void *handshake);
 	// Fills the next message, of which session and stream (the one it was opened for) are set
-	// and the rest is zero but for data. To be asked after create, input and end until it says
+	// and the rest is zero. To be asked after create, input and end until it says
 	// that it waits or gives the last one.
 	enum handshake_step (*next)(void *handshake, struct slow_message *out);
 	// What became of it, below HANDSHAKE_OUTCOMES, as its kind names it; counted after the last

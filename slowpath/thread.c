@@ -59,7 +59,8 @@ static void end(struct slow_thread *t, uint32_t place, counter_t *why)
 	counter_set(&t->in_flight, admission_in_flight(t->admission));
 }
 
-// A slot for an answer, NULL when the worker has not read what it has.
+// A slot for an answer, NULL when the worker has not read what it has. It is zeroed: of another
+// session's answer that lay there nothing is left for this one.
 static struct slow_message *answer_begin(struct slow_thread *t, uint32_t worker, uint64_t session,
 	enum slow_kind kind, uint8_t stream)
 {
@@ -67,12 +68,10 @@ static struct slow_message *answer_begin(struct slow_thread *t, uint32_t worker,
 
 	if (!m)
 		return NULL;
+	memset(m, 0, sizeof(*m));
 	m->session = session;
 	m->kind = (uint8_t)kind;
 	m->stream = stream;
-	m->offset = 0;
-	m->failure = 0;
-	m->length = 0;
 	return m;
 }
 

@@ -352,6 +352,42 @@ static void a_full_ring_makes_the_thread_wait(void **state)
 	expect_failure(SLOW_FAILURE_LOCAL, 100);
 }
 
+static int terse_create(void *own, const struct slow_open *open, void **out)
+{
+	*out = service;
+	return 0;
+}
+
+static void terse_destroy(void *own)
+{
+}
+
+static enum handshake_step terse_next(void *handshake, struct slow_message *out)
+{
+	out->kind = SLOW_KEYS;
+	return HANDSHAKE_DONE;
+}
+
+// What a kind of handshake says nothing of is nothing, whatever lay in the slot before: the flags
+// and secrets of another session's keys.
+static void an_answer_has_nothing_of_the_one_before_it(void **state)
+{
+	static const struct handshake_kind terse = {.create = terse_create,
+		.destroy = terse_destroy,
+		.next = terse_next,
+		.profile_destroy = terse_destroy};
+	const struct slow_message empty = {.session = 1, .kind = SLOW_KEYS};
+
+	for (uint32_t i = 0; i < SLOW_RING; i++) {
+		memset(ring_reserve(&link_1()->to_worker), 0xff, sizeof(empty));
+		ring_publish(&link_1()->to_worker);
+		ring_release(&link_1()->to_worker);
+	}
+	put_open(1, slowpath_profile_add(service, &terse, service));
+	turn();
+	assert_memory_equal(expect(SLOW_KEYS, 1), &empty, sizeof(empty));
+}
+
 static void bytes_out_of_place_are_left_alone(void **state)
 {
 	struct slow_message *m;
@@ -544,6 +580,7 @@ int main(void)
 		TEST(a_stream_that_ends_early_fails),
 		TEST(a_name_that_comes_again_is_a_new_handshake),
 		TEST(a_full_ring_makes_the_thread_wait),
+		TEST(an_answer_has_nothing_of_the_one_before_it),
 		TEST(bytes_out_of_place_are_left_alone),
 		cmocka_unit_test_setup_teardown(
 			a_client_speaks_first_and_asks_for_its_target, set_up, tear_down),
