@@ -145,6 +145,8 @@ static void target_take(struct rig_secured *x, struct slow_link *link, const str
 		a->offset = SECURED_HELLO;
 		keys_of(x, &a->keys, true);
 		ring_publish(&link->to_worker);
+	} else if (m->kind == SLOW_END) {
+		refuse(link, m->session);
 	}
 }
 

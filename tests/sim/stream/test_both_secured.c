@@ -134,6 +134,23 @@ static void a_target_that_ends_without_a_word_is_a_reset(void **state)
 	assert_int_equal(last_end(), SESSION_END_RESET);
 }
 
+// Before there are keys an end is anybody's, too: it is no end of the target's payload, of which
+// the client has heard nothing.
+static void a_target_that_ends_before_its_keys_is_a_reset(void **state)
+{
+	rig_connect(&rig, own);
+	client(0)->keeps_open = true;
+	rig.secured->speechless[secured_peer(RIG_TARGET, 0)] = true;
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(client(0)->error, 0);
+	tcp_shutdown(rig.host[RIG_TARGET], target(0)->connection, rig.world->now);
+	rig_wait(&rig, SECONDS(1));
+	assert_false(client(0)->ended);
+	assert_int_equal(client(0)->error, ECONNRESET);
+	assert_int_equal(rig_drops(&rig, DROP_TLS_TARGET_HANDSHAKE), 1);
+	assert_int_equal(last_end(), SESSION_END_REFUSED);
+}
+
 static void a_bad_path_costs_time_and_no_byte(void **state)
 {
 	rig.loss_ppm = 20000;
@@ -325,6 +342,7 @@ int main(void)
 		TEST(both_directions_arrive_whole),
 		TEST(ends_are_of_one_way),
 		TEST(a_target_that_ends_without_a_word_is_a_reset),
+		TEST(a_target_that_ends_before_its_keys_is_a_reset),
 		TEST(a_bad_path_costs_time_and_no_byte),
 		TEST(a_client_in_likeness_goes_on_to_a_secured_target),
 		TEST(each_handshake_has_a_name),
