@@ -163,11 +163,28 @@ def receive_exactly(s, n):
 
 
 def exchange(s, data=b"is anybody there?"):
-    """Sends data through an echo and checks that it comes back."""
-    sender = threading.Thread(target=s.sendall, args=(data,), daemon=True)
+    """Sends data through an echo and checks that it comes back. A reset is told to whoever asks first: to the sender, and
+    then what is received ends as if in order."""
+    failed = []
+
+    def send():
+        try:
+            s.sendall(data)
+        except OSError as error:
+            failed.append(error)
+
+    sender = threading.Thread(target=send, daemon=True)
     sender.start()
-    check(receive_exactly(s, len(data)) == data, "what came back is not what was sent")
+    try:
+        check(receive_exactly(s, len(data)) == data, "what came back is not what was sent")
+    except LabError:
+        sender.join()
+        if failed:
+            raise failed[0] from None
+        raise
     sender.join()
+    if failed:
+        raise failed[0]
 
 
 def reset(s):
