@@ -17,7 +17,7 @@ static void begin_at(const char *path, const struct nx_rest_field *fields, size_
 		.fields = fields,
 		.field_count = n,
 		.body_limit = 1 << 20,
-		.stream = {.timeout_ms = 5000, .in_bytes = 2 << 20}};
+		.stream = {.timeout_ms = 120000, .in_bytes = 2 << 20}};
 
 	assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
 }

@@ -8,9 +8,17 @@
 static const enum nx_drive drives[] = {NX_DRIVE_BLOCKING, NX_DRIVE_READY, NX_DRIVE_CARRIED};
 static struct nx_rest rest;
 
+enum {
+	PATIENCE_MS = 120000, // beyond what a busy machine makes anybody wait
+	IMPATIENCE_MS = 60
+};
+
 static struct nx_rest_config config_of(const char *url, enum nx_drive drive)
 {
-	return (struct nx_rest_config){.url = url, .stream = {.drive = drive, .timeout_ms = 5000}};
+	return (struct nx_rest_config){.url = url,
+		.stream = {.drive = drive,
+			.connect_timeout_ms = PATIENCE_MS,
+			.timeout_ms = PATIENCE_MS}};
 }
 
 static enum nx_client_verdict ask(
@@ -159,12 +167,12 @@ static void limits_and_faults_end_the_connection(void **state)
 
 		config.body_limit = 10000;
 		if (cases[i / 2].verdict == NX_CLIENT_TIMED_OUT)
-			config.stream.timeout_ms = 300;
+			config.stream.timeout_ms = IMPATIENCE_MS;
 		assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
 		assert_int_equal(
 			ask("GET", cases[i / 2].target, NULL, &response), cases[i / 2].verdict);
 		assert_int_equal(nx_rest_receive(&rest, &response), NX_CLIENT_POISONED);
-		rest.stream.config.timeout_ms = 5000;
+		rest.stream.config.timeout_ms = PATIENCE_MS;
 		nx_rest_begin(&rest, "GET", "/204");
 		assert_int_equal(nx_rest_send(&rest, NULL, 0), NX_CLIENT_POISONED);
 		assert_int_equal(UNTIL_DONE(&rest.stream, nx_rest_connect(&rest)), NX_CLIENT_DONE);
@@ -182,6 +190,7 @@ struct body {
 	size_t at, end;
 	size_t piece_max;
 	size_t head_left; // of an echo, before the body
+	size_t wrong;     // bytes seen that are not those sent
 	unsigned int status;
 	bool fails;
 };
@@ -214,7 +223,7 @@ static bool body_take(void *context, const struct nx_response *response, struct 
 	body->status = response->status;
 	for (size_t i = 0; i < piece.length; i++) {
 		if (body->head_left == 0)
-			assert_int_equal(piece.data[i], byte_at(body->at++));
+			body->wrong += piece.data[i] != byte_at(body->at++);
 		else if (piece.data[i] == end[4 - body->head_left])
 			body->head_left--;
 		else
@@ -254,6 +263,7 @@ static void bodies_larger_than_any_buffer(void **state)
 			assert_int_equal(response.status, 200);
 			assert_int_equal(response.body.length, 0);
 			assert_int_equal(seen.at, STREAMED);
+			assert_int_equal(seen.wrong, 0);
 		}
 		// The limit is that of a body which is kept, again.
 		assert_int_equal(ask("GET", "/chunked", NULL, &response), NX_CLIENT_BODY_TOO_LARGE);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 // What conformance suites talk to: a WebSocket server that sends every message back, with
-// permessage-deflate when it is offered. The example for people is fastpath/wire/examples.
+// permessage-deflate when it is offered. Prints its port, which is any free one when 0 is asked
+// for. The example for people is fastpath/wire/examples.
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -139,12 +141,16 @@ int main(int argc, char **argv)
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 	int epoll = epoll_create1(0);
 	struct epoll_event event = {.events = EPOLLIN};
+	socklen_t length = sizeof(address);
 	int yes = 1;
 
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) || listen(listener, 64) ||
+		getsockname(listener, (struct sockaddr *)&address, &length) ||
 		epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event))
 		return 1;
+	printf("%u\n", ntohs(address.sin_port));
+	fflush(stdout);
 	while (epoll_wait(epoll, &event, 1, -1) == 1) {
 		if (event.data.ptr == NULL)
 			welcome(epoll, listener);

@@ -96,13 +96,19 @@ def body_of(head, stream):
     return body
 
 
+def head_of(stream):
+    """The next request's lines, without the empty one; None where the client has ended."""
+    head = b""
+    while (line := stream.readline()) != b"\r\n":
+        if not line:
+            return None
+        head += line
+    return head[:-2]
+
+
 def serve(connection):
     with connection, connection.makefile("rb") as stream:
-        while True:
-            lines = list(iter(stream.readline, b"\r\n"))
-            if not lines or not lines[-1]:
-                return
-            head = b"".join(lines)[:-2]
+        while (head := head_of(stream)) is not None:
             if not answer(connection, head, body_of(head, stream)):
                 return
 

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Real servers on loopback for the clients' tests and examples: nginx, openssl s_server, our echo server."""
+"""Real servers on loopback for the clients' tests and examples: nginx, and our echo server.
+
+Servers are given sockets that listen already: no port is free for others in between, and whoever connects early waits.
+"""
 
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import odd_server
@@ -18,6 +21,10 @@ http {{
   access_log off; keepalive_requests 1000000; default_type text/plain; root {dir}/www;
   client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3;
   uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
+  server {{
+    listen 127.0.0.1:{old} ssl; ssl_protocols TLSv1.2;
+    ssl_certificate {dir}/leaf.pem; ssl_certificate_key {dir}/leaf.key;
+  }}
   server {{
     listen 127.0.0.1:{http}; listen 127.0.0.1:{https} ssl http2;
     ssl_certificate {dir}/leaf.pem; ssl_certificate_key {dir}/leaf.key; ssl_protocols TLSv1.2 TLSv1.3;
@@ -31,12 +38,8 @@ http {{
 """
 
 
-def free_ports(n):
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+def port_of(listener):
+    return listener.getsockname()[1]
 
 
 def openssl(*arguments):
@@ -54,19 +57,33 @@ def certificates(folder):
             "-CAcreateserial", "-days", "2", "-extfile", f"{folder}/ext", "-out", f"{folder}/leaf.pem")
 
 
-def wait_for(port, process):
-    for _ in range(500):
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=10).close()
-        except ConnectionRefusedError:
-            assert process.poll() is None, f"{process.args[0]} has ended"
-            time.sleep(0.02)
-    raise AssertionError(f"{process.args[0]} does not listen")
+def start(command, listeners, **environment):
+    """Whose sockets of those numbers it takes over: when it ends, they are closed."""
+    process = subprocess.Popen(command, pass_fds=[listener.fileno() for listener in listeners],
+                               env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    for listener in listeners:
+        listener.close()
+    return process
+
+
+def nginx(folder, echo):
+    """Yields the process, and its ports for http, https and TLS 1.2."""
+    listeners = [socket.create_server(("127.0.0.1", 0), backlog=512) for _ in range(3)]
+    http, https, old = (port_of(listener) for listener in listeners)
+    (folder / "www").mkdir()
+    (folder / "www" / "small").write_text("small\n")
+    (folder / "www" / "large").write_bytes(bytes(ord("a") + n % 26 for n in range(300000)))
+    folder.chmod(0o755)
+    (folder / "nginx.conf").write_text(NGINX.format(dir=folder, http=http, https=https, old=old, echo=echo))
+    # How a new nginx takes over from an old one (NGINX_VAR of its sources).
+    inherited = "".join(f"{listener.fileno()};" for listener in listeners)
+    return start(["/usr/sbin/nginx", "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log"], listeners,
+                 NGINX=inherited), http, https, old
 
 
 @contextlib.contextmanager
 def running(echo_server):
-    """Yields where everything is: http, https, odd, old, closed, echo (ports) and root (a PEM file)."""
+    """Yields where everything is: http, https, odd, old, closed (ports) and root (a PEM file)."""
     if not (shutil.which("openssl") and Path("/usr/sbin/nginx").exists()):
         print("skipped: nginx and openssl are needed: scripts/install-packages lab")
         sys.exit(77)
@@ -75,21 +92,14 @@ def running(echo_server):
     odd = odd_server.start()
     try:
         certificates(folder)
-        http, https, old, closed, echo = free_ports(5)
-        (folder / "www").mkdir()
-        (folder / "www" / "small").write_text("small\n")
-        (folder / "www" / "large").write_bytes(bytes(ord("a") + n % 26 for n in range(300000)))
-        folder.chmod(0o755)
-        (folder / "nginx.conf").write_text(NGINX.format(dir=folder, http=http, https=https, echo=echo))
-        for command, port in (
-                ([echo_server, str(echo)], echo),
-                (["/usr/sbin/nginx", "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log"], http),
-                (["openssl", "s_server", "-accept", str(old), "-tls1_2", "-www", "-quiet", "-key",
-                  f"{folder}/leaf.key", "-cert", f"{folder}/leaf.pem"], old)):
-            processes.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-            wait_for(port, processes[-1])
-        yield {"http": http, "https": https, "odd": odd, "old": old, "closed": closed, "echo": echo,
-               "root": folder / "root.pem"}
+        processes.append(start([echo_server, "0"], []))
+        echo = int(processes[0].stdout.readline())
+        process, http, https, old = nginx(folder, echo)
+        processes.append(process)
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))  # and does not listen: connections are refused
+            yield {"http": http, "https": https, "odd": odd, "old": old, "closed": port_of(closed),
+                   "root": folder / "root.pem"}
     finally:
         for process in reversed(processes):
             process.terminate()
