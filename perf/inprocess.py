@@ -110,6 +110,18 @@ def terminate_floods(arguments):
     return results
 
 
+def tls_floods(arguments):
+    results = []
+    for family in (4, 6):
+        result = bench(arguments.build, "flood", "--tls", "--family", family, "--seconds", arguments.flood_seconds,
+                       may_fail=True)
+        result.pop("machine")
+        results.append(result)
+        print(f"perf: flood of handshakes over IPv{family}: {100 * result['kept']:.1f} % of the throughput kept, slowest connect "
+              f"{result['slowest_connect_ms']:.1f} ms, {'passed' if result['passed'] else 'FAILED'}", flush=True)
+    return results
+
+
 def records(arguments):
     result = bench(arguments.build, "records", "--rounds", 20 * arguments.repeats)
     result.pop("machine")
@@ -158,6 +170,7 @@ PARTS = {
     "terminate-churn": terminate_churn,
     "terminate-memory": terminate_memory,
     "terminate-floods": terminate_floods,
+    "tls-floods": tls_floods,
     "tls": records,
     "tls-relay": relays,
 }

@@ -425,6 +425,22 @@ The memory that a session needs for this, as `memory_bytes` of its listener and 
             emulated_memory(result)))
 
 
+def tls_flood_section(floods):
+    rows = [(f"IPv{f['family']}", f"{f['strangers_per_second']:,}", f"{f['mbit_per_second_before']:,.0f}",
+             f"{f['mbit_per_second']:,.0f}", f"{100 * f['kept']:.1f} %", f"{f['connects_done']} of {f['connects']}",
+             f"{f['slowest_connect_ms']:.1f}", f"{100 * f['worker_load_before']:.0f} %", f"{100 * f['worker_load']:.0f} %",
+             f"{f['worker_cycles_per_stranger']:,.0f}", verdict(f["passed"])) for f in floods]
+    return ["## A flood of handshakes\n",
+            f"In process over ring ports, in real time, {floods[0]['seconds']} s each: strangers connect to a listener that serves "
+            "TLS and say half a hello, another protocol, noise or nothing, 4,000 of them open at once; the slow path's one thread "
+            f"has the other CPU. Meanwhile {floods[0]['old_sessions']} streams that were open go on to targets by TLS 1.3 at a fixed "
+            "rate, of which they must keep 98 %, and a client every 100 ms does a handshake, asks and must have its answer within "
+            "1 s. The worker's load is the time of its turns that had something to do; a worker without any time left would lose "
+            "to strangers what they cost.\n",
+            table(("family", "strangers a second", "Mbit/s before", "Mbit/s", "kept", "clients served", "slowest, ms",
+                   "load before", "load", "cycles a stranger", ""), rows)]
+
+
 def records_section(records):
     rows = []
     for c in records["cells"]:
@@ -470,6 +486,8 @@ def page(folder):
             parts += records_section(inprocess["tls"])
         if "tls-relay" in inprocess:
             parts += relay_section(inprocess["tls-relay"])
+        if "tls-floods" in inprocess:
+            parts += tls_flood_section(inprocess["tls-floods"])
     if record:
         parts += ["## Instructions\n", instructions(record)]
     if compare:

@@ -57,6 +57,7 @@ struct bench_options {
 	enum bench_offload offload;
 	bool tls;                      // terminate: to targets by TLS
 	const struct slow_links *slow; // and who gives its keys
+	bool tls_listener;             // and there is a listener that serves TLS
 };
 
 // One client-to-target flow that is open. in[d]: its packets as the node receives them from the
@@ -72,7 +73,8 @@ enum {
 	BENCH_WAN = 1,
 	BENCH_CLIENTS = 16,
 	BENCH_TARGETS = 16,
-	BENCH_FIRST_CLIENT_PORT = 1024
+	BENCH_FIRST_CLIENT_PORT = 1024,
+	BENCH_TLS_PORT = 9443, // where a listener serves TLS, with options.tls_listener
 };
 
 struct bench {

@@ -127,6 +127,8 @@ json_t *bench_flood(const struct bench_options *options)
 {
 	struct bench_options wanted = *options;
 
+	if (options->tls)
+		return bench_handshake_flood(options);
 	if (options->terminate)
 		return bench_terminate_flood(options);
 	struct flood *f = calloc(1, sizeof(*f));

@@ -64,6 +64,12 @@ static struct ip_address address_of(const char *format, uint32_t number)
 static const char udp_listener[] =
 	",\n              { name = \"udp\"; protocol = \"udp\"; listen = \"*:9000\"; upstream = \"u\"; idle_timeout_s = 0; }";
 
+static const char tls_listener[] =
+	",\n              { name = \"tls\"; protocol = \"tcp\"; listen = \"*:9443\"; upstream = \"u\"; mode = \"terminate\"; transport = { security = \"tls\"; credentials = [\"bench\"]; }; }";
+// Nobody here reads files: who does handshakes has the profile.
+static const char tls_credential[] =
+	"credentials = ( { name = \"bench\"; kind = \"tls\"; certificate = \"file:/certificate.pem\"; key = \"file:/key.pem\"; } );\n";
+
 void bench_create(struct bench *b, const struct bench_options *options)
 {
 	char targets[1024];
@@ -77,13 +83,14 @@ void bench_create(struct bench *b, const struct bench_options *options)
 		"ports = ( { name = \"lan\"; device = \"ring\"; address = [\"10.1.0.2/16\", \"fd00:1::2/64\"]; gateway = [\"10.1.0.1\", \"fd00:1::1\"]; },\n"
 		"          { name = \"wan\"; device = \"ring\"; address = [\"10.2.0.2/16\", \"fd00:2::2/64\"]; } );\n"
 		"upstreams = ( { name = \"u\"; targets = [%s];%s } );\n"
-		"listeners = ( { name = \"tcp\"; protocol = \"tcp\"; listen = \"*:9000\"; upstream = \"u\"; mode = \"%s\";%s }%s );\n",
+		"listeners = ( { name = \"tcp\"; protocol = \"tcp\"; listen = \"*:9000\"; upstream = \"u\"; mode = \"%s\";%s }%s%s );\n%s",
 		options->burst, options->memory_mb,
 		options->sessions ? options->sessions : options->flows + options->flows / 8 + 16384,
 		targets, options->slow ? " transport = { security = \"tls\"; };" : "",
 		options->terminate ? "terminate" : "direct",
 		options->transparent ? " transparent = true;" : "",
-		options->slow ? "" : udp_listener);
+		options->slow ? "" : udp_listener, options->tls_listener ? tls_listener : "",
+		options->tls_listener ? tls_credential : "");
 	struct rig_options rig = {.huge = options->huge,
 		.seed = options->virtual_time ? options->seed + 1u : 0,
 		.idle = IDLE_POLL,

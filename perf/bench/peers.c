@@ -55,7 +55,7 @@ static uint32_t write_options(const struct peers *p, const struct peer *e, bool 
 }
 
 // What a network card adds, where options.offload says that there is one.
-static void put_frame(struct peers *p, uint16_t port, struct frame *frame)
+void peers_put(struct peers *p, uint16_t port, struct frame *frame)
 {
 	static uint8_t bytes[FRAME_BYTES_MAX];
 
@@ -71,8 +71,9 @@ static void put_frame(struct peers *p, uint16_t port, struct frame *frame)
 		bench_fail("no room on port %u", port);
 }
 
-static void send_at(struct peers *p, uint16_t port, struct peer *e, uint8_t flags,
-	uint32_t sequence, uint32_t payload)
+// content NULL: the stream's own bytes.
+static void send_bytes(struct peers *p, uint16_t port, struct peer *e, uint8_t flags,
+	uint32_t sequence, const uint8_t *content, uint32_t payload)
 {
 	bool syn = flags & TCP_FLAG_SYN;
 	uint16_t window = port == BENCH_WAN ? p->target_window : STEADY_WINDOW;
@@ -87,11 +88,19 @@ static void send_at(struct peers *p, uint16_t port, struct peer *e, uint8_t flag
 		.options_length = (uint8_t)write_options(p, e, syn, options),
 		.payload = payload,
 		.seed = (uint8_t)(sequence - e->first),
+		.content = content,
+		.content_length = payload,
 	};
 
 	if (flags & TCP_FLAG_ACK)
 		e->pending = 0;
-	put_frame(p, port, &frame);
+	peers_put(p, port, &frame);
+}
+
+static void send_at(struct peers *p, uint16_t port, struct peer *e, uint8_t flags,
+	uint32_t sequence, uint32_t payload)
+{
+	send_bytes(p, port, e, flags, sequence, NULL, payload);
 }
 
 static void send_now(
@@ -109,6 +118,15 @@ uint32_t peers_send(struct peers *p, uint16_t port, uint32_t end, uint32_t bytes
 		return 0;
 	send_now(p, port, e, TCP_FLAG_ACK | TCP_FLAG_PSH, bytes);
 	return bytes;
+}
+
+void peers_send_content(
+	struct peers *p, uint16_t port, uint32_t end, const uint8_t *bytes, uint32_t n)
+{
+	struct peer *e = &p->ends[port][end];
+
+	send_bytes(p, port, e, TCP_FLAG_ACK | TCP_FLAG_PSH, e->next, bytes, n);
+	e->next += n;
 }
 
 void peers_send_at(struct peers *p, uint16_t port, uint32_t end, uint32_t offset, uint32_t bytes)
@@ -210,6 +228,12 @@ static void take_syn_ack(struct peers *p, const struct packet *in, struct peer *
 		send_now(p, BENCH_LAN, e, TCP_FLAG_ACK | TCP_FLAG_PSH, PEERS_REQUEST);
 }
 
+void peers_check(const uint8_t *bytes, uint32_t n, uint64_t at)
+{
+	if (memcmp(bytes, pattern + (uint8_t)at, n) != 0)
+		bench_fail("a stream's bytes are not those that were sent");
+}
+
 static void check_text(const struct packet *in, uint32_t offset, uint32_t length)
 {
 	const struct buffer *b = in->buffer;
@@ -218,9 +242,9 @@ static void check_text(const struct packet *in, uint32_t offset, uint32_t length
 	for (; b && length > 0; b = b->next, at = 0) {
 		uint32_t n = u32_min(b->length - at, length);
 
-		if (at > b->length ||
-			memcmp(buffer_data(b) + at, pattern + (uint8_t)offset, n) != 0)
-			bench_fail("a stream's bytes are not those that were sent");
+		if (at > b->length)
+			bench_fail("a frame is shorter than it says");
+		peers_check(buffer_data(b) + at, n, offset);
 		offset += n;
 		length -= n;
 	}
@@ -235,6 +259,9 @@ static uint32_t take_payload(struct peers *p, uint16_t port, const struct packet
 	if (port == BENCH_WAN && p->tls)
 		return peers_tls_take(p->tls, (uint32_t)(e - p->ends[BENCH_WAN]), in->buffer,
 			in->payload, length);
+	if (port == BENCH_WAN && p->take)
+		return p->take(
+			p, (uint32_t)(e - p->ends[BENCH_WAN]), in->buffer, in->payload, length);
 	check_text(in, e->expected - e->other_first, length);
 	return length;
 }
@@ -328,7 +355,9 @@ static void take_packet(struct peers *p, uint16_t port, const struct packet *in)
 		return;
 	}
 	e = end_of(p, port, &in->key);
-	if (!e || e->state == PEER_CLOSED)
+	if (!e && port == BENCH_LAN && p->stranger)
+		p->stranger(p, in);
+	else if (!e || e->state == PEER_CLOSED)
 		p->strangers++;
 	else if (in->tcp_flags & TCP_FLAG_RST)
 		p->resets++;
@@ -379,8 +408,11 @@ void peers_turn(struct peers *p)
 	bench_tell_time(&p->b);
 	uint64_t start = clock_cycles();
 
-	rig_turn(&p->b.rig);
-	p->b.cycles += clock_cycles() - start;
+	bool did = rig_turn(&p->b.rig) > 0;
+	uint64_t took = clock_cycles() - start;
+
+	p->b.cycles += took;
+	p->busy += did ? took : 0;
 	receive(p);
 	if (p->tls)
 		peers_tls_turn(p->tls);
@@ -446,10 +478,11 @@ void peers_create(struct peers *p, const struct bench_options *options, uint32_t
 	*p = (struct peers){.capacity = capacity,
 		.target_window = STEADY_WINDOW,
 		.timestamps = !o.tls,
-		.tls = o.tls ? peers_tls_create(capacity) : NULL};
+		.tls = o.tls && !o.slow ? peers_tls_create(capacity) : NULL};
 	o.protocol = BENCH_TCP;
 	o.terminate = true;
-	o.slow = p->tls ? peers_tls_links(p->tls) : NULL;
+	if (p->tls)
+		o.slow = peers_tls_links(p->tls);
 	bench_create(&p->b, &o);
 	for (uint16_t i = 0; o.offload == BENCH_OFFLOAD_NONE && i < 2; i++)
 		ring_port_set_capabilities(node_port(p->b.rig.node, i), PORT_TX_CHAINS);

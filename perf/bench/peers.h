@@ -57,6 +57,7 @@ struct peers {
 	uint64_t finished;      // clients that have sent and received their FIN
 	uint64_t resets;        // that the node sent
 	uint64_t out_of_order;  // segments, duplicates included
+	uint64_t busy;          // cycles of turns that had something to do
 	uint64_t strangers;     // packets to nobody here
 	uint16_t target_window; // announced by targets, unscaled
 	bool silent_targets;    // acknowledge nothing but the handshake
@@ -64,6 +65,12 @@ struct peers {
 	bool timestamps;        // in all segments
 	struct peers_tls *tls;  // what targets speak; NULL = as clients do
 	void (*done)(struct peers *p, uint32_t client); // its answer is there; NULL = nobody asks
+	// What a segment brought a target, in its order: returns how many stream bytes it was. NULL
+	// = the stream as it is.
+	uint32_t (*take)(struct peers *p, uint32_t end, const struct buffer *chain, uint32_t from,
+		uint32_t length);
+	// A packet on port lan to none of the clients. NULL = counted only.
+	void (*stranger)(struct peers *p, const struct packet *in);
 };
 
 // A rig under the bench's configuration whose TCP listener terminates, with ends for so many
@@ -76,6 +83,13 @@ void peers_connect(struct peers *p, uint32_t client, enum peers_script script);
 void peers_open(struct peers *p, uint32_t first, uint32_t n);
 // So many payload bytes from the end on a port, as far as the node's window lets: how many left.
 uint32_t peers_send(struct peers *p, uint16_t port, uint32_t end, uint32_t bytes);
+// Bytes of their own instead of the stream's, at most a segment.
+void peers_send_content(
+	struct peers *p, uint16_t port, uint32_t end, const uint8_t *bytes, uint32_t n);
+// A frame as it is, but for its MAC addresses.
+void peers_put(struct peers *p, uint16_t port, struct frame *frame);
+// Compares a stream's bytes from `at` on with what was sent. Exits with a line where they differ.
+void peers_check(const uint8_t *bytes, uint32_t n, uint64_t at);
 // One segment at an offset from what is next, whatever the order; next stays where it is.
 void peers_send_at(struct peers *p, uint16_t port, uint32_t end, uint32_t offset, uint32_t bytes);
 // Time, one turn of the node (its cycles are added to b.cycles), what came out taken and answered.
@@ -100,3 +114,4 @@ json_t *bench_requests(const struct bench_options *options);
 json_t *bench_terminate_memory(const struct bench_options *options);
 json_t *bench_small_segments(const struct bench_options *options);
 json_t *bench_terminate_flood(const struct bench_options *options);
+json_t *bench_handshake_flood(const struct bench_options *options);

@@ -70,10 +70,14 @@ static uint32_t resolve_nothing(void *context, const char *name, const struct ip
 	return 0;
 }
 
-// One profile is enough for who does handshakes here.
 static uint32_t upstream_security(void *context, const struct config_upstream *upstream)
 {
-	return 1;
+	return RIG_UPSTREAM_PROFILE;
+}
+
+static uint32_t listener_security(void *context, const struct config_listener *listener)
+{
+	return RIG_LISTENER_PROFILE;
 }
 
 static int parse(struct rig *rig, const char *text, struct config **out)
@@ -102,6 +106,7 @@ static int publish(struct rig *rig, const struct config *config)
 		.context = rig,
 		.port_index = port_index,
 		.resolve = resolve_nothing,
+		.security = listener_security,
 		.upstream_security = upstream_security,
 	};
 	int status =

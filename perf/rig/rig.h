@@ -14,7 +14,10 @@ struct slot_map;
 struct slow_links;
 
 enum {
-	RIG_STASH = 4096
+	RIG_STASH = 4096,
+	// The profiles of the slow path that listeners and upstreams with a transport have.
+	RIG_UPSTREAM_PROFILE = 1,
+	RIG_LISTENER_PROFILE = 2,
 };
 
 // Frames that came out of a port while the rig settled, oldest first.
@@ -56,7 +59,7 @@ struct rig_options {
 	uint16_t transmit_queues; // of each port; 0 = one a worker
 	bool never_dry;           // ports always have frames: do not wait until nothing moves
 	enum idle_mode idle;
-	const struct slow_links *slow; // who does handshakes with targets; NULL = nobody
+	const struct slow_links *slow; // who does handshakes; NULL = nobody
 };
 [[nodiscard]] int rig_create_with(
 	struct rig *rig, const char *text, const struct rig_options *options);
