@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// reality-bench: what a REALITY handshake costs a server, from hello to keys with the target's
-// flight from memory, beside the sum of its primitives in the same run. Prints one JSON object.
+// reality-bench [HANDSHAKES]: what a REALITY handshake costs a server, from hello to keys with the
+// target's flight from memory, beside the sum of its primitives in the same run, and what it costs
+// a client. HANDSHAKES is of one of 15 runs, 200 without it. Prints one JSON object.
 #include <time.h>
 
 #include "reality/client.h"
@@ -9,12 +10,13 @@
 
 enum {
 	PAIRS = 15,
-	HANDSHAKES = 200, // a run
 	SIDE_BYTES = 8192,
 };
 
 #define NOW_MS     INT64_C(1800000000000)
 #define MUST(cond) nx_bug_on(!(cond))
+// Functions that --toggle-collect can name.
+#define FOR_CALLGRIND __attribute__((noinline, noclone))
 
 struct bytes {
 	uint8_t data[SIDE_BYTES];
@@ -23,9 +25,10 @@ struct bytes {
 
 static struct tls13_library *library;
 static struct reality_server_config server;
-static struct bytes hello, flight, finished;
+static struct bytes hello, flight, to_client, finished;
 static uint8_t public_key[32];
 static uint64_t seed;
+static int handshakes = 200; // a run
 
 // The same for every handshake, so that one client's bytes complete them all.
 static bool fill(void *user, uint8_t *out, size_t length)
@@ -55,7 +58,7 @@ static void keep_output(struct bytes *b, struct tls13_stream *s)
 }
 
 // One handshake; what the client gets before its Finished in *out, where that is not NULL.
-static void shake(struct bytes *out)
+FOR_CALLGRIND static void shake(struct bytes *out)
 {
 	struct reality_server *s;
 	struct reality_action a = {.kind = REALITY_SPLICE};
@@ -122,27 +125,37 @@ static void run_target(uint16_t group)
 	EVP_PKEY_free(key);
 }
 
-static void prepare(uint16_t group)
+// One client's handshake, the same each time. Without an answer it says its hello alone.
+FOR_CALLGRIND static void connect_client(bool is_answered)
 {
 	struct reality_client_config config = {.library = library,
+		.random.fill = fill,
 		.browser = &tls13_browser_chrome,
 		.name = "example.test",
 		.short_id = {1}};
-	static struct bytes to_client;
 	struct reality_client *c;
 	size_t taken;
 
+	seed = 11;
 	memcpy(config.public_key, public_key, sizeof(public_key));
 	MUST(reality_client_create(&config, &c) == 0);
 	MUST(reality_client_begin(c, NOW_MS) == REALITY_CLIENT_TALKING);
 	keep_output(&hello, reality_client_stream(c));
+	if (is_answered) {
+		MUST(reality_client_input(c, to_client.data, to_client.length, NOW_MS, &taken) ==
+			REALITY_CLIENT_OPEN);
+		keep_output(&finished, reality_client_stream(c));
+	}
+	reality_client_destroy(c);
+}
+
+static void prepare(uint16_t group)
+{
+	connect_client(false);
 	run_target(group);
 	to_client.length = 0;
 	shake(&to_client);
-	MUST(reality_client_input(c, to_client.data, to_client.length, NOW_MS, &taken) ==
-		REALITY_CLIENT_OPEN);
-	keep_output(&finished, reality_client_stream(c));
-	reality_client_destroy(c);
+	connect_client(true);
 }
 
 // The agreement that authenticates, the one of the handshake, and the signature.
@@ -179,7 +192,7 @@ static int compare(const void *a, const void *b)
 // Medians of interleaved pairs, and of their ratios.
 static void measure(uint16_t group, const char *name, const char *end)
 {
-	double whole[PAIRS], parts[PAIRS], ratio[PAIRS], start;
+	double whole[PAIRS], parts[PAIRS], ratio[PAIRS], connects[PAIRS], start;
 	struct writer share = writer_with(4096);
 	struct group_key client;
 
@@ -188,28 +201,40 @@ static void measure(uint16_t group, const char *name, const char *end)
 	group_key_write(&client, &share);
 	for (int i = 0; i < PAIRS; i++) {
 		start = cpu_us();
-		for (int n = 0; n < HANDSHAKES; n++)
+		for (int n = 0; n < handshakes; n++)
 			shake(NULL);
-		whole[i] = (cpu_us() - start) / HANDSHAKES;
+		whole[i] = (cpu_us() - start) / handshakes;
 		start = cpu_us();
-		for (int n = 0; n < HANDSHAKES; n++)
+		for (int n = 0; n < handshakes; n++)
 			primitives(&client, writer_cursor(&share));
-		parts[i] = (cpu_us() - start) / HANDSHAKES;
+		parts[i] = (cpu_us() - start) / handshakes;
 		ratio[i] = whole[i] / parts[i];
+		start = cpu_us();
+		for (int n = 0; n < handshakes; n++)
+			connect_client(true);
+		connects[i] = (cpu_us() - start) / handshakes;
 	}
 	qsort(whole, PAIRS, sizeof(whole[0]), compare);
 	qsort(parts, PAIRS, sizeof(parts[0]), compare);
 	qsort(ratio, PAIRS, sizeof(ratio[0]), compare);
+	qsort(connects, PAIRS, sizeof(connects[0]), compare);
 	printf("\"%s\": {\"handshake_us\": %.1f, \"primitives_us\": %.1f, \"ratio\": %.2f, "
-	       "\"ratio_least\": %.2f, \"ratio_most\": %.2f, \"handshakes_per_s\": %.0f}%s",
+	       "\"ratio_least\": %.2f, \"ratio_most\": %.2f, \"handshakes_per_s\": %.0f, "
+	       "\"client_us\": %.1f}%s",
 		name, whole[PAIRS / 2], parts[PAIRS / 2], ratio[PAIRS / 2], ratio[0],
-		ratio[PAIRS - 1], 1e6 / whole[PAIRS / 2], end);
+		ratio[PAIRS - 1], 1e6 / whole[PAIRS / 2], connects[PAIRS / 2], end);
 	group_key_clear(&client);
 	writer_clear(&share);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1)
+		handshakes = (int)strtol(argv[1], NULL, 10);
+	if (argc > 2 || handshakes <= 0) {
+		fprintf(stderr, "usage: reality-bench [HANDSHAKES]\n");
+		return 2;
+	}
 	make_credential();
 	printf("{\"libcrypto\": \"%s\", ", OpenSSL_version(OPENSSL_VERSION));
 	measure(GROUP_X25519, "X25519", ", ");
