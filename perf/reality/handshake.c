@@ -90,12 +90,11 @@ static void make_credential(void)
 		.short_id_count = 1,
 		.max_time_diff_s = 120};
 	struct reality_credential *credential;
-	size_t n = sizeof(public_key);
 
 	server.random.fill = fill;
 	MUST(tls13_library_create(&library) == 0);
 	MUST(reality_credential_create(library, &server.random, &settings, &credential) == 0);
-	MUST(EVP_PKEY_get_raw_public_key(credential->static_key, public_key, &n) == 1);
+	x25519_public(credential->static_key, public_key);
 	server.credential = credential;
 }
 

@@ -69,11 +69,11 @@ static enum reality_result check_tag(
 	return is_short_id_known(c, tag->short_id) ? REALITY_AUTHENTICATED : REALITY_SHORT_ID;
 }
 
-// Whether own, which may be NULL, opens the seal.
-static bool open_by(const struct reality_credential *c, EVP_PKEY *own, const uint8_t *share,
+// Whether the private key `own` opens the seal.
+static bool open_by(const struct reality_credential *c, const uint8_t *own, const uint8_t *share,
 	const struct client_hello *h, struct cursor hello, struct reality_admission *out)
 {
-	return own != NULL && reality_key_derive(c->library, own, share, h->random, out->key) &&
+	return reality_key_derive(c->library, own, share, h->random, out->key) &&
 	       reality_open(c->library, out->key, hello.p, cursor_left(&hello), &out->tag);
 }
 
@@ -96,7 +96,8 @@ enum reality_result reality_admit(const struct reality_credential *c, struct cur
 		return REALITY_KEY_SHARE;
 	out->alpn = alpn_class(&h);
 	result = open_by(c, c->static_key, share, &h, hello, out) ||
-				 open_by(c, c->previous_key, share, &h, hello, out)
+				 (c->has_previous_key &&
+					 open_by(c, c->previous_key, share, &h, hello, out))
 			 ? check_tag(c, &out->tag, now_ms)
 			 : REALITY_KEY_SHARE;
 	if (result != REALITY_AUTHENTICATED)

@@ -43,15 +43,12 @@ static bool on_seal(void *user, uint8_t *hello, size_t length, const uint8_t x25
 	struct reality_tag tag = {
 		.version = config->version != 0 ? config->version : REALITY_CLIENT_VERSION,
 		.time_s = (uint32_t)(c->now_ms / 1000)};
-	EVP_PKEY *own = EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, x25519, X25519_BYTES);
 	bool ok;
 
 	memcpy(tag.short_id, config->short_id, sizeof(tag.short_id));
-	ok = own != NULL &&
-	     reality_key_derive(
-		     config->library, own, config->public_key, hello + REALITY_RANDOM_AT, c->key) &&
+	ok = reality_key_derive(config->library, x25519, config->public_key,
+		     hello + REALITY_RANDOM_AT, c->key) &&
 	     reality_seal(config->library, c->key, &tag, hello, length);
-	EVP_PKEY_free(own);
 	writer_bytes(&c->hello, hello, length);
 	return ok && !c->hello.failed;
 }

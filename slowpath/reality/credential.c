@@ -33,22 +33,13 @@ static int copy_lists(struct reality_credential *c, const struct reality_setting
 	return 0;
 }
 
-static EVP_PKEY *key_of(const uint8_t bytes[X25519_BYTES])
-{
-	return EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, bytes, X25519_BYTES);
-}
-
 static int make_keys(struct reality_credential *c, const struct randomness *random,
 	const struct reality_settings *s)
 {
-	c->static_key = key_of(s->private_key);
-	if (c->static_key == NULL)
-		return -ENOMEM;
-	if (s->previous_key != NULL) {
-		c->previous_key = key_of(s->previous_key);
-		if (c->previous_key == NULL)
-			return -ENOMEM;
-	}
+	memcpy(c->static_key, s->private_key, sizeof(c->static_key));
+	c->has_previous_key = s->previous_key != NULL;
+	if (c->has_previous_key)
+		memcpy(c->previous_key, s->previous_key, sizeof(c->previous_key));
 	if (s->mldsa65_seed != NULL) {
 		c->mldsa_key = reality_mldsa_from_seed(s->mldsa65_seed);
 		if (c->mldsa_key == NULL)
@@ -94,9 +85,8 @@ void reality_credential_destroy(struct reality_credential *c)
 	if (c->short_ids != NULL)
 		crypto_wipe(c->short_ids, c->short_id_count * sizeof(c->short_ids[0]));
 	free(c->short_ids);
-	EVP_PKEY_free(c->static_key);
-	EVP_PKEY_free(c->previous_key);
 	EVP_PKEY_free(c->temporary_key);
 	EVP_PKEY_free(c->mldsa_key);
+	crypto_wipe(c, sizeof(*c));
 	free(c);
 }

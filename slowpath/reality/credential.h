@@ -37,8 +37,10 @@ struct reality_settings {
 
 struct reality_credential {
 	const struct tls13_library *library; // borrowed
-	EVP_PKEY *static_key;
-	EVP_PKEY *previous_key; // NULL: none
+	// Private keys of X25519.
+	uint8_t static_key[X25519_BYTES];
+	uint8_t previous_key[X25519_BYTES];
+	bool has_previous_key;
 	EVP_PKEY *temporary_key;
 	EVP_PKEY *mldsa_key; // NULL: none
 	uint8_t temporary_public[REALITY_PUBLIC_BYTES];

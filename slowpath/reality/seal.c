@@ -6,34 +6,20 @@ enum {
 	NONCE_BYTES = 12,
 	PLAIN_BYTES = 16,
 	TAG_BYTES = 16,
-	X25519_SECRET_BYTES = 32,
 };
 static_assert(SALT_BYTES + NONCE_BYTES == RANDOM_BYTES, "the random is salt and nonce");
 static_assert(PLAIN_BYTES + TAG_BYTES == REALITY_SESSION_ID_BYTES, "the session id is the seal");
 
-static bool x25519(EVP_PKEY *own, const uint8_t peer[32], uint8_t out[X25519_SECRET_BYTES])
-{
-	EVP_PKEY *other = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, peer, 32);
-	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
-	size_t length = X25519_SECRET_BYTES;
-	bool ok = other != NULL && context != NULL && EVP_PKEY_derive_init(context) == 1 &&
-		  EVP_PKEY_derive_set_peer(context, other) == 1 &&
-		  EVP_PKEY_derive(context, out, &length) == 1 && length == X25519_SECRET_BYTES;
-
-	EVP_PKEY_CTX_free(context);
-	EVP_PKEY_free(other);
-	return ok;
-}
-
-bool reality_key_derive(const struct tls13_library *library, EVP_PKEY *own, const uint8_t peer[32],
-	const uint8_t random[RANDOM_BYTES], uint8_t out[REALITY_KEY_BYTES])
+bool reality_key_derive(const struct tls13_library *library, const uint8_t own[X25519_BYTES],
+	const uint8_t peer[X25519_BYTES], const uint8_t random[RANDOM_BYTES],
+	uint8_t out[REALITY_KEY_BYTES])
 {
 	// HKDF-Expand's first and only block (RFC 5869 2.3).
 	static const uint8_t info[] = {'R', 'E', 'A', 'L', 'I', 'T', 'Y', 1};
 	struct hasher hash = {
 		.md = library->sha256, .context = EVP_MD_CTX_new(), .bytes = REALITY_KEY_BYTES};
-	uint8_t shared[X25519_SECRET_BYTES], extracted[SECRET_BYTES_MAX];
-	bool ok = hash.context != NULL && x25519(own, peer, shared) &&
+	uint8_t shared[X25519_BYTES], extracted[SECRET_BYTES_MAX];
+	bool ok = hash.context != NULL && x25519_agree(own, peer, shared) &&
 		  hkdf_extract(&hash, random, SALT_BYTES, shared, sizeof(shared), extracted) &&
 		  hasher_hmac(&hash, extracted, REALITY_KEY_BYTES, info, sizeof(info), out);
 

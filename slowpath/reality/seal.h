@@ -5,6 +5,7 @@
 // key and the client's ephemeral one, and the 16 bytes under it that say who the client is.
 
 #include "tls13/crypto.h"
+#include "tls13/curve25519.h"
 
 enum {
 	REALITY_KEY_BYTES = 32,
@@ -25,8 +26,9 @@ struct reality_tag {
 
 // The key of one hello, the same at both ends. own: an X25519 private key; random: the hello's.
 // False for a peer that is no key or when libcrypto fails. The caller wipes out.
-[[nodiscard]] bool reality_key_derive(const struct tls13_library *library, EVP_PKEY *own,
-	const uint8_t peer[32], const uint8_t random[RANDOM_BYTES], uint8_t out[REALITY_KEY_BYTES]);
+[[nodiscard]] bool reality_key_derive(const struct tls13_library *library,
+	const uint8_t own[X25519_BYTES], const uint8_t peer[X25519_BYTES],
+	const uint8_t random[RANDOM_BYTES], uint8_t out[REALITY_KEY_BYTES]);
 
 // Writes the sealed tag into the session id of a hello that is otherwise finished, of at least
 // REALITY_HELLO_BYTES_MIN bytes. False when libcrypto fails.

@@ -20,7 +20,6 @@ struct server_hello {
 static bool seal(struct tls13 *t, uint8_t *hello, size_t length)
 {
 	const struct group_key *key = NULL;
-	uint8_t secret[X25519_BYTES];
 	bool ok;
 
 	for (size_t i = 0; i < t->key_count; i++) {
@@ -28,9 +27,7 @@ static bool seal(struct tls13 *t, uint8_t *hello, size_t length)
 			(key == NULL && t->keys[i].group == GROUP_X25519MLKEM768))
 			key = &t->keys[i];
 	}
-	ok = key != NULL && group_key_x25519(key, secret) &&
-	     t->events->seal_hello(t->events->user, hello, length, secret);
-	crypto_wipe(secret, sizeof(secret));
+	ok = key != NULL && t->events->seal_hello(t->events->user, hello, length, key->x25519);
 	// A second hello repeats what was sealed in the first.
 	if (ok)
 		memcpy(t->draw.session_id, hello + 39, SESSION_ID_BYTES_MAX);

@@ -3,6 +3,8 @@
 
 #include <openssl/crypto.h>
 
+#include "tls13/curve25519.h"
+
 enum {
 	BLOCK_BYTES_MAX = 128,
 	LABEL_BYTES_MAX = 18,
@@ -25,8 +27,8 @@ int tls13_library_create(struct tls13_library **out)
 	l->aes_128_gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
 	l->aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	l->chacha20_poly1305 = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
-	if (l->sha256 == NULL || l->sha384 == NULL || l->aes_128_gcm == NULL ||
-		l->aes_256_gcm == NULL || l->chacha20_poly1305 == NULL) {
+	if (!curve25519_begin() || l->sha256 == NULL || l->sha384 == NULL ||
+		l->aes_128_gcm == NULL || l->aes_256_gcm == NULL || l->chacha20_poly1305 == NULL) {
 		tls13_library_destroy(l);
 		return -ENOTSUP;
 	}

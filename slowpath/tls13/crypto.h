@@ -17,7 +17,7 @@ struct tls13_library {
 	EVP_CIPHER *chacha20_poly1305;
 };
 
-// -ENOTSUP when libcrypto lacks one; *out untouched.
+// Readies libsodium, too. -ENOTSUP when libcrypto lacks one; *out untouched.
 [[nodiscard]] int tls13_library_create(struct tls13_library **out);
 void tls13_library_destroy(struct tls13_library *library);
 

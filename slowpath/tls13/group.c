@@ -41,32 +41,24 @@ bool randomness_fill(const struct randomness *r, uint8_t *out, size_t length)
 	return RAND_priv_bytes(out, (int)length) == 1;
 }
 
-static EVP_PKEY *x25519_make(const struct randomness *r)
+static bool ecdh_make(const struct randomness *r, const struct group *g, struct group_key *out)
 {
-	uint8_t private_key[X25519_BYTES];
-	EVP_PKEY *key = NULL;
-
-	if (randomness_fill(r, private_key, sizeof(private_key)))
-		key = EVP_PKEY_new_raw_private_key_ex(
-			NULL, "X25519", NULL, private_key, sizeof(private_key));
-	crypto_wipe(private_key, sizeof(private_key));
-	return key;
-}
-
-static EVP_PKEY *ecdh_make(const struct randomness *r, const struct group *g)
-{
-	return g->curve == NULL ? x25519_make(r) : EVP_PKEY_Q_keygen(NULL, NULL, "EC", g->curve);
+	if (g->curve != NULL) {
+		out->ecdh = EVP_PKEY_Q_keygen(NULL, NULL, "EC", g->curve);
+		return out->ecdh != NULL;
+	}
+	if (!randomness_fill(r, out->x25519, sizeof(out->x25519)))
+		return false;
+	x25519_public(out->x25519, out->x25519_public);
+	return true;
 }
 
 // A peer's share as a key; NULL for one that is no point of the curve. An uncompressed point is
 // the only form (RFC 8446 4.2.8.2), which its length and first byte tell.
 static EVP_PKEY *ecdh_peer(const struct group *g, const uint8_t *share, EVP_PKEY *like)
 {
-	EVP_PKEY *peer;
+	EVP_PKEY *peer = EVP_PKEY_new();
 
-	if (g->curve == NULL)
-		return EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, share, X25519_BYTES);
-	peer = EVP_PKEY_new();
 	if (peer != NULL && share[0] == 4 && EVP_PKEY_copy_parameters(peer, like) == 1 &&
 		EVP_PKEY_set1_encoded_public_key(peer, share, g->share_bytes) == 1)
 		return peer;
@@ -74,8 +66,7 @@ static EVP_PKEY *ecdh_peer(const struct group *g, const uint8_t *share, EVP_PKEY
 	return NULL;
 }
 
-// libcrypto refuses an all-zero X25519 secret (RFC 7748 6.1), as RFC 8446 7.4.2 wants.
-static enum tls13_verdict ecdh_derive(
+static enum tls13_verdict evp_derive(
 	const struct group *g, EVP_PKEY *own, const uint8_t *share, uint8_t *out)
 {
 	EVP_PKEY *peer = ecdh_peer(g, share, own);
@@ -96,20 +87,24 @@ static enum tls13_verdict ecdh_derive(
 	return v;
 }
 
-static void ecdh_write(const struct group *g, EVP_PKEY *key, struct writer *w)
+static enum tls13_verdict ecdh_derive(
+	const struct group *g, const struct group_key *own, const uint8_t *share, uint8_t *out)
 {
-	uint8_t *room = writer_room(w, g->share_bytes);
-	size_t length = g->share_bytes;
+	if (g->curve != NULL)
+		return evp_derive(g, own->ecdh, share, out);
+	return x25519_agree(own->x25519, share, out) ? TLS13_OK : TLS13_SHARE_BAD;
+}
+
+static void ecdh_write(const struct group *g, const struct group_key *key, struct writer *w)
+{
 	unsigned char *encoded = NULL;
 
-	if (room == NULL)
-		return;
 	if (g->curve == NULL) {
-		w->failed |= EVP_PKEY_get_raw_public_key(key, room, &length) != 1;
+		writer_bytes(w, key->x25519_public, sizeof(key->x25519_public));
 		return;
 	}
-	if (EVP_PKEY_get1_encoded_public_key(key, &encoded) == g->share_bytes)
-		memcpy(room, encoded, g->share_bytes);
+	if (EVP_PKEY_get1_encoded_public_key(key->ecdh, &encoded) == g->share_bytes)
+		writer_bytes(w, encoded, g->share_bytes);
 	else
 		w->failed = true;
 	OPENSSL_free(encoded);
@@ -135,34 +130,34 @@ enum tls13_verdict group_key_make(const struct randomness *r, uint16_t group,
 	struct group_key key = {.group = group};
 	enum tls13_verdict v = TLS13_OK;
 
-	if (same != NULL && EVP_PKEY_up_ref(same->ecdh) == 1)
-		key.ecdh = same->ecdh;
-	else
-		key.ecdh = ecdh_make(r, find(group));
-	if (key.ecdh == NULL)
+	if (same != NULL) {
+		memcpy(key.x25519, same->x25519, sizeof(key.x25519));
+		memcpy(key.x25519_public, same->x25519_public, sizeof(key.x25519_public));
+	} else if (!ecdh_make(r, find(group), &key)) {
 		v = TLS13_LIBRARY;
-	else if (group == GROUP_X25519MLKEM768)
-		v = mlkem_make(r, &key);
-	if (v != TLS13_OK) {
-		group_key_clear(&key);
-		return v;
 	}
-	*out = key;
-	return TLS13_OK;
+	if (v == TLS13_OK && group == GROUP_X25519MLKEM768)
+		v = mlkem_make(r, &key);
+	if (v == TLS13_OK)
+		*out = key;
+	else
+		group_key_clear(&key);
+	crypto_wipe(&key, sizeof(key));
+	return v;
 }
 
 void group_key_clear(struct group_key *key)
 {
 	EVP_PKEY_free(key->ecdh);
 	kem_key_free(key->kem);
-	*key = (struct group_key){0};
+	crypto_wipe(key, sizeof(*key));
 }
 
 void group_key_write(const struct group_key *key, struct writer *w)
 {
 	if (key->kem != NULL)
 		writer_bytes(w, key->kem->public_key, sizeof(key->kem->public_key));
-	ecdh_write(find(key->group), key->ecdh, w);
+	ecdh_write(find(key->group), key, w);
 }
 
 enum tls13_verdict group_finish(
@@ -183,7 +178,7 @@ enum tls13_verdict group_finish(
 	if (v != TLS13_OK)
 		return v;
 	out->length = offset + g->secret_bytes;
-	return ecdh_derive(g, key->ecdh, point, out->bytes + offset);
+	return ecdh_derive(g, key, point, out->bytes + offset);
 }
 
 static enum tls13_verdict mlkem_answer(
@@ -212,29 +207,21 @@ enum tls13_verdict group_answer(const struct randomness *r, uint16_t group, stru
 	size_t offset = hybrid ? MLKEM_SECRET_BYTES : 0;
 	enum tls13_verdict v = TLS13_OK;
 	const uint8_t *key, *point;
-	EVP_PKEY *own;
+	struct group_key own = {.group = group};
 
 	if (cursor_left(&share) != before + g->share_bytes ||
 		!cursor_take_span(&share, before, &key) ||
 		!cursor_take_span(&share, g->share_bytes, &point))
 		return TLS13_SHARE_BAD;
-	own = ecdh_make(r, g);
-	if (own == NULL)
-		return TLS13_LIBRARY;
-	if (hybrid)
+	if (!ecdh_make(r, g, &own))
+		v = TLS13_LIBRARY;
+	if (v == TLS13_OK && hybrid)
 		v = mlkem_answer(r, key, w, out);
 	if (v == TLS13_OK)
-		v = ecdh_derive(g, own, point, out->bytes + offset);
-	ecdh_write(g, own, w);
+		v = ecdh_derive(g, &own, point, out->bytes + offset);
+	if (v == TLS13_OK)
+		ecdh_write(g, &own, w);
 	out->length = offset + g->secret_bytes;
-	EVP_PKEY_free(own);
+	group_key_clear(&own);
 	return v;
-}
-
-bool group_key_x25519(const struct group_key *key, uint8_t out[X25519_BYTES])
-{
-	size_t length = X25519_BYTES;
-
-	return find(key->group)->curve == NULL &&
-	       EVP_PKEY_get_raw_private_key(key->ecdh, out, &length) == 1;
 }

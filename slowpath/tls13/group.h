@@ -5,6 +5,7 @@
 // ML-KEM part comes first in every share and in the secret.
 
 #include "tls13/crypto.h"
+#include "tls13/curve25519.h"
 
 enum {
 	GROUP_P256 = 0x0017,
@@ -13,7 +14,6 @@ enum {
 	GROUP_X25519 = 0x001d,
 	GROUP_X25519MLKEM768 = 0x11ec,
 	GROUP_SECRET_BYTES_MAX = 66,
-	X25519_BYTES = 32,
 };
 
 // Where random bytes come from; fill NULL: libcrypto. Tests give traces their bytes with it.
@@ -28,7 +28,10 @@ bool group_is_known(uint16_t group);
 // One own key of a hello.
 struct group_key {
 	uint16_t group;
-	EVP_PKEY *ecdh;
+	// Of X25519, alone and in the hybrid.
+	uint8_t x25519[X25519_BYTES];
+	uint8_t x25519_public[X25519_BYTES];
+	EVP_PKEY *ecdh;      // of the other curves
 	struct kem_key *kem; // of the hybrid
 };
 
@@ -40,7 +43,7 @@ struct group_secret {
 // A fresh key, or with `same` set its X25519 key again (Firefox uses one in both of its shares).
 [[nodiscard]] enum tls13_verdict group_key_make(const struct randomness *r, uint16_t group,
 	const struct group_key *same, struct group_key *out);
-void group_key_clear(struct group_key *key);
+void group_key_clear(struct group_key *key); // wipes
 // Writes a client's share.
 void group_key_write(const struct group_key *key, struct writer *w);
 // The client's end: the server's share to the secret.
@@ -49,5 +52,3 @@ void group_key_write(const struct group_key *key, struct writer *w);
 // The server's end: a client's share to the server's, which it writes, and the secret.
 [[nodiscard]] enum tls13_verdict group_answer(const struct randomness *r, uint16_t group,
 	struct cursor share, struct writer *w, struct group_secret *out);
-// The raw X25519 private key of a key that has one, for what seals a session id with it.
-[[nodiscard]] bool group_key_x25519(const struct group_key *key, uint8_t out[X25519_BYTES]);

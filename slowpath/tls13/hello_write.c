@@ -70,30 +70,22 @@ static bool draw_order(const struct tls13_browser *b, const struct randomness *r
 static enum tls13_verdict draw_ech(
 	const struct tls13_browser *b, const struct randomness *r, struct hello_draw *d)
 {
-	struct writer key = writer_with(X25519_BYTES);
-	struct group_key pair;
-	enum tls13_verdict v;
+	uint8_t private_key[X25519_BYTES];
 	uint16_t length, aead;
 
 	if (b->ech_payloads.count == 0)
 		return TLS13_OK;
-	v = group_key_make(r, GROUP_X25519, NULL, &pair);
-	if (v != TLS13_OK)
-		return v;
-	group_key_write(&pair, &key);
-	group_key_clear(&pair);
-	if (!key.failed)
-		memcpy(d->ech_key, key.base, X25519_BYTES);
-	if (key.failed || !randomness_fill(r, &d->ech_config, 1) || !draw_below(r, 2, &aead) ||
+	if (!randomness_fill(r, private_key, sizeof(private_key)))
+		return TLS13_LIBRARY;
+	x25519_public(private_key, d->ech_key);
+	crypto_wipe(private_key, sizeof(private_key));
+	if (!randomness_fill(r, &d->ech_config, 1) || !draw_below(r, 2, &aead) ||
 		!draw_below(r, (uint16_t)b->ech_payloads.count, &length) ||
 		!randomness_fill(r, d->ech_payload, sizeof(d->ech_payload)))
-		v = TLS13_LIBRARY;
-	else {
-		d->ech_aead = aead == 0 ? HPKE_AES_128_GCM : HPKE_CHACHA20_POLY1305;
-		d->ech_payload_length = b->ech_payloads.values[length];
-	}
-	writer_clear(&key);
-	return v;
+		return TLS13_LIBRARY;
+	d->ech_aead = aead == 0 ? HPKE_AES_128_GCM : HPKE_CHACHA20_POLY1305;
+	d->ech_payload_length = b->ech_payloads.values[length];
+	return TLS13_OK;
 }
 
 enum tls13_verdict hello_draw_make(

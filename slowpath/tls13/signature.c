@@ -3,6 +3,8 @@
 
 #include <openssl/rsa.h>
 
+#include "tls13/curve25519.h"
+
 struct scheme {
 	uint16_t number;
 	const char *type;   // of the key
@@ -81,16 +83,52 @@ static bool set_padding(const struct scheme *s, EVP_PKEY_CTX *context)
 		       EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1);
 }
 
+static enum tls13_verdict ed25519_make(
+	EVP_PKEY *key, const uint8_t *message, size_t length, struct writer *w)
+{
+	uint8_t signature[ED25519_SIGNATURE_BYTES];
+	struct ed25519_key raw;
+	size_t seed = sizeof(raw.seed), public_key = sizeof(raw.public_key);
+	enum tls13_verdict v = TLS13_LIBRARY;
+
+	if (EVP_PKEY_get_raw_private_key(key, raw.seed, &seed) == 1 &&
+		EVP_PKEY_get_raw_public_key(key, raw.public_key, &public_key) == 1) {
+		ed25519_sign(&raw, message, length, signature);
+		writer_u16(w, sizeof(signature));
+		writer_bytes(w, signature, sizeof(signature));
+		v = TLS13_OK;
+	}
+	crypto_wipe(&raw, sizeof(raw));
+	return v;
+}
+
+static enum tls13_verdict ed25519_judge(
+	EVP_PKEY *key, const uint8_t *message, size_t length, struct cursor signature)
+{
+	uint8_t raw[ED25519_PUBLIC_BYTES];
+	size_t n = sizeof(raw);
+
+	if (EVP_PKEY_get_raw_public_key(key, raw, &n) != 1)
+		return TLS13_LIBRARY;
+	return cursor_left(&signature) == ED25519_SIGNATURE_BYTES &&
+			       ed25519_verify(raw, message, length, signature.p)
+		       ? TLS13_OK
+		       : TLS13_SIGNATURE_BAD;
+}
+
 enum tls13_verdict signature_make(uint16_t scheme, EVP_PKEY *key, bool is_server,
 	const uint8_t *transcript, size_t length, struct writer *w)
 {
 	const struct scheme *s = find(scheme);
 	uint8_t signed_bytes[CONTENT_BYTES_MAX], signature[SIGNATURE_BYTES_MAX];
 	size_t n = content(is_server, transcript, length, signed_bytes), made = sizeof(signature);
-	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	EVP_MD_CTX *digest;
 	EVP_PKEY_CTX *context;
 	enum tls13_verdict v = TLS13_LIBRARY;
 
+	if (scheme == SCHEME_ED25519)
+		return ed25519_make(key, signed_bytes, n, w);
+	digest = EVP_MD_CTX_new();
 	if (digest != NULL && EVP_PKEY_get_size(key) <= (int)sizeof(signature) &&
 		EVP_DigestSignInit_ex(digest, &context, s->digest, NULL, NULL, key, NULL) == 1 &&
 		set_padding(s, context) &&
@@ -107,10 +145,13 @@ enum tls13_verdict signature_verify_message(uint16_t scheme, EVP_PKEY *key, cons
 	size_t length, struct cursor signature)
 {
 	const struct scheme *s = find(scheme);
-	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	EVP_MD_CTX *digest;
 	EVP_PKEY_CTX *context;
 	enum tls13_verdict v = TLS13_LIBRARY;
 
+	if (scheme == SCHEME_ED25519)
+		return ed25519_judge(key, message, length, signature);
+	digest = EVP_MD_CTX_new();
 	if (digest != NULL &&
 		EVP_DigestVerifyInit_ex(digest, &context, s->digest, NULL, NULL, key, NULL) == 1 &&
 		set_padding(s, context))

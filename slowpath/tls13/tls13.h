@@ -60,7 +60,7 @@ struct tls13_events {
 		const uint8_t *secret, size_t length);
 	// Client, may be NULL: the finished hello may be changed in place, in its 32 bytes of
 	// session id only. x25519 is its private key, of the plain share where there is one, else
-	// of the hybrid's; wiped after the call. False ends the handshake.
+	// of the hybrid's; borrowed for the call. False ends the handshake.
 	bool (*seal_hello)(
 		void *user, uint8_t *hello, size_t length, const uint8_t x25519[X25519_BYTES]);
 };

@@ -10,6 +10,7 @@
 #endif
 #include <openssl/crypto.h>
 #include <rte_version.h>
+#include <sodium/version.h>
 
 static const char HELP[] =
 	"usage: nexpathd [-c FILE] [--no-huge] [--file-prefix NAME] [--state-dir DIR]\n"
@@ -55,8 +56,9 @@ static const struct option OPTIONS[] = {
 
 static void print_versions(void)
 {
-	printf("nexpathd " NEXPATH_VERSION "\n%s\nipsec-mb %s\nOpenSSL %s\n", rte_version(),
-		imb_get_version_str(), OpenSSL_version(OPENSSL_VERSION_STRING));
+	printf("nexpathd " NEXPATH_VERSION "\n%s\nipsec-mb %s\nOpenSSL %s\nlibsodium %s\n",
+		rte_version(), imb_get_version_str(), OpenSSL_version(OPENSSL_VERSION_STRING),
+		sodium_version_string());
 #ifdef NEXPATH_NGTCP2
 	printf("ngtcp2 %s\n", ngtcp2_version(0)->version_str);
 #else

@@ -27,7 +27,6 @@ const struct reality_settings world_settings = {.private_key = {1, 2, 3},
 struct world *world(void)
 {
 	static struct world w;
-	size_t n = sizeof(w.public_key);
 
 	if (w.credential != NULL)
 		return &w;
@@ -35,7 +34,7 @@ struct world *world(void)
 	w.config.random.fill = fill;
 	MUST(reality_credential_create(
 		     w.library, &w.config.random, &world_settings, &w.credential) == 0);
-	MUST(EVP_PKEY_get_raw_public_key(w.credential->static_key, w.public_key, &n) == 1);
+	x25519_public(w.credential->static_key, w.public_key);
 	w.config.credential = w.credential;
 	return &w;
 }

@@ -8,7 +8,6 @@ static const uint8_t short_ids[][REALITY_SHORT_ID_BYTES] = {{0}, {1, 2, 3, 4, 5,
 int world_create(void **state)
 {
 	struct randomness random = {0};
-	size_t n = 32;
 
 	if (rig_create(state) != 0)
 		return -1;
@@ -25,7 +24,7 @@ int world_create(void **state)
 		.short_id = {1, 2, 3, 4, 5, 6, 7, 8},
 		.roots = rig.roots};
 	world_credential();
-	EVP_PKEY_get_raw_public_key(w.credential->static_key, w.public_key, &n);
+	x25519_public(w.credential->static_key, w.public_key);
 	memcpy(w.client_config.public_key, w.public_key, 32);
 	return reality_replay_create(rig.library, &random, 1000, 300, &w.replay);
 }

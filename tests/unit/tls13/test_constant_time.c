@@ -12,6 +12,7 @@
 
 #include "crypto/secret.h"
 #include "tls13/crypto.h"
+#include "tls13/curve25519.h"
 #include "tls13/keccak.h"
 #include "tls13/mlkem.h"
 
@@ -180,6 +181,26 @@ static void decapsulation_does_not_tell(void **state)
 	nothing_was_told();
 }
 
+// Of an agreement's secret libsodium asks itself whether it is zero.
+static void keys_and_signatures_of_the_curve_do_not_tell(void **state)
+{
+	uint8_t own[X25519_BYTES], public_key[X25519_BYTES], signature[ED25519_SIGNATURE_BYTES];
+	struct ed25519_key key;
+
+	must_run_under_valgrind();
+	for (uint8_t i = 0; i < ROUNDS; i++) {
+		memset(own, i, sizeof(own));
+		hide(own, sizeof(own));
+		x25519_public(own, public_key);
+		memset(key.seed, i, sizeof(key.seed));
+		hide(key.seed, sizeof(key.seed));
+		ed25519_key_complete(&key);
+		reveal(key.public_key, sizeof(key.public_key));
+		ed25519_sign(&key, message, sizeof(message), signature);
+	}
+	nothing_was_told();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, begin)
@@ -191,6 +212,7 @@ int main(void)
 		TEST(making_a_key_does_not_tell),
 		TEST(encapsulation_does_not_tell),
 		TEST(decapsulation_does_not_tell),
+		TEST(keys_and_signatures_of_the_curve_do_not_tell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
