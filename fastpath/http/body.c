@@ -15,7 +15,7 @@ void http_body_begin(
 	body->framing = (uint8_t)framing;
 	body->is_over = framing == NX_HTTP_NO_BODY;
 	body->is_bare = is_bare;
-	body->in_trailer = false;
+	body->in_trailer = body->is_starved = false;
 	body->left = length;
 	if (framing == NX_HTTP_CHUNKED)
 		nx_http_chunked_init(&body->chunked, &limits, NULL, 0);
@@ -122,12 +122,26 @@ static enum http_body_verdict take_trailer(struct http_body *body, struct tls_qu
 	return HTTP_BODY_OVER;
 }
 
+// Content that has framing ahead of it. False, and nothing changed: no buffer to divide with.
+static bool content_move(struct tls_queue *in, uint32_t ahead, uint32_t length,
+	struct buffer_source *source, struct tls_queue *out)
+{
+	struct tls_queue front = {0};
+
+	if (length > 0 && !tls_queue_cut(in, ahead + length, source, &front))
+		return false;
+	tls_queue_drop_front(length > 0 ? &front : in, ahead, source);
+	tls_queue_join(out, &front);
+	return true;
+}
+
 // The chunks' content, without what frames it.
 static enum http_body_verdict take_content(struct http_body *body, struct tls_queue *in,
 	uint32_t max, struct buffer_source *source, uint8_t *scratch, struct tls_queue *out)
 {
 	while (in->head && out->bytes < max) {
 		const uint8_t *bytes = buffer_data(in->head);
+		const struct nx_http_chunked before = body->chunked;
 		struct nx_http_slice content;
 		enum nx_http_verdict verdict;
 		uint32_t ahead;
@@ -140,10 +154,10 @@ static enum http_body_verdict take_content(struct http_body *body, struct tls_qu
 		if (verdict == NX_HTTP_MORE && used == 0 && in->head->length > 0)
 			return take_trailer(body, in, source, scratch, out);
 		ahead = content.length > 0 ? (uint32_t)(content.data - bytes) : (uint32_t)used;
-		tls_queue_drop_front(in, ahead, source);
-		// The reader has consumed it: without a buffer to divide with, it is lost.
-		if (!move(in, (uint32_t)content.length, source, out))
-			return HTTP_BODY_BROKEN;
+		if (!content_move(in, ahead, (uint32_t)content.length, source, out)) {
+			body->chunked = before;
+			return HTTP_BODY_NO_BUFFER;
+		}
 		tls_queue_drop_front(in, (uint32_t)(used - ahead - content.length), source);
 		body->is_over = verdict == NX_HTTP_OK;
 		if (body->is_over)
@@ -155,6 +169,7 @@ static enum http_body_verdict take_content(struct http_body *body, struct tls_qu
 static enum http_body_verdict take_chunks(struct http_body *body, struct tls_queue *in,
 	uint32_t max, struct buffer_source *source, uint8_t *scratch, struct tls_queue *out)
 {
+	const struct nx_http_chunked before = body->chunked;
 	enum nx_http_verdict verdict = NX_HTTP_MORE;
 	uint32_t taken = 0;
 	bool in_trailer = false;
@@ -170,30 +185,23 @@ static enum http_body_verdict take_chunks(struct http_body *body, struct tls_que
 	}
 	if (verdict > NX_HTTP_MORE)
 		return HTTP_BODY_BROKEN;
-	// The reader has consumed it: without a buffer to divide with, the stream is lost.
 	if (verdict == NX_HTTP_OK && body->chunked.trailer.count > 0) {
-		uint32_t trailer = body->chunked.trailer.length;
-
-		if (!move(in, taken - trailer, source, out))
-			return HTTP_BODY_BROKEN;
-		body->in_trailer = true;
-		return take_trailer(body, in, source, scratch, out);
+		taken -= body->chunked.trailer.length;
+		in_trailer = true;
 	}
-	if (!move(in, taken, source, out))
-		return HTTP_BODY_BROKEN;
+	if (!move(in, taken, source, out)) {
+		body->chunked = before;
+		return HTTP_BODY_NO_BUFFER;
+	}
 	if (in_trailer)
 		return take_trailer(body, in, source, scratch, out);
 	body->is_over = verdict == NX_HTTP_OK;
 	return body->is_over ? HTTP_BODY_OVER : HTTP_BODY_MORE;
 }
 
-enum http_body_verdict http_body_take(struct http_body *body, struct tls_queue *in, uint32_t max,
+static enum http_body_verdict take(struct http_body *body, struct tls_queue *in, uint32_t max,
 	struct buffer_source *source, uint8_t *scratch, struct tls_queue *out)
 {
-	if (body->is_over)
-		return HTTP_BODY_OVER;
-	if (in->bytes == 0)
-		return HTTP_BODY_MORE;
 	if (body->framing != NX_HTTP_CHUNKED)
 		return take_counted(body, in, max, source, out);
 	if (body->in_trailer)
@@ -201,4 +209,18 @@ enum http_body_verdict http_body_take(struct http_body *body, struct tls_queue *
 	if (body->is_bare)
 		return take_content(body, in, max, source, scratch, out);
 	return take_chunks(body, in, max, source, scratch, out);
+}
+
+enum http_body_verdict http_body_take(struct http_body *body, struct tls_queue *in, uint32_t max,
+	struct buffer_source *source, uint8_t *scratch, struct tls_queue *out)
+{
+	enum http_body_verdict verdict;
+
+	if (body->is_over)
+		return HTTP_BODY_OVER;
+	if (in->bytes == 0)
+		return HTTP_BODY_MORE;
+	verdict = take(body, in, max, source, scratch, out);
+	body->is_starved = verdict == HTTP_BODY_NO_BUFFER;
+	return verdict;
 }

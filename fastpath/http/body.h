@@ -17,6 +17,7 @@ struct http_body {
 	bool is_over;
 	bool is_bare;    // chunks pass as their content alone
 	bool in_trailer; // what is left at the front of the input is the trailer section's begin
+	bool is_starved; // of a buffer: what is at the front may go on without more behind it
 	uint64_t left;   // by length
 	struct nx_http_chunked chunked;
 };
@@ -25,7 +26,7 @@ enum http_body_verdict {
 	HTTP_BODY_MORE,
 	HTTP_BODY_OVER,
 	HTTP_BODY_BROKEN,    // the chunked coding is
-	HTTP_BODY_NO_BUFFER, // nothing changed; try again
+	HTTP_BODY_NO_BUFFER, // what was moved is in *out; try again
 };
 
 void http_body_begin(

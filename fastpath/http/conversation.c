@@ -17,7 +17,8 @@ enum {
 
 // How long a client may take to go once all is said.
 #define LINGER (5 * USEC_PER_SECOND)
-// A client that asks faster than its share of a turn goes on after it.
+// A client that asks faster than its share of a turn goes on after it, as does a body that found no
+// buffer to be divided with.
 #define PAUSE UINT64_C(1000)
 // Where the listener, which says them, is gone.
 #define TIMEOUT_FALLBACK (10 * USEC_PER_SECOND)
@@ -142,8 +143,9 @@ bool http_has_ended(const struct http_run *run, unsigned int leg)
 	const struct http_gateway_config *config = &run->g->config;
 
 	// What is held of a trailer section waits for more, which does not come.
+	const struct http_body *body = &run->c->body[leg];
 	bool is_read = run->c->input[leg].bytes == 0 ||
-		       (run->c->body[leg].in_trailer && !run->c->body[leg].is_over);
+		       (body->in_trailer && !body->is_over && !body->is_starved);
 
 	return is_read && config->io->has_ended(config->context, run->session, leg);
 }
@@ -262,18 +264,20 @@ bool http_body_pass(struct http_run *run, unsigned int from)
 {
 	const struct http_gateway_config *config = &run->g->config;
 	struct http_conversation *c = run->c;
+	struct http_body *body = &c->body[from];
 	struct tls_queue *in = &c->input[from];
 	struct tls_queue out = {0};
 	enum http_body_verdict verdict;
 	uint32_t space = room(run, !from);
+	bool waits_for_more = body->in_trailer && !body->is_starved;
 	uint32_t before;
 
 	if (space == 0)
 		return false;
-	if (c->body[from].in_trailer ? !http_fetch_more(run, from) : !http_fetch(run, from))
+	if (waits_for_more ? !http_fetch_more(run, from) : !http_fetch(run, from))
 		return false;
 	before = in->bytes;
-	verdict = http_body_take(&c->body[from], in, space, config->buffers, run->g->scratch, &out);
+	verdict = http_body_take(body, in, space, config->buffers, run->g->scratch, &out);
 	if (out.bytes > 0) {
 		c->bytes[from] += out.bytes;
 		c->since = run->now;
@@ -282,8 +286,7 @@ bool http_body_pass(struct http_run *run, unsigned int from)
 	if (verdict == HTTP_BODY_BROKEN)
 		http_break(run, from == HTTP_CLIENT ? HTTP_REASON_BODY_INVALID
 						    : HTTP_REASON_TARGET_INVALID);
-	else if (verdict == HTTP_BODY_NO_BUFFER)
-		http_break(run, HTTP_REASON_NO_BUFFER);
+	run->is_starved |= verdict == HTTP_BODY_NO_BUFFER;
 	return run->outcome == HTTP_GOES_ON && (in->bytes != before || verdict == HTTP_BODY_OVER);
 }
 
@@ -449,7 +452,7 @@ enum http_outcome http_conversation_run(struct http_gateway *g, uint32_t session
 		left--;
 	}
 	// Whoever waits for a target has the time of its owner, who connects.
-	run.c->is_paused = left == 0 && run.c->request != HTTP_REQUEST_ROUTED;
+	run.c->is_paused = (left == 0 || run.is_starved) && run.c->request != HTTP_REQUEST_ROUTED;
 	if (run.outcome == HTTP_GOES_ON)
 		run.c->due = run.c->is_paused ? now + PAUSE : due_of(&run, idle);
 	return run.outcome;

@@ -106,7 +106,7 @@ struct http_conversation {
 	bool answered;        // the response's head has gone to the client
 	bool is_logged;
 	bool is_broken;
-	bool is_paused;      // has more to do than one run does
+	bool is_paused;      // has more to do than one run does, or found no buffer
 	uint16_t group;      // of the listener, for the bound of sources
 	uint16_t head_bytes; // of a framed client's request at most
 	uint8_t reason;      // enum http_reason

@@ -13,6 +13,7 @@ struct http_run {
 	uint32_t session;
 	const struct snapshot_http *http; // NULL: the listener is gone
 	bool is_last;                     // or closes
+	bool is_starved;                  // a body is, of a buffer
 	usec_t now;
 	enum http_outcome outcome;
 };
@@ -38,8 +39,8 @@ enum nx_http_verdict http_head_take(struct http_run *run, unsigned int leg);
 // A slab for the head from a leg. False: none is free.
 bool http_slab_take(struct http_run *run, unsigned int leg, enum nx_http_kind kind);
 void http_slab_give(struct http_run *run, unsigned int leg);
-// Sends a head that was written. is_last: nothing follows it, to a client. False: it did not fit,
-// or no buffer was left.
+// Sends a head that was written. is_last: nothing follows it, to a client. False, and nothing was
+// sent: it did not fit, or no buffer was left.
 bool http_text_send(
 	struct http_run *run, unsigned int leg, const struct http_text *text, bool is_last);
 // Passes the body from a leg on. False: nothing moved.

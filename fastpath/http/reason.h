@@ -19,11 +19,11 @@
 	X(TARGET_INVALID, 502, "target_invalid", "the server's answer is malformed")               \
 	X(NO_TARGET, 503, "no_target", "no server is available")                                   \
 	X(NO_ROOM, 503, "no_room", "too many requests are under way")                              \
+	X(NO_BUFFER, 503, "no_buffer", "memory is short")                                          \
 	X(CONNECT_TIMEOUT, 504, "connect_timeout", "the server cannot be reached")                 \
 	X(RESPONSE_TIMEOUT, 504, "response_timeout", "the server took too long")                   \
 	X(CLIENT_CLOSED, 0, "client_closed", "")                                                   \
 	X(BODY_INVALID, 0, "body_invalid", "")                                                     \
-	X(NO_BUFFER, 0, "no_buffer", "")                                                           \
 	X(IDLE, 0, "idle", "")
 
 enum http_reason {

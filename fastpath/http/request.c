@@ -266,8 +266,10 @@ void http_request_send(struct http_run *run)
 	// Heads under way are few: a client that keeps its body back holds no room.
 	if (!http_can_retry(c))
 		http_slab_give(run, HTTP_CLIENT);
-	if (!http_text_send(run, HTTP_TARGET, &text, false))
-		http_break(run, HTTP_REASON_NO_BUFFER);
+	if (!http_text_send(run, HTTP_TARGET, &text, false)) {
+		http_target_drop(run, true);
+		refuse(run, HTTP_REASON_NO_BUFFER);
+	}
 }
 
 static bool body_step(struct http_run *run)

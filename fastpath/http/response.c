@@ -68,7 +68,9 @@ static bool head_send(struct http_run *run, enum http_persistence persistence, b
 		http_slab_of(run, HTTP_TARGET)->bytes, knows_no_chunks(run->c), persistence);
 	if (http_text_send(run, HTTP_CLIENT, &text, is_last))
 		return true;
-	http_break(run, HTTP_REASON_NO_BUFFER);
+	// Of this answer the client has heard nothing: a short one may find a buffer.
+	http_target_drop(run, true);
+	http_answer(run, HTTP_REASON_NO_BUFFER, 503, nothing);
 	return false;
 }
 

@@ -113,28 +113,39 @@ void h2_engine_destroy(struct h2_engine *engine)
 	free(engine);
 }
 
-bool h2_put(struct h2_connection *c, struct tls_queue *q, const void *bytes, size_t length)
+// As many as there are buffers for.
+static size_t put_some(
+	struct h2_connection *c, struct tls_queue *q, const uint8_t *from, size_t length)
 {
-	const uint8_t *from = bytes;
+	size_t left = length;
 
-	while (length > 0) {
+	while (left > 0) {
 		struct buffer *b = q->tail;
 		uint16_t n;
 
 		if (!b || buffer_tailroom(b) == 0 || !buffer_is_exclusive(b)) {
 			b = c->engine->buffers->get(c->engine->buffers, PIECE);
 			if (!b)
-				return false;
+				break;
 			tls_queue_append(q, b);
 		}
-		n = (uint16_t)u32_min((uint32_t)length, buffer_tailroom(b));
+		n = (uint16_t)u32_min((uint32_t)left, buffer_tailroom(b));
 		memcpy(buffer_data(b) + b->length, from, n);
 		b->length = (uint16_t)(b->length + n);
 		q->bytes += n;
 		from += n;
-		length -= n;
+		left -= n;
 	}
-	return true;
+	return length - left;
+}
+
+bool h2_put(struct h2_connection *c, struct tls_queue *q, const void *bytes, size_t length)
+{
+	size_t n = put_some(c, q, bytes, length);
+
+	if (n < length && n > 0)
+		tls_queue_drop_back(q, (uint32_t)n, c->engine->buffers);
+	return n == length;
 }
 
 static bool session_begin(struct h2_connection *c)
@@ -315,6 +326,17 @@ static void put32(uint8_t *at, uint32_t n)
 	at[3] = (uint8_t)n;
 }
 
+// The rest of what the library said last. False: it has no buffer yet.
+static bool unsent_put(struct h2_connection *c)
+{
+	size_t n = put_some(c, &c->out, c->unsent, c->unsent_bytes);
+
+	c->unsent += n;
+	c->unsent_bytes -= n;
+	c->is_starved |= c->unsent_bytes > 0;
+	return c->unsent_bytes == 0;
+}
+
 // The last frame is our own: the library may be past writing any.
 static void goaway_put(struct h2_connection *c)
 {
@@ -323,16 +345,16 @@ static void goaway_put(struct h2_connection *c)
 	put32(frame + 9, (uint32_t)nghttp2_session_get_last_proc_stream_id(c->session));
 	put32(frame + 13, h2_ending_code((enum h2_ending)c->ending));
 	c->is_last_said = true;
-	// Without a buffer the end comes without a word.
-	(void)h2_put(c, &c->out, frame, sizeof(frame));
+	// Without a buffer the end comes without a word, and behind a part of a frame it is none.
+	if (unsent_put(c))
+		(void)h2_put(c, &c->out, frame, sizeof(frame));
 }
 
 // What the library has to say. False: it broke.
 static bool frames_collect(struct h2_connection *c, uint32_t max)
 {
-	while (c->out.bytes < max && !c->is_starved) {
-		const uint8_t *bytes;
-		ssize_t n = nghttp2_session_mem_send(c->session, &bytes);
+	while (unsent_put(c) && c->out.bytes < max && !c->is_starved) {
+		ssize_t n = nghttp2_session_mem_send(c->session, &c->unsent);
 
 		if (n == 0)
 			break;
@@ -340,17 +362,15 @@ static bool frames_collect(struct h2_connection *c, uint32_t max)
 			h2_connection_finish(c, ending_of(c, n));
 			return false;
 		}
-		if (!h2_put(c, &c->out, bytes, (size_t)n)) {
-			h2_connection_finish(c, H2_ENDING_NO_BUFFER);
-			return false;
-		}
+		c->unsent_bytes = (size_t)n;
 	}
 	return true;
 }
 
 static bool is_over(const struct h2_connection *c)
 {
-	return !nghttp2_session_want_read(c->session) && !nghttp2_session_want_write(c->session);
+	return c->unsent_bytes == 0 && !nghttp2_session_want_read(c->session) &&
+	       !nghttp2_session_want_write(c->session);
 }
 
 struct buffer *h2_output(struct h2_connection *c, uint32_t max, usec_t now)

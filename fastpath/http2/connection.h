@@ -85,16 +85,18 @@ struct h2_connection {
 	struct h2_head head;
 	struct rate resets;
 	struct rate frames;
-	struct tls_queue out; // frames that are ready
-	uint32_t out_most;    // bytes of them that are wanted
-	uint32_t queued;      // of streams, the sum
-	uint8_t ending;       // enum h2_ending; not _NONE: nothing more is read
-	bool client_leaves;   // it said GOAWAY
-	bool goes_away;       // new streams are not taken
-	bool is_starved;      // of buffers: sending goes on later
-	bool lacks;           // streams do, for what they read
-	bool is_last_said;    // what an ending says is on its way
-	uint32_t head_bytes;  // of a request at most
+	struct tls_queue out;  // frames that are ready
+	uint32_t out_most;     // bytes of them that are wanted
+	const uint8_t *unsent; // the library's, until it is asked again: found no buffer
+	size_t unsent_bytes;
+	uint32_t queued;     // of streams, the sum
+	uint8_t ending;      // enum h2_ending; not _NONE: nothing more is read
+	bool client_leaves;  // it said GOAWAY
+	bool goes_away;      // new streams are not taken
+	bool is_starved;     // of buffers: sending goes on later
+	bool lacks;          // streams do, for what they read
+	bool is_last_said;   // what an ending says is on its way
+	uint32_t head_bytes; // of a request at most
 	usec_t now;
 	usec_t moved;   // a stream began or ended, or a part of an answer left
 	usec_t let_out; // the latter, or a stream began to wait where none did

@@ -10,7 +10,7 @@
 // connection.c
 void h2_stream_wake(struct h2_stream *s);
 void h2_stream_free(struct h2_stream *s);
-// Puts bytes behind a queue's last. False: no buffer.
+// Puts bytes behind a queue's last. False, and nothing changed: no buffer.
 bool h2_put(struct h2_connection *c, struct tls_queue *q, const void *bytes, size_t length);
 
 // What a stream has to be let out was changed. is_progress: the client let some out.

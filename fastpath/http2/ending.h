@@ -15,8 +15,7 @@
 	X(HEADERS, "headers", NGHTTP2_ENHANCE_YOUR_CALM) /* a head without end */                  \
 	X(HEAD_TIMEOUT, "head_timeout", NGHTTP2_ENHANCE_YOUR_CALM)                                 \
 	X(STALLED, "stalled", NGHTTP2_ENHANCE_YOUR_CALM) /* answers are not let out */             \
-	X(MEMORY, "memory", NGHTTP2_ENHANCE_YOUR_CALM)                                             \
-	X(NO_BUFFER, "no_buffer", NGHTTP2_INTERNAL_ERROR)
+	X(MEMORY, "memory", NGHTTP2_ENHANCE_YOUR_CALM)
 
 enum h2_ending {
 #define X(id, name, code) H2_ENDING_##id,

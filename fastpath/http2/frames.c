@@ -157,15 +157,17 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 {
 	struct h2_connection *c = context;
 	struct h2_stream *s = stream_of(session, id);
+	int error;
 
 	// Of an answered or refused request nobody reads on.
-	if (!s || s->is_shut || (!s->is_new && s->owner == H2_NONE))
+	if (!s || s->is_shut || s->is_reset || (!s->is_new && s->owner == H2_NONE))
 		return nghttp2_session_consume(session, id, length);
 	h2_stream_wake(s);
 	if (h2_put(c, &s->in, bytes, length))
 		return 0;
-	h2_connection_finish(c, H2_ENDING_NO_BUFFER);
-	return NGHTTP2_ERR_CALLBACK_FAILURE;
+	// Of a body that lacks a part nobody reads on.
+	error = nghttp2_session_consume(session, id, length);
+	return error ? error : reset_here(s, NGHTTP2_INTERNAL_ERROR);
 }
 
 // Who begins requests to give them up, or to have them refused, makes work for others.

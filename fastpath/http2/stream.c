@@ -28,7 +28,33 @@ static bool chunk_begin(struct h2_stream *s, struct tls_queue *out, uint32_t n)
 	return h2_put(s->connection, out, line, (size_t)length);
 }
 
-// All of the body is taken, and its end can be said.
+// The next n bytes of the body as they go on, behind nothing. False, and nothing changed: no
+// buffer.
+static bool body_take(struct h2_stream *s, uint32_t n, struct tls_queue *out)
+{
+	struct h2_connection *c = s->connection;
+	struct buffer_source *buffers = c->engine->buffers;
+	struct tls_queue body = {0};
+
+	if (s->is_chunked && !chunk_begin(s, out, n))
+		return false;
+	if (!tls_queue_cut(&s->in, n, buffers, &body))
+		goto no_body;
+	if (s->is_chunked && !h2_put(c, &body, "\r\n", 2))
+		goto no_end;
+	tls_queue_join(out, &body);
+	consumed(s, n);
+	return true;
+
+no_end:
+	tls_queue_join(&body, &s->in);
+	s->in = body;
+no_body:
+	tls_queue_clear(out, buffers);
+	return false;
+}
+
+// All of the body is taken: its end. False: no buffer.
 static bool body_end(struct h2_stream *s, struct tls_queue *out)
 {
 	s->is_closed = !s->is_chunked || h2_put(s->connection, out, "0\r\n\r\n", 5);
@@ -37,30 +63,16 @@ static bool body_end(struct h2_stream *s, struct tls_queue *out)
 
 struct buffer *h2_stream_receive(struct h2_stream *s, uint32_t max)
 {
-	struct h2_connection *c = s->connection;
 	struct tls_queue out = {0};
-	struct tls_queue body = {0};
 	uint32_t n = u32_min(s->in.bytes, max);
 
 	if (s->head.bytes > 0)
 		return tls_queue_chain(&s->head);
-	if (s->is_shut || s->is_closed)
+	if (s->is_shut || s->is_closed || s->is_reset)
 		return NULL;
-	if (n > 0) {
-		if ((s->is_chunked && !chunk_begin(s, &out, n)) ||
-			!tls_queue_cut(&s->in, n, c->engine->buffers, &body)) {
-			tls_queue_clear(&out, c->engine->buffers);
-			s->lacks = c->lacks = true;
-			return NULL;
-		}
-		tls_queue_join(&out, &body);
-		consumed(s, n);
-		// The line is begun: without its end the body is lost.
-		if (s->is_chunked && !h2_put(c, &out, "\r\n", 2))
-			h2_connection_finish(c, H2_ENDING_NO_BUFFER);
-	}
-	if (s->in.bytes == 0 && s->has_ended && !body_end(s, &out))
-		h2_connection_finish(c, H2_ENDING_NO_BUFFER);
+	if ((n > 0 && !body_take(s, n, &out)) ||
+		(s->in.bytes == 0 && s->has_ended && !body_end(s, &out)))
+		s->lacks = s->connection->lacks = true;
 	return tls_queue_chain(&out);
 }
 

@@ -425,6 +425,44 @@ static void buffers_that_fail(void **state)
 	assert_true(finish(SECONDS(100)));
 }
 
+// One missing buffer costs one request at most, never the connection.
+static bool live_through(void **state, uint32_t from)
+{
+	uint32_t failed = 0;
+	bool reached;
+
+	set_up(state);
+	run(SECONDS(1));
+	rig.fail_from = rig.gets + from;
+	rig.fail_count = 1;
+	ask("/small", 0);
+	ask("/chunked", 0);
+	ask("/small", 50000);
+	assert_true(finish(SECONDS(20)));
+	assert_false(peer.has_goaway);
+	for (uint32_t i = 0; i < 3; i++)
+		failed += peer.requests[i].code != 0 || peer.requests[i].status != 200;
+	assert_in_range(failed, 0, 1);
+	reached = rig.gets > rig.fail_from;
+	rig.fail_count = 0;
+	ask("/small", 0);
+	assert_true(finish(SECONDS(5)));
+	assert_int_equal(peer.requests[3].status, 200);
+	tear_down(state);
+	return reached;
+}
+
+static void each_buffer_may_be_missing(void **state)
+{
+	uint32_t from = 0;
+
+	tear_down(state);
+	while (live_through(state, from))
+		from++;
+	assert_in_range(from, 50, 5000);
+	set_up(state);
+}
+
 static void a_client_that_resets_takes_all_with_it(void **state)
 {
 	silent = true;
@@ -802,6 +840,7 @@ int main(void)
 		test(many_large_answers),
 		test(bodies_over_bad_paths),
 		test(buffers_that_fail),
+		test(each_buffer_may_be_missing),
 		test(a_client_that_resets_takes_all_with_it),
 		test(streams_that_are_reset_let_targets_go),
 		test(targets_that_are_deaf_or_gone),
