@@ -16,18 +16,20 @@
 //   END    nothing follows on it        FORWARD the stream's bytes before offset go to the other
 //   CLOSE  the session is over,                 stream's peer, as they came; of a client's hello
 //          forget it                            it has them already
-//   SILENCE nothing came on it          KEYS    from offset on the stream is records: these keys
-//          for a while                          protect it; what was before is done with
+//   SILENCE nothing came on it          LEAVE   as FORWARD, and the client has given up: what the
+//          for a while                          target says to that is not for it
+//                                       KEYS    from offset on the stream is records: these keys
+//                                               protect it; what was before is done with
 //                                       SPLICE  from these offsets on both streams go to the other
 //                                               one's peer, as they come
 //                                       FAILED  no handshake: close when all is sent; the data is
 //                                               a sentence that says why, where there is one
 //
 // A handshake has the stream that its OPEN names, or, to answer in another's likeness, both: the
-// client's, for which it is opened, and the target's. Only the latter kind says FORWARD, SPLICE and
-// done-with offsets in SEND. KEYS, SPLICE and FAILED are the last word: later BYTES are not read. A
-// CLOSE may be lost: the slow path gives up on its own SLOW_FORGET after the time of a handshake,
-// and says FAILED.
+// client's, for which it is opened, and the target's. Only the latter kind says FORWARD, LEAVE,
+// SPLICE and done-with offsets in SEND. KEYS, SPLICE and FAILED are the last word: later BYTES are
+// not read. A CLOSE may be lost: the slow path gives up on its own SLOW_FORGET after the time of a
+// handshake, and says FAILED.
 //
 // A probe of a target (stream/probe.h) is a handshake without a session and without a client: the
 // worker says SILENCE, once until it is answered, if only by a SEND of nothing, and the last word
@@ -67,6 +69,7 @@ enum slow_kind {
 	SLOW_FORWARD,
 	SLOW_SPLICE,
 	SLOW_SILENCE,
+	SLOW_LEAVE,
 };
 
 enum slow_stream {

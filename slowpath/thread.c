@@ -272,7 +272,8 @@ static enum handshake_step answers_send(struct slow_thread *t, struct slow_hands
 			break;
 		if (step == HANDSHAKE_FAILED && m->length > 0)
 			slow_reports_add(&t->service->reports, h->profile->number, h->target, m);
-		is_answer = m->kind != SLOW_FORWARD && h->input[h->stream].received > 0;
+		is_answer = m->kind != SLOW_FORWARD && m->kind != SLOW_LEAVE &&
+			    h->input[h->stream].received > 0;
 		answer_send(t, h->worker);
 		if (is_answer)
 			admission_settle(t->admission, h->place);

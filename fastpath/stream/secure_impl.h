@@ -32,6 +32,7 @@ struct secure_mirror {
 	uint32_t ahead;
 	uint32_t framed;
 	struct hello_frame hello;
+	bool is_left; // the target's: what is not replaced of it goes to nobody
 };
 
 // Lives in locked memory. While the handshake lasts there are no records; after it, held is unused.

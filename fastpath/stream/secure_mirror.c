@@ -164,9 +164,14 @@ static void hello_frame(struct secure_leg *client)
 
 void secure_splice(struct relay *r, struct relay_session *s)
 {
+	struct secure_leg *target = target_of(r, s);
 	struct buffer *held[2];
 	uint32_t buffers[2], bytes[2];
 
+	// The client has given up: what the target says to that is not for it.
+	if (target->mirror.is_left)
+		tls_queue_drop_back(&target->held, target->held.bytes - target->mirror.replaced,
+			r->config.buffers);
 	for (unsigned int leg = 0; leg < 2; leg++) {
 		struct secure_leg *l = secure_at(r, s, leg);
 
@@ -434,6 +439,9 @@ void secure_mirror_answer(struct relay *r, struct relay_session *s, const struct
 	bool done = true;
 
 	switch (m->kind) {
+	case SLOW_LEAVE:
+		target_of(r, s)->mirror.is_left = true;
+		[[fallthrough]];
 	case SLOW_FORWARD:
 		forward_take(r, s, m);
 		break;

@@ -117,7 +117,10 @@ static void end(void *handshake, enum slow_stream stream)
 {
 	struct handshake *h = handshake;
 
-	reality_server_end(h->session);
+	if (stream == SLOW_CLIENT)
+		reality_server_client_end(h->session);
+	else
+		reality_server_end(h->session);
 }
 
 // A piece of what goes to the client. Its bytes answer to as many of the target's, as far as there
@@ -170,6 +173,10 @@ static enum handshake_step next(void *handshake, struct slow_message *out)
 	switch (a->kind) {
 	case REALITY_FORWARD:
 		out->kind = SLOW_FORWARD;
+		out->offset = a->client;
+		return HANDSHAKE_ACTS;
+	case REALITY_LEAVE:
+		out->kind = SLOW_LEAVE;
 		out->offset = a->client;
 		return HANDSHAKE_ACTS;
 	case REALITY_SEND:

@@ -7,7 +7,7 @@
 #include "reality/proof.h"
 
 enum {
-	ALERT_LENGTH = 2 + FLIGHT_LENGTH_MIN, // a record that holds an alert is no data
+	ALERT_LENGTH = ALERT_BYTES + FLIGHT_LENGTH_MIN, // a record that holds an alert is no data
 	// Our messages with SHA-384, without the certificate itself.
 	MESSAGES_BYTES = 6 + 13 + 72 + 52,
 };

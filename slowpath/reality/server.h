@@ -33,6 +33,9 @@ enum reality_side {
 enum reality_action_kind {
 	// The client's bytes before `client` go to the target, as they came.
 	REALITY_FORWARD = 0,
+	// The same, and the client has given up with an alert that the target cannot read: what the
+	// target says to that, from which on nothing is sent in its place, is not for the client.
+	REALITY_LEAVE,
 	// `bytes` go to the client; the target's bytes before `target` are done with.
 	REALITY_SEND,
 	// The last action: the client's bytes from `client` on and the target's from `target` on go
@@ -70,6 +73,8 @@ void reality_server_input(struct reality_server *s, enum reality_side side, cons
 // One side has ended or was reset, or the time that a handshake may take is over: what is not
 // complete becomes a splice.
 void reality_server_end(struct reality_server *s);
+// The client has ended. Behind its alert that is no news: the target's answer comes first.
+void reality_server_client_end(struct reality_server *s);
 
 // The next thing to do; false for none now. To be asked after each of the calls above until there
 // is none.

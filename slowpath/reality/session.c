@@ -71,8 +71,18 @@ void reality_server_end(struct reality_server *s)
 		session_splice(s, missing(s));
 }
 
+void reality_server_client_end(struct reality_server *s)
+{
+	if (s->state != SESSION_LEAVE)
+		reality_server_end(s);
+}
+
 static void take_client(struct reality_server *s, const uint8_t *bytes, size_t length)
 {
+	if (s->state == SESSION_LEAVE) {
+		session_pass_client(s, length);
+		return;
+	}
 	writer_bytes(&s->in, bytes, length);
 	if (s->in.failed) {
 		reality_server_end(s);
@@ -116,7 +126,7 @@ bool reality_server_next(struct reality_server *s, struct reality_action *out)
 		s->forward = s->told_forward;
 	*out = (struct reality_action){.client = s->forward, .target = s->target_done};
 	if (s->forward != s->told_forward) {
-		out->kind = REALITY_FORWARD;
+		out->kind = s->state == SESSION_LEAVE ? REALITY_LEAVE : REALITY_FORWARD;
 		s->told_forward = s->forward;
 		return true;
 	}

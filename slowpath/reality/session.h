@@ -16,6 +16,7 @@ enum session_state {
 	SESSION_HELLO = 0, // of the client
 	SESSION_ANSWER,    // the target's ServerHello
 	SESSION_FINISHED,  // of the client
+	SESSION_LEAVE,     // the target's answer to the client's, which has given up
 	SESSION_DONE,
 };
 
@@ -66,9 +67,10 @@ void session_take_target(struct reality_server *s, struct cursor bytes);
 // Finished. False without memory; nothing is to go out then.
 [[nodiscard]] bool session_imitate(struct reality_server *s);
 
-// session_client.c: what is held of the client.
+// session_client.c: what is held of the client, and what comes when it has given up.
 void session_take_hello(struct reality_server *s);
 void session_take_finished(struct reality_server *s);
+void session_pass_client(struct reality_server *s, size_t length);
 
 // session_answer.c: our own flight, in the likeness of the target's ServerHello, which is the whole
 // message. False when it cannot be one.

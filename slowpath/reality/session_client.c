@@ -123,13 +123,33 @@ static bool take_ccs(struct reality_server *s, size_t length)
 	return true;
 }
 
+// Its own client's alert has the target close without a word. This one it cannot read, and it says
+// so: what is ours to keep from the client, who gets its end.
+static void leave(struct reality_server *s)
+{
+	s->state = SESSION_LEAVE;
+	consume(s, s->in.used - s->taken);
+	s->forward = s->judged;
+}
+
+void session_pass_client(struct reality_server *s, size_t length)
+{
+	s->judged += length;
+	s->forward = s->judged;
+}
+
 static bool take_sealed(struct reality_server *s, size_t length)
 {
 	uint8_t *header = s->in.base + s->taken, type;
 	size_t n = length;
 
-	if (record_open(&s->open, header, header + RECORD_HEADER_BYTES, &n, &type) != TLS13_OK ||
-		type != RECORD_HANDSHAKE || n == 0 ||
+	if (record_open(&s->open, header, header + RECORD_HEADER_BYTES, &n, &type) != TLS13_OK)
+		return false;
+	if (type == RECORD_ALERT && n == ALERT_BYTES) {
+		leave(s);
+		return true;
+	}
+	if (type != RECORD_HANDSHAKE || n == 0 ||
 		tls13_input(s->engine, TLS13_HANDSHAKE, header + RECORD_HEADER_BYTES, n,
 			s->now_ms) != TLS13_OK)
 		return false;
@@ -184,7 +204,7 @@ static bool take_records(struct reality_server *s)
 {
 	bool ok = true, more = true;
 
-	while (ok && more && !tls13_is_complete(s->engine))
+	while (ok && more && s->state == SESSION_FINISHED && !tls13_is_complete(s->engine))
 		ok = take_record(s, &more);
 	compact(s);
 	return ok;

@@ -104,6 +104,14 @@ static bool answer_record(struct reality_server *s)
 	return !s->record.failed;
 }
 
+// What the target says when it cannot read a record.
+static bool is_alert(const uint8_t *header)
+{
+	return header[0] == RECORD_ALERT ||
+	       (header[0] == RECORD_APPLICATION_DATA &&
+		       length_of(header) == ALERT_BYTES + FLIGHT_LENGTH_MIN);
+}
+
 // The next piece of the target's bytes. False when nothing can answer to it.
 static bool take_piece(struct reality_server *s, struct cursor *c)
 {
@@ -116,6 +124,10 @@ static bool take_piece(struct reality_server *s, struct cursor *c)
 	}
 	if (!gather(s, c, RECORD_HEADER_BYTES))
 		return true;
+	if (s->state == SESSION_LEAVE && is_alert(s->target_in.base)) {
+		session_splice(s, REALITY_BAD_FINISHED);
+		return true;
+	}
 	if (!answer_record(s))
 		return false;
 	s->target_in.used = 0;
@@ -124,7 +136,7 @@ static bool take_piece(struct reality_server *s, struct cursor *c)
 
 static void take_records(struct reality_server *s, struct cursor *c)
 {
-	while (s->state == SESSION_FINISHED && cursor_left(c) != 0) {
+	while ((s->state == SESSION_FINISHED || s->state == SESSION_LEAVE) && cursor_left(c) != 0) {
 		if (!take_piece(s, c))
 			session_splice(s, REALITY_TARGET_SHAPE);
 	}

@@ -147,6 +147,7 @@ static void answer_check(struct session *s, const struct slow_message *m)
 		MUST(m->offset <= (is_mirror ? s->given[SLOW_TARGET] : 0));
 		break;
 	case SLOW_FORWARD:
+	case SLOW_LEAVE:
 		MUST(is_mirror && m->offset <= s->given[SLOW_CLIENT]);
 		break;
 	case SLOW_SPLICE:
@@ -157,7 +158,7 @@ static void answer_check(struct session *s, const struct slow_message *m)
 		// Nobody here has what the keys of a handshake are made of.
 		MUST(m->kind == SLOW_FAILED);
 	}
-	s->is_open = m->kind == SLOW_SEND || m->kind == SLOW_FORWARD;
+	s->is_open = m->kind == SLOW_SEND || m->kind == SLOW_FORWARD || m->kind == SLOW_LEAVE;
 }
 
 static void answers_read(struct slow_link *link)

@@ -140,7 +140,7 @@ struct relay {
 	struct writer tapes[2];
 	size_t done[2];
 	struct reality_action end;
-	bool ended;
+	bool left, ended;
 };
 
 static bool pass(struct relay *r, enum reality_side from, size_t to)
@@ -154,6 +154,9 @@ static bool pass(struct relay *r, enum reality_side from, size_t to)
 static bool act(struct relay *r, const struct reality_action *a)
 {
 	switch (a->kind) {
+	case REALITY_LEAVE:
+		r->left = true;
+		[[fallthrough]];
 	case REALITY_FORWARD:
 		return pass(r, REALITY_CLIENT, a->client);
 	case REALITY_SEND:
@@ -163,7 +166,7 @@ static bool act(struct relay *r, const struct reality_action *a)
 		r->ended = true;
 		r->end = *a;
 		return pass(r, REALITY_CLIENT, r->tapes[REALITY_CLIENT].used) &&
-		       pass(r, REALITY_TARGET, r->tapes[REALITY_TARGET].used);
+		       (r->left || pass(r, REALITY_TARGET, r->tapes[REALITY_TARGET].used));
 	default:
 		r->ended = true;
 		r->end = *a;
@@ -181,7 +184,10 @@ static void take(struct relay *r, enum reality_side side)
 		writer_bytes(&r->tapes[side], bytes, (size_t)n);
 		reality_server_input(r->session, side, bytes, (size_t)n, now_ms());
 	} else {
-		reality_server_end(r->session);
+		if (side == REALITY_CLIENT)
+			reality_server_client_end(r->session);
+		else
+			reality_server_end(r->session);
 		shutdown(r->fds[1 - side], SHUT_WR);
 	}
 	while (reality_server_next(r->session, &a) && act(r, &a))

@@ -156,9 +156,10 @@ static void mirrored_take(
 	struct rig_secured *x, struct slow_link *link, const struct slow_message *m)
 {
 	if (m->stream == SLOW_CLIENT) {
-		answer_to(link, m->session, SLOW_FORWARD)->offset = m->offset + m->length;
+		answer_to(link, m->session, x->leaves && m->offset > 0 ? SLOW_LEAVE : SLOW_FORWARD)
+			->offset = m->offset + m->length;
 		ring_publish(&link->to_worker);
-	} else if (x->raw) {
+	} else if (x->raw || m->offset > 0) {
 		answer_to(link, m->session, SLOW_SPLICE);
 		ring_publish(&link->to_worker);
 		x->spliced = true;

@@ -417,6 +417,33 @@ static void a_client_that_does_not_finish_is_the_targets(void **state)
 	assert_int_equal(rig.users[RIG_TARGET], 1);
 }
 
+// It has given up. The target's answer to that is nobody's, its end or reset is the client's.
+static void a_client_that_leaves_gets_the_targets_end(void **state)
+{
+	for (int resets = 0; resets < 2; resets++) {
+		if (resets) {
+			rig_close(&rig);
+			set_up(state);
+		}
+		rig.secured->leaves = true;
+		a_client_answered();
+		rig_send(&rig, RIG_CLIENT, 1, 100);
+		rig_wait(&rig, SOON);
+		assert_in_range(target(0)->received, SECURED_HELLO + 100, SECURED_HELLO + 200);
+		// A reset is there before a thread has judged what came before it.
+		threads_stall(resets);
+		rig_send(&rig, RIG_TARGET, 0, 1000);
+		rig_wait(&rig, SOON);
+		if (resets)
+			rig_reset(&rig, RIG_TARGET, 0);
+		target(0)->keeps_open = false;
+		rig_wait(&rig, SECONDS(1));
+		assert_int_equal(rig.secured->verdict[1], 0);
+		assert_int_equal(client(1)->error, resets ? ECONNRESET : 0);
+		assert_int_equal(client(1)->ended, !resets);
+	}
+}
+
 // What a target does not take waits with the client, however much of it may go on.
 static void no_more_is_held_than_a_target_takes(void **state)
 {
@@ -680,6 +707,7 @@ int main(void)
 		TEST(a_handshake_ends_in_ten_seconds),
 		TEST(a_hello_in_pieces_has_no_longer),
 		TEST(a_client_that_does_not_finish_is_the_targets),
+		TEST(a_client_that_leaves_gets_the_targets_end),
 		TEST(no_more_is_held_than_a_target_takes),
 		TEST(a_target_is_told_who_comes),
 		TEST(a_target_is_told_in_binary),

@@ -169,43 +169,131 @@ static void almost(struct tls13_secret *secret)
 	*secret = out.secret;
 }
 
+// Client and target up to the target's flight, and then a record under the client's key.
+static void say_sealed(uint8_t type, const uint8_t *content, size_t length)
+{
+	struct writer record = writer_with(1000);
+	struct record_key key = {0};
+	struct tls13_secret secret;
+
+	almost(&secret);
+	assert_true(record_key_set(rig.library, true, &secret, &key));
+	record_write_plain(&record, 20, 0x0303, (uint8_t[]){1}, 1);
+	assert_true(record_seal(&key, &record, type, content, length, 0));
+	tape_put(&w.from_client, record.base, record.used);
+	writer_clear(&record);
+	record_key_clear(&key);
+}
+
 // Ones that hold the keys: our client, which sends what is no Finished under them, of which the
 // target makes what it makes of a stranger's.
-static void aborting_clients_get_the_targets_answer(void **state)
+static void clients_that_say_no_finished_get_the_targets_answer(void **state)
 {
 	static const struct {
 		uint8_t type, content[4];
 		size_t length;
-	} said[] = {{21, {2, 42}, 2}, {23, {'x'}, 1}, {22, {20, 0, 0, 0}, 4}, {22, {0}, 0}};
-	struct tls13_secret secret;
+	} said[] = {{23, {'x'}, 1}, {22, {20, 0, 0, 0}, 4}, {22, {0}, 0}, {21, {2}, 1},
+		{21, {2, 42, 0}, 3}};
 	struct seen ours[SEEN_MAX];
 	size_t before;
 
 	world_target(RIG_RSA, NULL, NULL);
 	for (size_t i = 0; i < nx_array_size(said); i++) {
-		struct writer record = writer_with(1000);
-		struct record_key key = {0};
-
 		world_open();
 		world_client(&tls13_browser_chrome);
 		world_pump();
 		before = see(ours);
-		almost(&secret);
-		assert_true(record_key_set(rig.library, true, &secret, &key));
-		record_write_plain(&record, 20, 0x0303, (uint8_t[]){1}, 1);
-		assert_true(record_seal(
-			&key, &record, said[i].type, said[i].content, said[i].length, 0));
-		tape_put(&w.from_client, record.base, record.used);
+		say_sealed(said[i].type, said[i].content, said[i].length);
 		world_pump();
 		assert_int_equal(reality_server_result(w.server), REALITY_BAD_FINISHED);
 		assert_int_equal(w.to_target.length, w.from_client.length);
 		assert_memory_equal(w.to_target.bytes, w.from_client.bytes, w.to_target.length);
 		assert_int_equal(see(ours), before + 1);
 		assert_int_equal(ours[before].length, 19);
-		writer_clear(&record);
-		record_key_clear(&key);
 		world_close();
 	}
+	SSL_CTX_free(w.target_context);
+}
+
+// How many bytes a target sends to a client of its own behind that one's alert.
+static size_t said_to_an_alert(const uint8_t alert[2])
+{
+	size_t before, said;
+
+	w.settings.private_key[0] ^= 0x10;
+	world_credential();
+	world_open();
+	world_client(&tls13_browser_chrome);
+	world_pump();
+	assert_int_equal(reality_server_result(w.server), REALITY_KEY_SHARE);
+	before = w.to_client.length;
+	say_sealed(21, alert, 2);
+	world_pump();
+	said = w.to_client.length - before;
+	world_close();
+	w.settings.private_key[0] ^= 0x10;
+	world_credential();
+	return said;
+}
+
+// The target cannot read an alert of our client's and says so, which it would not say to a client
+// of its own. The end that it makes of it is passed on.
+static void clients_that_give_up_see_what_the_targets_own_see(void **state)
+{
+	static const uint8_t alerts[][2] = {{2, 48}, {2, 42}, {1, 0}, {1, 90}};
+	size_t before;
+
+	world_target(RIG_RSA, NULL, NULL);
+	for (size_t i = 0; i < 3 * nx_array_size(alerts); i++) {
+		assert_int_equal(said_to_an_alert(alerts[i / 3]), 0);
+		world_open();
+		world_client(&tls13_browser_chrome);
+		w.step = i % 3;
+		world_pump();
+		before = w.to_client.length;
+		say_sealed(21, alerts[i / 3], 2);
+		// Whatever is behind it.
+		tape_put(&w.from_client, payload, i % 3);
+		world_pump();
+		reality_server_client_end(w.server);
+		world_pump();
+		assert_true(w.left && w.spliced);
+		assert_int_equal(reality_server_result(w.server), REALITY_BAD_FINISHED);
+		assert_int_equal(w.to_target.length, w.from_client.length);
+		assert_memory_equal(w.to_target.bytes, w.from_client.bytes, w.to_target.length);
+		assert_int_equal(w.to_client.length, before);
+		assert_int_equal(w.from_target.length, before + 24);
+		world_close();
+	}
+	w.step = 0;
+	SSL_CTX_free(w.target_context);
+}
+
+// It closes its side at once: what the target says to the alert is kept from it all the same.
+static void an_end_behind_an_alert_waits_for_the_target(void **state)
+{
+	struct reality_action a;
+	size_t n;
+
+	world_target(RIG_RSA, NULL, NULL);
+	world_open();
+	world_client(&tls13_browser_chrome);
+	world_pump();
+	say_sealed(21, (const uint8_t[]){2, 48}, 2);
+	n = w.to_target.length;
+	reality_server_input(w.server, REALITY_CLIENT, w.from_client.bytes + n,
+		w.from_client.length - n, w.now_ms);
+	reality_server_client_end(w.server);
+	assert_true(reality_server_next(w.server, &a));
+	assert_int_equal(a.kind, REALITY_LEAVE);
+	assert_int_equal(a.client, w.from_client.length);
+	assert_false(reality_server_next(w.server, &a));
+	assert_int_equal(reality_server_result(w.server), REALITY_UNDECIDED);
+	reality_server_end(w.server);
+	assert_true(reality_server_next(w.server, &a));
+	assert_int_equal(a.kind, REALITY_SPLICE);
+	assert_int_equal(reality_server_result(w.server), REALITY_BAD_FINISHED);
+	world_close();
 	SSL_CTX_free(w.target_context);
 }
 
@@ -275,7 +363,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(change_cipher_specs_have_an_end),
 		cmocka_unit_test(attacks_show_the_target),
-		cmocka_unit_test(aborting_clients_get_the_targets_answer),
+		cmocka_unit_test(clients_that_say_no_finished_get_the_targets_answer),
+		cmocka_unit_test(clients_that_give_up_see_what_the_targets_own_see),
+		cmocka_unit_test(an_end_behind_an_alert_waits_for_the_target),
 		cmocka_unit_test(targets_that_turn_strange_are_followed),
 	};
 

@@ -82,7 +82,7 @@ void world_open(void)
 	w.to_target.length = w.to_target.done = 0;
 	w.from_target.length = w.from_target.done = 0;
 	w.to_client.length = w.to_client.done = 0;
-	w.spliced = w.opened = false;
+	w.spliced = w.opened = w.left = false;
 	w.target = NULL;
 	if (w.target_context == NULL) {
 		rig_open(&w.own_target, false);
@@ -124,6 +124,9 @@ static void act(const struct reality_action *a)
 {
 	assert_false(w.spliced || w.opened);
 	switch (a->kind) {
+	case REALITY_LEAVE:
+		w.left = true;
+		[[fallthrough]];
 	case REALITY_FORWARD:
 		copy_to(&w.from_client, a->client, &w.to_target);
 		break;
@@ -139,6 +142,8 @@ static void act(const struct reality_action *a)
 		assert_int_equal(a->client, w.from_client.done);
 		assert_int_equal(a->target, w.from_target.done);
 		w.spliced = true;
+		if (w.left)
+			w.from_target.done = w.from_target.length;
 		break;
 	default:
 		w.opened = true;
