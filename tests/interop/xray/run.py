@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Xray's REALITY against ours, both ways, over OpenSSL's s_server as the target.
 
-go builds Xray in the cache. Ours is the program reality-peer; what goes through is VLESS. Ends with
+go builds Xray in the cache, or NEXPATH_XRAY names the program. Ours is the program reality-peer; what goes through is VLESS. Ends with
 `N passed, N failed, N skipped`. Cases of a whole nexpathd need root for their lab, the others nothing.
 """
 
@@ -28,6 +28,8 @@ from outside import CACHE, Unavailable, command, go  # noqa: E402
 
 MODULE = "github.com/xtls/xray-core/main"
 VERSION = "1.260327.0"
+# From this one on X25519MLKEM768 must stand first among a hello's key shares.
+HYBRID_FIRST = (26, 9, 8)
 NAME = "example.test"
 SHORT_ID = "0102030405060708"
 PRIVATE = bytes(range(1, 33))
@@ -43,7 +45,9 @@ def case(function):
 
 
 def xray():
-    """The built program, in the cache."""
+    """The program that is named, else one built in the cache."""
+    if os.environ.get("NEXPATH_XRAY"):
+        return Path(os.environ["NEXPATH_XRAY"]).absolute()
     folder = CACHE / f"xray-{VERSION}"
     built = folder / "main"
     if built.exists():
@@ -51,6 +55,18 @@ def xray():
     folder.mkdir(parents=True, exist_ok=True)
     go("install", f"{MODULE}@v{VERSION}", GOBIN=str(folder))
     return built
+
+
+def rules_told(program):
+    """Says who stands for which rule of key shares."""
+    said = subprocess.run([program, "version"], capture_output=True, text=True, check=True).stdout
+    version = said.split()[1]
+    before = tuple(map(int, version.split("."))) < HYBRID_FIRST
+    since = ".".join(map(str, HYBRID_FIRST))
+    print(f"Xray {version}: the key-share rule {'before' if before else 'since'} {since}")
+    if before:
+        print(f"our own server: the key-share rule since {since}, for Xray's client and ours; "
+              "NEXPATH_XRAY names a newer Xray")
 
 
 def free_port():
@@ -405,6 +421,7 @@ def main():
         print(f"skipped: Xray cannot be had: {why}")
         print("0 passed, 0 failed, 1 skipped")
         return 0
+    rules_told(program)
     chosen = [f for f in cases if not given.cases or f.__name__ in given.cases]
     count = {"ok": 0, "not ok": 0, "skipped": 0}
     for function in chosen:
