@@ -8,6 +8,7 @@ to it, too: whatever is seen through us must have been seen there, and what is u
 import collections
 import concurrent.futures
 import contextlib
+import os
 import queue
 import socket
 import struct
@@ -229,6 +230,20 @@ class Hellos:
                 child.kill()
                 child.wait()
         return hello
+
+    def leaving(self, s):
+        """A client that gives up behind the answer, given its socket: the alert that it seals, which is yet to be said."""
+        program, _, *usual = self.words
+        with subprocess.Popen([program, "leaver", *usual, "chrome"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            s.sendall(os.read(child.stdout.fileno(), 65536))
+            flight = b""
+            with contextlib.suppress(TimeoutError):
+                while data := s.recv(65536):
+                    flight += data
+                    s.settimeout(QUIET)
+            child.stdin.write(flight)
+            child.stdin.close()
+            return child.stdout.read()
 
     def tampered(self):
         """One whose tag does not open."""

@@ -177,6 +177,15 @@ class Rows:
     def alike(self, what, opening, then, leave=leave_later):
         return what, lambda: self.prober.compare(what, opening, then, leave)
 
+    def leavers(self):
+        """One who has the keys, here and with the target as its client, and trusts nobody."""
+        def leaving(s):
+            self.authentic += 1
+            return self.hellos.leaving(s)
+
+        for name, leave in {"": leave_later, " and ends at once": leave_at_once, ", and more later": leave_late}.items():
+            yield self.alike(f"a client that gives up by an alert{name}", leaving, None, leave)
+
     def answers(self):
         yield "the answer to a SYN", lambda: check_equal(
             *(self.prober.answer(way) for way in ("through", "straight")), "through us, and straight")
@@ -218,6 +227,7 @@ class Rows:
     def all(self, build):
         yield from self.answers()
         yield from self.visitors()
+        yield from self.leavers()
         yield from self.strangers()
         yield from self.abuses()
         yield from self.replays(used_hello(self.lab, self.prober, build))

@@ -3,6 +3,8 @@
 // otherwise, keys in hex.
 //   reality-peer client [ADDRESS/]PORT NAME PUBLIC SHORT_ID BROWSER [VERIFY]    standard input and
 //   output reality-peer server PORT NAME PRIVATE SHORT_ID TARGET_PORT BACKEND_PORT RULE [SEED]
+//   reality-peer leaver NAME PUBLIC SHORT_ID BROWSER    a client whose wire is standard input and
+//   output: a hello, and behind the answer, whoever's that is, an alert under its keys
 //   reality-peer mldsa    ends with 0 where VERIFY and SEED, which are ML-DSA-65's, can be used
 // How each connection ended is a line on standard error.
 #include <netdb.h>
@@ -131,6 +133,58 @@ static int run_client(char **arguments)
 	tunnel.plain_out = STDOUT_FILENO;
 	tunnel_hold(&tunnel, behind.base, behind.used);
 	return tunnel_run(&tunnel) == 0 ? 0 : 1;
+}
+
+static bool read_all(uint8_t *bytes, size_t length)
+{
+	for (size_t done = 0; done < length;) {
+		ssize_t n = read(STDIN_FILENO, bytes + done, length - done);
+
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	return true;
+}
+
+// The ServerHello, which has a record of its own, and the alert of a browser that does not know the
+// certificate's authority.
+static bool give_up(struct reality_client *c)
+{
+	static const uint8_t unknown_ca[ALERT_BYTES] = {2, 48};
+	uint8_t bytes[RECORD_HEADER_BYTES + RECORD_PLAIN_MAX];
+	struct writer alert = writer_with(100);
+	struct tls13_stream_key in, out;
+	struct record_key key = {0};
+	size_t length, taken;
+
+	if (!read_all(bytes, RECORD_HEADER_BYTES))
+		return false;
+	length = be16_to_host(be16_load(bytes + 3));
+	if (length > RECORD_PLAIN_MAX || !read_all(bytes + RECORD_HEADER_BYTES, length) ||
+		reality_client_input(c, bytes, RECORD_HEADER_BYTES + length, now_ms(), &taken) !=
+			REALITY_CLIENT_TALKING)
+		return false;
+	tls13_stream_keys(reality_client_stream(c), &in, &out);
+	record_write_plain(&alert, RECORD_CHANGE_CIPHER_SPEC, VERSION_1_2, (uint8_t[]){1}, 1);
+	return record_key_set(library, true, &out.secret, &key) &&
+	       record_seal(&key, &alert, RECORD_ALERT, unknown_ca, sizeof(unknown_ca), 0) &&
+	       write_all(STDOUT_FILENO, alert.base, alert.used);
+}
+
+static int run_leaver(char **arguments)
+{
+	struct reality_client_config config = {.library = library, .name = arguments[0]};
+	struct reality_client *c;
+
+	hex(arguments[1], config.public_key, sizeof(config.public_key));
+	hex(arguments[2], config.short_id, sizeof(config.short_id));
+	config.browser = tls13_browser_find(arguments[3]);
+	if (config.browser == NULL || reality_client_create(&config, &c) != 0 ||
+		reality_client_begin(c, now_ms()) != REALITY_CLIENT_TALKING ||
+		!send_output(STDOUT_FILENO, reality_client_stream(c)))
+		return 2;
+	return give_up(c) ? 0 : 1;
 }
 
 // One connection of the server: by side, its socket and what came of it.
@@ -323,11 +377,14 @@ int main(int count, char **arguments)
 		return run_client(arguments + 2);
 	if ((count == 9 || count == 10) && strcmp(arguments[1], "server") == 0)
 		return run_server(arguments + 2);
+	if (count == 6 && strcmp(arguments[1], "leaver") == 0)
+		return run_leaver(arguments + 2);
 	if (count == 2 && strcmp(arguments[1], "mldsa") == 0)
 		return reality_mldsa_is_there() ? 0 : 1;
 	fprintf(stderr, "reality-peer client [ADDRESS/]PORT NAME PUBLIC SHORT_ID BROWSER [VERIFY]\n"
 			"reality-peer server PORT NAME PRIVATE SHORT_ID TARGET_PORT BACKEND_PORT "
 			"any|new [SEED]\n"
+			"reality-peer leaver NAME PUBLIC SHORT_ID BROWSER\n"
 			"reality-peer mldsa\n");
 	return 2;
 }
