@@ -76,12 +76,30 @@ static struct cursor server_hello(const struct reality_client *c)
 	return whole;
 }
 
+static struct reality_proof proof_of(const struct reality_client *c)
+{
+	return (struct reality_proof){.library = c->config->library,
+		.key = c->key,
+		.client_hello = writer_cursor(&c->hello),
+		.server_hello = server_hello(c)};
+}
+
+// The temporary certificate as our server and Xray's make it needs no X.509.
+static bool on_recognise(
+	void *user, const uint8_t *der, size_t length, uint8_t key[ED25519_PUBLIC_BYTES])
+{
+	struct reality_client *c = user;
+	struct reality_proof proof = proof_of(c);
+
+	c->proved = reality_certificate_recognise(
+		&proof, cursor_over(der, length), c->config->mldsa_key, key);
+	return c->proved;
+}
+
 static enum tls13_verdict on_certificate(void *user, X509 *const *certificates, size_t count)
 {
 	struct reality_client *c = user;
-	struct reality_proof proof = {.key = c->key,
-		.client_hello = writer_cursor(&c->hello),
-		.server_hello = server_hello(c)};
+	struct reality_proof proof = proof_of(c);
 	struct chain chain = {.count = count};
 	enum tls13_verdict v = TLS13_CERTIFICATE_ISSUER;
 
@@ -127,6 +145,8 @@ int reality_client_create(const struct reality_client_config *config, struct rea
 		.roots = config->roots,
 		.verify = on_certificate,
 		.verify_user = c,
+		.recognise = on_recognise,
+		.recognise_user = c,
 		.extra_scheme = SCHEME_ED25519};
 	c->events = (struct tls13_events){.user = c,
 		.seal_hello = on_seal,

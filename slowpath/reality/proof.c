@@ -55,23 +55,16 @@ size_t reality_certificate_write(
 }
 
 // HMAC-SHA512 over some pieces in a row.
-static bool mac(const uint8_t key[REALITY_KEY_BYTES], const struct cursor *pieces, size_t count,
+static bool mac(const struct reality_proof *proof, const struct cursor *pieces, size_t count,
 	uint8_t out[REALITY_DIGEST_BYTES])
 {
-	OSSL_PARAM parameters[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){"SHA2-512"}, 0),
-		OSSL_PARAM_construct_end()};
-	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *context = EVP_MAC_CTX_new(hmac);
-	size_t length;
-	bool ok = context != NULL && EVP_MAC_init(context, key, REALITY_KEY_BYTES, parameters) == 1;
+	struct hasher hash = {.md = proof->library->sha512,
+		.context = EVP_MD_CTX_new(),
+		.bytes = REALITY_DIGEST_BYTES};
+	bool ok = hash.context != NULL &&
+		  hasher_hmac_pieces(&hash, proof->key, REALITY_KEY_BYTES, pieces, count, out);
 
-	for (size_t i = 0; ok && i < count; i++)
-		ok = EVP_MAC_update(context, pieces[i].p, cursor_left(&pieces[i])) == 1;
-	ok = ok && EVP_MAC_final(context, out, &length, REALITY_DIGEST_BYTES) == 1 &&
-	     length == REALITY_DIGEST_BYTES;
-	EVP_MAC_CTX_free(context);
-	EVP_MAC_free(hmac);
+	EVP_MD_CTX_free(hash.context);
 	return ok;
 }
 
@@ -80,7 +73,7 @@ static bool mac_certificate(const struct reality_proof *proof, const uint8_t *pu
 {
 	struct cursor piece = cursor_over(public_key, REALITY_PUBLIC_BYTES);
 
-	return mac(proof->key, &piece, 1, out);
+	return mac(proof, &piece, 1, out);
 }
 
 // What ML-DSA-65 signs.
@@ -90,7 +83,7 @@ static bool mac_hellos(const struct reality_proof *proof, const uint8_t *public_
 	struct cursor pieces[] = {cursor_over(public_key, REALITY_PUBLIC_BYTES),
 		proof->client_hello, proof->server_hello};
 
-	return mac(proof->key, pieces, nx_array_size(pieces), out);
+	return mac(proof, pieces, nx_array_size(pieces), out);
 }
 
 bool reality_mldsa_is_there(void)
@@ -172,34 +165,91 @@ bool reality_certificate_sign(const struct reality_proof *proof,
 					mldsa_sign(mldsa, digest, certificate + MLDSA_AT));
 }
 
-static bool is_signed_by(
-	const struct reality_proof *proof, const uint8_t *public_key, X509 *leaf, EVP_PKEY *mldsa)
+// Whether ML-DSA-65 signed this connection's hellos.
+static bool is_signed_by(const struct reality_proof *proof, const uint8_t *public_key,
+	struct cursor signature, EVP_PKEY *mldsa)
+{
+	uint8_t digest[REALITY_DIGEST_BYTES];
+
+	return mac_hellos(proof, public_key, digest) && mldsa_verify(mldsa, digest, signature);
+}
+
+static bool is_mac_right(const struct reality_proof *proof, const uint8_t *public_key,
+	const uint8_t signature[REALITY_DIGEST_BYTES])
+{
+	uint8_t expected[REALITY_DIGEST_BYTES];
+
+	return mac_certificate(proof, public_key, expected) &&
+	       crypto_equal(signature, expected, REALITY_DIGEST_BYTES);
+}
+
+static bool skip_piece(struct cursor *c, const uint8_t *piece, size_t length)
+{
+	const uint8_t *p;
+
+	return cursor_take_span(c, length, &p) && memcmp(p, piece, length) == 0;
+}
+
+// What a certificate in our bytes has of its own. mldsa is empty without the extension.
+struct own_parts {
+	const uint8_t *public_key, *signature;
+	struct cursor mldsa;
+};
+
+static bool read_parts(struct cursor der, struct own_parts *out)
+{
+	bool with_mldsa = cursor_left(&der) == REALITY_CERTIFICATE_MLDSA_BYTES;
+	const uint8_t *mldsa = NULL;
+
+	if (!(with_mldsa ? skip_piece(&der, head_mldsa, sizeof(head_mldsa))
+			 : skip_piece(&der, head, sizeof(head))) ||
+		!skip_piece(&der, body, sizeof(body)) ||
+		!cursor_take_span(&der, REALITY_PUBLIC_BYTES, &out->public_key) ||
+		(with_mldsa &&
+			(!skip_piece(&der, extension, sizeof(extension)) ||
+				!cursor_take_span(&der, REALITY_MLDSA_SIGNATURE_BYTES, &mldsa))) ||
+		!skip_piece(&der, tail, sizeof(tail)) ||
+		!cursor_take_span(&der, REALITY_DIGEST_BYTES, &out->signature))
+		return false;
+	out->mldsa = cursor_over(mldsa, with_mldsa ? REALITY_MLDSA_SIGNATURE_BYTES : 0);
+	return cursor_left(&der) == 0;
+}
+
+bool reality_certificate_recognise(const struct reality_proof *proof, struct cursor der,
+	EVP_PKEY *mldsa, uint8_t public_key[REALITY_PUBLIC_BYTES])
+{
+	struct own_parts own;
+
+	if (!read_parts(der, &own) || !is_mac_right(proof, own.public_key, own.signature) ||
+		(mldsa != NULL && !is_signed_by(proof, own.public_key, own.mldsa, mldsa)))
+		return false;
+	memcpy(public_key, own.public_key, REALITY_PUBLIC_BYTES);
+	return true;
+}
+
+// What the first extension holds.
+static struct cursor first_value(X509 *leaf)
 {
 	X509_EXTENSION *first = X509_get_ext(leaf, 0);
-	uint8_t digest[REALITY_DIGEST_BYTES];
-	ASN1_OCTET_STRING *value;
+	ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(first);
 
-	if (first == NULL || !mac_hellos(proof, public_key, digest))
-		return false;
-	value = X509_EXTENSION_get_data(first);
-	return mldsa_verify(mldsa, digest,
-		cursor_over(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value)));
+	return value == NULL ? (struct cursor){0}
+			     : cursor_over(ASN1_STRING_get0_data(value),
+				       (size_t)ASN1_STRING_length(value));
 }
 
 bool reality_certificate_verify(const struct reality_proof *proof, X509 *leaf, EVP_PKEY *mldsa)
 {
 	EVP_PKEY *key = X509_get0_pubkey(leaf);
-	uint8_t public_key[REALITY_PUBLIC_BYTES], expected[REALITY_DIGEST_BYTES];
+	uint8_t public_key[REALITY_PUBLIC_BYTES];
 	size_t length = sizeof(public_key);
 	const ASN1_BIT_STRING *signature;
 
 	if (key == NULL || EVP_PKEY_is_a(key, "ED25519") != 1 ||
-		EVP_PKEY_get_raw_public_key(key, public_key, &length) != 1 ||
-		!mac_certificate(proof, public_key, expected))
+		EVP_PKEY_get_raw_public_key(key, public_key, &length) != 1)
 		return false;
 	X509_get0_signature(&signature, NULL, leaf);
-	if (ASN1_STRING_length(signature) != REALITY_DIGEST_BYTES ||
-		!crypto_equal(ASN1_STRING_get0_data(signature), expected, REALITY_DIGEST_BYTES))
-		return false;
-	return mldsa == NULL || is_signed_by(proof, public_key, leaf, mldsa);
+	return ASN1_STRING_length(signature) == REALITY_DIGEST_BYTES &&
+	       is_mac_right(proof, public_key, ASN1_STRING_get0_data(signature)) &&
+	       (mldsa == NULL || is_signed_by(proof, public_key, first_value(leaf), mldsa));
 }

@@ -21,6 +21,7 @@ enum {
 
 // What the proof of one connection is made of.
 struct reality_proof {
+	const struct tls13_library *library;
 	const uint8_t *key; // of the hello
 	struct cursor client_hello, server_hello;
 };
@@ -33,8 +34,11 @@ size_t reality_certificate_write(
 // False when libcrypto fails.
 [[nodiscard]] bool reality_certificate_sign(const struct reality_proof *proof,
 	const uint8_t public_key[REALITY_PUBLIC_BYTES], EVP_PKEY *mldsa, uint8_t *certificate);
-// Whether a server's leaf is the temporary certificate of this connection. mldsa: the key that must
-// have signed too; NULL: none.
+// Whether a server's leaf is the temporary certificate of this connection, in the bytes that are
+// written here; its key then. mldsa: the key that must have signed too; NULL: none.
+[[nodiscard]] bool reality_certificate_recognise(const struct reality_proof *proof,
+	struct cursor der, EVP_PKEY *mldsa, uint8_t public_key[REALITY_PUBLIC_BYTES]);
+// The same in whatever bytes, as X.509 reads them.
 [[nodiscard]] bool reality_certificate_verify(
 	const struct reality_proof *proof, X509 *leaf, EVP_PKEY *mldsa);
 

@@ -40,7 +40,8 @@ static const struct tls13_identity *certify(void *user, const uint8_t *hello, si
 {
 	struct reality_server *s = user;
 	const struct reality_credential *c = s->config->credential;
-	struct reality_proof proof = {.key = s->admission.key,
+	struct reality_proof proof = {.library = c->library,
+		.key = s->admission.key,
 		.client_hello = writer_cursor(&s->hello),
 		.server_hello = cursor_over(hello, length)};
 	uint8_t der[REALITY_CERTIFICATE_MLDSA_BYTES];

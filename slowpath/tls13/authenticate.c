@@ -127,6 +127,22 @@ static enum tls13_verdict judge(struct tls13 *t)
 		t->now_ms / 1000);
 }
 
+// The chain of a Certificate's body, as X.509 or recognised without it.
+static enum tls13_verdict read_chain(
+	struct tls13 *t, struct cursor body, const struct extension_rule *rule)
+{
+	const struct tls13_config *c = t->config;
+	struct chain_entries entries;
+	enum tls13_verdict v = chain_parse(body, rule, &entries);
+
+	if (v != TLS13_OK)
+		return v;
+	t->recognised = t->is_client && c->recognise != NULL && entries.count == 1 &&
+			c->recognise(c->recognise_user, entries.der[0].p,
+				cursor_left(&entries.der[0]), t->peer_ed25519);
+	return t->recognised ? TLS13_OK : chain_decode(&entries, &t->chain);
+}
+
 enum tls13_verdict engine_take_certificate(struct tls13 *t, const struct message *m)
 {
 	static const uint16_t asked[] = {0};
@@ -144,10 +160,12 @@ enum tls13_verdict engine_take_certificate(struct tls13 *t, const struct message
 		body = writer_cursor(&unpacked);
 	}
 	if (v == TLS13_OK)
-		v = chain_parse(body, &rule, &t->chain);
+		v = read_chain(t, body, &rule);
 	writer_clear(&unpacked);
 	if (v != TLS13_OK || (v = engine_add(t, m)) != TLS13_OK)
 		return v;
+	if (t->recognised)
+		return TLS13_OK;
 	if (t->chain.count != 0)
 		return judge(t);
 	if (t->is_client)
@@ -178,12 +196,15 @@ enum tls13_verdict engine_take_certificate_verify(struct tls13 *t, const struct 
 		return TLS13_MESSAGE_TRUNCATED;
 	if (cursor_left(&body) != 0)
 		return TLS13_MESSAGE_TRAILING;
-	if (!is_scheme_offered(t, scheme) || !scheme_fits(scheme, t->peer_key))
+	if (!is_scheme_offered(t, scheme) ||
+		!(t->recognised ? scheme == SCHEME_ED25519 : scheme_fits(scheme, t->peer_key)))
 		return TLS13_SCHEME_WRONG;
 	v = engine_transcript(t, transcript);
 	if (v == TLS13_OK)
-		v = signature_verify(
-			scheme, t->peer_key, t->is_client, transcript, t->hash.bytes, signature);
+		v = t->recognised ? signature_verify_ed25519(t->peer_ed25519, t->is_client,
+					    transcript, t->hash.bytes, signature)
+				  : signature_verify(scheme, t->peer_key, t->is_client, transcript,
+					    t->hash.bytes, signature);
 	if (v != TLS13_OK)
 		return v;
 	t->peer_scheme = scheme;

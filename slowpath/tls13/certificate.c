@@ -139,36 +139,21 @@ void chain_clear(struct chain *chain)
 }
 
 static enum tls13_verdict take_entry(
-	struct cursor *list, const struct extension_rule *rule, X509 **out)
+	struct cursor *list, const struct extension_rule *rule, struct cursor *der)
 {
-	struct cursor der, block;
 	struct extensions extensions;
-	enum tls13_verdict v;
-	const uint8_t *p;
+	struct cursor block;
 
-	if (!cursor_take_vector(list, 3, &der) || !cursor_take_vector(list, 2, &block))
+	if (!cursor_take_vector(list, 3, der) || !cursor_take_vector(list, 2, &block))
 		return TLS13_MESSAGE_TRUNCATED;
-	if (cursor_left(&der) == 0)
-		return TLS13_FIELD_EMPTY;
-	v = extensions_parse(block, rule, &extensions);
-	if (v != TLS13_OK)
-		return v;
-	p = der.p;
-	*out = d2i_X509(NULL, &p, (long)cursor_left(&der));
-	if (*out == NULL)
-		return TLS13_CERTIFICATE_BAD;
-	if (p != der.end) {
-		X509_free(*out);
-		return TLS13_CERTIFICATE_BAD;
-	}
-	return TLS13_OK;
+	return cursor_left(der) == 0 ? TLS13_FIELD_EMPTY
+				     : extensions_parse(block, rule, &extensions);
 }
 
 enum tls13_verdict chain_parse(
-	struct cursor body, const struct extension_rule *rule, struct chain *out)
+	struct cursor body, const struct extension_rule *rule, struct chain_entries *out)
 {
 	struct cursor context, list;
-	struct chain chain = {.count = 0};
 	enum tls13_verdict v = TLS13_OK;
 
 	if (!cursor_take_vector(&body, 1, &context) || !cursor_take_vector(&body, 3, &list))
@@ -177,19 +162,32 @@ enum tls13_verdict chain_parse(
 		return TLS13_MESSAGE_TRAILING;
 	if (cursor_left(&context) != 0)
 		return TLS13_CERTIFICATE_CONTEXT;
-	while (v == TLS13_OK && cursor_left(&list) != 0) {
-		if (chain.count == TLS13_CHAIN_MAX)
-			v = TLS13_CERTIFICATE_BAD;
-		else
-			v = take_entry(&list, rule, &chain.certificates[chain.count]);
-		if (v == TLS13_OK)
-			chain.count++;
+	for (out->count = 0; v == TLS13_OK && cursor_left(&list) != 0; out->count++) {
+		if (out->count == TLS13_CHAIN_MAX)
+			return TLS13_CERTIFICATE_BAD;
+		v = take_entry(&list, rule, &out->der[out->count]);
 	}
-	if (v != TLS13_OK)
-		chain_clear(&chain);
-	else
-		*out = chain;
 	return v;
+}
+
+enum tls13_verdict chain_decode(const struct chain_entries *entries, struct chain *out)
+{
+	struct chain chain;
+
+	for (chain.count = 0; chain.count < entries->count; chain.count++) {
+		const struct cursor *der = &entries->der[chain.count];
+		const uint8_t *p = der->p;
+		X509 *x = d2i_X509(NULL, &p, (long)cursor_left(der));
+
+		if (x == NULL || p != der->end) {
+			X509_free(x);
+			chain_clear(&chain);
+			return TLS13_CERTIFICATE_BAD;
+		}
+		chain.certificates[chain.count] = x;
+	}
+	*out = chain;
+	return TLS13_OK;
 }
 
 // X.509's reasons in the words of TLS (RFC 8446 6.2).

@@ -11,11 +11,20 @@ struct chain {
 	size_t count;
 };
 
-void chain_clear(struct chain *chain);
+// A chain in DER, of a message's bytes.
+struct chain_entries {
+	struct cursor der[TLS13_CHAIN_MAX];
+	size_t count;
+};
+
 // Reads a Certificate's body. rule: what its entries' extensions may be. An empty chain is no fault
-// here. *out is undefined on failure, with nothing to clear.
+// here. *out is undefined on failure.
 [[nodiscard]] enum tls13_verdict chain_parse(
-	struct cursor body, const struct extension_rule *rule, struct chain *out);
+	struct cursor body, const struct extension_rule *rule, struct chain_entries *out);
+// *out is undefined on failure, with nothing to clear.
+[[nodiscard]] enum tls13_verdict chain_decode(
+	const struct chain_entries *entries, struct chain *out);
+void chain_clear(struct chain *chain);
 
 // X.509's answer for the peer's chain: roots, purpose, time and, of a server, the name (a host name
 // or an address).

@@ -7,6 +7,7 @@
 
 enum {
 	BLOCK_BYTES_MAX = 128,
+	HASH_BYTES_MAX = 64,
 	LABEL_BYTES_MAX = 18,
 };
 
@@ -24,10 +25,11 @@ int tls13_library_create(struct tls13_library **out)
 		return -ENOMEM;
 	l->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
 	l->sha384 = EVP_MD_fetch(NULL, "SHA2-384", NULL);
+	l->sha512 = EVP_MD_fetch(NULL, "SHA2-512", NULL);
 	l->aes_128_gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
 	l->aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	l->chacha20_poly1305 = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
-	if (!curve25519_begin() || l->sha256 == NULL || l->sha384 == NULL ||
+	if (!curve25519_begin() || l->sha256 == NULL || l->sha384 == NULL || l->sha512 == NULL ||
 		l->aes_128_gcm == NULL || l->aes_256_gcm == NULL || l->chacha20_poly1305 == NULL) {
 		tls13_library_destroy(l);
 		return -ENOTSUP;
@@ -42,6 +44,7 @@ void tls13_library_destroy(struct tls13_library *library)
 		return;
 	EVP_MD_free(library->sha256);
 	EVP_MD_free(library->sha384);
+	EVP_MD_free(library->sha512);
 	EVP_CIPHER_free(library->aes_128_gcm);
 	EVP_CIPHER_free(library->aes_256_gcm);
 	EVP_CIPHER_free(library->chacha20_poly1305);
@@ -83,7 +86,7 @@ bool hasher_hash(const struct hasher *h, const uint8_t *data, size_t length, uin
 
 // One of HMAC's two hashes (RFC 2104): over the padded key and then data.
 static bool keyed_hash(const struct hasher *h, const uint8_t *key, size_t key_length, uint8_t pad,
-	const uint8_t *data, size_t length, uint8_t *out)
+	const struct cursor *pieces, size_t count, uint8_t *out)
 {
 	size_t block = (size_t)EVP_MD_get_block_size(h->md);
 	uint8_t padded[BLOCK_BYTES_MAX];
@@ -93,17 +96,19 @@ static bool keyed_hash(const struct hasher *h, const uint8_t *key, size_t key_le
 	for (size_t i = 0; i < key_length; i++)
 		padded[i] ^= key[i];
 	ok = EVP_DigestInit_ex2(h->context, h->md, NULL) == 1 &&
-	     EVP_DigestUpdate(h->context, padded, block) == 1 &&
-	     EVP_DigestUpdate(h->context, data, length) == 1 &&
-	     EVP_DigestFinal_ex(h->context, out, NULL) == 1;
+	     EVP_DigestUpdate(h->context, padded, block) == 1;
+	for (size_t i = 0; ok && i < count; i++)
+		ok = EVP_DigestUpdate(h->context, pieces[i].p, cursor_left(&pieces[i])) == 1;
+	ok = ok && EVP_DigestFinal_ex(h->context, out, NULL) == 1;
 	crypto_wipe(padded, sizeof(padded));
 	return ok;
 }
 
-bool hasher_hmac(const struct hasher *h, const uint8_t *key, size_t key_length, const uint8_t *data,
-	size_t length, uint8_t *out)
+bool hasher_hmac_pieces(const struct hasher *h, const uint8_t *key, size_t key_length,
+	const struct cursor *pieces, size_t count, uint8_t *out)
 {
-	uint8_t inner[SECRET_BYTES_MAX], short_key[SECRET_BYTES_MAX];
+	uint8_t inner[HASH_BYTES_MAX], short_key[HASH_BYTES_MAX];
+	struct cursor inner_piece = cursor_over(inner, h->bytes);
 	bool ok = true;
 
 	if (key_length > (size_t)EVP_MD_get_block_size(h->md)) {
@@ -111,11 +116,19 @@ bool hasher_hmac(const struct hasher *h, const uint8_t *key, size_t key_length, 
 		key = short_key;
 		key_length = h->bytes;
 	}
-	ok = ok && keyed_hash(h, key, key_length, 0x36, data, length, inner) &&
-	     keyed_hash(h, key, key_length, 0x5c, inner, h->bytes, out);
+	ok = ok && keyed_hash(h, key, key_length, 0x36, pieces, count, inner) &&
+	     keyed_hash(h, key, key_length, 0x5c, &inner_piece, 1, out);
 	crypto_wipe(inner, sizeof(inner));
 	crypto_wipe(short_key, sizeof(short_key));
 	return ok;
+}
+
+bool hasher_hmac(const struct hasher *h, const uint8_t *key, size_t key_length, const uint8_t *data,
+	size_t length, uint8_t *out)
+{
+	struct cursor piece = cursor_over(data, length);
+
+	return hasher_hmac_pieces(h, key, key_length, &piece, 1, out);
 }
 
 bool hkdf_extract(const struct hasher *h, const uint8_t *salt, size_t salt_length,

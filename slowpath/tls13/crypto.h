@@ -12,6 +12,7 @@
 struct tls13_library {
 	EVP_MD *sha256;
 	EVP_MD *sha384;
+	EVP_MD *sha512;
 	EVP_CIPHER *aes_128_gcm;
 	EVP_CIPHER *aes_256_gcm;
 	EVP_CIPHER *chacha20_poly1305;
@@ -44,6 +45,9 @@ struct hasher {
 	const struct hasher *h, const uint8_t *data, size_t length, uint8_t *out);
 [[nodiscard]] bool hasher_hmac(const struct hasher *h, const uint8_t *key, size_t key_length,
 	const uint8_t *data, size_t length, uint8_t *out);
+// The same of some pieces in a row.
+[[nodiscard]] bool hasher_hmac_pieces(const struct hasher *h, const uint8_t *key, size_t key_length,
+	const struct cursor *pieces, size_t count, uint8_t *out);
 [[nodiscard]] bool hkdf_extract(const struct hasher *h, const uint8_t *salt, size_t salt_length,
 	const uint8_t *input, size_t length, uint8_t *out);
 // The head of HkdfLabel: output length and label, at most 249 characters; returns what is behind

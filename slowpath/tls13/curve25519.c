@@ -7,7 +7,6 @@
 #include <sodium/utils.h>
 
 static_assert(X25519_BYTES == crypto_scalarmult_curve25519_BYTES &&
-		      X25519_BYTES == crypto_scalarmult_curve25519_SCALARBYTES &&
 		      ED25519_PUBLIC_BYTES == crypto_sign_ed25519_PUBLICKEYBYTES &&
 		      ED25519_SIGNATURE_BYTES == crypto_sign_ed25519_BYTES &&
 		      sizeof(struct ed25519_key) == crypto_sign_ed25519_SECRETKEYBYTES,

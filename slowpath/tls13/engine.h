@@ -94,6 +94,8 @@ struct tls13 {
 	// The peer's certificate.
 	struct chain chain;
 	EVP_PKEY *peer_key;
+	bool recognised; // without X.509: the key is peer_ed25519
+	uint8_t peer_ed25519[ED25519_PUBLIC_BYTES];
 	uint16_t peer_scheme;
 	bool requested;      // a CertificateRequest was sent or taken
 	bool sends_settings; // ALPS was agreed

@@ -3,8 +3,6 @@
 
 #include <openssl/rsa.h>
 
-#include "tls13/curve25519.h"
-
 struct scheme {
 	uint16_t number;
 	const char *type;   // of the key
@@ -102,16 +100,11 @@ static enum tls13_verdict ed25519_make(
 	return v;
 }
 
-static enum tls13_verdict ed25519_judge(
-	EVP_PKEY *key, const uint8_t *message, size_t length, struct cursor signature)
+static enum tls13_verdict ed25519_judge(const uint8_t key[ED25519_PUBLIC_BYTES],
+	const uint8_t *message, size_t length, struct cursor signature)
 {
-	uint8_t raw[ED25519_PUBLIC_BYTES];
-	size_t n = sizeof(raw);
-
-	if (EVP_PKEY_get_raw_public_key(key, raw, &n) != 1)
-		return TLS13_LIBRARY;
 	return cursor_left(&signature) == ED25519_SIGNATURE_BYTES &&
-			       ed25519_verify(raw, message, length, signature.p)
+			       ed25519_verify(key, message, length, signature.p)
 		       ? TLS13_OK
 		       : TLS13_SIGNATURE_BAD;
 }
@@ -145,12 +138,16 @@ enum tls13_verdict signature_verify_message(uint16_t scheme, EVP_PKEY *key, cons
 	size_t length, struct cursor signature)
 {
 	const struct scheme *s = find(scheme);
+	uint8_t raw[ED25519_PUBLIC_BYTES];
+	size_t n = sizeof(raw);
 	EVP_MD_CTX *digest;
 	EVP_PKEY_CTX *context;
 	enum tls13_verdict v = TLS13_LIBRARY;
 
 	if (scheme == SCHEME_ED25519)
-		return ed25519_judge(key, message, length, signature);
+		return EVP_PKEY_get_raw_public_key(key, raw, &n) == 1
+			       ? ed25519_judge(raw, message, length, signature)
+			       : TLS13_LIBRARY;
 	digest = EVP_MD_CTX_new();
 	if (digest != NULL &&
 		EVP_DigestVerifyInit_ex(digest, &context, s->digest, NULL, NULL, key, NULL) == 1 &&
@@ -170,4 +167,13 @@ enum tls13_verdict signature_verify(uint16_t scheme, EVP_PKEY *key, bool is_serv
 	size_t n = content(is_server, transcript, length, signed_bytes);
 
 	return signature_verify_message(scheme, key, signed_bytes, n, signature);
+}
+
+enum tls13_verdict signature_verify_ed25519(const uint8_t key[ED25519_PUBLIC_BYTES], bool is_server,
+	const uint8_t *transcript, size_t length, struct cursor signature)
+{
+	uint8_t signed_bytes[CONTENT_BYTES_MAX];
+	size_t n = content(is_server, transcript, length, signed_bytes);
+
+	return ed25519_judge(key, signed_bytes, n, signature);
 }

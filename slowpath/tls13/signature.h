@@ -4,6 +4,7 @@
 // Signature schemes (RFC 8446 4.2.3) and what CertificateVerify signs (4.4.3).
 
 #include "tls13/crypto.h"
+#include "tls13/curve25519.h"
 
 enum {
 	SCHEME_ECDSA_P256 = 0x0403,
@@ -26,6 +27,9 @@ bool scheme_fits(uint16_t scheme, EVP_PKEY *key);
 	const uint8_t *transcript, size_t length, struct writer *w);
 [[nodiscard]] enum tls13_verdict signature_verify(uint16_t scheme, EVP_PKEY *key, bool is_server,
 	const uint8_t *transcript, size_t length, struct cursor signature);
+// The same by SCHEME_ED25519 and the bytes of a key.
+[[nodiscard]] enum tls13_verdict signature_verify_ed25519(const uint8_t key[ED25519_PUBLIC_BYTES],
+	bool is_server, const uint8_t *transcript, size_t length, struct cursor signature);
 // The same of any message.
 [[nodiscard]] enum tls13_verdict signature_verify_message(uint16_t scheme, EVP_PKEY *key,
 	const uint8_t *message, size_t length, struct cursor signature);

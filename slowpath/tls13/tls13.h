@@ -107,6 +107,11 @@ struct tls13_config {
 	enum tls13_verdict (*verify)(void *user, X509 *const *chain, size_t count);
 	void *verify_user;
 	bool insecure;
+	// Client, may be NULL: whether the peer's whole chain, one certificate in DER, is known
+	// without X.509, and then its Ed25519 key. False: all is as without this.
+	bool (*recognise)(
+		void *user, const uint8_t *der, size_t length, uint8_t key[ED25519_PUBLIC_BYTES]);
+	void *recognise_user;
 	// A client takes this scheme in CertificateVerify though its hello does not name it; 0:
 	// none.
 	uint16_t extra_scheme;
@@ -192,12 +197,13 @@ bool tls13_early_data_follows(const struct tls13 *t);
 struct tls13_summary {
 	uint16_t suite;
 	uint16_t group;
-	uint16_t scheme;    // of the peer's CertificateVerify; 0: none
-	bool retried;       // a HelloRetryRequest was needed
-	bool resumed;       // with a ticket, without certificates
-	const char *alpn;   // "" for none
-	const char *name;   // SNI, "" for none
-	X509 *const *chain; // the peer's, leaf first; borrowed
+	uint16_t scheme;  // of the peer's CertificateVerify; 0: none
+	bool retried;     // a HelloRetryRequest was needed
+	bool resumed;     // with a ticket, without certificates
+	const char *alpn; // "" for none
+	const char *name; // SNI, "" for none
+	X509 *const
+		*chain; // the peer's, leaf first; borrowed. None was read where it was recognised
 	size_t chain_count;
 };
 void tls13_summary(const struct tls13 *t, struct tls13_summary *out);

@@ -26,9 +26,11 @@ static void certificate(struct cursor c)
 {
 	static const uint16_t sent[] = {EXTENSION_STATUS_REQUEST};
 	struct extension_rule rule = {.sent = sent, .sent_count = 1, .allowed = IN_CERTIFICATE};
-	struct chain chain = {.count = 0};
+	struct chain_entries entries;
+	struct chain chain;
 
-	if (chain_parse(c, &rule, &chain) == TLS13_OK)
+	if (chain_parse(c, &rule, &entries) == TLS13_OK &&
+		chain_decode(&entries, &chain) == TLS13_OK)
 		chain_clear(&chain);
 }
 

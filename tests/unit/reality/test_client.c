@@ -2,6 +2,8 @@
 // What our client makes of certificates that are not the server's, and the second signature.
 #include "world.h"
 
+#include "reality/admit.h"
+
 static const uint8_t seed[REALITY_MLDSA_SEED_BYTES] = {1, 2, 3};
 
 static void connect_once(void)
@@ -22,6 +24,53 @@ static void a_trusted_certificate_is_the_targets(void **state)
 	world_close();
 	w.client_config.short_id[0] ^= 1;
 	SSL_CTX_free(w.target_context);
+}
+
+// Answers our client's hello with a proof in which the year of both times is another, and tells of
+// how many certificates X.509 was asked.
+static size_t certificates_read(char year)
+{
+	uint8_t der[REALITY_CERTIFICATE_BYTES], *at;
+	struct reality_client_config config = w.client_config;
+	struct reality_admission admission;
+	struct reality_proof proof = {.library = rig.library, .key = admission.key};
+	struct tls13_summary summary;
+	struct tls13_identity *made;
+	struct reality_client *c;
+	struct end server;
+	const uint8_t *bytes;
+	size_t n, taken;
+
+	config.browser = &tls13_browser_plain;
+	assert_int_equal(reality_client_create(&config, &c), 0);
+	assert_int_equal(reality_client_begin(c, w.now_ms), REALITY_CLIENT_TALKING);
+	n = tls13_stream_output(reality_client_stream(c), &bytes);
+	assert_int_equal(
+		reality_admit(w.credential, cursor_over(bytes + 5, n - 5), w.now_ms, &admission),
+		REALITY_AUTHENTICATED);
+	reality_certificate_write(w.credential->temporary_public, false, der);
+	assert_true(reality_certificate_sign(&proof, w.credential->temporary_public, NULL, der));
+	for (at = der; (at = memmem(at, sizeof(der) - (size_t)(at - der), "0001", 4)); at += 15)
+		at[3] = (uint8_t)year;
+	assert_int_equal(
+		tls13_identity_create_raw(w.credential->temporary_key, der, sizeof(der), &made), 0);
+	rig_server(&server, RIG_ED25519);
+	server.identity = made;
+	rig_open(&server, false);
+	assert_int_equal(tls13_stream_input(server.stream, bytes, n, w.now_ms, &taken), TLS13_OK);
+	n = tls13_stream_output(server.stream, &bytes);
+	assert_int_equal(reality_client_input(c, bytes, n, w.now_ms, &taken), REALITY_CLIENT_OPEN);
+	tls13_summary(tls13_stream_engine(reality_client_stream(c)), &summary);
+	rig_close(&server);
+	tls13_identity_destroy(made);
+	reality_client_destroy(c);
+	return summary.chain_count;
+}
+
+static void a_proof_in_other_bytes_than_ours_is_one_too(void **state)
+{
+	assert_int_equal(certificates_read('1'), 0);
+	assert_int_equal(certificates_read('2'), 1);
 }
 
 static void any_other_is_a_forgery(void **state)
@@ -176,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_trusted_certificate_is_the_targets),
+		cmocka_unit_test(a_proof_in_other_bytes_than_ours_is_one_too),
 		cmocka_unit_test(any_other_is_a_forgery),
 		cmocka_unit_test(a_target_that_retries_is_told_apart_too),
 		cmocka_unit_test(what_ends_early_has_failed),

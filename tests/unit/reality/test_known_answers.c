@@ -124,7 +124,7 @@ static void the_server_admits_the_known_hello(void **state)
 
 static void the_certificate_is_the_known_one(void **state)
 {
-	struct reality_proof proof = {.key = key};
+	struct reality_proof proof = {.library = library, .key = key};
 	uint8_t der[REALITY_CERTIFICATE_BYTES], public_key[32];
 	const uint8_t *p = der;
 	X509 *leaf;
@@ -144,12 +144,35 @@ static void the_certificate_is_the_known_one(void **state)
 	X509_free(leaf);
 }
 
+// No byte of it may be another.
+static void the_known_certificate_is_recognised_and_nothing_else(void **state)
+{
+	struct reality_proof proof = {.library = library, .key = key};
+	uint8_t der[REALITY_CERTIFICATE_BYTES + 1], public_key[32], got[32];
+	struct cursor whole = cursor_over(der, REALITY_CERTIFICATE_BYTES);
+
+	hex(TEMPORARY, public_key);
+	hex(certificate_hex, der);
+	assert_true(reality_certificate_recognise(&proof, whole, NULL, got));
+	assert_memory_equal(got, public_key, sizeof(got));
+	for (size_t i = 0; i < REALITY_CERTIFICATE_BYTES; i++) {
+		der[i] ^= 1;
+		assert_false(reality_certificate_recognise(&proof, whole, NULL, got));
+		der[i] ^= 1;
+	}
+	for (size_t n = 0; n <= sizeof(der); n++)
+		assert_int_equal(
+			reality_certificate_recognise(&proof, cursor_over(der, n), NULL, got),
+			n == REALITY_CERTIFICATE_BYTES);
+}
+
 // Where libcrypto has ML-DSA-65.
 static void the_second_signature_is_the_known_one(void **state)
 {
 	static uint8_t der[REALITY_CERTIFICATE_MLDSA_BYTES], raw[REALITY_MLDSA_PUBLIC_BYTES];
 	static const uint8_t server_hello[] = {2, 0, 0, 1, 7};
-	struct reality_proof proof = {.key = key,
+	struct reality_proof proof = {.library = library,
+		.key = key,
 		.client_hello = cursor_over(hello, hello_length),
 		.server_hello = cursor_over(server_hello, sizeof(server_hello))};
 	uint8_t seed[32], public_key[32];
@@ -174,8 +197,14 @@ static void the_second_signature_is_the_known_one(void **state)
 	assert_non_null(leaf);
 	assert_ptr_equal(p, der + sizeof(der));
 	assert_true(reality_certificate_verify(&proof, leaf, verifier));
+	assert_true(reality_certificate_recognise(
+		&proof, cursor_over(der, sizeof(der)), verifier, public_key));
 	proof.server_hello.end--;
 	assert_false(reality_certificate_verify(&proof, leaf, verifier));
+	assert_false(reality_certificate_recognise(
+		&proof, cursor_over(der, sizeof(der)), verifier, public_key));
+	assert_true(reality_certificate_recognise(
+		&proof, cursor_over(der, sizeof(der)), NULL, public_key));
 	X509_free(leaf);
 	EVP_PKEY_free(signer);
 	EVP_PKEY_free(verifier);
@@ -188,6 +217,7 @@ int main(void)
 		cmocka_unit_test(the_seal_is_the_known_session_id),
 		cmocka_unit_test(the_server_admits_the_known_hello),
 		cmocka_unit_test(the_certificate_is_the_known_one),
+		cmocka_unit_test(the_known_certificate_is_recognised_and_nothing_else),
 		cmocka_unit_test(the_second_signature_is_the_known_one),
 	};
 
