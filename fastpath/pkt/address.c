@@ -89,11 +89,90 @@ bool ip_prefix_parse(const char *text, struct ip_prefix *out)
 	return true;
 }
 
+static char *print_decimal(char *out, uint8_t value)
+{
+	if (value >= 100)
+		*out++ = (char)('0' + value / 100);
+	if (value >= 10)
+		*out++ = (char)('0' + value / 10 % 10);
+	*out++ = (char)('0' + value % 10);
+	return out;
+}
+
+static char *print_v4(char *out, const uint8_t bytes[4])
+{
+	for (unsigned i = 0; i < 4; i++) {
+		if (i > 0)
+			*out++ = '.';
+		out = print_decimal(out, bytes[i]);
+	}
+	return out;
+}
+
+static unsigned group_of(const struct ip_address *address, unsigned i)
+{
+	return (unsigned)address->bytes[2 * i] << 8 | address->bytes[2 * i + 1];
+}
+
+// The first of the longest runs of two zero groups or more; their number, 0 = none.
+static unsigned zeros_find(const struct ip_address *address, unsigned *first)
+{
+	unsigned longest = 1;
+	unsigned run = 0;
+
+	*first = 0;
+	for (unsigned i = 0; i < 8; i++) {
+		run = group_of(address, i) == 0 ? run + 1 : 0;
+		if (run > longest) {
+			longest = run;
+			*first = i + 1 - run;
+		}
+	}
+	return longest > 1 ? longest : 0;
+}
+
+static char *print_group(char *out, unsigned group)
+{
+	for (int shift = group > 0xfff  ? 12
+			 : group > 0xff ? 8
+			 : group > 0xf  ? 4
+					: 0;
+		shift >= 0; shift -= 4)
+		*out++ = "0123456789abcdef"[group >> shift & 0xf];
+	return out;
+}
+
+// RFC 5952 4 and, where an IPv4 address is embedded, 5.
+static char *print_v6(char *out, const struct ip_address *address)
+{
+	unsigned first;
+	unsigned zeros = zeros_find(address, &first);
+
+	for (unsigned i = 0; i < 8; i++) {
+		if (zeros > 0 && i == first) {
+			*out++ = ':';
+			i += zeros - 1;
+			if (i == 7)
+				*out++ = ':';
+			continue;
+		}
+		if (i > 0)
+			*out++ = ':';
+		if (i == 6 && first == 0 && zeros == 6)
+			return print_v4(out, address->bytes + 12);
+		out = print_group(out, group_of(address, i));
+	}
+	return out;
+}
+
+// By hand: requests of HTTP say their client's address, and inet_ntop costs as much as half a head.
 const char *ip_address_print(const struct ip_address *address, char out[IP_ADDRESS_TEXT_MAX])
 {
-	if (ip_address_is_v4(address))
-		return inet_ntop(AF_INET, &address->words[3], out, IP_ADDRESS_TEXT_MAX);
-	return inet_ntop(AF_INET6, address->bytes, out, IP_ADDRESS_TEXT_MAX);
+	char *end = ip_address_is_v4(address) ? print_v4(out, address->bytes + 12)
+					      : print_v6(out, address);
+
+	*end = '\0';
+	return out;
 }
 
 const char *ip_prefix_print(const struct ip_prefix *prefix, char out[IP_PREFIX_TEXT_MAX])

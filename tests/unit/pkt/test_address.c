@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -19,6 +20,36 @@ static void addresses_print_as_rfc_5952_says(void **state)
 
 		assert_true(ip_address_parse(pairs[i][0], &a));
 		assert_string_equal(ip_address_print(&a, text), pairs[i][1]);
+	}
+}
+
+// Groups are drawn from a few values, so that runs of zeros of every length and place come.
+static void addresses_print_as_the_system_prints_them(void **state)
+{
+	static const uint16_t groups[] = {0, 0, 0, 1, 0xf, 0x10, 0xabc, 0xffff};
+	uint32_t random = 1;
+
+	for (uint32_t n = 0; n < 200000; n++) {
+		struct ip_address a;
+		char text[IP_ADDRESS_TEXT_MAX];
+		char expected[INET6_ADDRSTRLEN];
+
+		for (unsigned i = 0; i < 8; i++) {
+			random = random * 1664525 + 1013904223;
+			unsigned group = groups[random >> 29];
+
+			a.bytes[2 * i] = (uint8_t)(group >> 8);
+			a.bytes[2 * i + 1] = (uint8_t)group;
+		}
+		if (n % 4 == 0) {
+			random = random * 1664525 + 1013904223;
+			a = ip_address_from_v4(random);
+		}
+		if (ip_address_is_v4(&a))
+			inet_ntop(AF_INET, a.bytes + 12, expected, sizeof(expected));
+		else
+			inet_ntop(AF_INET6, a.bytes, expected, sizeof(expected));
+		assert_string_equal(ip_address_print(&a, text), expected);
 	}
 }
 
@@ -84,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_print_as_rfc_5952_says),
+		cmocka_unit_test(addresses_print_as_the_system_prints_them),
 		cmocka_unit_test(what_is_no_address_is_refused),
 		cmocka_unit_test(prefixes_parse_contain_and_mask),
 		cmocka_unit_test(what_is_no_prefix_is_refused),
