@@ -3,12 +3,6 @@
 
 #include "nexwire/http_writer.h"
 
-// What is done with a field of a message that passes.
-enum field_fate {
-	FIELD_PASSES,
-	FIELD_STAYS, // concerns this connection, or is written anew
-};
-
 enum {
 	OPTIONS_MAX = 32,
 };
@@ -29,36 +23,70 @@ static uint8_t folded(uint8_t c)
 	return c == '_' ? '-' : lowered(c);
 }
 
-// Whether a name is, or (with whole false) begins with, a lower-case word; '_' counts as '-', since
-// servers that make variables of names do not tell them apart.
-static bool name_is(struct nx_http_slice name, const char *word, bool whole)
-{
-	size_t length = strlen(word);
+// A lower-case name that does not pass, or what such names begin with.
+struct staying {
+	const char *text;
+	uint8_t length;
+	bool is_prefix;
+	bool in_responses; // too
+};
 
-	if (name.length < length || (whole && name.length > length))
+#define STAYS(literal, in_responses)                                                               \
+	{                                                                                          \
+		literal, sizeof(literal) - 1, false, in_responses                                  \
+	}
+#define STAYS_ALL(prefix)                                                                          \
+	{                                                                                          \
+		prefix, sizeof(prefix) - 1, true, false                                            \
+	}
+
+// What concerns one connection stays in both ways; who asked, and by what name, is said anew.
+static const struct staying staying_c[] = {STAYS("connection", true)};
+static const struct staying staying_f[] = {STAYS("forwarded", false)};
+static const struct staying staying_h[] = {STAYS("host", false), STAYS("http2-settings", true)};
+static const struct staying staying_k[] = {STAYS("keep-alive", true)};
+static const struct staying staying_p[] = {STAYS("proxy-connection", true),
+	STAYS("proxy-authenticate", true), STAYS("proxy-authorization", true), STAYS_ALL("proxy-")};
+static const struct staying staying_t[] = {
+	STAYS("te", true), STAYS("trailer", true), STAYS("transfer-encoding", true)};
+static const struct staying staying_u[] = {STAYS("upgrade", true)};
+static const struct staying staying_x[] = {STAYS("x-real-ip", false), STAYS_ALL("x-forwarded-")};
+
+#define INITIAL(c, names) [(c) - 'a'] = {names, nx_array_size(names)}
+
+// Most names begin otherwise.
+static const struct {
+	const struct staying *names;
+	size_t count;
+} by_initial['z' - 'a' + 1] = {INITIAL('c', staying_c), INITIAL('f', staying_f),
+	INITIAL('h', staying_h), INITIAL('k', staying_k), INITIAL('p', staying_p),
+	INITIAL('t', staying_t), INITIAL('u', staying_u), INITIAL('x', staying_x)};
+
+// '_' counts as '-', since servers that make variables of names do not tell them apart.
+static bool is_staying(const struct staying *s, struct nx_http_slice name)
+{
+	if (s->is_prefix ? name.length < s->length : name.length != s->length)
 		return false;
-	for (size_t i = 0; i < length; i++)
-		if (folded(name.data[i]) != (uint8_t)word[i])
+	for (size_t i = 0; i < s->length; i++)
+		if (folded(name.data[i]) != (uint8_t)s->text[i])
 			return false;
 	return true;
 }
 
-static bool is_hop_by_hop(struct nx_http_slice name)
+static bool stays_by_name(const struct nx_http_head *head, struct nx_http_slice name)
 {
-	static const char *const names[] = {"connection", "keep-alive", "proxy-connection", "te",
-		"transfer-encoding", "upgrade", "proxy-authenticate", "proxy-authorization",
-		"http2-settings", "trailer"};
+	bool is_response = head->kind == NX_HTTP_RESPONSE;
+	uint8_t initial = name.length > 0 ? folded(name.data[0]) : 0;
 
-	for (uint32_t i = 0; i < nx_array_size(names); i++)
-		if (name_is(name, names[i], true))
+	if (initial < 'a' || initial > 'z')
+		return false;
+	for (size_t i = 0; i < by_initial[initial - 'a'].count; i++) {
+		const struct staying *s = &by_initial[initial - 'a'].names[i];
+
+		if ((s->in_responses || !is_response) && is_staying(s, name))
 			return true;
+	}
 	return false;
-}
-
-static bool is_about_proxies(struct nx_http_slice name)
-{
-	return name_is(name, "x-forwarded-", false) || name_is(name, "forwarded", true) ||
-	       name_is(name, "x-real-ip", true) || name_is(name, "proxy-", false);
 }
 
 static struct nx_http_slice trimmed(const uint8_t *at, const uint8_t *end)
@@ -88,6 +116,17 @@ static bool options_add(struct options *options, struct nx_http_slice list)
 	return true;
 }
 
+static bool has_one_connection(const struct nx_http_head *head)
+{
+	return (head->repeated >> NX_HTTP_KNOWN_CONNECTION & 1) == 0;
+}
+
+static struct nx_http_slice first_connection(const struct nx_http_head *head, const uint8_t *bytes)
+{
+	return nx_http_span_of(
+		bytes, head->fields[head->known[NX_HTTP_KNOWN_CONNECTION] - 1].value);
+}
+
 // What the Connection fields name, read once. False: too much.
 static bool options_read(
 	const struct nx_http_head *head, const uint8_t *bytes, struct options *options)
@@ -97,6 +136,8 @@ static bool options_read(
 	options->count = 0;
 	if (head->known[NX_HTTP_KNOWN_CONNECTION] == 0)
 		return true;
+	if (has_one_connection(head))
+		return options_add(options, first_connection(head, bytes));
 	while ((found = nx_http_field_find(head, bytes, "connection", found + 1)) >= 0)
 		if (!options_add(options, nx_http_span_of(bytes, head->fields[found].value)))
 			return false;
@@ -107,6 +148,11 @@ bool http_options_are_few(const struct nx_http_head *head, const uint8_t *bytes)
 {
 	struct options options;
 
+	if (head->known[NX_HTTP_KNOWN_CONNECTION] == 0)
+		return true;
+	// Each takes a byte and a comma.
+	if (has_one_connection(head) && first_connection(head, bytes).length < 2 * OPTIONS_MAX)
+		return true;
 	return options_read(head, bytes, &options);
 }
 
@@ -130,34 +176,62 @@ static bool is_named(const struct options *options, struct nx_http_slice name)
 	return false;
 }
 
-static enum field_fate fate_of(
-	const struct nx_http_head *head, const struct options *options, struct nx_http_slice name)
+// Lines that pass as they stand, one behind the other, are copied at once.
+struct lines {
+	uint32_t from;
+	uint32_t to;
+};
+
+static void lines_put(struct http_text *out, const uint8_t *bytes, struct lines *lines)
 {
-	if (is_hop_by_hop(name) || is_named(options, name))
-		return FIELD_STAYS;
-	if (head->kind == NX_HTTP_REQUEST &&
-		(name_is(name, "host", true) || is_about_proxies(name)))
-		return FIELD_STAYS;
-	return FIELD_PASSES;
+	text_put(out, bytes + lines->from, lines->to - lines->from);
+	lines->from = lines->to = 0;
+}
+
+// Whether a line is written as it would be here: one space behind the colon, none at its end.
+static bool is_plain_line(const uint8_t *bytes, const struct nx_http_field *field)
+{
+	uint32_t colon = field->name.at + field->name.length;
+	uint32_t end = field->value.at + field->value.length;
+
+	return field->value.at == colon + 2 && bytes[colon] == ':' && bytes[colon + 1] == ' ' &&
+	       bytes[end] == '\r' && bytes[end + 1] == '\n';
+}
+
+static void line_put(struct http_text *out, const uint8_t *bytes, const struct nx_http_field *field)
+{
+	text_slice(out, nx_http_span_of(bytes, field->name));
+	text_literal(out, ": ");
+	text_slice(out, nx_http_span_of(bytes, field->value));
+	text_literal(out, "\r\n");
 }
 
 static void fields_put(
 	struct http_text *out, const struct nx_http_head *head, const uint8_t *bytes, bool is_bare)
 {
 	struct options options;
+	struct lines lines = {0};
 
 	// Those of heads that come here are few: http_options_are_few.
 	(void)options_read(head, bytes, &options);
 	for (uint32_t i = 0; i < head->count; i++) {
-		struct nx_http_slice name = nx_http_span_of(bytes, head->fields[i].name);
+		const struct nx_http_field *field = &head->fields[i];
+		struct nx_http_slice name = nx_http_span_of(bytes, field->name);
 
-		if (fate_of(head, &options, name) == FIELD_STAYS)
+		if (stays_by_name(head, name) || is_named(&options, name))
 			continue;
-		text_slice(out, name);
-		text_literal(out, ": ");
-		text_slice(out, nx_http_span_of(bytes, head->fields[i].value));
-		text_literal(out, "\r\n");
+		if (!is_plain_line(bytes, field)) {
+			lines_put(out, bytes, &lines);
+			line_put(out, bytes, field);
+			continue;
+		}
+		if (field->name.at != lines.to) {
+			lines_put(out, bytes, &lines);
+			lines.from = field->name.at;
+		}
+		lines.to = field->value.at + field->value.length + 2;
 	}
+	lines_put(out, bytes, &lines);
 	if (head->framing == NX_HTTP_CHUNKED && !is_bare)
 		text_literal(out, "Transfer-Encoding: chunked\r\n");
 }

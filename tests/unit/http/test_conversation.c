@@ -411,6 +411,22 @@ static void connection_options_have_a_bound(void **state)
 	lacks(head, "other");
 }
 
+// Runs of lines that pass are copied whole: what stands between them must not come along.
+static void fields_pass_in_order_whatever_stays_between(void **state)
+{
+	const char *head = (const char *)rig.legs[HTTP_TARGET].out;
+
+	rig_begin(&rig);
+	rig_say(&rig, HTTP_CLIENT,
+		"GET / HTTP/1.1\r\nA: 1\r\nHost: a\r\nB: 2\r\nC: 3\r\nX-Real-IP: 6.6.6.6\r\nD:4\r\n"
+		"E:  5 \t\r\nF: 6\r\nG:\r\nProxy-Own: 1\r\nx_forwarded_by: b\r\nTE: trailers\r\nH: 7\r\n"
+		"I: 8\r\nForwarded: for=b\r\n\r\n");
+	rig_take(&rig, HTTP_TARGET);
+	has(head,
+		"Host: a\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\nF: 6\r\nG: \r\nH: 7\r\nI: 8\r\n"
+		"X-Forwarded-For: ");
+}
+
 static void a_trailer_section_can_be_cut(void **state)
 {
 	rig_say(&rig, HTTP_CLIENT,
@@ -676,6 +692,7 @@ int main(void)
 		CASE(a_body_that_is_kept_back_holds_no_room),
 		CASE(the_oldest_head_gives_way),
 		CASE(connection_options_have_a_bound),
+		CASE(fields_pass_in_order_whatever_stays_between),
 		CASE(a_kept_connection_that_is_not_current_is_replaced),
 		CASE(who_is_under_way_when_it_closes_is_served),
 		CASE(a_head_under_way_when_it_closes_is_the_last),

@@ -127,6 +127,7 @@ struct nx_http_head {
 	uint16_t capacity;
 	uint16_t count;
 	uint16_t known[NX_HTTP_KNOWNS]; // index + 1 of the first field of that name, 0 for none
+	uint8_t repeated;               // bit a known name (1 << NX_HTTP_KNOWN_...) that came twice
 
 	// The reader's own.
 	uint16_t element; // where the name, value or word that is being read begins
@@ -134,7 +135,6 @@ struct nx_http_head {
 	uint8_t fault;
 	uint8_t asked;     // method of the request that a response answers
 	uint8_t seen;      // bit a known name
-	uint8_t repeated;  // bit a known name that came twice
 	uint32_t position; // bytes judged so far; at a fault, where it is
 	uint32_t limit;
 };
