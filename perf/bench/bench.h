@@ -52,6 +52,7 @@ struct bench_options {
 	bool close;           // client: a connection a request
 	bool on_link;         // flood: sources inside the clients' network, not beyond a gateway
 	bool terminate;       // the TCP listener ends connections
+	bool http;            // and routes requests
 	bool transparent;     // and keeps segments as they are
 	uint32_t resident;    // requests: sessions that idle beside
 	enum bench_offload offload;

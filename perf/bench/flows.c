@@ -60,6 +60,13 @@ static struct ip_address address_of(const char *format, uint32_t number)
 	return address;
 }
 
+// Requests for a host and a path below it come by the longest of several routes.
+static const char http_listener[] =
+	"{ name = \"tcp\"; protocol = \"http\"; listen = \"*:9000\"; http = { routes = ( "
+	"{ host = \"www.example.org\"; upstream = \"u\"; }, "
+	"{ host = \"www.example.org\"; path = \"/api\"; upstream = \"u\"; }, "
+	"{ host = \"*.example.org\"; redirect = \"https\"; status = \"308\"; } ); }; }";
+
 // Targets that speak TLS are not for it.
 static const char udp_listener[] =
 	",\n              { name = \"udp\"; protocol = \"udp\"; listen = \"*:9000\"; upstream = \"u\"; idle_timeout_s = 0; }";
@@ -73,23 +80,27 @@ static const char tls_credential[] =
 void bench_create(struct bench *b, const struct bench_options *options)
 {
 	char targets[1024];
+	char tcp[512];
 	char text[4096];
 
 	*b = (struct bench){.options = *options, .random = options->seed * 2654435761u + 1};
 	b->hz = rte_get_tsc_hz();
 	write_targets(targets, sizeof(targets), options->v6);
+	snprintf(tcp, sizeof(tcp),
+		"{ name = \"tcp\"; protocol = \"tcp\"; listen = \"*:9000\"; upstream = \"u\"; mode = \"%s\";%s }",
+		options->terminate ? "terminate" : "direct",
+		options->transparent ? " transparent = true;" : "");
 	snprintf(text, sizeof(text),
 		"workers = { cpus = \"0\"; burst = %u; memory_mb = %u; sessions = %u; };\n"
 		"ports = ( { name = \"lan\"; device = \"ring\"; address = [\"10.1.0.2/16\", \"fd00:1::2/64\"]; gateway = [\"10.1.0.1\", \"fd00:1::1\"]; },\n"
 		"          { name = \"wan\"; device = \"ring\"; address = [\"10.2.0.2/16\", \"fd00:2::2/64\"]; } );\n"
 		"upstreams = ( { name = \"u\"; targets = [%s];%s } );\n"
-		"listeners = ( { name = \"tcp\"; protocol = \"tcp\"; listen = \"*:9000\"; upstream = \"u\"; mode = \"%s\";%s }%s%s );\n%s",
+		"listeners = ( %s%s%s );\n%s",
 		options->burst, options->memory_mb,
 		options->sessions ? options->sessions : options->flows + options->flows / 8 + 16384,
 		targets, options->slow ? " transport = { security = \"tls\"; };" : "",
-		options->terminate ? "terminate" : "direct",
-		options->transparent ? " transparent = true;" : "",
-		options->slow ? "" : udp_listener, options->tls_listener ? tls_listener : "",
+		options->http ? http_listener : tcp, options->slow ? "" : udp_listener,
+		options->tls_listener ? tls_listener : "",
 		options->tls_listener ? tls_credential : "");
 	struct rig_options rig = {.huge = options->huge,
 		.seed = options->virtual_time ? options->seed + 1u : 0,

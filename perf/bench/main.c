@@ -20,6 +20,7 @@ static json_t *measure(const struct command *c)
 		{"flood", bench_flood},
 		{"terminate", bench_terminate},
 		{"requests", bench_requests},
+		{"gateway", bench_gateway},
 		{"small", bench_small_segments},
 		{"records", bench_records},
 		{"null", bench_null_ports},

@@ -129,6 +129,21 @@ void peers_send_content(
 	e->next += n;
 }
 
+static void say(struct peers *p, uint16_t port, uint32_t end)
+{
+	peers_send_content(
+		p, port, end, (const uint8_t *)p->texts->said[port], p->texts->length[port]);
+}
+
+void peers_ask(struct peers *p, uint32_t client)
+{
+	const struct peer *e = &p->ends[BENCH_LAN][client];
+
+	if (e->state != PEER_OPEN || is_before(e->edge, e->next + p->texts->length[BENCH_LAN]))
+		bench_fail("client %u cannot ask", client);
+	say(p, BENCH_LAN, client);
+}
+
 void peers_send_at(struct peers *p, uint16_t port, uint32_t end, uint32_t offset, uint32_t bytes)
 {
 	struct peer *e = &p->ends[port][end];
@@ -252,6 +267,47 @@ static void check_text(const struct packet *in, uint32_t offset, uint32_t length
 		bench_fail("a frame is shorter than it says");
 }
 
+static void copy_text(const struct packet *in, uint32_t length, char *out)
+{
+	const struct buffer *b = in->buffer;
+
+	for (uint32_t at = in->payload; b && length > 0; b = b->next, at = 0) {
+		uint32_t n = u32_min(b->length - at, length);
+
+		memcpy(out, buffer_data(b) + at, n);
+		out += n;
+		length -= n;
+	}
+	if (length > 0)
+		bench_fail("a frame is shorter than it says");
+}
+
+// A request is answered; an answer is what the target sent, whatever its head says beside.
+static void take_said(
+	struct peers *p, uint16_t port, const struct packet *in, struct peer *e, uint32_t length)
+{
+	char text[MTU];
+
+	if (length > sizeof(text))
+		bench_fail("a text comes in pieces of %u bytes", length);
+	copy_text(in, length, text);
+	if (port == BENCH_WAN) {
+		if (length < 8 || memcmp(text, "GET /", 5) != 0 ||
+			memcmp(text + length - 4, "\r\n\r\n", 4) != 0)
+			bench_fail("what a target got is no request: %.*s", (int)length, text);
+		say(p, port, (uint32_t)(e - p->ends[port]));
+		return;
+	}
+	const char *sent = p->texts->said[BENCH_WAN];
+	const char *body = strstr(sent, "\r\n\r\n");
+	uint32_t tail = p->texts->length[BENCH_WAN] - (uint32_t)(body - sent);
+
+	if (length < tail || memcmp(text, sent, strcspn(sent, "\r")) != 0 ||
+		memcmp(text + length - tail, body, tail) != 0)
+		bench_fail("what a client got is not the answer: %.*s", (int)length, text);
+	p->answered++;
+}
+
 // Looks at what came. Returns how many payload bytes it was, or had the last ones of.
 static uint32_t take_payload(struct peers *p, uint16_t port, const struct packet *in,
 	const struct peer *e, uint32_t length)
@@ -271,6 +327,13 @@ static void take_text(
 	struct peers *p, uint16_t port, const struct packet *in, struct peer *e, uint32_t length)
 {
 	uint32_t last = e->expected + length;
+
+	if (p->texts) {
+		e->expected = last;
+		e->pending += length;
+		take_said(p, port, in, e, length);
+		return;
+	}
 	uint32_t owed = e->pending + length;
 
 	p->received[port] += take_payload(p, port, in, e, length);
@@ -338,7 +401,8 @@ static void take_segment(struct peers *p, uint16_t port, const struct packet *in
 	}
 	if (length > 0) {
 		take_text(p, port, in, e, length);
-		follow_script(p, port, e);
+		if (!p->texts)
+			follow_script(p, port, e);
 	}
 	if ((in->tcp_flags & TCP_FLAG_FIN) && !e->has_end)
 		take_end(p, port, e);

@@ -22,6 +22,13 @@ enum peers_script {
 	PEERS_ASK,    // a request, an answer, and the client closes
 };
 
+// What clients and targets say in place of a pattern, where the node speaks HTTP. An answer passes
+// in one piece and ends as it was sent; of a request so much is looked at.
+struct peers_texts {
+	const char *said[2]; // by port: the requests of clients, the answers of targets
+	uint32_t length[2];
+};
+
 enum peer_state {
 	PEER_CLOSED = 0,
 	PEER_OPENING,
@@ -71,6 +78,9 @@ struct peers {
 		uint32_t length);
 	// A packet on port lan to none of the clients. NULL = counted only.
 	void (*stranger)(struct peers *p, const struct packet *in);
+
+	const struct peers_texts *texts; // NULL = patterns
+	uint64_t answered;               // requests among texts
 };
 
 // A rig under the bench's configuration whose TCP listener terminates, with ends for so many
@@ -90,6 +100,8 @@ void peers_send_content(
 void peers_put(struct peers *p, uint16_t port, struct frame *frame);
 // Compares a stream's bytes from `at` on with what was sent. Exits with a line where they differ.
 void peers_check(const uint8_t *bytes, uint32_t n, uint64_t at);
+// The client's request among texts, in one segment. Its window has room.
+void peers_ask(struct peers *p, uint32_t client);
 // One segment at an offset from what is next, whatever the order; next stays where it is.
 void peers_send_at(struct peers *p, uint16_t port, uint32_t end, uint32_t offset, uint32_t bytes);
 // Time, one turn of the node (its cycles are added to b.cycles), what came out taken and answered.
@@ -110,6 +122,7 @@ enum {
 
 // The measurements that use them.
 json_t *bench_terminate(const struct bench_options *options);
+json_t *bench_gateway(const struct bench_options *options);
 json_t *bench_requests(const struct bench_options *options);
 json_t *bench_terminate_memory(const struct bench_options *options);
 json_t *bench_small_segments(const struct bench_options *options);
