@@ -20,6 +20,7 @@ int reality_server_create(const struct reality_server_config *config, struct rea
 	s->target_in = writer_with(RECORD_HEADER_BYTES + RECORD_PLAIN_MAX);
 	s->record = writer_with(RECORD_HEADER_BYTES + RECORD_CIPHER_MAX);
 	s->to_client = writer_with(SENT_MAX);
+	s->imitated = writer_with(SENT_MAX);
 	*out = s;
 	return 0;
 }
@@ -41,6 +42,7 @@ void reality_server_destroy(struct reality_server *s)
 	writer_clear(&s->target_in);
 	writer_clear(&s->record);
 	writer_clear(&s->to_client);
+	writer_clear(&s->imitated);
 	writer_clear(&s->answer);
 	OPENSSL_clear_free(s, sizeof(*s));
 }
@@ -110,6 +112,17 @@ void reality_server_input(struct reality_server *s, enum reality_side side, cons
 		reality_server_end(s);
 }
 
+// The next of the records that are imitated.
+static void say_imitated(struct reality_server *s, struct reality_action *out)
+{
+	const uint8_t *record = s->imitated.base + s->imitated_sent;
+	size_t length = RECORD_HEADER_BYTES + (size_t)be16_to_host(be16_load(record + 3));
+
+	out->kind = REALITY_SEND;
+	out->bytes = cursor_over(record, length);
+	s->imitated_sent += length;
+}
+
 static void say_open(const struct reality_server *s, struct reality_action *out)
 {
 	out->kind = REALITY_OPEN;
@@ -134,6 +147,10 @@ bool reality_server_next(struct reality_server *s, struct reality_action *out)
 		out->kind = REALITY_SEND;
 		out->bytes = writer_cursor(&s->to_client);
 		s->to_client.used = 0;
+		return true;
+	}
+	if (s->imitated_sent < s->imitated.used) {
+		say_imitated(s, out);
 		return true;
 	}
 	if (s->state != SESSION_DONE || s->told_end)

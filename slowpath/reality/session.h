@@ -46,6 +46,10 @@ struct reality_server {
 	struct writer record; // ours for the target's current one
 	size_t released;      // of it
 	struct writer to_client;
+	// Behind those, and answering to nothing: records that go out one by one, as a target sends
+	// its own.
+	struct writer imitated;
+	size_t imitated_sent;
 
 	struct tls13_config tls;
 	struct tls13_events events;

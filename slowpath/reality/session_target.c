@@ -167,11 +167,11 @@ static bool imitate(struct reality_server *s)
 	for (uint32_t i = first_missing(&s->flight); i < shape->after_count; i++) {
 		if (shape->after[i] < FLIGHT_LENGTH_MIN)
 			continue;
-		if (!record_seal(&s->seal_application, &s->to_client, RECORD_APPLICATION_DATA, NULL,
+		if (!record_seal(&s->seal_application, &s->imitated, RECORD_APPLICATION_DATA, NULL,
 			    0, (size_t)shape->after[i] - FLIGHT_LENGTH_MIN))
 			return false;
 	}
-	return !s->to_client.failed;
+	return !s->to_client.failed && !s->imitated.failed;
 }
 
 // None of it answers to bytes of the target's, so that it goes out as a whole or not at all.
@@ -184,5 +184,6 @@ bool session_imitate(struct reality_server *s)
 	if (imitate(s))
 		return true;
 	s->to_client.used = before;
+	s->imitated.used = 0;
 	return false;
 }

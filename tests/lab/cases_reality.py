@@ -9,9 +9,10 @@ import subprocess
 import threading
 from pathlib import Path
 
+from cases_terminate_transparent import shape_of
 from harness import (ECHO, GATEWAY_C4, GATEWAY_C6, LISTEN, SERVER4, case, check, check_equal, connect, echo, expect_error,
                      listener, payload, upstream, wait_for)
-from probing import (ABUSES, SEALED, TALKS, Hellos, Prober, leave_at_once, leave_by_reset, leave_late, leave_later,
+from probing import (ABUSES, SEALED, TALKS, Hellos, Prober, Tap, leave_at_once, leave_by_reset, leave_late, leave_later,
                      leave_never, link_straight)
 from securing import Certificates
 from terminating import MODE, at, ending_clean, nginx_of
@@ -211,21 +212,33 @@ def browse(lab, certificates):
     return records
 
 
+def segments(tap):
+    """How long those were that the newest connection to the listener brought, but for what has no payload."""
+    return [length for _, length in shape_of(tap.taken(*tap.newest(LISTEN))[0]) if length > 0]
+
+
 @case
 def reality_clients_get_the_records_of_the_target(t):
     """behind the handshake a client with the keys gets records as long as a stranger's: the target's tickets"""
     lab, certificates = guarded_lab(t)
     with ending_clean(lab):
         wait_for("the target to be looked at", lambda: "2 records" in told(lab, "reality_target_fit"), seconds=30)
-        strangers = browse(lab, certificates)
-        recorder = Recorder(lab)
-        got, why = through(t, lab, b"!", address="127.0.0.1")
-        ours = recorder.close()
+        tap = Tap(lab, "eth0")
+        with contextlib.closing(tap):
+            strangers = browse(lab, certificates)
+            theirs = segments(tap)
+            recorder = Recorder(lab)
+            got, why = through(t, lab, b"!", address="127.0.0.1")
+            ours = recorder.close()
+            imitated = segments(tap)
         check_equal(got, b"!", f"an echo: {why}")
         # change_cipher_spec, four of the flight, two tickets; a hybrid key share makes ServerHello longer.
         check_equal([kind for kind, _ in strangers[:8]], [22, 20] + [23] * 6, "a stranger's records")
         check_equal(ours[1:8], strangers[1:8], "records of a client, and of a stranger")
         check(strangers[6][1] > 100 and strangers[6] == strangers[7], f"no tickets: {strangers}")
+        ticket = 5 + strangers[6][1]
+        check_equal(imitated.count(ticket), theirs.count(ticket), f"tickets in segments of their own: {imitated}, {theirs}")
+        check_equal(imitated.count(2 * ticket), theirs.count(2 * ticket), f"two in one: {imitated}, {theirs}")
         # Then the session's own.
         check_equal(ours[8], (23, 1 + 1 + 16), "the echo")
 

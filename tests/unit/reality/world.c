@@ -83,6 +83,7 @@ void world_open(void)
 	w.from_target.length = w.from_target.done = 0;
 	w.to_client.length = w.to_client.done = 0;
 	w.spliced = w.opened = w.left = false;
+	w.extras = 0;
 	w.target = NULL;
 	if (w.target_context == NULL) {
 		rig_open(&w.own_target, false);
@@ -133,6 +134,7 @@ static void act(const struct reality_action *a)
 	case REALITY_SEND:
 		assert_in_range(a->target, w.from_target.done, w.from_target.length);
 		tape_put(&w.to_client, a->bytes.p, cursor_left(&a->bytes));
+		w.extras += a->target == w.from_target.done;
 		w.from_target.done = a->target;
 		// Byte for byte: until it is open, a client has of us as much as of the target.
 		if (reality_server_result(w.server) != REALITY_AUTHENTICATED)

@@ -35,7 +35,8 @@ struct world {
 	struct reality_server *server;
 	struct tape from_client, to_target, from_target, to_client;
 	bool spliced, opened;
-	bool left; // the client has; the target's answer is nobody's
+	bool left;     // the client has; the target's answer is nobody's
+	size_t extras; // what went to the client without an answer to anything of the target's
 	struct reality_action end;
 	size_t step; // bytes a call, 0: all there are
 	// What stands on the other side of to_target.
