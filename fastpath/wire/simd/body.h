@@ -127,12 +127,13 @@ VECTOR bool mask_body(
 		return vector_mask_short(to, from, n, key);
 
 	const vec wide = vector_splat_key(key);
-	// The last vector overlaps the ones before it: it is read before they are written.
+	// The last vector may overlap the ones before it: it is read before they are written, and
+	// what it covers alone is written once.
 	vec last = vector_load(from + n - WIDTH) ^ vector_splat_key(nx_key_after(key, n - WIDTH));
 	vec seen = last;
 	size_t i = 0;
 
-	for (; i + 4 * WIDTH <= n; i += 4 * WIDTH) {
+	for (; i + 4 * WIDTH < n; i += 4 * WIDTH) {
 		vec a = vector_load(from + i) ^ wide;
 		vec b = vector_load(from + i + WIDTH) ^ wide;
 		vec c = vector_load(from + i + 2 * WIDTH) ^ wide;
@@ -145,7 +146,7 @@ VECTOR bool mask_body(
 		if (wants_ascii)
 			seen |= (a | b) | (c | d);
 	}
-	for (; i + WIDTH <= n; i += WIDTH) {
+	for (; i + WIDTH < n; i += WIDTH) {
 		vec a = vector_load(from + i) ^ wide;
 
 		vector_store(to + i, a);

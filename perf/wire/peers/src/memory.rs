@@ -84,11 +84,14 @@ fn nexus_batch() {
     });
 }
 
+#[repr(align(64))]
+struct Payloads([[u8; 128]; 64]);
+
 fn nexus_write() {
-    let mut data = [0x42u8; 128];
-    measure("nexus-web", "mask-128", SAMPLES * 5, 64, &mut data, |_| (), |d| for _ in 0..64 {
-        apply_mask(d, [0x37, 0xfa, 0x21, 0x3d]);
-        black_box(&d);
+    let mut data = Payloads([[0x42; 128]; 64]);
+    measure("nexus-web", "mask-128", SAMPLES * 5, 64, &mut data, |_| (), |d| for payload in &mut d.0 {
+        apply_mask(payload, [0x37, 0xfa, 0x21, 0x3d]);
+        black_box(&payload);
     });
     for (row, role) in [("encode-text-128", Role::Server), ("encode-text-masked-128", Role::Client)] {
         let payload = [b'x'; 128];
