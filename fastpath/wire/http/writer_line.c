@@ -21,7 +21,6 @@ void nx_http_write_request(struct nx_http_writer *writer, struct nx_write_buffer
 	http_write_slice(writer, method);
 	http_write_slice(writer, NX_HTTP_TEXT(" "));
 	writer->target = nx_write_buffer_length(buffer);
-	writer->has_query = target.length > 0 && memchr(target.data, '?', target.length) != NULL;
 	if (base.length == 0) {
 		http_write_slice(writer, target);
 		return;
@@ -35,12 +34,23 @@ void nx_http_write_request(struct nx_http_writer *writer, struct nx_write_buffer
 		http_write_fault(writer, NX_HTTP_WRITE_NO_ROOM);
 }
 
+// As it stands in the buffer, up to now.
+static struct nx_http_slice target_of(const struct nx_http_writer *writer)
+{
+	return (struct nx_http_slice){nx_write_buffer_data(writer->buffer) + writer->target,
+		nx_write_buffer_length(writer->buffer) - writer->target};
+}
+
 static bool is_at_query(struct nx_http_writer *writer)
 {
+	struct nx_http_slice target;
+
 	if (writer->phase != HTTP_WRITE_LINE)
 		http_write_fault(writer, NX_HTTP_WRITE_OUT_OF_ORDER);
 	if (writer->fault != NX_HTTP_OK)
 		return false;
+	target = target_of(writer);
+	writer->has_query |= memchr(target.data, '?', target.length) != NULL;
 	http_write_slice(writer, writer->has_query ? NX_HTTP_TEXT("&") : NX_HTTP_TEXT("?"));
 	writer->has_query = true;
 	return writer->fault == NX_HTTP_OK;
@@ -81,14 +91,18 @@ void nx_http_write_query_raw(struct nx_http_writer *writer, struct nx_http_slice
 // The reader's own judgement of what stands in the buffer.
 static bool target_is_valid(struct nx_http_writer *writer)
 {
-	const uint8_t *target = nx_write_buffer_data(writer->buffer) + writer->target;
-	size_t length = nx_write_buffer_length(writer->buffer) - writer->target;
-	struct nx_http_head head = {.method = writer->method, .target = {0, (uint16_t)length}};
+	struct nx_http_slice target = target_of(writer);
+	struct nx_http_head head;
 
-	if (length == 0 || length >= HTTP_HEAD_BYTES_MOST ||
-		!http_all_in((struct nx_http_slice){target, length}, HTTP_SET_TARGET))
+	if (target.length == 0 || target.length >= HTTP_HEAD_BYTES_MOST ||
+		!http_all_in(target, HTTP_SET_TARGET))
 		return false;
-	if (nx_http_target_judge(&head, target) != NX_HTTP_OK)
+	// A path is any bytes of those, and has no authority.
+	if (target.data[0] == '/' && writer->method != NX_HTTP_CONNECT)
+		return true;
+	head = (struct nx_http_head){
+		.method = writer->method, .target = {0, (uint16_t)target.length}};
+	if (nx_http_target_judge(&head, target.data) != NX_HTTP_OK)
 		return false;
 	writer->authority = head.authority.at;
 	writer->authority_length = head.authority.length;
