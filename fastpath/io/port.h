@@ -56,7 +56,8 @@ struct port_ops {
 	uint16_t (*transmit)(struct port *port, uint16_t queue, struct buffer **frames, uint16_t n);
 	// Descriptor that becomes readable when the queue has frames, or -1: the port cannot wake.
 	int (*wakeup_fd)(struct port *port, uint16_t queue);
-	// Asks for one wake-up (interrupt ports); true if frames are already waiting.
+	// Asks for one wake-up; true if frames are already waiting. NULL: the descriptor is ready
+	// whenever there are frames.
 	bool (*arm)(struct port *port, uint16_t queue);
 	// Reads link state and speed from the device itself. Control thread.
 	void (*link)(struct port *port, bool *up, uint64_t *speed_bps);

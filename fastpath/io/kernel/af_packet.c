@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -231,14 +230,6 @@ static int af_packet_wakeup_fd(struct port *port, uint16_t queue)
 	struct af_packet *driver = port->driver;
 
 	return driver->queues[queue]->fd;
-}
-
-// A socket is always armed.
-static bool af_packet_arm(struct port *port, uint16_t queue)
-{
-	struct pollfd p = {.fd = af_packet_wakeup_fd(port, queue), .events = POLLIN};
-
-	return poll(&p, 1, 0) > 0;
 }
 
 static void af_packet_link(struct port *port, bool *up, uint64_t *speed_bps)
@@ -515,7 +506,6 @@ static const struct port_ops af_packet_ops = {
 	.receive = af_packet_receive,
 	.transmit = af_packet_transmit,
 	.wakeup_fd = af_packet_wakeup_fd,
-	.arm = af_packet_arm,
 	.link = af_packet_link,
 	.close = af_packet_close,
 	.reopen = af_packet_reopen,

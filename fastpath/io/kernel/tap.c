@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -111,14 +110,6 @@ static int tap_wakeup_fd(struct port *port, uint16_t queue)
 	struct tap *driver = port->driver;
 
 	return driver->queues[queue]->fd;
-}
-
-// A descriptor is always armed.
-static bool tap_arm(struct port *port, uint16_t queue)
-{
-	struct pollfd p = {.fd = tap_wakeup_fd(port, queue), .events = POLLIN};
-
-	return poll(&p, 1, 0) > 0;
 }
 
 static void tap_link(struct port *port, bool *up, uint64_t *speed_bps)
@@ -238,7 +229,6 @@ static const struct port_ops tap_ops = {
 	.receive = tap_receive,
 	.transmit = tap_transmit,
 	.wakeup_fd = tap_wakeup_fd,
-	.arm = tap_arm,
 	.link = tap_link,
 	.close = tap_close,
 	.reopen = tap_reopen,
