@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// What a worker does when a turn moved nothing. `poll` goes on at once. `adaptive` spins, then
-// sleeps in short steps, then blocks on the ports' wake-up descriptors and its own eventfd where
-// all ports have one. It is offline for RCU while it sleeps and never sleeps past its next timer.
+// What a worker does when a turn moved nothing. `poll` goes on at once. `adaptive` spins where that
+// is worth it (spin.h), then blocks on the ports' wake-up descriptors and its own eventfd where all
+// ports have one, else sleeps in steps that grow. It is offline for RCU while it sleeps and never
+// sleeps past its next timer.
 
 #include "pipeline/worker.h"
 
@@ -19,11 +20,11 @@
 #include "stream/relay.h"
 
 enum {
-	SPIN_TURNS = 64, // empty turns before the first sleep
 	SLEEP_SHORTEST_US = 5,
+	SLEEP_STEP_US = 10,
 	SLEEP_LONGEST_US = 80, // with the wake-up's own cost, the first packet waits 100 us at most
-	SLEEP_TURNS = 8,       // short sleeps before blocking
-	BLOCK_LONGEST_MS = 100, // the heartbeat stays fresh
+	WARY_SLEEPS = 8,       // short sleeps after a wake-up for nothing
+	BLOCK_LONGEST_US = 100000, // the heartbeat stays fresh
 };
 
 static usec_t next_timer(struct worker *w)
@@ -74,13 +75,19 @@ static bool have_frames_come(struct worker *w)
 	return false;
 }
 
+static struct timespec timespec_of(usec_t us)
+{
+	return (struct timespec){.tv_sec = (time_t)(us / USEC_PER_SECOND),
+		.tv_nsec = (long)(us % USEC_PER_SECOND * 1000)};
+}
+
 static void sleep_short(struct worker *w, usec_t until_timer)
 {
-	usec_t wanted = SLEEP_SHORTEST_US + 10 * (w->empty_turns - SPIN_TURNS);
-	usec_t us = u64_min(u64_min(wanted, SLEEP_LONGEST_US), until_timer);
-	struct timespec t = {.tv_nsec = (long)(us * 1000)};
+	usec_t wanted = SLEEP_SHORTEST_US + SLEEP_STEP_US * (usec_t)w->sleeps;
+	struct timespec t = timespec_of(u64_min(u64_min(wanted, SLEEP_LONGEST_US), until_timer));
 
 	nanosleep(&t, NULL);
+	w->sleeps++;
 }
 
 static void drain_eventfd(int fd)
@@ -93,13 +100,13 @@ static void drain_eventfd(int fd)
 
 static void block(struct worker *w, usec_t until_timer)
 {
+	struct timespec timeout = timespec_of(u64_min(until_timer, BLOCK_LONGEST_US));
 	struct epoll_event events[16];
-	int timeout_ms = (int)u64_min(until_timer / USEC_PER_MILLISECOND, BLOCK_LONGEST_MS);
 
 	shared_word_store(&w->asleep, 1);
 	shared_fence();
 	if (!has_waiting_work(w) && !have_frames_come(w)) {
-		int n = epoll_wait(w->epoll_fd, events, nx_array_size(events), timeout_ms);
+		int n = epoll_pwait2(w->epoll_fd, events, nx_array_size(events), &timeout, NULL);
 
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.fd == w->wake_fd)
@@ -108,15 +115,25 @@ static void block(struct worker *w, usec_t until_timer)
 		// If this was for nothing (a descriptor that stays ready, its device gone), short
 		// sleeps come before the next wait.
 		if (n != 0)
-			w->empty_turns = SPIN_TURNS;
+			w->wary = WARY_SLEEPS;
 	}
 	shared_word_store(&w->asleep, 0);
 }
 
+static void sleep_somehow(struct worker *w, usec_t until_timer)
+{
+	if (w->can_block && w->wary == 0 && !has_unsent_frames(w)) {
+		block(w, until_timer);
+		return;
+	}
+	if (w->wary > 0)
+		w->wary--;
+	sleep_short(w, until_timer);
+}
+
 void worker_idle(struct worker *w)
 {
-	w->empty_turns++;
-	if (w->node->config.idle == IDLE_POLL || w->empty_turns <= SPIN_TURNS) {
+	if (w->node->config.idle == IDLE_POLL || spin_goes_on(&w->spin, w->now)) {
 		__builtin_ia32_pause();
 		return;
 	}
@@ -130,16 +147,19 @@ void worker_idle(struct worker *w)
 
 	counter_set(&w->heartbeat, now);
 	rte_rcu_qsbr_thread_offline(w->node->rcu, w->index);
-	if (w->can_block && w->empty_turns > SPIN_TURNS + SLEEP_TURNS &&
-		until_timer >= USEC_PER_MILLISECOND && !has_unsent_frames(w))
-		block(w, until_timer);
-	else
-		sleep_short(w, until_timer);
+	sleep_somehow(w, until_timer);
 	rte_rcu_qsbr_thread_online(w->node->rcu, w->index);
 	// Turns are few between sleeps: each has its housekeeping.
 	w->turns = 0;
 	counter_add(&w->stats->sleeps, 1);
 	counter_add(&w->stats->sleep_cycles, clock_cycles() - start);
+}
+
+void worker_work_came(struct worker *w)
+{
+	spin_end(&w->spin, w->now);
+	w->sleeps = 0;
+	w->wary = 0;
 }
 
 void worker_wake(struct worker *w)

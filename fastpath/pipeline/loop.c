@@ -155,7 +155,7 @@ void *worker_main(void *argument)
 	while (!shared_word_load(&w->stop)) {
 		worker_turn(w, clock_usec(&w->clock, clock_cycles()));
 		if (w->moved)
-			w->empty_turns = 0;
+			worker_work_came(w);
 		else
 			worker_idle(w);
 	}

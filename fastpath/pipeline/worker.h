@@ -17,6 +17,7 @@
 #include "core/stats.h"
 #include "flow/engine.h"
 #include "io/port.h"
+#include "pipeline/spin.h"
 #include "pkt/checksum.h"
 #include "pkt/packet.h"
 
@@ -194,7 +195,9 @@ struct nx_aligned_line worker {
 	int epoll_fd;
 	int wake_fd;
 	shared_word_t asleep; // w: worker, r: whoever hands it something
-	uint32_t empty_turns;
+	struct spin spin;
+	uint32_t sleeps;     // short ones, since there was work
+	uint32_t wary;       // short sleeps before it blocks again
 	bool can_block;      // every source has a wake-up descriptor
 	shared_word_t stop;  // w: control
 	shared_word_t drain; // w: control
@@ -261,12 +264,13 @@ void worker_access_log(void *context, const struct http_record *record);
 // Lays out sources and transmit queues after the port map changed (layout.c).
 void worker_layout(struct worker *w);
 
-// One turn (loop.c); the thread's body; the idle decision (idle.c).
+// One turn (loop.c); the thread's body; what follows a turn without work and one with (idle.c).
 uint32_t worker_turn(struct worker *w, usec_t now);
 // Takes the snapshot and the port map that are current for the turn that begins.
 void worker_take_configuration(struct worker *w);
 void *worker_main(void *worker);
 void worker_idle(struct worker *w);
+void worker_work_came(struct worker *w);
 void worker_wake(struct worker *w); // any thread: makes a sleeping worker turn
 
 // Cycle accounting: charges what passed since the last boundary to a stage.
