@@ -208,6 +208,9 @@ void stream_turn(struct worker *w)
 	if (nx_unlikely(!w->snapshot))
 		return;
 	ran = relay_tick(w->relay, w->snapshot, w->now, TIMER_BUDGET);
+	// The slow path's answers among it: they are no packets, but work.
+	if (relay_has_work(w->relay))
+		w->moved = true;
 	if (!relay_run(w->relay, w->snapshot, w->now))
 		w->moved = true;
 	if (ran > 0)

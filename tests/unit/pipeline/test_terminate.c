@@ -10,6 +10,7 @@
 #include "pipeline/stream.h"
 #include "pipeline/worker.h"
 #include "pkt/parse.h"
+#include "slowpath/msg.h"
 #include "stream/relay_impl.h"
 
 enum {
@@ -164,12 +165,41 @@ static void the_worker_sees_how_scarce_buffers_are(void **state)
 	bed_destroy(&rig);
 }
 
+// Of a session that is gone by then: nothing comes of it, but the worker was not idle.
+static void an_answer_of_the_slow_path_is_work(void **state)
+{
+	static uint8_t slots[2][SLOW_RING * SLOW_MESSAGE_BYTES];
+	struct slow_gate gate = {.wake_fd = -1};
+	struct slow_link link = {.gate = &gate};
+	struct slow_links links = {.threads = 1, .timeout = SLOW_TIMEOUT, .links = &link};
+	struct rig_options options = {.seed = 1, .slow = &links};
+	struct slow_message *answer;
+	static char text[2048];
+	struct rig rig;
+
+	ring_init(&link.to_slow, slots[0], SLOW_RING, SLOW_MESSAGE_BYTES);
+	ring_init(&link.to_worker, slots[1], SLOW_RING, SLOW_MESSAGE_BYTES);
+	snprintf(text, sizeof(text), configuration, "0");
+	assert_int_equal(rig_create_with(&rig, text, &options), 0);
+	rig_settle(&rig);
+	assert_int_equal(rig_turn(&rig), 0);
+	answer = ring_reserve(&link.to_worker);
+	assert_non_null(answer);
+	*answer = (struct slow_message){.session = 4711, .kind = SLOW_FAILED};
+	ring_publish(&link.to_worker);
+	assert_int_equal(rig_turn(&rig), 1);
+	assert_true(ring_is_empty(&link.to_worker));
+	assert_int_equal(rig_turn(&rig), 0);
+	assert_int_equal(rig_destroy(&rig), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(modes_do_not_share_a_clients_port),
 		cmocka_unit_test(connections_hold_less_the_scarcer_buffers_are),
 		cmocka_unit_test(the_worker_sees_how_scarce_buffers_are),
+		cmocka_unit_test(an_answer_of_the_slow_path_is_work),
 	};
 
 	if (rig_eal_init(false, 1024) != 0)
