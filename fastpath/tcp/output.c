@@ -155,6 +155,26 @@ static uint32_t segment_allowed(struct tcp_connection *c)
 	return 0;
 }
 
+// Whether what is left may leave as a short segment while others are out.
+static bool may_end_short(const struct tcp_engine *e, const struct tcp_connection *c)
+{
+	return (c->flags & TCP_FIN_QUEUED) ||
+	       !((profile_of(e, c)->flags & TCP_NAGLE) || (c->flags & TCP_MORE_FOLLOWS));
+}
+
+// Of `most` bytes, at least a segment, what leaves in one packet. A short end that would follow at
+// once goes along where the port cuts, for a packet costs more than its few bytes do.
+static uint32_t full_data_allowed(
+	const struct tcp_engine *e, const struct tcp_connection *c, uint32_t most)
+{
+	// Ports that cut a packet up do not move its urgent pointer.
+	if (!(e->config.offload & TCP_OFFLOAD_SEGMENT) || (c->flags & TCP_URGENT_OUT))
+		return c->mss;
+	if (most <= SEGMENTED_MAX && most == unsent_bytes(c) && may_end_short(e, c))
+		return most;
+	return u32_min(most, SEGMENTED_MAX) / c->mss * c->mss;
+}
+
 // How much new data may leave in one packet; 0 when none may.
 static uint32_t new_data_allowed(struct tcp_engine *e, struct tcp_connection *c)
 {
@@ -176,19 +196,12 @@ static uint32_t new_data_allowed(struct tcp_engine *e, struct tcp_connection *c)
 	}
 	most = u32_min(most, allowance);
 	if (most >= c->mss)
-		// Ports that cut a packet up do not move its urgent pointer.
-		return (e->config.offload & TCP_OFFLOAD_SEGMENT) && !(c->flags & TCP_URGENT_OUT)
-			       ? u32_min(most, SEGMENTED_MAX) / c->mss * c->mss
-			       : c->mss;
+		return full_data_allowed(e, c, most);
 	// RFC 9293 3.8.6.2.1: a short segment only if it is all there is, or half the largest
 	// window.
 	if (most < unsent)
 		return most >= c->snd_wnd_max / 2 ? most : 0;
-	if (idle || (c->flags & TCP_FIN_QUEUED))
-		return most;
-	if ((profile_of(e, c)->flags & TCP_NAGLE) || (c->flags & TCP_MORE_FOLLOWS))
-		return 0;
-	return most;
+	return idle || may_end_short(e, c) ? most : 0;
 }
 
 // Whether new data [.., end) from entry b on has PSH: where it came with one, or where nothing

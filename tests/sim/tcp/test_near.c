@@ -66,6 +66,38 @@ static void packets_are_as_long_as_they_may_be(void **state)
 	finish(10 * SECONDS);
 }
 
+// Packets of the server for so many bytes more, in one piece.
+static uint64_t packets_for(uint32_t bytes)
+{
+	uint64_t before = STAT(1, segments_sent);
+
+	pair.user[1].to_send += bytes;
+	pair_run(&pair, pair_never, SECONDS);
+	assert_int_equal(pair.user[0].received, pair.user[1].to_send);
+	return STAT(1, segments_sent) - before;
+}
+
+static void a_short_end_leaves_with_the_full_segments_before_it(void **state)
+{
+	struct pair_options o = {.seed = 5};
+	uint32_t mss;
+
+	(void)state;
+	open_near(&o);
+	connect_near();
+	mss = pair_info(&pair, 1).mss;
+	assert_int_equal(packets_for(mss + 22), 1);
+	assert_int_equal(packets_for(5 * mss + 1), 1);
+	assert_int_equal(packets_for(mss), 1);
+	finish(10 * SECONDS);
+	// Where short segments wait for what is out, it does so, too.
+	o.profile[1].flags = TCP_NAGLE;
+	open_near(&o);
+	connect_near();
+	assert_int_equal(packets_for(mss + 22), 2);
+	finish(10 * SECONDS);
+}
+
 static void only_what_is_missing_is_sent_again(void **state)
 {
 	(void)state;
@@ -176,6 +208,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_are_as_long_as_they_may_be),
+		cmocka_unit_test(a_short_end_leaves_with_the_full_segments_before_it),
 		cmocka_unit_test(only_what_is_missing_is_sent_again),
 		cmocka_unit_test(a_lost_tail_is_probed_by_its_last_segment),
 		cmocka_unit_test(survives_bad_links),
