@@ -20,6 +20,7 @@ enum {
 	AEAD_TAG_BYTES = 16,
 	AEAD_KEY_BYTES_MAX = 32,
 	AEAD_EXPANDED_BYTES = 1280, // what ipsec-mb 2.0 asks for; 1.3 needs 1,024
+	AEAD_EXPANDED_USED = 1024,  // round keys and powers of the hash key
 };
 
 // An expanded key. Opaque; keep it in secret memory (crypto/secret.h, crypto/key_cache.h).

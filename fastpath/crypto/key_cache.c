@@ -69,14 +69,21 @@ uint64_t key_cache_number(struct key_cache *cache)
 	return ++cache->last_number;
 }
 
+// A connection's two keys are numbered one after the other, and often one of them has all the work:
+// each second number alone fills all sets.
+static uint64_t set_index(const struct key_cache *cache, uint64_t number)
+{
+	return number / 2 & cache->set_mask;
+}
+
 static struct set *set_of(const struct key_cache *cache, uint64_t number)
 {
-	return &cache->sets[number & cache->set_mask];
+	return &cache->sets[set_index(cache, number)];
 }
 
 static struct aead_key *key_at(const struct key_cache *cache, uint64_t number, uint8_t slot)
 {
-	return &cache->keys[(number & cache->set_mask) * KEY_CACHE_WAYS + slot];
+	return &cache->keys[set_index(cache, number) * KEY_CACHE_WAYS + slot];
 }
 
 // Where the number stands, KEY_CACHE_WAYS when it does not.
@@ -118,6 +125,19 @@ const struct aead_key *key_cache_get(
 		cache->expansions++;
 	}
 	return key;
+}
+
+void key_cache_prefetch(const struct key_cache *cache, uint64_t number)
+{
+	const struct set *set = set_of(cache, number);
+	uint32_t way = find(set, number);
+	const uint8_t *key;
+
+	if (way == KEY_CACHE_WAYS)
+		return;
+	key = key_at(cache, number, set->slots[way])->opaque;
+	for (uint32_t line = 0; line < AEAD_EXPANDED_USED; line += CACHE_LINE)
+		__builtin_prefetch(key + line);
 }
 
 void key_cache_drop(struct key_cache *cache, uint64_t number)

@@ -26,6 +26,8 @@ uint64_t key_cache_number(struct key_cache *cache);
 // The expanded form of raw, whose number this is; valid until the next call on this cache.
 const struct aead_key *key_cache_get(
 	struct key_cache *cache, uint64_t number, enum aead aead, const uint8_t *raw);
+// Has the expanded form on its way for a key_cache_get soon, where it is there.
+void key_cache_prefetch(const struct key_cache *cache, uint64_t number);
 // Wipes a key that is of no more use.
 void key_cache_drop(struct key_cache *cache, uint64_t number);
 

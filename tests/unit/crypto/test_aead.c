@@ -314,6 +314,29 @@ static void a_batch_says_which_were_genuine(void **state)
 }
 
 // More keys than room: each still works, those in use stay expanded.
+// A connection's two keys get their numbers together; often one of them has all the work.
+static void the_key_cache_has_room_for_one_key_of_each_connection(void **state)
+{
+	static const uint8_t raw[AEAD_KEY_BYTES_MAX];
+	struct key_cache *cache;
+	uint64_t numbers[64];
+
+	(void)state;
+	assert_int_equal(key_cache_create(manager, 64, &cache), 0);
+	for (uint32_t i = 0; i < 64; i++) {
+		key_cache_number(cache);
+		numbers[i] = key_cache_number(cache);
+	}
+	for (uint32_t round = 0; round < 3; round++) {
+		for (uint32_t i = 0; i < 64; i++) {
+			key_cache_prefetch(cache, numbers[i]);
+			key_cache_get(cache, numbers[i], AEAD_AES_128_GCM, raw);
+		}
+	}
+	assert_int_equal(key_cache_expansions(cache), 64);
+	key_cache_destroy(cache);
+}
+
 static void the_key_cache_forgets_the_key_used_longest_ago(void **state)
 {
 	struct key_cache *cache;
@@ -367,6 +390,7 @@ int main(void)
 		cmocka_unit_test(chains_agree_with_libcrypto_however_they_are_cut),
 		cmocka_unit_test(a_wrong_tag_gives_out_no_plaintext),
 		cmocka_unit_test(a_batch_says_which_were_genuine),
+		cmocka_unit_test(the_key_cache_has_room_for_one_key_of_each_connection),
 		cmocka_unit_test(the_key_cache_forgets_the_key_used_longest_ago),
 	};
 
