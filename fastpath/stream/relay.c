@@ -263,10 +263,28 @@ static void prefetch_session(const struct relay *r, uint32_t connection)
 static void prefetch_other(const struct relay *r, uint32_t connection)
 {
 	uint64_t context = tcp_context(r->tcp, connection);
+	const struct relay_session *s;
 
-	if (context >> 1 < r->sessions.touched)
-		tcp_prefetch(r->tcp,
-			session_at(r, (uint32_t)(context >> 1))->connection[!(context & 1)]);
+	if (context >> 1 >= r->sessions.touched)
+		return;
+	s = session_at(r, (uint32_t)(context >> 1));
+	tcp_prefetch(r->tcp, s->connection[!(context & 1)]);
+	if (session_has_layers(s))
+		secure_prefetch(r, s);
+}
+
+// Those of the session whose event comes next, while the one before is served.
+static void prefetch_keys(const struct relay *r)
+{
+	const struct relay_session *s;
+	uint64_t context;
+
+	if (!tcp_event_next(r->tcp, &context) || context >> 1 >= r->sessions.touched)
+		return;
+	s = session_at(r, (uint32_t)(context >> 1));
+	tcp_prefetch_queue(r->tcp, s->connection[!(context & 1)]);
+	if (session_has_layers(s))
+		secure_prefetch_keys(r, s, context & 1);
 }
 
 uint32_t relay_input_burst(struct relay *relay, const struct snapshot *snapshot,
@@ -287,6 +305,8 @@ uint32_t relay_input_burst(struct relay *relay, const struct snapshot *snapshot,
 
 		if (i + PREFETCH_AHEAD < n)
 			tcp_prefetch_in(relay->tcp, buckets[i + PREFETCH_AHEAD]);
+		if (i + 1 < n)
+			tcp_prefetch_queue_in(relay->tcp, buckets[i + 1]);
 		if (p->kind != PACKET_TCP ||
 			!tcp_segment_known(relay->tcp, p, buckets[i], now, &reason, &connection))
 			continue;
@@ -356,6 +376,7 @@ bool relay_run(struct relay *relay, const struct snapshot *snapshot, usec_t now)
 	secure_run(relay, SECURED_A_TURN);
 	// One at a time: what one event ends has no further ones.
 	while (left > 0 && tcp_events_take(relay->tcp, &event, 1) == 1) {
+		prefetch_keys(relay);
 		relay_session_event(relay, &event);
 		left--;
 	}

@@ -155,6 +155,29 @@ bool secure_is_busy(const struct relay *r, const struct relay_session *s, unsign
 	       l->shut_wanted || l->input_ended;
 }
 
+void secure_prefetch(const struct relay *r, const struct relay_session *s)
+{
+	for (unsigned int leg = 0; leg < 2; leg++) {
+		const uint8_t *l =
+			leg_is_secure(s, leg) ? (const uint8_t *)secure_at(r, s, leg) : NULL;
+
+		for (size_t line = 0; l && line < sizeof(struct secure_leg); line += CACHE_LINE)
+			__builtin_prefetch(l + line);
+	}
+}
+
+void secure_prefetch_keys(const struct relay *r, const struct relay_session *s, unsigned int from)
+{
+	const struct key_cache *keys = r->secure->tls.keys;
+	const struct secure_leg *in = leg_is_secure(s, from) ? secure_at(r, s, from) : NULL;
+	const struct secure_leg *out = leg_is_secure(s, !from) ? secure_at(r, s, !from) : NULL;
+
+	if (in && in->state == SECURE_OPEN)
+		key_cache_prefetch(keys, in->records.in.key.number);
+	if (out && out->state == SECURE_OPEN)
+		key_cache_prefetch(keys, out->records.out.key.number);
+}
+
 static void answer_take(struct relay *r, const struct slow_message *m)
 {
 	uint32_t index = (uint32_t)m->session >> 1;

@@ -69,6 +69,11 @@ bool secure_is_broken(const struct relay *r, const struct relay_session *s, unsi
 // the other side a reset. An HTTP session loses its target only, if the client's leg is whole.
 void secure_break(struct relay *r, struct relay_session *s);
 
+// Has on its way what records of a session will need: its secured legs, and, when these are there,
+// the keys for what one leg's peer sent.
+void secure_prefetch(const struct relay *r, const struct relay_session *s);
+void secure_prefetch_keys(const struct relay *r, const struct relay_session *s, unsigned int from);
+
 // What the leg's handshake agreed; zeroed where it has none, or none yet.
 void secure_describe(const struct relay *r, const struct relay_session *s, unsigned int leg,
 	struct session_security *out);

@@ -96,6 +96,14 @@ uint32_t tcp_events_take(struct tcp_engine *engine, struct tcp_event *out, uint3
 	return count;
 }
 
+bool tcp_event_next(const struct tcp_engine *engine, uint64_t *context)
+{
+	if (engine->events.first == TCP_NONE)
+		return false;
+	*context = tcp_context(engine, engine->events.first);
+	return true;
+}
+
 static struct tcp_list *list_of(struct tcp_engine *e, const struct tcp_connection *c)
 {
 	return c->list == LIST_HELD ? held_list(e, c) : &e->lists[c->list];

@@ -69,6 +69,26 @@ void tcp_prefetch(const struct tcp_engine *engine, uint32_t connection)
 		__builtin_prefetch(c + line);
 }
 
+void tcp_prefetch_queue(const struct tcp_engine *engine, uint32_t connection)
+{
+	const struct tcp_connection *c;
+
+	if (connection >= engine->connections.touched)
+		return;
+	c = engine_at(engine, connection);
+	if (!c->send_head)
+		return;
+	__builtin_prefetch(c->send_head);
+	__builtin_prefetch(&c->send_head->next);
+	__builtin_prefetch(c->send_head->state);
+	__builtin_prefetch(c->send_tail->state);
+}
+
+void tcp_prefetch_queue_in(const struct tcp_engine *engine, uint32_t bucket)
+{
+	tcp_prefetch_queue(engine, engine->buckets[bucket]);
+}
+
 struct tcp_connection *connection_find_in(
 	const struct tcp_engine *e, uint32_t bucket, const struct flow_key *key)
 {

@@ -238,6 +238,9 @@ bool tcp_segment_try(struct tcp_engine *engine, const struct packet *packet, use
 uint32_t tcp_bucket_prefetch(const struct tcp_engine *engine, const struct flow_key *key);
 void tcp_prefetch_in(const struct tcp_engine *engine, uint32_t bucket);
 void tcp_prefetch(const struct tcp_engine *engine, uint32_t connection);
+// The ends of what it has queued to send, once the connection itself is there.
+void tcp_prefetch_queue_in(const struct tcp_engine *engine, uint32_t bucket);
+void tcp_prefetch_queue(const struct tcp_engine *engine, uint32_t connection);
 
 // As tcp_segment_try for a segment of a connection that is there; false for any other. The
 // connection's number is in *connection, and may name none any more.
@@ -263,6 +266,9 @@ bool tcp_flush(struct tcp_engine *engine, usec_t now);
 
 // Takes up to n events, oldest first; one entry a connection. Returns how many.
 uint32_t tcp_events_take(struct tcp_engine *engine, struct tcp_event *out, uint32_t n);
+
+// Whose event comes next: its context. False where there is none.
+bool tcp_event_next(const struct tcp_engine *engine, uint64_t *context);
 
 uint64_t tcp_context(const struct tcp_engine *engine, uint32_t connection);
 void tcp_context_set(struct tcp_engine *engine, uint32_t connection, uint64_t context);
