@@ -94,12 +94,12 @@ def events(lab, kind):
 def refused(lab, what, timeout=5.0):
     """A client that is accepted, and then reset before any byte."""
     def say_and_listen():
-        # Whichever of the two asks first is told of the reset.
-        s.sendall(b"for nobody but the target")
-        s.recv(1)
+        # Whichever of the three asks first is told of the reset.
+        with connect(lab, timeout=timeout) as s:
+            s.sendall(b"for nobody but the target")
+            s.recv(1)
 
-    with connect(lab, timeout=timeout) as s:
-        expect_error(ConnectionResetError, say_and_listen, what)
+    expect_error(ConnectionResetError, say_and_listen, what)
 
 
 def nginx_tls(lab, more=""):
