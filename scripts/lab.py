@@ -81,10 +81,13 @@ class Record:
     """What one run has made, on disk, one line each: `kind value...`."""
 
     def __init__(self, prefix):
-        RECORDS.mkdir(mode=0o700, exist_ok=True)
         self.path = RECORDS / prefix
-        self.file = open(self.path, "a", buffering=1)
+        # Under another name until it says whose it is: another run clears what has no living owner.
+        unnamed = self.path.with_name(f".{prefix}")
+        with hugepage_lock():  # whoever removes the folder holds it
+            self.file = open(unnamed, "a", buffering=1)
         self.add("owner", os.getpid(), start_time(os.getpid()))
+        unnamed.rename(self.path)
 
     def add(self, *words):
         print(*words, file=self.file)
@@ -145,8 +148,9 @@ def clean(kept_too=False):
     if not RECORDS.is_dir():
         return
     for path in sorted(RECORDS.glob("nxp-*")):
-        if not owner_lives(path) and (kept_too or not kept(path)):
-            clear_record(path)
+        with contextlib.suppress(FileNotFoundError):  # another run has cleared it meanwhile
+            if not owner_lives(path) and (kept_too or not kept(path)):
+                clear_record(path)
     with hugepage_lock() as state:
         restore_hugepages(state)
 

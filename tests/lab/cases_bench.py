@@ -43,7 +43,7 @@ def drive(lab, family, *options):
     return result
 
 
-@case
+@case(alone=True)
 def drive_datagrams(t):
     """5,000 datagrams a second over 1,000 flows, IPv4 and IPv6: none lost, none damaged, each timed"""
     lab = drive_lab(t)
@@ -54,7 +54,7 @@ def drive_datagrams(t):
         check(0 < trial["latency_us"]["p50"] <= trial["latency_us"]["max"], f"latency {trial['latency_us']}")
 
 
-@case
+@case(alone=True)
 def drive_connections(t):
     """1,000 connections a second from SYN to the last acknowledgement, IPv4 and IPv6: all complete"""
     lab = drive_lab(t)
@@ -64,7 +64,7 @@ def drive_connections(t):
         check_equal((trial["lost"], trial["damaged"]), (0, 0), "lost and damaged")
 
 
-@case
+@case(alone=True)
 def drive_search(t):
     """the throughput search ends at a rate that passed, for datagrams over IPv4 and connections over IPv6"""
     lab = drive_lab(t)
@@ -75,7 +75,7 @@ def drive_search(t):
         check(result["at_throughput"]["loss_percent"] <= 0.1, "the best trial lost more than allowed")
 
 
-@case
+@case(alone=True)
 def compare_gateway(t):
     """one short round of the HTTP gateway beside HAProxy and nginx: every request is answered, every figure is there"""
     lab = t.lab()

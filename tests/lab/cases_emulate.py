@@ -26,7 +26,7 @@ def emulated(lab, port):
     return next(p for p in lab.query("port", "list")["ports"] if p["name"] == port)["emulate"]
 
 
-@case
+@case(alone=True)
 def emulated_delay_and_its_end(t):
     """20 ms on a port make ping 20 ms longer, 20 ms on both make a relayed answer 40 ms longer, none again none"""
     lab = t.echo_lab()
@@ -48,7 +48,7 @@ def emulated_delay_and_its_end(t):
     check(min(times) < 5, f"ping still takes {min(times)} ms")
 
 
-@case
+@case(alone=True)
 def emulated_rate(t):
     """500 datagrams at once leave a port of 10 Mbit/s at that rate, within 2 %"""
     lab = t.lab()
@@ -68,7 +68,7 @@ def emulated_rate(t):
     check(9.8 <= rate <= 10.2, f"{rate:.2f} Mbit/s")
 
 
-@case
+@case(alone=True)
 def emulated_rate_holds_tcp(t):
     """iperf3 through a port of 50 Mbit/s with a short queue stays below, and finds the queue full"""
     lab = t.lab()
@@ -84,7 +84,7 @@ def emulated_rate_holds_tcp(t):
     check(emulated(lab, "wan")["queue_full"] > 0, "no segment found the queue full")
 
 
-@case
+@case(alone=True)
 def emulated_loss_is_counted(t):
     """10 % loss: what pings miss is what the port says it lost, and drops name the reason"""
     lab = t.lab()

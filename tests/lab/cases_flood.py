@@ -194,19 +194,19 @@ def survive(t, kind, rate, listen=LISTEN, seconds=FLOOD_SECONDS):
     check(slowest < 1, f"under {got:.0f} packets a second a connect took {slowest:.2f} s")
 
 
-@case
+@case(alone=True)
 def syn_flood(t):
     """200,000 spoofed SYNs a second to a listener whose target is silent: sessions go on, a connect takes under 1 s"""
     survive(t, "syn", 200_000, HOLE_LISTEN)
 
 
-@case
+@case(alone=True)
 def syn_flood_answered(t):
     """50,000 a second to the listener that clients use, each answered by the target: the same"""
     survive(t, "syn", 50_000)
 
 
-@case
+@case(alone=True)
 def datagram_flood(t):
     """200,000 spoofed datagrams a second: sessions go on, a connect takes under 1 s"""
     survive(t, "udp", 200_000)

@@ -101,7 +101,7 @@ def no_such_interface(t):
     refused_start(lab, lab.configuration(ports=ports), "nosuch0", "no such")
 
 
-@case
+@case(alone=True)
 def out_of_hugepages(t):
     """hugepages asked for and not to be had: one line that names the remedy"""
     lab = t.lab()
@@ -141,7 +141,7 @@ def check_needs_nothing(t):
     check(any("icmp" in x for x in lines), f"the protocol: {lines}")
 
 
-@case
+@case(alone=True)
 def killed_lab_is_cleared(t):
     """what a killed run of the lab left is gone after the next one began"""
     pid = os.fork()

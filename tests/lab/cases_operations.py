@@ -90,7 +90,7 @@ def apply_thousand(lab, listeners, upstreams, to):
             check("result" in answer, f"apply {i}: {answer}")
 
 
-@case
+@case(alone=True)
 def thousand_applies(t):
     """1,000 configurations applied during traffic: no retransmission on a session they do not touch"""
     lab = t.echo_lab()
@@ -103,7 +103,7 @@ def thousand_applies(t):
     pulse.stop()
 
 
-@case
+@case(alone=True)
 def thousand_applies_while_terminated(t):
     """the same under connections that end here, of either family to either: each goes on, byte for byte"""
     lab = echo_lab(t)
@@ -274,7 +274,7 @@ def name_resolved_again(t):
     wait_for("the second address", lambda: target() == "10.2.0.88", 15, 0.2)
 
 
-@case
+@case(alone=True)
 def idle_costs_nothing(t):
     """adaptive: without traffic nexpathd takes under 1 % of a core"""
     lab = t.echo_lab(workers='cpus = "1";')

@@ -351,7 +351,7 @@ def pcap_port(t):
     check_equal(echoes[0], [b"a file".hex(), "1"], "the datagram and its checksum (1 is good)")
 
 
-@case
+@case(alone=True)
 def null_port(t):
     """a null port starts, receives as fast as it is asked, counts, and disturbs no other port"""
     lab = t.lab()
@@ -395,7 +395,7 @@ def idle_share(lab):
     return share
 
 
-@case
+@case(alone=True)
 def idle_with_descriptors(t):
     """idle on af_packet and on af_xdp: under 1 % of a core, and the first packet after a pause is answered at once"""
     for kind in ("af_packet", "af_xdp"):
@@ -406,7 +406,7 @@ def idle_with_descriptors(t):
         lab.stop(lab.daemon)
 
 
-@case
+@case(alone=True)
 def idle_without_descriptor(t):
     """idle on a port that cannot wake (DPDK's tap): at most 6 % of a core"""
     lab = t.lab()

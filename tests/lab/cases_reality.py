@@ -116,7 +116,7 @@ def probed(t):
         yield lab, prober, Hellos(Path(t.build), NAME, PUBLIC, SHORT_ID)
 
 
-@case
+@case(alone=True)
 def reality_abuse_of_a_hello_meets_the_target(t):
     """whoever holds an authentic hello and not its keys meets the target: lengths, flags, order and the kind of end"""
     with probed(t) as (lab, prober, hellos):
@@ -131,7 +131,7 @@ def reality_abuse_of_a_hello_meets_the_target(t):
         check(counts["bad_finished"] >= TALKS * len(tries), f"they were strangers from the begin: {counts}")
 
 
-@case
+@case(alone=True)
 def reality_strangers_meet_the_target(t):
     """garbage, half a hello, silence, a wrong short id and a hello with another name are the target's to answer"""
     with probed(t) as (lab, prober, hellos):

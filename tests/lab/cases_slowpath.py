@@ -85,7 +85,7 @@ def events(lab, kind):
     return sum(e["kind"] == kind for e in lab.query("events")["events"])
 
 
-@case
+@case(alone=True)
 def slowpath_thread_stands_still(t):
     """one thread stalled: packets are forwarded, sessions go on, its handshakes time out, the other's do not"""
     lab = t.lab()

@@ -322,7 +322,7 @@ def terminate_over_bad_links(t):
         lab.apply(lab.configuration(*service()))
 
 
-@case
+@case(alone=True)
 def terminate_over_a_narrow_link(t):
     """8 MB each way through 50 Mbit/s with 20 ms and a queue of half that: no loss but the queue's"""
     lab = echo_lab(t)

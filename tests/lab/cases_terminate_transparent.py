@@ -238,7 +238,7 @@ def compare(name, direct, through):
         check_equal(b.shape(pushes=False), a.shape(pushes=False), f"{name}, at the {end}, against mode direct")
 
 
-@case
+@case(alone=True)
 def transparent_segments_are_the_peers(t):
     """lengths, flags and order of what arrives are those of what left the other end, both families, every kind of end"""
     lab = transparent_lab(t)
@@ -249,7 +249,7 @@ def transparent_segments_are_the_peers(t):
                 compare(f"{name} ({address})", direct, through)
 
 
-@case
+@case(alone=True)
 def transparent_frames_are_cut_where_they_were(t):
     """with the kernels' offloads on, frames of many segments leave as the segments they stand for"""
     lab = transparent_lab(t, offloads="on")

@@ -71,7 +71,7 @@ def udp_idle_timeout(t):
         check_equal(ask(a, b"again"), b"again", "a new session on the same ports")
 
 
-@case
+@case(alone=True)
 def udp_dead_target_delays_nobody(t):
     """while a target never answers, sessions to a live one answer within 50 ms"""
     lab = t.echo_lab(

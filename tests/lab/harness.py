@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the lab's cases share: the list of cases, skipping, servers and clients as threads.
 
-A case is a function marked @case that takes a Bench. It passes when it returns; check() and the
+A case is a function marked @case that takes a Bench, and has a process of its own. It passes when it returns; check() and the
 library's errors make it fail, Skip skips it. Nothing here sleeps in the hope that something happened.
 """
 
@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 import threading
+import typing
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -41,10 +42,17 @@ class Skip(Exception):
     """The case cannot run here; the text says why."""
 
 
-def case(function=None, *, long=False):
-    """Marks a case; its doc string is the line that people see."""
+class Case(typing.NamedTuple):
+    function: typing.Callable
+    long: bool
+    alone: bool
+
+
+def case(function=None, *, long=False, alone=False):
+    """Marks a case; its doc string is the line that people see. Alone are those that judge by short times, that
+    fill the CPUs, or that look at what is the whole machine's: no other runs beside them."""
     def mark(f):
-        cases.append((f, long))
+        cases.append(Case(f, long, alone or long))
         return f
     return mark(function) if function else mark
 
