@@ -2,8 +2,8 @@
 // What a connection gets of 1 Gbit/s at 50 ms: deep and shallow queues, random loss, company. Rates
 // are of payload, against the payload that the link's frames can carry. With the argument "long"
 // longer runs, more seeds where chance is at work, and two flows in one bottleneck for minutes;
-// with "compare" the first ten seconds of each path and the memory that its goal needs, for
-// perf/tcp-emulated.
+// with "alone" flows without company, with "company" the others; with "compare" the first ten
+// seconds of each path and the memory that its goal needs, for perf/tcp-emulated.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -337,17 +337,25 @@ static void two_flows_share_a_long_path(void **state)
 			share(&companies[i]);
 }
 
+static bool is_asked(int argc, char **argv, const char *what)
+{
+	return argc > 1 && strcmp(argv[1], what) == 0;
+}
+
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_long_path_is_filled),
-		cmocka_unit_test(two_flows_share_a_long_path),
-	};
+	const struct CMUnitTest alone[] = {cmocka_unit_test(a_long_path_is_filled)};
+	const struct CMUnitTest company[] = {cmocka_unit_test(two_flows_share_a_long_path)};
+	int failed = 0;
 
-	if (argc > 1 && strcmp(argv[1], "compare") == 0) {
+	if (is_asked(argc, argv, "compare")) {
 		compare();
 		return 0;
 	}
-	is_long = argc > 1;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	is_long = is_asked(argc, argv, "long");
+	if (!is_asked(argc, argv, "company"))
+		failed += cmocka_run_group_tests(alone, NULL, NULL);
+	if (!is_asked(argc, argv, "alone"))
+		failed += cmocka_run_group_tests(company, NULL, NULL);
+	return failed;
 }
