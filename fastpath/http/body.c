@@ -2,19 +2,22 @@
 #include "http/body.h"
 
 #include "core/chain.h"
+#include "http/rewrite.h"
 
 enum {
 	TRAILER_PIECE = 1024,
 };
 
-void http_body_begin(
-	struct http_body *body, enum nx_http_framing framing, uint64_t length, bool is_bare)
+void http_body_begin(struct http_body *body, enum nx_http_framing framing, uint64_t length,
+	bool is_bare, bool keeps_trailer)
 {
 	static const struct nx_http_limits limits = {.trailer_bytes = HTTP_TRAILER_MAX};
 
 	body->framing = (uint8_t)framing;
 	body->is_over = framing == NX_HTTP_NO_BODY;
 	body->is_bare = is_bare;
+	body->keeps_trailer = keeps_trailer;
+	body->trailer = 0;
 	body->in_trailer = body->is_starved = false;
 	body->left = length;
 	if (framing == NX_HTTP_CHUNKED)
@@ -67,14 +70,12 @@ static enum nx_http_verdict read_buffer(
 	return verdict;
 }
 
-// Bytes held for their end take one buffer or a few, not one for each that came.
-static bool trailer_gather(
-	struct tls_queue *in, struct buffer_source *source, const uint8_t *bytes, uint32_t length)
+// Bytes in buffers of their own. False, and nothing changed: there are none.
+static bool bytes_put(
+	struct tls_queue *out, struct buffer_source *source, const uint8_t *bytes, uint32_t length)
 {
 	struct tls_queue held = {0};
 
-	if (in->buffers <= 1 + length / TRAILER_PIECE + 1)
-		return true;
 	for (uint32_t at = 0; at < length;) {
 		struct buffer *b = source->get(source, TRAILER_PIECE);
 
@@ -88,19 +89,47 @@ static bool trailer_gather(
 		at += b->length;
 		tls_queue_append(&held, b);
 	}
+	tls_queue_join(out, &held);
+	return true;
+}
+
+// Bytes held for their end take one buffer or a few, not one for each that came.
+static bool trailer_gather(
+	struct tls_queue *in, struct buffer_source *source, const uint8_t *bytes, uint32_t length)
+{
+	struct tls_queue held = {0};
+
+	if (in->buffers <= 1 + length / TRAILER_PIECE + 1)
+		return true;
+	if (!bytes_put(&held, source, bytes, length))
+		return false;
 	tls_queue_clear(in, source);
 	*in = held;
 	return true;
 }
 
-// The input's front is the trailer section: whole, it becomes an empty one.
+// A trailer section that is whole: what goes on of it. False: no buffer.
+static bool trailer_put(struct http_body *body, const uint8_t *bytes, uint8_t *room,
+	struct buffer_source *source, struct tls_queue *out)
+{
+	static const struct nx_http_head empty;
+	struct http_text text = {
+		.start = room, .at = room, .end = room + HTTP_TRAILER_SCRATCH - HTTP_TRAILER_MAX};
+
+	http_trailer_rewrite(&text, body->keeps_trailer ? &body->chunked.trailer : &empty, bytes);
+	if (!body->is_bare)
+		return bytes_put(out, source, room, text_length(&text));
+	body->trailer = text_length(&text) > 2 ? (uint16_t)text_length(&text) : 0;
+	return true;
+}
+
+// The input's front is the trailer section: whole, it becomes what may go on of it.
 static enum http_body_verdict take_trailer(struct http_body *body, struct tls_queue *in,
 	struct buffer_source *source, uint8_t *scratch, struct tls_queue *out)
 {
 	uint32_t length = chain_copy(in->head, 0, u32_min(in->bytes, HTTP_TRAILER_MAX), scratch);
 	struct nx_http_slice content;
 	enum nx_http_verdict verdict;
-	uint8_t *end;
 	size_t used;
 
 	body->in_trailer = true;
@@ -110,13 +139,8 @@ static enum http_body_verdict take_trailer(struct http_body *body, struct tls_qu
 								   : HTTP_BODY_NO_BUFFER;
 	if (verdict != NX_HTTP_OK)
 		return HTTP_BODY_BROKEN;
-	if (!body->is_bare) {
-		end = tls_queue_room(out, 2, source);
-		if (!end)
-			return HTTP_BODY_NO_BUFFER;
-		end[0] = '\r';
-		end[1] = '\n';
-	}
+	if (!trailer_put(body, scratch, scratch + HTTP_TRAILER_MAX, source, out))
+		return HTTP_BODY_NO_BUFFER;
 	tls_queue_drop_front(in, body->chunked.trailer.length, source);
 	body->is_over = true;
 	return HTTP_BODY_OVER;
@@ -153,15 +177,15 @@ static enum http_body_verdict take_content(struct http_body *body, struct tls_qu
 			return HTTP_BODY_BROKEN;
 		if (verdict == NX_HTTP_MORE && used == 0 && in->head->length > 0)
 			return take_trailer(body, in, source, scratch, out);
+		if (verdict == NX_HTTP_OK)
+			used -= body->chunked.trailer.length;
 		ahead = content.length > 0 ? (uint32_t)(content.data - bytes) : (uint32_t)used;
 		if (!content_move(in, ahead, (uint32_t)content.length, source, out)) {
 			body->chunked = before;
 			return HTTP_BODY_NO_BUFFER;
 		}
-		tls_queue_drop_front(in, (uint32_t)(used - ahead - content.length), source);
-		body->is_over = verdict == NX_HTTP_OK;
-		if (body->is_over)
-			return HTTP_BODY_OVER;
+		if (verdict == NX_HTTP_OK)
+			return take_trailer(body, in, source, scratch, out);
 	}
 	return HTTP_BODY_MORE;
 }

@@ -23,6 +23,8 @@ enum {
 // Where the listener, which says them, is gone.
 #define TIMEOUT_FALLBACK (10 * USEC_PER_SECOND)
 
+static_assert((int)HTTP_TRAILER_SCRATCH <= 2 * (int)HTTP_HEAD_MAX, "one memory serves both");
+
 int http_gateway_create(const struct http_gateway_config *config, struct http_gateway **out)
 {
 	struct http_gateway *g = calloc(1, sizeof(*g));
@@ -283,6 +285,10 @@ bool http_body_pass(struct http_run *run, unsigned int from)
 		c->since = run->now;
 		config->io->send(config->context, run->session, !from, tls_queue_chain(&out));
 	}
+	if (verdict == HTTP_BODY_OVER && body->trailer > 0 &&
+		!config->io->trailer(config->context, run->session,
+			run->g->scratch + HTTP_TRAILER_MAX, body->trailer))
+		http_break(run, HTTP_REASON_NO_BUFFER);
 	if (verdict == HTTP_BODY_BROKEN)
 		http_break(run, from == HTTP_CLIENT ? HTTP_REASON_BODY_INVALID
 						    : HTTP_REASON_TARGET_INVALID);

@@ -47,6 +47,9 @@ struct http_io {
 	// send: a text of its own, which may be changed; of our own answers the body is behind it.
 	// is_last: nothing follows. False: it cannot be said.
 	bool (*head)(void *context, uint32_t session, uint8_t *text, uint32_t length, bool is_last);
+	// What follows the body of such a client's answer: trailer fields and an empty line, a text
+	// of its own, which may be changed. False: it cannot be said.
+	bool (*trailer)(void *context, uint32_t session, uint8_t *text, uint32_t length);
 	// Nothing follows to the client.
 	void (*shut)(void *context, uint32_t session);
 	// Whether the target's connection may have another request of its upstream: the target
@@ -103,6 +106,8 @@ struct http_conversation {
 	bool is_bound;        // the target's connection knows its client: nobody else gets it
 	bool reused;          // the target's connection had a request before
 	bool websocket;       // is asked for
+	bool asks_trailers;   // the client says that it takes them
+	bool takes_trailers;  // or its frames do
 	bool answered;        // the response's head has gone to the client
 	bool is_logged;
 	bool is_broken;

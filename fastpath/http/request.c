@@ -46,6 +46,7 @@ void http_exchange_begin(struct http_run *run)
 	c->reason = HTTP_REASON_NONE;
 	c->status = 0;
 	c->answered = c->is_logged = c->reused = c->websocket = false;
+	c->body[HTTP_TARGET].keeps_trailer = false;
 	c->interims = 0;
 	c->bytes[0] = c->bytes[1] = 0;
 	c->record.upstream = c->record.target = SLOT_NONE;
@@ -190,7 +191,9 @@ static void head_judge(struct http_run *run)
 	c->client_persists = (head->flags & NX_HTTP_PERSISTENT) != 0 && run->http &&
 			     !run->is_last && !c->is_framed;
 	http_body_begin(&c->body[HTTP_CLIENT], (enum nx_http_framing)head->framing,
-		head->body_length, false);
+		head->body_length, false, http_trailer_passes(head, bytes));
+	c->asks_trailers = http_asks_trailers(head, bytes);
+	c->takes_trailers = c->is_framed || c->asks_trailers;
 	// Until it is routed, a request without a body is whole for whoever answers it.
 	c->request = c->body[HTTP_CLIENT].is_over ? HTTP_REQUEST_DONE : HTTP_REQUEST_BODY;
 	route(run, bytes);
@@ -253,6 +256,8 @@ void http_request_send(struct http_run *run)
 		.strip = c->strip,
 		.is_secure = c->is_secure,
 		.upgrade = c->websocket,
+		.trailer = c->body[HTTP_CLIENT].keeps_trailer,
+		.asks_trailers = c->asks_trailers,
 	};
 
 	http_request_rewrite(

@@ -62,10 +62,16 @@ static bool knows_no_chunks(const struct http_conversation *c)
 
 static bool head_send(struct http_run *run, enum http_persistence persistence, bool is_last)
 {
+	struct http_conversation *c = run->c;
 	struct http_text text = http_scratch(run->g);
+	struct http_response_change change = {
+		.persistence = persistence,
+		.is_bare = knows_no_chunks(c),
+		.trailer = c->body[HTTP_TARGET].keeps_trailer,
+	};
 
-	http_response_rewrite(&text, &run->c->head[HTTP_TARGET],
-		http_slab_of(run, HTTP_TARGET)->bytes, knows_no_chunks(run->c), persistence);
+	http_response_rewrite(
+		&text, &c->head[HTTP_TARGET], http_slab_of(run, HTTP_TARGET)->bytes, &change);
 	if (http_text_send(run, HTTP_CLIENT, &text, is_last))
 		return true;
 	// Of this answer the client has heard nothing: a short one may find a buffer.
@@ -110,6 +116,7 @@ static void final(struct http_run *run)
 {
 	struct http_conversation *c = run->c;
 	const struct nx_http_head *head = &c->head[HTTP_TARGET];
+	const uint8_t *bytes = http_slab_of(run, HTTP_TARGET)->bytes;
 	bool delimited = head->framing != NX_HTTP_UNTIL_CLOSE;
 
 	// A request of HTTP/1.0 goes out as one that asks for no other: whatever the answer says of
@@ -119,10 +126,11 @@ static void final(struct http_run *run)
 	// What is bare ends with the connection.
 	c->client_persists = c->client_persists && delimited &&
 			     !(head->framing == NX_HTTP_CHUNKED && knows_no_chunks(c));
-	c->is_bound = c->is_bound || http_binds(head, http_slab_of(run, HTTP_TARGET)->bytes);
+	c->is_bound = c->is_bound || http_binds(head, bytes);
 	c->status = head->status;
 	http_body_begin(&c->body[HTTP_TARGET], (enum nx_http_framing)head->framing,
-		head->body_length, knows_no_chunks(c));
+		head->body_length, knows_no_chunks(c),
+		c->takes_trailers && http_trailer_passes(head, bytes));
 	if (!head_send(run, http_persistence_of(c), c->body[HTTP_TARGET].is_over))
 		return;
 	c->answered = true;

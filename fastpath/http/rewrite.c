@@ -206,8 +206,18 @@ static void line_put(struct http_text *out, const uint8_t *bytes, const struct n
 	text_literal(out, "\r\n");
 }
 
-static void fields_put(
-	struct http_text *out, const struct nx_http_head *head, const uint8_t *bytes, bool is_bare)
+// What its trailer section will have, where that goes on.
+static void trailer_names_put(
+	struct http_text *out, const struct nx_http_head *head, const uint8_t *bytes)
+{
+	int found = -1;
+
+	while ((found = nx_http_field_find(head, bytes, "trailer", found + 1)) >= 0)
+		line_put(out, bytes, &head->fields[found]);
+}
+
+static void fields_put(struct http_text *out, const struct nx_http_head *head, const uint8_t *bytes,
+	bool is_bare, bool trailer)
 {
 	struct options options;
 	struct lines lines = {0};
@@ -232,6 +242,8 @@ static void fields_put(
 		lines.to = field->value.at + field->value.length + 2;
 	}
 	lines_put(out, bytes, &lines);
+	if (trailer)
+		trailer_names_put(out, head, bytes);
 	if (head->framing == NX_HTTP_CHUNKED && !is_bare)
 		text_literal(out, "Transfer-Encoding: chunked\r\n");
 }
@@ -248,6 +260,62 @@ bool http_asks_websocket(const struct nx_http_head *head, const uint8_t *bytes)
 	return (head->flags & NX_HTTP_ASKS_UPGRADE) && found >= 0 && head->method == NX_HTTP_GET &&
 	       head->framing == NX_HTTP_NO_BODY &&
 	       nx_http_same(nx_http_span_of(bytes, head->fields[found].value), "websocket");
+}
+
+bool http_asks_trailers(const struct nx_http_head *head, const uint8_t *bytes)
+{
+	int found = -1;
+
+	while (head->minor > 0 && (found = nx_http_field_find(head, bytes, "te", found + 1)) >= 0)
+		if (nx_http_list_has(nx_http_span_of(bytes, head->fields[found].value), "trailers"))
+			return true;
+	return false;
+}
+
+bool http_trailer_passes(const struct nx_http_head *head, const uint8_t *bytes)
+{
+	static const char *const heads_only[] = {"close", "keep-alive", "te", "upgrade"};
+	struct options options;
+
+	if (head->framing != NX_HTTP_CHUNKED || !options_read(head, bytes, &options))
+		return false;
+	for (uint32_t i = 0; i < options.count; i++) {
+		bool known = false;
+
+		for (uint32_t k = 0; k < nx_array_size(heads_only); k++)
+			known = known || nx_http_same(options.names[i], heads_only[k]);
+		if (!known)
+			return false;
+	}
+	return true;
+}
+
+// What controls a message is too late behind it.
+static bool is_control(struct nx_http_slice name)
+{
+	static const struct staying names[] = {STAYS_ALL("if-"), STAYS("www-authenticate", true),
+		STAYS("pragma", true), STAYS("age", true), STAYS("date", true),
+		STAYS("expires", true), STAYS("retry-after", true), STAYS("vary", true),
+		STAYS("warning", true)};
+
+	for (uint32_t i = 0; i < nx_array_size(names); i++)
+		if (is_staying(&names[i], name))
+			return true;
+	return false;
+}
+
+void http_trailer_rewrite(
+	struct http_text *out, const struct nx_http_head *trailer, const uint8_t *bytes)
+{
+	for (uint32_t i = 0; i < trailer->count; i++) {
+		struct nx_http_slice name = nx_http_span_of(bytes, trailer->fields[i].name);
+
+		// The reader's own list knows no other spelling.
+		if (!stays_by_name(trailer, name) && !is_control(name) &&
+			!memchr(name.data, '_', name.length))
+			line_put(out, bytes, &trailer->fields[i]);
+	}
+	text_literal(out, "\r\n");
 }
 
 // Challenges and credentials begin with their scheme; a field may have several.
@@ -321,9 +389,11 @@ void http_request_rewrite(struct http_text *out, const struct nx_http_head *head
 		text_literal(out, " HTTP/1.1\r\nHost: ");
 	text_slice(out, authority);
 	text_literal(out, "\r\n");
-	fields_put(out, head, bytes, false);
+	fields_put(out, head, bytes, false, change->trailer);
 	if (change->upgrade)
 		upgrade_put(out);
+	else if (change->asks_trailers)
+		text_literal(out, "Connection: TE\r\nTE: trailers\r\n");
 	text_literal(out, "X-Forwarded-For: ");
 	text_slice(out, change->client);
 	if (change->is_secure)
@@ -349,15 +419,15 @@ static void persistence_put(struct http_text *out, enum http_persistence persist
 }
 
 void http_response_rewrite(struct http_text *out, const struct nx_http_head *head,
-	const uint8_t *bytes, bool is_bare, enum http_persistence persistence)
+	const uint8_t *bytes, const struct http_response_change *change)
 {
 	text_literal(out, "HTTP/1.1 ");
 	text_number(out, head->status);
 	text_literal(out, " ");
 	text_slice(out, nx_http_span_of(bytes, head->reason));
 	text_literal(out, "\r\n");
-	fields_put(out, head, bytes, is_bare);
-	persistence_put(out, persistence);
+	fields_put(out, head, bytes, change->is_bare, change->trailer);
+	persistence_put(out, change->persistence);
 	text_literal(out, "\r\n");
 }
 

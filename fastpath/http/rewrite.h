@@ -15,6 +15,8 @@ struct http_request_change {
 	uint32_t strip;              // bytes of the path that are taken off
 	bool is_secure;              // the client came over TLS
 	bool upgrade;                // the request is for a WebSocket
+	bool trailer;                // its trailer section goes on
+	bool asks_trailers;          // of the answer
 };
 
 // Whether the Connection fields of a head name so little that it can be written; one that names
@@ -32,14 +34,33 @@ enum http_persistence {
 	HTTP_SWITCHES,  // Connection: upgrade
 };
 
-// Writes a response's head for its client. is_bare: chunks follow as their content alone.
+struct http_response_change {
+	enum http_persistence persistence;
+	bool is_bare; // chunks follow as their content alone
+	bool trailer; // its trailer section goes on
+};
+
+// Writes a response's head for its client.
 void http_response_rewrite(struct http_text *out, const struct nx_http_head *head,
-	const uint8_t *bytes, bool is_bare, enum http_persistence persistence);
+	const uint8_t *bytes, const struct http_response_change *change);
 
 // Writes an answer of our own. location: empty for none; text: the body, left out (not its length)
 // for HEAD.
 void http_answer_write(struct http_text *out, unsigned int status, struct nx_http_slice location,
 	const char *text, bool is_head, enum http_persistence persistence);
+
+// Whether the client says that it takes trailer fields of an answer (RFC 9110 10.1.4).
+bool http_asks_trailers(const struct nx_http_head *head, const uint8_t *bytes);
+
+// Whether a message has a trailer section that may go on: its Connection fields name none that
+// could be in it.
+bool http_trailer_passes(const struct nx_http_head *head, const uint8_t *bytes);
+
+// Writes a trailer section, with its empty line, for whoever is next: without fields that frame,
+// route, authenticate, or control (RFC 9110 6.5.1), that say something about proxies, or whose name
+// some would take for such a one. Many of them the reader has refused.
+void http_trailer_rewrite(
+	struct http_text *out, const struct nx_http_head *trailer, const uint8_t *bytes);
 
 // Whether a message is of a scheme that authenticates a connection, not its requests: who came on
 // it later would be taken for its client.

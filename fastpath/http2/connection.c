@@ -257,7 +257,9 @@ void h2_stream_free(struct h2_stream *s)
 	c->queued -= s->queued;
 	tls_queue_clear(&s->head, e->buffers);
 	tls_queue_clear(&s->in, e->buffers);
+	tls_queue_clear(&s->in_trailer, e->buffers);
 	tls_queue_clear(&s->out, e->buffers);
+	tls_queue_clear(&s->out_trailer, e->buffers);
 	if (s->is_woken)
 		TAILQ_REMOVE(&c->woken, s, woken);
 	if (s->is_waiting)
@@ -329,8 +331,11 @@ static void put32(uint8_t *at, uint32_t n)
 // The rest of what the library said last. False: it has no buffer yet.
 static bool unsent_put(struct h2_connection *c)
 {
-	size_t n = put_some(c, &c->out, c->unsent, c->unsent_bytes);
+	size_t n;
 
+	if (c->unsent_bytes == 0)
+		return true;
+	n = put_some(c, &c->out, c->unsent, c->unsent_bytes);
 	c->unsent += n;
 	c->unsent_bytes -= n;
 	c->is_starved |= c->unsent_bytes > 0;

@@ -26,7 +26,9 @@ struct nghttp2_session_callbacks;
 enum {
 	H2_NONE = UINT32_MAX,
 	H2_STREAMS_MAX = 100, // of a connection, at once
-	H2_PREFACE = 24,      // bytes of the client's connection preface (RFC 9113 3.4)
+	H2_TRAILER_MAX =
+		8192,    // bytes of an answer's trailer fields, and half as many of a request's
+	H2_PREFACE = 24, // bytes of the client's connection preface (RFC 9113 3.4)
 };
 extern const uint8_t h2_preface[H2_PREFACE];
 
@@ -68,9 +70,11 @@ struct h2_stream {
 	uint32_t queued; // what out counts: its bytes, or more where they lie in small buffers
 	usec_t since;    // it waits, or a part of its answer left
 	struct h2_connection *connection;
-	struct tls_queue head; // of the request
-	struct tls_queue in;   // its body
-	struct tls_queue out;  // the answer's body
+	struct tls_queue head;       // of the request
+	struct tls_queue in;         // its body
+	struct tls_queue in_trailer; // fields behind that, and an empty line
+	struct tls_queue out;        // the answer's body
+	struct tls_queue out_trailer;
 	TAILQ_ENTRY(h2_stream) of_connection;
 	TAILQ_ENTRY(h2_stream) woken;
 	TAILQ_ENTRY(h2_stream) waiting;
@@ -114,6 +118,7 @@ struct h2_engine {
 	struct nghttp2_option *option;
 	struct buffer_source *buffers;
 	struct h2_stats stats;
+	uint8_t trailer[H2_TRAILER_MAX]; // of one call
 };
 
 // Room for so many connections and streams. -ENOMEM with nothing kept on failure. Control thread.
@@ -162,6 +167,9 @@ uint32_t h2_stream_room(const struct h2_stream *s);
 	struct h2_stream *s, uint8_t *text, uint32_t length, bool is_last, usec_t now);
 // Its body, without chunks; takes the chain.
 void h2_stream_send(struct h2_stream *s, struct buffer *chain, usec_t now);
+// What follows it, before it is shut: trailer fields of HTTP/1.1 and an empty line. False: it
+// cannot be said.
+[[nodiscard]] bool h2_stream_trailer(struct h2_stream *s, const uint8_t *text, uint32_t length);
 void h2_stream_shut(struct h2_stream *s);
 // Its owner is gone: an answer that is not whole is cut short by a reset.
 void h2_stream_let_go(struct h2_stream *s);

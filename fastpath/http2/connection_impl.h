@@ -24,8 +24,15 @@ void h2_head_clear(struct h2_connection *c);
 // Both: 0 or an error of the library. A field's bytes count, also where it is not taken.
 int h2_head_count(struct h2_connection *c, nghttp2_rcbuf *name, nghttp2_rcbuf *value);
 int h2_head_field(struct h2_connection *c, nghttp2_rcbuf *name, nghttp2_rcbuf *value);
+// A trailer field likewise.
+int h2_trailer_field(struct h2_connection *c, nghttp2_rcbuf *name, nghttp2_rcbuf *value);
+// The trailer section is whole, and the stream's. False: it is too long, or lacks a buffer.
+bool h2_trailer_finish(struct h2_connection *c, struct h2_stream *s);
 // It is whole, and the stream's. False: it cannot be written, for want of buffers.
 bool h2_head_finish(struct h2_connection *c, struct h2_stream *s, bool is_last);
+
+// stream.c: the answer's trailer section is to be sent behind its body. An error of the library.
+int h2_trailer_submit(struct h2_stream *s);
 
 // frames.c: what the library says and asks.
 void h2_callbacks_set(nghttp2_session_callbacks *callbacks);

@@ -80,13 +80,15 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
 	nghttp2_rcbuf *value, uint8_t flags, void *context)
 {
 	struct h2_connection *c = context;
+	const struct h2_stream *s = stream_of(session, frame->hd.stream_id);
+	bool is_trailer = frame->headers.cat != NGHTTP2_HCAT_REQUEST;
 	int error = h2_head_count(c, name, value);
 
-	// Trailers are taken off, and nobody reads what a refused stream says.
-	if (error || frame->headers.cat != NGHTTP2_HCAT_REQUEST ||
-		!stream_of(session, frame->hd.stream_id))
+	// Nobody reads what a refused stream says. A body whose length was said has no trailers in
+	// HTTP/1.1.
+	if (error || !s || s->is_reset || (is_trailer && !s->is_chunked))
 		return error;
-	error = h2_head_field(c, name, value);
+	error = is_trailer ? h2_trailer_field(c, name, value) : h2_head_field(c, name, value);
 	if (error)
 		give_up(c, session, frame->hd.stream_id);
 	return error;
@@ -122,10 +124,12 @@ static int head_end(struct h2_connection *c, const nghttp2_frame *frame, struct 
 {
 	bool is_last = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
 
-	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || !s) {
+	if (!s) {
 		h2_head_clear(c);
 		return 0;
 	}
+	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+		return h2_trailer_finish(c, s) ? 0 : reset_here(s, NGHTTP2_ENHANCE_YOUR_CALM);
 	if (h2_head_finish(c, s, is_last)) {
 		h2_stream_wake(s);
 		return 0;
@@ -215,14 +219,20 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 ssize_t h2_body_read(nghttp2_session *session, int32_t id, uint8_t *bytes, size_t length,
 	uint32_t *flags, nghttp2_data_source *source, void *context)
 {
-	const struct h2_stream *s = source->ptr;
+	struct h2_stream *s = source->ptr;
 	uint32_t n = u32_min(s->out.bytes, (uint32_t)length);
 
 	if (n == 0 && !s->is_shut)
 		return NGHTTP2_ERR_DEFERRED;
 	*flags = NGHTTP2_DATA_FLAG_NO_COPY;
-	if (n == s->out.bytes && s->is_shut)
-		*flags |= NGHTTP2_DATA_FLAG_EOF;
+	if (n < s->out.bytes || !s->is_shut)
+		return (ssize_t)n;
+	*flags |= NGHTTP2_DATA_FLAG_EOF;
+	if (s->out_trailer.bytes > 0) {
+		*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+		if (h2_trailer_submit(s) != 0)
+			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	}
 	return (ssize_t)n;
 }
 

@@ -10,6 +10,8 @@ enum {
 	// A head may be so many times too long before it is not a request's any more.
 	TOO_LONG = 4,
 	HEAD_ALWAYS = 16384,
+	// Of trailer fields, below what HTTP/1.1's reader takes.
+	TRAILER_BYTES = 4000,
 };
 
 static nghttp2_vec text_of(nghttp2_rcbuf *from)
@@ -140,6 +142,32 @@ int h2_head_field(struct h2_connection *c, nghttp2_rcbuf *name, nghttp2_rcbuf *v
 	else if (!field_put(c, word, text))
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	return 0;
+}
+
+int h2_trailer_field(struct h2_connection *c, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
+{
+	nghttp2_vec word = text_of(name);
+	nghttp2_vec text = text_of(value);
+	struct tls_queue *q = &c->head.text;
+
+	if (q->bytes + word.len + text.len > TRAILER_BYTES)
+		c->head.is_dropped = true;
+	if (c->head.is_dropped)
+		return 0;
+	if (h2_put(c, q, word.base, word.len) && h2_put(c, q, ": ", 2) &&
+		h2_put(c, q, text.base, text.len) && h2_put(c, q, "\r\n", 2))
+		return 0;
+	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+bool h2_trailer_finish(struct h2_connection *c, struct h2_stream *s)
+{
+	bool is_whole = !c->head.is_dropped && (c->head.text.bytes == 0 || put_text(c, "\r\n"));
+
+	if (is_whole)
+		tls_queue_join(&s->in_trailer, &c->head.text);
+	h2_head_clear(c);
+	return is_whole;
 }
 
 bool h2_head_finish(struct h2_connection *c, struct h2_stream *s, bool is_last)

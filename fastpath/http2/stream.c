@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A stream as one connection of HTTP/1.1: its request to be read, its answer to be written.
+#include "core/chain.h"
 #include "http2/connection_impl.h"
-#include "nexwire/http_head.h"
+#include "nexwire/http_chunked.h"
 
 enum {
 	FIELDS_MAX = 192,        // of an answer
@@ -10,6 +11,7 @@ enum {
 	// Of each stream, whatever the others have: one is woken when bytes of its own leave, so it
 	// may have none only if some wait.
 	STREAM_SHARE = 4 << 10,
+	TRAILERS_MAX = NX_HTTP_OWN_TRAILERS,
 	CHUNK_LINE = 10, // eight digits and an end of line
 };
 
@@ -57,8 +59,13 @@ no_body:
 // All of the body is taken: its end. False: no buffer.
 static bool body_end(struct h2_stream *s, struct tls_queue *out)
 {
-	s->is_closed = !s->is_chunked || h2_put(s->connection, out, "0\r\n\r\n", 5);
-	return s->is_closed;
+	const char *end = s->in_trailer.bytes > 0 ? "0\r\n" : "0\r\n\r\n";
+
+	if (s->is_chunked && !h2_put(s->connection, out, end, strlen(end)))
+		return false;
+	tls_queue_join(out, &s->in_trailer);
+	s->is_closed = true;
+	return true;
 }
 
 struct buffer *h2_stream_receive(struct h2_stream *s, uint32_t max)
@@ -109,6 +116,13 @@ static uint8_t *lowered(uint8_t *name, size_t length)
 	return name;
 }
 
+// Names are in lower case (RFC 9113 8.2).
+static nghttp2_nv field_of(const struct nx_http_field *field, uint8_t *text)
+{
+	return (nghttp2_nv){lowered(text + field->name.at, field->name.length),
+		text + field->value.at, field->name.length, field->value.length, 0};
+}
+
 static size_t fields_fill(
 	const struct nx_http_head *head, uint8_t *text, nghttp2_nv *out, char status[4])
 {
@@ -118,13 +132,8 @@ static size_t fields_fill(
 	snprintf(status, 4, "%03u", head->status % 1000u);
 	out[n++] = (nghttp2_nv){pseudo, (uint8_t *)status, sizeof(pseudo) - 1, 3, 0};
 	for (uint32_t i = 0; i < head->count; i++) {
-		struct nx_http_span name = head->fields[i].name;
-		struct nx_http_span value = head->fields[i].value;
-
-		if (is_for_connection(nx_http_span_of(text, name)))
-			continue;
-		out[n++] = (nghttp2_nv){lowered(text + name.at, name.length), text + value.at,
-			name.length, value.length, 0};
+		if (!is_for_connection(nx_http_span_of(text, head->fields[i].name)))
+			out[n++] = field_of(&head->fields[i], text);
 	}
 	return n;
 }
@@ -196,6 +205,31 @@ void h2_stream_send(struct h2_stream *s, struct buffer *chain, usec_t now)
 	body_resume(s);
 }
 
+bool h2_stream_trailer(struct h2_stream *s, const uint8_t *text, uint32_t length)
+{
+	if (s->is_over || !s->is_answered || s->is_shut)
+		return true;
+	return length <= H2_TRAILER_MAX && h2_put(s->connection, &s->out_trailer, text, length);
+}
+
+int h2_trailer_submit(struct h2_stream *s)
+{
+	struct h2_engine *e = s->connection->engine;
+	struct nx_http_limits limits = {.trailer_bytes = H2_TRAILER_MAX};
+	struct nx_http_field room[TRAILERS_MAX];
+	nghttp2_nv fields[TRAILERS_MAX];
+	struct nx_http_head head;
+	uint32_t length = chain_copy(s->out_trailer.head, 0, H2_TRAILER_MAX, e->trailer);
+
+	tls_queue_clear(&s->out_trailer, e->buffers);
+	nx_http_head_init(&head, NX_HTTP_TRAILER, &limits, room, TRAILERS_MAX);
+	if (nx_http_head_read(&head, e->trailer, length) != NX_HTTP_OK)
+		return NGHTTP2_ERR_INVALID_ARGUMENT;
+	for (uint32_t i = 0; i < head.count; i++)
+		fields[i] = field_of(&head.fields[i], e->trailer);
+	return nghttp2_submit_trailer(s->connection->session, s->id, fields, head.count);
+}
+
 void h2_stream_shut(struct h2_stream *s)
 {
 	if (s->is_shut || s->is_over)
@@ -224,6 +258,7 @@ void h2_stream_let_go(struct h2_stream *s)
 	consumed(s, s->in.bytes);
 	tls_queue_clear(&s->head, s->connection->engine->buffers);
 	tls_queue_clear(&s->in, s->connection->engine->buffers);
+	tls_queue_clear(&s->in_trailer, s->connection->engine->buffers);
 	if (!s->is_shut && !s->is_reset)
 		h2_stream_reset(s, NGHTTP2_INTERNAL_ERROR);
 }

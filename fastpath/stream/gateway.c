@@ -90,6 +90,13 @@ static bool head(void *context, uint32_t session, uint8_t *text, uint32_t length
 	return h2_stream_head(stream, text, length, is_last, r->now);
 }
 
+static bool trailer(void *context, uint32_t session, uint8_t *text, uint32_t length)
+{
+	struct relay *r = context;
+
+	return h2_stream_trailer(relay_framed_stream(r, session_at(r, session)), text, length);
+}
+
 static void shut(void *context, uint32_t session)
 {
 	struct relay *r = context;
@@ -210,6 +217,7 @@ int relay_gateway_create(struct relay *r)
 		.room = room,
 		.send = send,
 		.head = head,
+		.trailer = trailer,
 		.shut = shut,
 		.is_current = is_current,
 		.connect = begin_connect,

@@ -56,12 +56,14 @@ static void answer(uint32_t how)
 
 static void finish(uint32_t how)
 {
+	static const uint8_t fields[] = "X-Sum: 1\r\n\r\n";
 	struct h2_rig_stream *s = open_stream(how >> 1);
 	struct h2_stream *stream = s ? s->stream : NULL;
 
 	if (!s)
 		return;
 	if (how & 1) {
+		nx_bug_on((how & 2) && !h2_stream_trailer(stream, fields, sizeof(fields) - 1));
 		h2_stream_shut(stream);
 		return;
 	}

@@ -39,6 +39,7 @@ struct request {
 	unsigned int status;
 	uint64_t got;
 	uint64_t upload; // bytes that are left
+	bool has_trailer;
 	bool is_over;
 	uint32_t code;
 };
@@ -78,6 +79,8 @@ static struct request *request_of(int32_t id)
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
 	size_t name_length, const uint8_t *value, size_t value_length, uint8_t flags, void *context)
 {
+	if (name_length == 9 && memcmp(name, "x-trailer", 9) == 0)
+		request_of(frame->hd.stream_id)->has_trailer = true;
 	if (name_length == 7 && memcmp(name, ":status", 7) == 0)
 		request_of(frame->hd.stream_id)->status =
 			(unsigned int)strtoul((const char *)value, NULL, 10);
@@ -373,6 +376,7 @@ static void many_requests_at_once(void **state)
 		assert_int_equal(peer.requests[i].status, 200);
 		assert_int_equal(peer.requests[i].got, 100);
 		assert_int_equal(peer.requests[i].code, 0);
+		assert_int_equal(peer.requests[i].has_trailer, i % 2);
 	}
 	assert_non_null(strstr(server[0].head, "X-Forwarded-Proto: https\r\n"));
 	assert_non_null(strstr(server[0].head, "Host: www.example\r\n"));

@@ -55,6 +55,16 @@ static bool head(void *context, uint32_t session, uint8_t *text, uint32_t length
 	return !rig->is_speechless;
 }
 
+static bool trailer(void *context, uint32_t session, uint8_t *text, uint32_t length)
+{
+	struct rig *rig = context;
+
+	nx_bug_on(length >= sizeof(rig->trailer));
+	memcpy(rig->trailer, text, length);
+	rig->trailer[length] = 0;
+	return true;
+}
+
 static void shut(void *context, uint32_t session)
 {
 	struct rig *rig = context;
@@ -170,6 +180,7 @@ void rig_init(struct rig *rig)
 		.room = room,
 		.send = send,
 		.head = head,
+		.trailer = trailer,
 		.shut = shut,
 		.is_current = is_current,
 		.connect = begin_connect,
@@ -219,10 +230,12 @@ void rig_begin(struct rig *rig)
 		rig->legs[leg].room = 1 << 20;
 	}
 	rig->outcome = HTTP_GOES_ON;
+	rig->trailer[0] = 0;
 	rig->connects = rig->disconnects = rig->logged = 0;
 	http_conversation_begin(rig->gateway, 0, &announced, 0, false, NULL, rig->now);
 	if (rig->is_framed)
-		http_conversation_frame(rig->gateway, 0, rig->http->head_bytes);
+		http_conversation_frame(
+			rig->gateway, 0, rig->http ? rig->http->head_bytes : HTTP_HEAD_MAX);
 }
 
 void rig_run(struct rig *rig)

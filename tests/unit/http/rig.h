@@ -32,6 +32,7 @@ struct rig {
 	bool is_framed;           // the client, from rig_begin on
 	bool is_speechless;       // heads cannot be said to it
 	bool is_last;             // the last head was all of the answer
+	char trailer[8192];       // what the framed client got of one
 	bool is_stale;            // the target's connection is not to have another request
 	bool parks;               // idle connections of the target are taken
 	bool is_old;              // those there are

@@ -91,7 +91,8 @@ static void chunks(void)
 	rig_say(&rig, HTTP_CLIENT, body);
 	rig_say(&rig, HTTP_CLIENT, "X-Trailer: 1\r\n\r\n" GET("/next"));
 	assert_int_equal(rig.upstream, 1);
-	has(rig_take(&rig, HTTP_TARGET), "X-Forwarded-Host: a\r\n\r\n5;a=b\r\nhello\r\n0\r\n\r\n");
+	has(rig_take(&rig, HTTP_TARGET),
+		"X-Forwarded-Host: a\r\n\r\n5;a=b\r\nhello\r\n0\r\nX-Trailer: 1\r\n\r\n");
 	rig_say(&rig, HTTP_TARGET,
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
 	assert_string_equal(rig_take(&rig, HTTP_CLIENT),
@@ -102,9 +103,73 @@ static void chunks(void)
 	has(rig_take(&rig, HTTP_TARGET), "GET /next HTTP/1.1\r\n");
 }
 
-static void chunked_bodies_pass_and_trailers_stay(void **state)
+static void chunked_bodies_pass_with_their_trailers(void **state)
 {
 	each_way(chunks);
+}
+
+#define SUMMED(request)                                                                            \
+	request "Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"              \
+		"X-Sum: 1\r\nX-Forwarded-For: 1.2.3.4\r\nif-match: *\r\nContent_Length: 3\r\n"     \
+		"WWW-Authenticate: Basic\r\nProxy-Authenticate: Basic\r\nExpires: 0\r\nX-Other:2\r\n\r\n"
+#define SIFTED "\r\n1\r\na\r\n0\r\nX-Sum: 1\r\nX-Other: 2\r\n\r\n"
+#define BARED  "\r\n1\r\na\r\n0\r\n\r\n"
+
+static void sifted_request(void)
+{
+	const char *got;
+
+	rig_say(&rig, HTTP_CLIENT, SUMMED("POST / HTTP/1.1\r\nHost: a\r\n"));
+	got = rig_take(&rig, HTTP_TARGET);
+	has(got, SIFTED);
+	has(got, "Trailer: X-Sum\r\n");
+	lacks(got, "TE: ");
+}
+
+// Fields of the section might be of those that are for us alone.
+static void named_request(void)
+{
+	const char *got;
+
+	rig_say(&rig, HTTP_CLIENT, SUMMED("POST / HTTP/1.1\r\nHost: a\r\nConnection: X-Sum\r\n"));
+	got = rig_take(&rig, HTTP_TARGET);
+	has(got, BARED);
+	lacks(got, "Trailer");
+}
+
+static void sifted_answer(void)
+{
+	const char *got;
+
+	rig_say(&rig, HTTP_CLIENT,
+		"GET / HTTP/1.1\r\nHost: a\r\nConnection: TE\r\nTE: gzip;q=0.5, Trailers\r\n\r\n");
+	has(rig_take(&rig, HTTP_TARGET), "Connection: TE\r\nTE: trailers\r\n");
+	rig_say(&rig, HTTP_TARGET, SUMMED("HTTP/1.1 200 OK\r\n"));
+	got = rig_take(&rig, HTTP_CLIENT);
+	has(got, SIFTED);
+	has(got, "Trailer: X-Sum\r\n");
+}
+
+static void unasked_answer(void)
+{
+	const char *got;
+
+	rig_say(&rig, HTTP_CLIENT, GET("/"));
+	lacks(rig_take(&rig, HTTP_TARGET), "TE: ");
+	rig_say(&rig, HTTP_TARGET, SUMMED("HTTP/1.1 200 OK\r\n"));
+	got = rig_take(&rig, HTTP_CLIENT);
+	has(got, BARED);
+	lacks(got, "Trailer");
+}
+
+// What frames, routes, authenticates or controls has no place behind a body, and an answer's client
+// is to have asked.
+static void trailers_are_sifted(void **state)
+{
+	each_way(sifted_request);
+	each_way(named_request);
+	each_way(sifted_answer);
+	each_way(unasked_answer);
 }
 
 static void answered(const char *request, const char *first_line)
@@ -424,6 +489,7 @@ static void fields_pass_in_order_whatever_stays_between(void **state)
 	rig_take(&rig, HTTP_TARGET);
 	has(head,
 		"Host: a\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\nF: 6\r\nG: \r\nH: 7\r\nI: 8\r\n"
+		"Connection: TE\r\nTE: trailers\r\n"
 		"X-Forwarded-For: ");
 }
 
@@ -598,6 +664,7 @@ static void framed(void)
 	rig_say(&rig, HTTP_TARGET,
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n"
 		"10\r\n0123456789abcdef\r\n0\r\nX-Trailer: 1\r\nX-Other: 2\r\n\r\n");
+	assert_string_equal(rig.trailer, "X-Trailer: 1\r\nX-Other: 2\r\n\r\n");
 	has(rig_take(&rig, HTTP_CLIENT), "\r\n\r\nabc0123456789abcdef");
 	assert_true(rig.legs[HTTP_CLIENT].shut);
 	assert_false(rig.is_last);
@@ -605,7 +672,7 @@ static void framed(void)
 	assert_true(rig.record.is_framed);
 }
 
-// One exchange of a client that has its own frames: chunks and trailers stay here.
+// One exchange of a client that has its own frames: chunks stay here, trailers go by themselves.
 static void framed_clients_get_content(void **state)
 {
 	rig.is_framed = true;
@@ -669,7 +736,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		CASE(requests_share_a_connection),
-		CASE(chunked_bodies_pass_and_trailers_stay),
+		CASE(chunked_bodies_pass_with_their_trailers),
+		CASE(trailers_are_sifted),
 		CASE(what_is_ambiguous_is_refused),
 		CASE(redirections_say_where),
 		CASE(prefixes_are_stripped),
