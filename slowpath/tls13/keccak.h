@@ -19,6 +19,9 @@ struct keccak {
 	uint32_t at; // byte of the rate that is next
 };
 
+// Keccak-f[1600] of one state.
+void keccak_permute(uint64_t lanes[25]);
+
 void keccak_init(struct keccak *k, uint32_t rate);
 void keccak_absorb(struct keccak *k, const uint8_t *data, size_t length);
 // Ends absorbing with a domain's bits: 0x06 for SHA-3, 0x1f for SHAKE.

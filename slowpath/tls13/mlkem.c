@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// FIPS 203 with k = 3, eta1 = eta2 = 2, du = 10, dv = 4. Numbers mod q are kept in [0, q).
+// FIPS 203 with k = 3, eta1 = eta2 = 2, du = 10, dv = 4.
 #include "tls13/mlkem.h"
 
 #include <openssl/crypto.h>
 
 #include "tls13/keccak.h"
+#include "tls13/keccak_four.h"
+#include "tls13/polynomial.h"
 
 enum {
-	Q = 3329,
-	N = 256,
+	Q = POLYNOMIAL_Q,
+	N = POLYNOMIAL_N,
 	K = 3,
 	POLYNOMIAL_BYTES = 384, // 256 numbers of 12 bits
 	DU = 10,
@@ -16,163 +18,86 @@ enum {
 	U_BYTES = 32 * DU,
 	V_BYTES = 32 * DV,
 	SAMPLE_BYTES = 128, // 64 * eta
-	INVERSE_128 = 3303, // of 128 mod q
 };
 
-struct polynomial {
-	uint16_t c[N];
-};
-
-// 17^BitRev7(i), and 17^(2 BitRev7(i) + 1), mod q (FIPS 203 appendix A).
-static const uint16_t zetas[128] = {1, 1729, 2580, 3289, 2642, 630, 1897, 848, 1062, 1919, 193, 797,
-	2786, 3260, 569, 1746, 296, 2447, 1339, 1476, 3046, 56, 2240, 1333, 1426, 2094, 535, 2882,
-	2393, 2879, 1974, 821, 289, 331, 3253, 1756, 1197, 2304, 2277, 2055, 650, 1977, 2513, 632,
-	2865, 33, 1320, 1915, 2319, 1435, 807, 452, 1438, 2868, 1534, 2402, 2647, 2617, 1481, 648,
-	2474, 3110, 1227, 910, 17, 2761, 583, 2649, 1637, 723, 2288, 1100, 1409, 2662, 3281, 233,
-	756, 2156, 3015, 3050, 1703, 1651, 2789, 1789, 1847, 952, 1461, 2687, 939, 2308, 2437, 2388,
-	733, 2337, 268, 641, 1584, 2298, 2037, 3220, 375, 2549, 2090, 1645, 1063, 319, 2773, 757,
-	2099, 561, 2466, 2594, 2804, 1092, 403, 1026, 1143, 2150, 2775, 886, 1722, 1212, 1874, 1029,
-	2110, 2935, 885, 2154};
-static const uint16_t gammas[128] = {17, 3312, 2761, 568, 583, 2746, 2649, 680, 1637, 1692, 723,
-	2606, 2288, 1041, 1100, 2229, 1409, 1920, 2662, 667, 3281, 48, 233, 3096, 756, 2573, 2156,
-	1173, 3015, 314, 3050, 279, 1703, 1626, 1651, 1678, 2789, 540, 1789, 1540, 1847, 1482, 952,
-	2377, 1461, 1868, 2687, 642, 939, 2390, 2308, 1021, 2437, 892, 2388, 941, 733, 2596, 2337,
-	992, 268, 3061, 641, 2688, 1584, 1745, 2298, 1031, 2037, 1292, 3220, 109, 375, 2954, 2549,
-	780, 2090, 1239, 1645, 1684, 1063, 2266, 319, 3010, 2773, 556, 757, 2572, 2099, 1230, 561,
-	2768, 2466, 863, 2594, 735, 2804, 525, 1092, 2237, 403, 2926, 1026, 2303, 1143, 2186, 2150,
-	1179, 2775, 554, 886, 2443, 1722, 1607, 1212, 2117, 1874, 1455, 1029, 2300, 2110, 1219,
-	2935, 394, 885, 2444, 2154, 1175};
-
-// a in [0, 2q) to [0, q) without a branch.
-static inline uint16_t once(uint32_t a)
+// Takes numbers below q of a block of SHAKE128, as Algorithm 7 does. They are public: it may
+// branch.
+static int take_uniform(const uint8_t block[SHAKE128_RATE], int n, struct polynomial *out)
 {
-	uint32_t less = a - Q;
+	for (int i = 0; i < SHAKE128_RATE && n < N; i += 3) {
+		uint16_t first = (uint16_t)(block[i] | (block[i + 1] & 15) << 8);
+		uint16_t second = (uint16_t)(block[i + 1] >> 4 | block[i + 2] << 4);
 
-	return (uint16_t)(less + (Q & (uint32_t)((int32_t)less >> 31)));
-}
-
-// a below q^2 to [0, q): Barrett with 2^24 / q rounded down, which is short by one q at most.
-static inline uint16_t reduce(uint32_t a)
-{
-	uint32_t quotient = (uint32_t)((uint64_t)a * 5039 >> 24);
-
-	return once(a - quotient * Q);
-}
-
-static inline uint16_t add(uint16_t a, uint16_t b)
-{
-	return once((uint32_t)a + b);
-}
-
-static inline uint16_t subtract(uint16_t a, uint16_t b)
-{
-	return once((uint32_t)a + Q - b);
-}
-
-static inline uint16_t multiply(uint16_t a, uint16_t b)
-{
-	return reduce((uint32_t)a * b);
-}
-
-static void polynomial_add(struct polynomial *a, const struct polynomial *b)
-{
-	for (int i = 0; i < N; i++)
-		a->c[i] = add(a->c[i], b->c[i]);
-}
-
-// Algorithm 9.
-static void ntt(struct polynomial *f)
-{
-	int k = 1;
-
-	for (int length = 128; length >= 2; length /= 2) {
-		for (int start = 0; start < N; start += 2 * length) {
-			uint16_t zeta = zetas[k++];
-
-			for (int j = start; j < start + length; j++) {
-				uint16_t t = multiply(zeta, f->c[j + length]);
-
-				f->c[j + length] = subtract(f->c[j], t);
-				f->c[j] = add(f->c[j], t);
-			}
-		}
-	}
-}
-
-// Algorithm 10.
-static void ntt_inverse(struct polynomial *f)
-{
-	int k = 127;
-
-	for (int length = 2; length <= 128; length *= 2) {
-		for (int start = 0; start < N; start += 2 * length) {
-			uint16_t zeta = zetas[k--];
-
-			for (int j = start; j < start + length; j++) {
-				uint16_t t = f->c[j];
-
-				f->c[j] = add(t, f->c[j + length]);
-				f->c[j + length] = multiply(zeta, subtract(f->c[j + length], t));
-			}
-		}
-	}
-	for (int i = 0; i < N; i++)
-		f->c[i] = multiply(f->c[i], INVERSE_128);
-}
-
-// Algorithms 11 and 12; adds a * b to sum.
-static void multiply_add(
-	struct polynomial *sum, const struct polynomial *a, const struct polynomial *b)
-{
-	for (int i = 0; i < N / 2; i++) {
-		uint16_t a0 = a->c[2 * i], a1 = a->c[2 * i + 1];
-		uint16_t b0 = b->c[2 * i], b1 = b->c[2 * i + 1];
-		uint16_t even = add(multiply(a0, b0), multiply(multiply(a1, b1), gammas[i]));
-		uint16_t odd = add(multiply(a0, b1), multiply(a1, b0));
-
-		sum->c[2 * i] = add(sum->c[2 * i], even);
-		sum->c[2 * i + 1] = add(sum->c[2 * i + 1], odd);
-	}
-}
-
-// Algorithm 7: the matrix's element of that row and column. rho is public, so this may branch.
-static void sample_uniform(
-	const uint8_t rho[32], uint8_t column, uint8_t row, struct polynomial *out)
-{
-	uint8_t place[2] = {column, row}, three[3];
-	struct keccak k;
-	int n = 0;
-
-	keccak_init(&k, SHAKE128_RATE);
-	keccak_absorb(&k, rho, 32);
-	keccak_absorb(&k, place, sizeof(place));
-	keccak_finish(&k, 0x1f);
-	while (n < N) {
-		uint16_t first, second;
-
-		keccak_squeeze(&k, three, sizeof(three));
-		first = (uint16_t)(three[0] | (three[1] & 15) << 8);
-		second = (uint16_t)(three[1] >> 4 | three[2] << 4);
 		if (first < Q)
 			out->c[n++] = first;
 		if (second < Q && n < N)
 			out->c[n++] = second;
 	}
+	return n;
 }
 
-// Algorithm 8 with eta = 2 on PRF(seed, number).
-static void sample_small(const uint8_t seed[32], uint8_t number, struct polynomial *out)
+// At most four of the matrix's elements, from number `from` on: element i is of row i / K.
+static void sample_elements(const uint8_t rho[32], bool transposed, uint32_t from, uint32_t count,
+	struct polynomial *out)
 {
-	uint8_t bytes[SAMPLE_BYTES];
+	uint8_t block[SHAKE128_RATE];
+	struct keccak_four k;
+	uint32_t tails[4] = {0};
+	int got[4] = {0}, least;
 
-	shake256((struct keccak_input){.a = seed, .a_length = 32, .b = &number, .b_length = 1},
-		bytes, sizeof(bytes));
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t row = (from + i) / K, column = (from + i) % K;
+
+		tails[i] = transposed ? row | column << 8 : column | row << 8;
+	}
+	keccak_four_begin(&k, SHAKE128_RATE, rho, tails, 2);
+	do {
+		least = N;
+		keccak_four_permute(&k, count);
+		for (uint32_t i = 0; i < count; i++) {
+			keccak_four_read(&k, i, block, sizeof(block));
+			got[i] = take_uniform(block, got[i], &out[i]);
+			least = got[i] < least ? got[i] : least;
+		}
+	} while (least < N);
+}
+
+// The matrix, or its transpose, row by row.
+static void sample_matrix(const uint8_t rho[32], bool transposed, struct polynomial out[K * K])
+{
+	for (uint32_t i = 0; i < K * K; i += 4)
+		sample_elements(rho, transposed, i, K * K - i < 4 ? K * K - i : 4, out + i);
+}
+
+// Algorithm 8 with eta = 2 on what PRF gave.
+static void take_small(const uint8_t bytes[SAMPLE_BYTES], struct polynomial *out)
+{
 	for (int i = 0; i < N; i++) {
 		uint32_t bits = (uint32_t)bytes[i / 2] >> (4 * (i & 1));
-		uint32_t x = (bits & 1) + (bits >> 1 & 1), y = (bits >> 2 & 1) + (bits >> 3 & 1);
+		int32_t x = (int32_t)((bits & 1) + (bits >> 1 & 1));
+		int32_t difference = x - (int32_t)((bits >> 2 & 1) + (bits >> 3 & 1));
 
-		out->c[i] = once(x + Q - y);
+		out->c[i] = (uint16_t)(difference + (Q & difference >> 31));
 	}
+}
+
+// `count` polynomials of PRF(seed, 0), PRF(seed, 1) and so on.
+static void sample_small(const uint8_t seed[32], uint32_t count, struct polynomial *out)
+{
+	uint8_t bytes[SAMPLE_BYTES];
+	struct keccak_four k;
+
+	for (uint32_t i = 0; i < count; i += 4) {
+		uint32_t tails[4] = {i, i + 1, i + 2, i + 3}, n = count - i < 4 ? count - i : 4;
+
+		keccak_four_begin(&k, SHAKE256_RATE, seed, tails, 1);
+		keccak_four_permute(&k, n);
+		for (uint32_t s = 0; s < n; s++) {
+			keccak_four_read(&k, s, bytes, sizeof(bytes));
+			take_small(bytes, &out[i + s]);
+		}
+	}
+	OPENSSL_cleanse(&k, sizeof(k));
 	OPENSSL_cleanse(bytes, sizeof(bytes));
 }
 
@@ -222,17 +147,13 @@ static void decompress(struct polynomial *f, int d)
 		f->c[i] = (uint16_t)(((uint32_t)f->c[i] * Q + (1u << (d - 1))) >> d);
 }
 
-// Row i of the matrix, or of its transpose, times the vector.
-static void matrix_row(const uint8_t rho[32], uint8_t i, bool transposed,
-	const struct polynomial vector[K], struct polynomial *out)
+// A row of a matrix times the vector.
+static void row_times(
+	const struct polynomial row[K], const struct polynomial vector[K], struct polynomial *out)
 {
-	struct polynomial element;
-
 	memset(out, 0, sizeof(*out));
-	for (uint8_t j = 0; j < K; j++) {
-		sample_uniform(rho, transposed ? i : j, transposed ? j : i, &element);
-		multiply_add(out, &element, &vector[j]);
-	}
+	for (uint8_t j = 0; j < K; j++)
+		polynomial_multiply_add(out, &row[j], &vector[j]);
 }
 
 void mlkem_keygen(const uint8_t seed[MLKEM_SEED_BYTES],
@@ -241,20 +162,20 @@ void mlkem_keygen(const uint8_t seed[MLKEM_SEED_BYTES],
 {
 	static const uint8_t parameter = K;
 	uint8_t derived[64], *rho = derived, *sigma = derived + 32;
-	struct polynomial s[K], e, t;
+	struct polynomial matrix[K * K], small[2 * K], *s = small, *e = small + K, t;
 
 	sha3_512((struct keccak_input){.a = seed, .a_length = 32, .b = &parameter, .b_length = 1},
 		derived);
+	sample_matrix(rho, false, matrix);
+	sample_small(sigma, 2 * K, small);
 	for (uint8_t i = 0; i < K; i++) {
-		sample_small(sigma, i, &s[i]);
-		ntt(&s[i]);
+		polynomial_ntt(&s[i]);
 		encode(&s[i], 12, decapsulation_key + (size_t)i * POLYNOMIAL_BYTES);
 	}
 	for (uint8_t i = 0; i < K; i++) {
-		sample_small(sigma, K + i, &e);
-		ntt(&e);
-		matrix_row(rho, i, false, s, &t);
-		polynomial_add(&t, &e);
+		polynomial_ntt(&e[i]);
+		row_times(matrix + (size_t)i * K, s, &t);
+		polynomial_add(&t, &e[i]);
 		encode(&t, 12, encapsulation_key + (size_t)i * POLYNOMIAL_BYTES);
 	}
 	memcpy(encapsulation_key + (size_t)K * POLYNOMIAL_BYTES, rho, 32);
@@ -266,8 +187,7 @@ void mlkem_keygen(const uint8_t seed[MLKEM_SEED_BYTES],
 		decapsulation_key);
 	memcpy(decapsulation_key + 32, seed + 32, 32);
 	OPENSSL_cleanse(derived, sizeof(derived));
-	OPENSSL_cleanse(s, sizeof(s));
-	OPENSSL_cleanse(&e, sizeof(e));
+	OPENSSL_cleanse(small, sizeof(small));
 }
 
 // Algorithm 14: K-PKE.Encrypt.
@@ -275,32 +195,30 @@ static void encrypt(
 	const uint8_t *key, const uint8_t message[32], const uint8_t coins[32], uint8_t *ciphertext)
 {
 	const uint8_t *rho = key + (size_t)K * POLYNOMIAL_BYTES;
-	struct polynomial y[K], t, noise, u, v = {0};
+	struct polynomial matrix[K * K], small[2 * K + 1], *y = small, *noise = small + K, t, u;
+	struct polynomial v = {0};
 
+	sample_matrix(rho, true, matrix);
+	sample_small(coins, 2 * K + 1, small);
+	for (uint8_t i = 0; i < K; i++)
+		polynomial_ntt(&y[i]);
 	for (uint8_t i = 0; i < K; i++) {
-		sample_small(coins, i, &y[i]);
-		ntt(&y[i]);
-	}
-	for (uint8_t i = 0; i < K; i++) {
-		matrix_row(rho, i, true, y, &u);
-		ntt_inverse(&u);
-		sample_small(coins, K + i, &noise);
-		polynomial_add(&u, &noise);
+		row_times(matrix + (size_t)i * K, y, &u);
+		polynomial_ntt_inverse(&u);
+		polynomial_add(&u, &noise[i]);
 		compress(&u, DU);
 		encode(&u, DU, ciphertext + (size_t)i * U_BYTES);
 		decode(key + (size_t)i * POLYNOMIAL_BYTES, 12, &t);
-		multiply_add(&v, &t, &y[i]);
+		polynomial_multiply_add(&v, &t, &y[i]);
 	}
-	ntt_inverse(&v);
-	sample_small(coins, 2 * K, &noise);
-	polynomial_add(&v, &noise);
+	polynomial_ntt_inverse(&v);
+	polynomial_add(&v, &noise[K]);
 	decode(message, 1, &t);
 	decompress(&t, 1);
 	polynomial_add(&v, &t);
 	compress(&v, DV);
 	encode(&v, DV, ciphertext + (size_t)K * U_BYTES);
-	OPENSSL_cleanse(y, sizeof(y));
-	OPENSSL_cleanse(&noise, sizeof(noise));
+	OPENSSL_cleanse(small, sizeof(small));
 	OPENSSL_cleanse(&t, sizeof(t));
 	OPENSSL_cleanse(&v, sizeof(v));
 }
@@ -313,15 +231,14 @@ static void decrypt(const uint8_t *key, const uint8_t *ciphertext, uint8_t messa
 	for (uint8_t i = 0; i < K; i++) {
 		decode(ciphertext + (size_t)i * U_BYTES, DU, &u);
 		decompress(&u, DU);
-		ntt(&u);
+		polynomial_ntt(&u);
 		decode(key + (size_t)i * POLYNOMIAL_BYTES, 12, &s);
-		multiply_add(&sum, &s, &u);
+		polynomial_multiply_add(&sum, &s, &u);
 	}
-	ntt_inverse(&sum);
+	polynomial_ntt_inverse(&sum);
 	decode(ciphertext + (size_t)K * U_BYTES, DV, &v);
 	decompress(&v, DV);
-	for (int i = 0; i < N; i++)
-		v.c[i] = subtract(v.c[i], sum.c[i]);
+	polynomial_subtract(&v, &sum);
 	compress(&v, 1);
 	encode(&v, 1, message);
 	OPENSSL_cleanse(&s, sizeof(s));

@@ -4,6 +4,7 @@
 #include "rig.h"
 
 #include "tls13/keccak.h"
+#include "tls13/keccak_four.h"
 #include "tls13/mlkem.h"
 #include "vectors.h"
 
@@ -148,11 +149,44 @@ static void hashes_are_libcryptos(void **state)
 	}
 }
 
+static void four_side_by_side_are_as_each_alone(void **state)
+{
+	static const uint32_t rates[] = {SHAKE128_RATE, SHAKE256_RATE},
+			      tails[] = {0, 1, 0x302, 0xffff};
+	uint8_t got[SHAKE128_RATE], expected[SHAKE128_RATE], tail[2];
+
+	for (uint8_t i = 0; i < 32; i++)
+		seed[i] = (uint8_t)(i * 11);
+	for (size_t r = 0; r < nx_array_size(rates); r++) {
+		struct keccak_four four;
+		struct keccak one[4];
+
+		keccak_four_begin(&four, rates[r], seed, tails, 2);
+		for (int s = 0; s < 4; s++) {
+			tail[0] = (uint8_t)tails[s];
+			tail[1] = (uint8_t)(tails[s] >> 8);
+			keccak_init(&one[s], rates[r]);
+			keccak_absorb(&one[s], seed, 32);
+			keccak_absorb(&one[s], tail, sizeof(tail));
+			keccak_finish(&one[s], 0x1f);
+		}
+		for (int block = 0; block < 3; block++) {
+			keccak_four_permute(&four, 4);
+			for (uint32_t s = 0; s < 4; s++) {
+				keccak_four_read(&four, s, got, rates[r]);
+				keccak_squeeze(&one[s], expected, rates[r]);
+				assert_memory_equal(got, expected, rates[r]);
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_ends_agree_and_a_forgery_gives_another_secret),
 		cmocka_unit_test(hashes_are_libcryptos),
+		cmocka_unit_test(four_side_by_side_are_as_each_alone),
 		cmocka_unit_test(keys_are_made_as_the_vectors_say),
 		cmocka_unit_test(encapsulation_is_as_the_vectors_say),
 		cmocka_unit_test(decapsulation_is_as_the_vectors_say),
