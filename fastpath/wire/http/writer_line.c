@@ -8,6 +8,13 @@ static void begin(struct nx_http_writer *writer, struct nx_write_buffer *buffer)
 		(struct nx_http_writer){.buffer = buffer, .start = nx_write_buffer_length(buffer)};
 }
 
+// A path is any bytes that a target may have, and has no authority.
+static bool is_path(const struct nx_http_writer *writer, struct nx_http_slice target)
+{
+	return target.length > 0 && target.data[0] == '/' && writer->method != NX_HTTP_CONNECT &&
+	       http_all_in(target, HTTP_SET_TARGET);
+}
+
 void nx_http_write_request(struct nx_http_writer *writer, struct nx_write_buffer *buffer,
 	struct nx_http_slice method, struct nx_http_slice base, struct nx_http_slice target)
 {
@@ -22,6 +29,8 @@ void nx_http_write_request(struct nx_http_writer *writer, struct nx_write_buffer
 	http_write_slice(writer, NX_HTTP_TEXT(" "));
 	writer->target = nx_write_buffer_length(buffer);
 	if (base.length == 0) {
+		// Judged where it comes from: to read what was written just now takes longer.
+		writer->is_judged = is_path(writer, target);
 		http_write_slice(writer, target);
 		return;
 	}
@@ -94,12 +103,12 @@ static bool target_is_valid(struct nx_http_writer *writer)
 	struct nx_http_slice target = target_of(writer);
 	struct nx_http_head head;
 
-	if (target.length == 0 || target.length >= HTTP_HEAD_BYTES_MOST ||
-		!http_all_in(target, HTTP_SET_TARGET))
+	if (target.length == 0 || target.length >= HTTP_HEAD_BYTES_MOST)
 		return false;
-	// A path is any bytes of those, and has no authority.
-	if (target.data[0] == '/' && writer->method != NX_HTTP_CONNECT)
+	if (writer->is_judged || is_path(writer, target))
 		return true;
+	if (!http_all_in(target, HTTP_SET_TARGET))
+		return false;
 	head = (struct nx_http_head){
 		.method = writer->method, .target = {0, (uint16_t)target.length}};
 	if (nx_http_target_judge(&head, target.data) != NX_HTTP_OK)

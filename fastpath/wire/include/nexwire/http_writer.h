@@ -39,6 +39,7 @@ struct nx_http_writer {
 	uint8_t flags;
 	bool has_host;
 	bool has_query;
+	bool is_judged;    // the target is known to be valid
 	bool says_close;   // a Connection: close is in the head
 	bool asks_upgrade; // a Connection: upgrade is
 };
