@@ -4,7 +4,6 @@
 // peers/, which does the same work with other libraries.
 //   wire-bench memory CERTIFICATE KEY
 //   wire-bench serve PORT
-//   wire-bench loopback PORT ROUNDS
 //   wire-bench loopback-post|loopback-messages-40 PORT ROUNDS
 
 #include <stdlib.h>
@@ -24,10 +23,6 @@ int main(int argc, char **argv)
 	}
 	if (argc == 3 && strcmp(argv[1], "serve") == 0)
 		return loopback_serve(argv[2]);
-	if (argc == 4 && strcmp(argv[1], "loopback") == 0) {
-		bench_loopback(argv[2], strtol(argv[3], NULL, 10), true, true);
-		return 0;
-	}
 	if (argc == 4 && strncmp(argv[1], "loopback-", 9) == 0) {
 		bool posts = strcmp(argv[1], "loopback-post") == 0;
 
