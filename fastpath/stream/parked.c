@@ -9,7 +9,7 @@
 enum {
 	PARKED_MAX = 1024, // on a worker
 	PARKED_SHARE = 8,  // or of its sessions, this part
-	PARKED_UPSTREAM = 128,
+	PARKED_UPSTREAM = 512,
 };
 
 // How long one may lie; and how long so that its target is not about to end it.

@@ -2,6 +2,7 @@
 """HTTP listeners whose clients speak HTTP/2 over TLS."""
 
 import re
+import threading
 
 from cases_http import WEB, gateway, nginx_web
 from harness import GATEWAY_C4, LISTEN, SERVER4, case, check, check_equal, upstream, wait_for
@@ -55,6 +56,28 @@ def http2_curl(t):
             check_equal(said, f"2 {code}", path)
         said = curl(lab, resolve, "--http1.1", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", url("/page"))
         check_equal(said, "1.1 200", "HTTP/1.1")
+
+
+@case
+def http2_many_at_once(t):
+    """200 requests at once go to as many target connections, which are all kept for the next 200"""
+    lab = t.lab()
+    together = threading.Barrier(200)
+
+    def answer(connection):
+        while connection.recv(65536):
+            together.wait(20)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    t.tcp_server(lab, WEB, answer)
+    start(lab)
+    with ending_clean(lab):
+        for _ in range(2):
+            done = lab.at("client", "h2load", "-n", "200", "-c", "10", "-m", "20", f"--connect-to={GATEWAY_C4}:{LISTEN}",
+                          url("/"), check=False)
+            check("200 succeeded, 0 failed, 0 errored, 0 timeout" in done.stdout, done.stdout + done.stderr)
+        reused = int(re.search(r"^nexpath_http_reused_total (\d+)", metrics(lab), re.M)[1])
+        check_equal(reused, 200, "requests on a connection that had one before")
 
 
 @case
