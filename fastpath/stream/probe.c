@@ -219,9 +219,20 @@ static void conclude(struct relay *r, struct relay_probe *p, bool reset)
 	let_go(r, p, reset);
 }
 
+// The target has all that we said: a silence before that may be a lost segment of ours.
+static bool is_heard(const struct relay *r, const struct relay_probe *p)
+{
+	struct tcp_info info;
+
+	tcp_info_get(r->tcp, p->connection, &info);
+	return info.send_queued == 0;
+}
+
 // What comes behind it waits for the answer: only then it is known what it came without.
 static bool silence_send(struct relay *r, struct relay_probe *p)
 {
+	if (p->passed > 0 && !is_heard(r, p))
+		p->heard = r->now;
 	if (p->passed == 0 || r->now < p->heard + PROBE_SILENCE)
 		return true;
 	if (!message_begin(p, SLOW_SILENCE))

@@ -167,6 +167,26 @@ static void silence_may_come_too_early(void **state)
 	expect_nothing_left();
 }
 
+// What was said and did not arrive is not what the target is silent about.
+static void no_silence_is_told_before_the_target_has_heard(void **state)
+{
+	assert_true(begin());
+	EXPECT(SECONDS(1) / 2, SLOW_OPEN);
+	rig_send(&rig, RIG_TARGET, 0, 100);
+	EXPECT(SECONDS(2), SLOW_BYTES, SLOW_SILENCE);
+	rig.target_deaf = true;
+	answer(SLOW_SEND, 80);
+	EXPECT(SECONDS(3));
+	rig.target_deaf = false;
+	EXPECT(SECONDS(5), SLOW_SILENCE);
+	assert_int_equal(target(0)->received, 80);
+	answer(SLOW_FAILED, 0);
+	rig_wait(&rig, SECONDS(1));
+	target(0)->keeps_open = false;
+	assert_true(rig_settle(&rig, SECONDS(10)));
+	expect_nothing_left();
+}
+
 // What comes behind a silence is told once that is answered, its end as well: else it would be
 // taken for what came before.
 static void what_follows_a_silence_waits_for_its_answer(void **state)
@@ -341,6 +361,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_target_is_heard_and_its_silence),
 		TEST(silence_may_come_too_early),
+		TEST(no_silence_is_told_before_the_target_has_heard),
 		TEST(what_follows_a_silence_waits_for_its_answer),
 		TEST(targets_that_are_not_there_are_told_of),
 		TEST(a_silent_target_has_its_time),
