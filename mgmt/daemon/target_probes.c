@@ -204,25 +204,42 @@ static void place_ask(struct watch *w, struct reality_shapes *shapes, uint64_t n
 	w->begun = 0;
 }
 
-// The first place of which the last look says that it is unfit; else one that is fit.
+// The first place of which the last look says that it is unfit; else the last that was looked at.
 static uint32_t place_choose(struct reality_shapes *shapes, struct reality_shape_status *out)
 {
-	uint32_t count = reality_shapes_places(shapes);
+	uint32_t count = reality_shapes_places(shapes), last = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		reality_shapes_status(shapes, i, out);
 		if (out->fitness != REALITY_FIT)
 			return i;
+		if (out->probes > 0)
+			last = i;
 	}
-	return count - 1;
+	reality_shapes_status(shapes, last, out);
+	return last;
+}
+
+// The first place from this one on that is to be looked at; as many as there are where none is.
+static uint32_t place_wanted(struct reality_shapes *shapes, uint32_t from)
+{
+	struct reality_shape_status status;
+	uint32_t count = reality_shapes_places(shapes);
+
+	for (; from < count; from++) {
+		reality_shapes_status(shapes, from, &status);
+		if (status.is_wanted)
+			break;
+	}
+	return from;
 }
 
 // What the round found, where that is news. Whether it is fit.
 static bool fitness_tell(struct watch *w, struct reality_shapes *shapes)
 {
 	struct reality_shape_status status;
-	enum reality_alpn_class alpn;
-	const char *name = reality_shapes_place(shapes, place_choose(shapes, &status), &alpn);
+	uint8_t kind;
+	const char *name = reality_shapes_place(shapes, place_choose(shapes, &status), &kind);
 	bool is_fit = status.fitness == REALITY_FIT;
 
 	// Nobody had the time to look.
@@ -279,15 +296,20 @@ static bool place_is_over(struct watch *w, struct reality_shapes *shapes, uint64
 	return true;
 }
 
+// Or a client came with a hello of a kind that has never been looked at.
 static bool is_doubted(const struct watch *w, struct reality_shapes *shapes, uint64_t now)
 {
-	struct reality_shape_status status = {0};
+	uint64_t rested = now - w->last;
 
-	for (uint32_t i = 0; now - w->last >= DOUBT_INTERVAL_S && !status.is_doubted &&
-			     i < reality_shapes_places(shapes);
-		i++)
+	for (uint32_t i = 0; rested >= RETRY_S && i < reality_shapes_places(shapes); i++) {
+		struct reality_shape_status status;
+
 		reality_shapes_status(shapes, i, &status);
-	return status.is_doubted;
+		if ((status.is_doubted && rested >= DOUBT_INTERVAL_S) ||
+			(status.is_wanted && !status.is_known && status.probes == 0))
+			return true;
+	}
+	return false;
 }
 
 static void watch_run(struct watch *w, struct reality_shapes *shapes, uint64_t now)
@@ -301,6 +323,8 @@ static void watch_run(struct watch *w, struct reality_shapes *shapes, uint64_t n
 	}
 	if (w->begun != 0 && !place_is_over(w, shapes, now))
 		return;
+	if (w->begun == 0)
+		w->place = place_wanted(shapes, w->place);
 	if (w->place < reality_shapes_places(shapes))
 		place_ask(w, shapes, now);
 	else

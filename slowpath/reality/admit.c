@@ -13,6 +13,19 @@ static const char *find_name(const struct reality_credential *c, const struct cu
 	return NULL;
 }
 
+static enum reality_hello_class hello_class(const struct client_hello *h)
+{
+	static const uint8_t brotli[] = {0, 2};
+
+	if (!extensions_have(&h->extensions, AT_STATUS_REQUEST))
+		return REALITY_HELLO_UNSTAPLED;
+	if (cursor_left(&h->certificate_compressions) == 0)
+		return REALITY_HELLO_PLAIN;
+	return cursor_equals(&h->certificate_compressions, brotli, sizeof(brotli))
+		       ? REALITY_HELLO_CHROME
+		       : REALITY_HELLO_FIREFOX;
+}
+
 static enum reality_alpn_class alpn_class(const struct client_hello *h)
 {
 	struct cursor list = h->alpn, first;
@@ -94,7 +107,7 @@ enum reality_result reality_admit(const struct reality_credential *c, struct cur
 	share = find_share(c, &h);
 	if (share == NULL || cursor_left(&h.session_id) != REALITY_SESSION_ID_BYTES)
 		return REALITY_KEY_SHARE;
-	out->alpn = alpn_class(&h);
+	out->kind = reality_kind(hello_class(&h), alpn_class(&h));
 	result = open_by(c, c->static_key, share, &h, hello, out) ||
 				 (c->has_previous_key &&
 					 open_by(c, c->previous_key, share, &h, hello, out))

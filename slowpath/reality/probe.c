@@ -32,7 +32,7 @@ struct reality_probe {
 
 int reality_probe_create(const struct reality_probe_config *config, struct reality_probe **out)
 {
-	static const char *const http1[] = {"http/1.1"};
+	static const char *const protocols[] = {"h2", "http/1.1"};
 	struct tls13_start start = {.name = config->name};
 	struct reality_probe *p = calloc(1, sizeof(*p));
 	int rc;
@@ -44,10 +44,10 @@ int reality_probe_create(const struct reality_probe_config *config, struct reali
 		.browser = config->browser,
 		// Whose certificate it is does not change its length.
 		.insecure = true};
-	if (config->alpn != REALITY_ALPN_H2) {
-		p->tls.alpn = http1;
-		p->tls.alpn_count = config->alpn == REALITY_ALPN_OTHER ? 1 : 0;
-	}
+	p->tls.alpn = config->alpn == REALITY_ALPN_H2 ? protocols : protocols + 1;
+	p->tls.alpn_count = config->alpn == REALITY_ALPN_H2      ? 2
+			    : config->alpn == REALITY_ALPN_OTHER ? 1
+								 : 0;
 	start.events = &p->events;
 	p->name = strdup(config->name);
 	rc = p->name != NULL ? tls13_stream_create(&p->tls, true, &start, &p->stream) : -ENOMEM;
@@ -81,9 +81,12 @@ static void note(struct reality_probe *p, const struct walk *w)
 	uint16_t *list = p->complete ? s->after : s->flight;
 	uint8_t *count = p->complete ? &s->after_count : &s->flight_count;
 
-	if (w->header[0] != RECORD_APPLICATION_DATA)
+	// What is not sealed says nothing of what is: an alert in the clear, or what is none of
+	// TLS 1.3.
+	if (w->header[0] != RECORD_APPLICATION_DATA ||
+		be16_to_host(be16_load(w->header + 1)) != VERSION_1_2)
 		return;
-	if (p->finished && length == ALERT_LENGTH)
+	if (p->complete && length == ALERT_LENGTH)
 		return;
 	if (*count == REALITY_SHAPE_RECORDS_MAX) {
 		p->crowded = true;

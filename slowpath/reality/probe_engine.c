@@ -16,13 +16,20 @@ struct handshake {
 	bool over;
 };
 
+// Hellos of the class.
+static const struct tls13_browser *const browsers[REALITY_HELLO_CLASSES] = {
+	[REALITY_HELLO_CHROME] = &tls13_browser_chrome,
+	[REALITY_HELLO_FIREFOX] = &tls13_browser_firefox,
+	[REALITY_HELLO_PLAIN] = &tls13_browser_plain,
+	[REALITY_HELLO_UNSTAPLED] = &tls13_browser_unstapled,
+};
+
 static int create(void *profile, const struct slow_open *open, void **out)
 {
 	struct reality_profile *p = profile;
-	struct reality_probe_config config = {.library = p->library,
-		.random = p->config.random,
-		.browser = &tls13_browser_chrome};
+	struct reality_probe_config config = {.library = p->library, .random = p->config.random};
 	struct handshake *h;
+	uint8_t kind;
 	int status;
 
 	if (open->place >= reality_shapes_places(p->shapes))
@@ -30,7 +37,9 @@ static int create(void *profile, const struct slow_open *open, void **out)
 	h = calloc(1, sizeof(*h));
 	if (!h)
 		return -ENOMEM;
-	config.name = reality_shapes_place(p->shapes, open->place, &config.alpn);
+	config.name = reality_shapes_place(p->shapes, open->place, &kind);
+	config.browser = browsers[kind / REALITY_ALPN_CLASSES];
+	config.alpn = (enum reality_alpn_class)(kind % REALITY_ALPN_CLASSES);
 	status = reality_probe_create(&config, &h->probe);
 	if (status) {
 		free(h);

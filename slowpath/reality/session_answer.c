@@ -60,7 +60,7 @@ bool session_answer(struct reality_server *s, const uint8_t *hello, size_t lengt
 
 	if (s->config->shapes != NULL)
 		reality_shapes_find(
-			s->config->shapes, s->admission.name, s->admission.alpn, &shape);
+			s->config->shapes, s->admission.name, s->admission.kind, &shape);
 	flight_init(&s->flight, &shape);
 	s->tls = (struct tls13_config){
 		.library = s->config->credential->library, .random = s->config->random};

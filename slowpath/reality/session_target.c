@@ -180,7 +180,7 @@ bool session_imitate(struct reality_server *s)
 	size_t before = s->to_client.used;
 
 	if (s->flight.strange && s->config->shapes != NULL)
-		reality_shapes_doubt(s->config->shapes, s->admission.name, s->admission.alpn);
+		reality_shapes_doubt(s->config->shapes, s->admission.name, s->admission.kind);
 	if (imitate(s))
 		return true;
 	s->to_client.used = before;

@@ -11,7 +11,7 @@ struct place {
 struct reality_shapes {
 	pthread_mutex_t lock;
 	const struct reality_credential *credential;
-	struct place places[]; // REALITY_ALPN_CLASSES of each name, in the order of the names
+	struct place places[]; // by class of hello, then name, then class of ALPN
 };
 
 static const char *const texts[] = {
@@ -32,13 +32,15 @@ const char *reality_fitness_text(enum reality_fitness fitness)
 
 int reality_shapes_create(const struct reality_credential *credential, struct reality_shapes **out)
 {
-	size_t places = credential->name_count * REALITY_ALPN_CLASSES;
+	size_t places = credential->name_count * REALITY_KINDS;
 	struct reality_shapes *s = calloc(1, sizeof(*s) + places * sizeof(s->places[0]));
 
 	if (s == NULL)
 		return -ENOMEM;
 	pthread_mutex_init(&s->lock, NULL);
 	s->credential = credential;
+	for (size_t i = 0; i < credential->name_count * REALITY_ALPN_CLASSES; i++)
+		s->places[i].status.is_wanted = true;
 	*out = s;
 	return 0;
 }
@@ -53,22 +55,27 @@ void reality_shapes_destroy(struct reality_shapes *s)
 
 uint32_t reality_shapes_places(const struct reality_shapes *s)
 {
-	return (uint32_t)s->credential->name_count * REALITY_ALPN_CLASSES;
+	return (uint32_t)s->credential->name_count * REALITY_KINDS;
 }
 
-const char *reality_shapes_place(
-	const struct reality_shapes *s, uint32_t place, enum reality_alpn_class *alpn)
+const char *reality_shapes_place(const struct reality_shapes *s, uint32_t place, uint8_t *kind)
 {
-	*alpn = (enum reality_alpn_class)(place % REALITY_ALPN_CLASSES);
-	return s->credential->names[place / REALITY_ALPN_CLASSES];
+	uint32_t names = (uint32_t)s->credential->name_count;
+	uint32_t group = place / REALITY_ALPN_CLASSES;
+
+	*kind = reality_kind((enum reality_hello_class)(group / names),
+		(enum reality_alpn_class)(place % REALITY_ALPN_CLASSES));
+	return s->credential->names[group % names];
 }
 
-static struct place *place_of(
-	struct reality_shapes *s, const char *name, enum reality_alpn_class alpn)
+static struct place *place_of(struct reality_shapes *s, const char *name, uint8_t kind)
 {
-	for (size_t i = 0; i < s->credential->name_count; i++) {
+	size_t names = s->credential->name_count;
+	size_t hello = kind / REALITY_ALPN_CLASSES, alpn = kind % REALITY_ALPN_CLASSES;
+
+	for (size_t i = 0; i < names; i++) {
 		if (strcmp(s->credential->names[i], name) == 0)
-			return &s->places[i * REALITY_ALPN_CLASSES + alpn];
+			return &s->places[(hello * names + i) * REALITY_ALPN_CLASSES + alpn];
 	}
 	return NULL;
 }
@@ -77,15 +84,15 @@ static struct place *place_of(
 static void learn(struct place *p, const struct reality_shape *shape)
 {
 	p->known = *shape;
-	p->status.is_known = true;
+	p->status.is_known = p->status.is_wanted = true;
 	p->status.is_unconfirmed = false;
 	p->status.after_count = shape->after_count;
 }
 
-void reality_shapes_learn(struct reality_shapes *s, const char *name, enum reality_alpn_class alpn,
-	const struct reality_shape *shape)
+void reality_shapes_learn(
+	struct reality_shapes *s, const char *name, uint8_t kind, const struct reality_shape *shape)
 {
-	struct place *p = place_of(s, name, alpn);
+	struct place *p = place_of(s, name, kind);
 
 	if (p == NULL)
 		return;
@@ -94,22 +101,24 @@ void reality_shapes_learn(struct reality_shapes *s, const char *name, enum reali
 	pthread_mutex_unlock(&s->lock);
 }
 
-void reality_shapes_find(struct reality_shapes *s, const char *name, enum reality_alpn_class alpn,
-	struct reality_shape *out)
+void reality_shapes_find(
+	struct reality_shapes *s, const char *name, uint8_t kind, struct reality_shape *out)
 {
-	struct place *p = place_of(s, name, alpn);
+	struct place *p = place_of(s, name, kind);
+	struct place *usual = place_of(s, name, kind % REALITY_ALPN_CLASSES);
 
 	*out = (struct reality_shape){0};
 	if (p == NULL)
 		return;
 	pthread_mutex_lock(&s->lock);
-	*out = p->known;
+	p->status.is_wanted = true;
+	*out = p->status.is_known ? p->known : usual->known;
 	pthread_mutex_unlock(&s->lock);
 }
 
-void reality_shapes_doubt(struct reality_shapes *s, const char *name, enum reality_alpn_class alpn)
+void reality_shapes_doubt(struct reality_shapes *s, const char *name, uint8_t kind)
 {
-	struct place *p = place_of(s, name, alpn);
+	struct place *p = place_of(s, name, kind);
 
 	if (p == NULL)
 		return;
@@ -163,15 +172,15 @@ void reality_shapes_status(
 void reality_shapes_adopt(struct reality_shapes *s, struct reality_shapes *from)
 {
 	for (uint32_t i = 0; i < reality_shapes_places(from); i++) {
-		enum reality_alpn_class alpn;
-		const char *name = reality_shapes_place(from, i, &alpn);
+		uint8_t kind;
+		const char *name = reality_shapes_place(from, i, &kind);
 		struct reality_shape_status status;
 		struct reality_shape known;
 
 		reality_shapes_status(from, i, &status);
 		if (!status.is_known)
 			continue;
-		reality_shapes_find(from, name, alpn, &known);
-		reality_shapes_learn(s, name, alpn, &known);
+		reality_shapes_find(from, name, kind, &known);
+		reality_shapes_learn(s, name, kind, &known);
 	}
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// What a target's records are like, learned by a probe, by the name asked for and the kind of ALPN:
-// where its flight ends, and what it sends behind a client's Finished; and whether it can be a
-// mould at all.
+// What a target's records are like, learned by a probe, by the name asked for and the kind of
+// hello: where its flight ends, and what it sends behind a client's Finished; and whether it can be
+// a mould at all.
 
 #include "reality/admit.h"
 
@@ -36,8 +36,9 @@ enum reality_fitness {
 };
 const char *reality_fitness_text(enum reality_fitness fitness);
 
-// The shapes of one target: a place for each of its names and each kind of ALPN, numbered from 0.
-// Any threads share one.
+// The shapes of one target: a place for each of its names and each kind of hello, numbered from 0.
+// Those of Chrome's hello are to be looked at, others once a client has come with such a hello. Any
+// threads share one.
 struct reality_shapes;
 
 // For the names of a credential, which is borrowed. -ENOMEM; *out untouched then.
@@ -45,18 +46,18 @@ struct reality_shapes;
 	const struct reality_credential *credential, struct reality_shapes **out);
 void reality_shapes_destroy(struct reality_shapes *s);
 // Replaces what is known of a name, which may be none of the credential's: nothing happens then.
-void reality_shapes_learn(struct reality_shapes *s, const char *name, enum reality_alpn_class alpn,
+void reality_shapes_learn(struct reality_shapes *s, const char *name, uint8_t kind,
 	const struct reality_shape *shape);
-// What is known; zeroed for nothing.
-void reality_shapes_find(struct reality_shapes *s, const char *name, enum reality_alpn_class alpn,
-	struct reality_shape *out);
+// What is known, for a client that has come; zeroed for nothing. Until its kind has been looked at
+// it is what Chrome's hello with the same protocol is answered by.
+void reality_shapes_find(
+	struct reality_shapes *s, const char *name, uint8_t kind, struct reality_shape *out);
 // The target did not look as learned: a probe is due.
-void reality_shapes_doubt(struct reality_shapes *s, const char *name, enum reality_alpn_class alpn);
+void reality_shapes_doubt(struct reality_shapes *s, const char *name, uint8_t kind);
 
 uint32_t reality_shapes_places(const struct reality_shapes *s);
-// The name of a place below that, valid as long as the credential, and its kind of ALPN.
-const char *reality_shapes_place(
-	const struct reality_shapes *s, uint32_t place, enum reality_alpn_class *alpn);
+// The name of a place below that, valid as long as the credential, and its kind of hello.
+const char *reality_shapes_place(const struct reality_shapes *s, uint32_t place, uint8_t *kind);
 // A probe of the place has come to its end. What is known stays where the target was not fit, and
 // where what it sends behind a client's Finished is something else than before until that was found
 // twice in a row: a lost segment is no news. No such place: nothing happens.
@@ -69,6 +70,7 @@ struct reality_shape_status {
 	enum reality_fitness fitness; // by the last of them
 	uint8_t after_count;          // of what is known
 	bool is_known;
+	bool is_wanted;      // it is to be looked at
 	bool is_doubted;     // since the last probe
 	bool is_unconfirmed; // the last probe found something new
 };

@@ -27,19 +27,28 @@ enum {
 
 static const char *const web[] = {"h2", "http/1.1"};
 
+// All but the extensions.
+#define PLAIN                                                                                      \
+	.name = "plain", .suites = LIST(0x1301, 0x1302, 0x1303),                                   \
+	.groups = LIST(GROUP_X25519MLKEM768, GROUP_X25519, GROUP_P256, GROUP_P384, GROUP_P521),    \
+	.shares = LIST(GROUP_X25519MLKEM768, GROUP_X25519),                                        \
+	.schemes = LIST(SCHEME_ECDSA_P256, SCHEME_ED25519, SCHEME_PSS_SHA256, SCHEME_ECDSA_P384,   \
+		SCHEME_PSS_SHA384, SCHEME_PSS_SHA512, SCHEME_ECDSA_P521, SCHEME_PKCS1_SHA256,      \
+		SCHEME_PKCS1_SHA384, SCHEME_PKCS1_SHA512),                                         \
+	.versions = LIST(VERSION_1_3), .session_id = true
+
 const struct tls13_browser tls13_browser_plain = {
-	.name = "plain",
-	.suites = LIST(0x1301, 0x1302, 0x1303),
-	.groups = LIST(GROUP_X25519MLKEM768, GROUP_X25519, GROUP_P256, GROUP_P384, GROUP_P521),
-	.shares = LIST(GROUP_X25519MLKEM768, GROUP_X25519),
-	.schemes = LIST(SCHEME_ECDSA_P256, SCHEME_ED25519, SCHEME_PSS_SHA256, SCHEME_ECDSA_P384,
-		SCHEME_PSS_SHA384, SCHEME_PSS_SHA512, SCHEME_ECDSA_P521, SCHEME_PKCS1_SHA256,
-		SCHEME_PKCS1_SHA384, SCHEME_PKCS1_SHA512),
-	.versions = LIST(VERSION_1_3),
+	PLAIN,
 	.extensions = LIST(EXTENSION_SERVER_NAME, EXTENSION_SUPPORTED_GROUPS, EXTENSION_ALPN,
 		EXTENSION_STATUS_REQUEST, EXTENSION_SIGNATURE_ALGORITHMS, EXTENSION_KEY_SHARE,
 		EXTENSION_PSK_MODES, EXTENSION_SUPPORTED_VERSIONS),
-	.session_id = true,
+};
+
+const struct tls13_browser tls13_browser_unstapled = {
+	PLAIN,
+	.extensions = LIST(EXTENSION_SERVER_NAME, EXTENSION_SUPPORTED_GROUPS, EXTENSION_ALPN,
+		EXTENSION_SIGNATURE_ALGORITHMS, EXTENSION_KEY_SHARE, EXTENSION_PSK_MODES,
+		EXTENSION_SUPPORTED_VERSIONS),
 };
 
 const struct tls13_browser tls13_browser_chrome = {

@@ -41,6 +41,8 @@ struct tls13_browser {
 
 // The least that a server needs, for peers that need no disguise and for QUIC.
 extern const struct tls13_browser tls13_browser_plain;
+// The same, and the server is asked for no staple (status_request).
+extern const struct tls13_browser tls13_browser_unstapled;
 // Chrome 133 and Firefox 148, over TCP.
 extern const struct tls13_browser tls13_browser_chrome;
 extern const struct tls13_browser tls13_browser_firefox;

@@ -324,8 +324,8 @@ static bool shapes_fill(
 
 	if (reality_shapes_create(credential, out) != 0)
 		return false;
-	for (int class = 0; class < REALITY_ALPN_CLASSES; class ++)
-		reality_shapes_learn(*out, name, (enum reality_alpn_class) class, &tickets);
+	for (uint8_t kind = 0; kind < REALITY_KINDS; kind++)
+		reality_shapes_learn(*out, name, kind, &tickets);
 	return true;
 }
 

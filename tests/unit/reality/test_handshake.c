@@ -269,6 +269,30 @@ static void a_target_that_changed_is_imitated_as_far_as_it_is_known(void **state
 	SSL_CTX_free(w.target_context);
 }
 
+// What a target's records go by is told from the hello.
+static void hellos_are_of_a_kind(void **state)
+{
+	static const struct tls13_browser *const kinds[] = {&tls13_browser_chrome,
+		&tls13_browser_firefox, &tls13_browser_plain, &tls13_browser_unstapled};
+	struct reality_admission admission;
+
+	world_target(RIG_RSA, NULL, NULL);
+	for (uint32_t i = 0; i < nx_array_size(kinds); i++) {
+		world_open();
+		world_client(kinds[i]);
+		assert_int_equal(reality_admit(w.credential,
+					 cursor_over(w.from_client.bytes + RECORD_HEADER_BYTES,
+						 w.from_client.length - RECORD_HEADER_BYTES),
+					 w.now_ms, &admission),
+			REALITY_AUTHENTICATED);
+		assert_int_equal(admission.kind,
+			reality_kind((enum reality_hello_class)i,
+				kinds[i]->alpn_count ? REALITY_ALPN_H2 : REALITY_ALPN_NONE));
+		world_close();
+	}
+	SSL_CTX_free(w.target_context);
+}
+
 static void the_summary_says_who_came(void **state)
 {
 	struct reality_summary summary;
@@ -298,6 +322,7 @@ int main(void)
 		cmocka_unit_test(what_is_learned_is_imitated),
 		cmocka_unit_test(what_comes_early_is_not_imitated_again),
 		cmocka_unit_test(a_target_that_changed_is_imitated_as_far_as_it_is_known),
+		cmocka_unit_test(hellos_are_of_a_kind),
 		cmocka_unit_test(the_summary_says_who_came),
 	};
 

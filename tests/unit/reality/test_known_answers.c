@@ -117,7 +117,7 @@ static void the_server_admits_the_known_hello(void **state)
 				 INT64_C(0x6a000000) * 1000 + 119000, &a),
 		REALITY_AUTHENTICATED);
 	assert_string_equal(a.name, "example.test");
-	assert_int_equal(a.alpn, REALITY_ALPN_H2);
+	assert_int_equal(a.kind, reality_kind(REALITY_HELLO_UNSTAPLED, REALITY_ALPN_H2));
 	assert_memory_equal(a.key, key, sizeof(key));
 	reality_credential_destroy(c);
 }

@@ -20,6 +20,7 @@ static SSL_CTX *context;
 static struct slow_message message;
 static size_t early;   // bytes of a record that the target sends without waiting for a Finished
 static size_t claimed; // what its header says, where that is something else
+static uint8_t early_type, early_minor; // the header's
 
 static int make_files(void **state)
 {
@@ -44,6 +45,8 @@ static int set_up(void **state)
 	char error[200];
 
 	early = claimed = 0;
+	early_type = 23;
+	early_minor = 3;
 	context = SSL_CTX_new(TLS_server_method());
 	assert_int_equal(SSL_CTX_use_certificate_chain_file(context, files.certificate), 1);
 	assert_int_equal(SSL_CTX_use_PrivateKey_file(context, files.key, SSL_FILETYPE_PEM), 1);
@@ -111,7 +114,7 @@ static void answer(void *h, SSL *server)
 static void look(uint32_t place)
 {
 	const size_t says = claimed > 0 ? claimed : early;
-	const uint8_t more[] = {23, 3, 3, (uint8_t)(says >> 8), (uint8_t)says};
+	const uint8_t more[] = {early_type, 3, early_minor, (uint8_t)(says >> 8), (uint8_t)says};
 	const uint8_t body[255] = {0};
 	SSL *server = server_new();
 	void *h = begin(place);
@@ -186,6 +189,65 @@ static void what_comes_without_our_finished_is_early(void **state)
 	assert_int_equal(shape.after_count, 3);
 	assert_int_equal(shape.early, 1);
 	assert_int_equal(shape.after[0], 70);
+}
+
+// An alert in the clear or under its key, or what is of no TLS 1.3: no more than the tickets.
+static void what_is_no_sealed_data_is_not_learned(void **state)
+{
+	static const struct {
+		uint8_t type, minor;
+		size_t length;
+	} cases[] = {{21, 3, 2}, {23, 1, 70}, {20, 3, 1}, {23, 3, 19}};
+
+	for (size_t i = 0; i < nx_array_size(cases); i++) {
+		early_type = cases[i].type;
+		early_minor = cases[i].minor;
+		early = cases[i].length;
+		look(REALITY_ALPN_H2);
+		assert_int_equal(status_of(REALITY_ALPN_H2).fitness, REALITY_FIT);
+		assert_int_equal(shape_of(REALITY_ALPN_H2).after_count, 2);
+		assert_int_equal(shape_of(REALITY_ALPN_H2).early, 0);
+	}
+}
+
+static int staple(SSL *ssl, void *unused)
+{
+	const size_t length = 500;
+
+	SSL_set_tlsext_status_ocsp_resp(ssl, OPENSSL_zalloc(length), (long)length);
+	return SSL_TLSEXT_ERR_OK;
+}
+
+// A target that staples has a longer certificate's record for who asks for a staple.
+static void hellos_of_each_kind_are_answered_by_their_own(void **state)
+{
+	const uint8_t chrome = reality_kind(REALITY_HELLO_CHROME, REALITY_ALPN_H2);
+	struct reality_shape shape, usual;
+	uint8_t kind;
+
+	SSL_CTX_set_tlsext_status_cb(context, staple);
+	look(chrome);
+	reality_shapes_find(profile->shapes, names[0], chrome, &usual);
+	for (uint32_t place = 2 * REALITY_ALPN_CLASSES;
+		place < reality_shapes_places(profile->shapes); place++) {
+		if (strcmp(reality_shapes_place(profile->shapes, place, &kind), names[0]) != 0 ||
+			kind % REALITY_ALPN_CLASSES != REALITY_ALPN_H2)
+			continue;
+		assert_false(status_of(place).is_wanted);
+		reality_shapes_find(profile->shapes, names[0], kind, &shape);
+		assert_true(status_of(place).is_wanted);
+		assert_false(status_of(place).is_known);
+		assert_memory_equal(&shape, &usual, sizeof(shape));
+		look(place);
+		assert_int_equal(status_of(place).fitness, REALITY_FIT);
+		reality_shapes_find(profile->shapes, names[0], kind, &shape);
+		if (kind == reality_kind(REALITY_HELLO_UNSTAPLED, REALITY_ALPN_H2))
+			assert_int_equal(shape.flight[1], usual.flight[1] - 508);
+		else
+			assert_int_equal(shape.flight[1], usual.flight[1]);
+		assert_int_equal(shape.after_count, 2);
+	}
+	assert_true(status_of(20).is_known);
 }
 
 // Somebody's on the way: none of the target's is so long or so short, or only half there.
@@ -283,10 +345,10 @@ static void reasons_are_told_apart(void **state)
 
 static void places_that_are_none_are_refused(void **state)
 {
-	const struct slow_open open = {.place = 2 * REALITY_ALPN_CLASSES};
+	const struct slow_open open = {.place = 2 * REALITY_KINDS};
 	void *h;
 
-	assert_int_equal(reality_shapes_places(profile->shapes), 2 * REALITY_ALPN_CLASSES);
+	assert_int_equal(reality_shapes_places(profile->shapes), 2 * REALITY_KINDS);
 	assert_int_equal(reality_probe_kind.create(profile, &open, &h), -EINVAL);
 	reality_shapes_note(profile->shapes, open.place, REALITY_FIT, NULL);
 }
@@ -388,6 +450,8 @@ int main(void)
 		TEST(tickets_are_learned),
 		TEST(what_comes_without_our_finished_is_early),
 		TEST(what_is_no_record_is_not_learned),
+		TEST(what_is_no_sealed_data_is_not_learned),
+		TEST(hellos_of_each_kind_are_answered_by_their_own),
 		TEST(news_are_confirmed),
 		TEST(reasons_are_told_apart),
 		TEST(places_that_are_none_are_refused),
