@@ -156,6 +156,9 @@ struct snapshot_http {
 	uint32_t bytes; // of the block
 	uint32_t head_bytes;
 	uint32_t head_fields;
+	uint32_t http2_streams;       // of a connection at once
+	uint32_t http2_idle_frames;   // a second
+	uint32_t http2_resets;        // a second
 	usec_t head_timeout;          // from the first byte of a head to its last
 	usec_t keepalive_timeout;     // between requests
 	usec_t response_timeout;      // until the target's answer begins

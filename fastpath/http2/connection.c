@@ -14,11 +14,9 @@ enum {
 	CONNECTION_BYTES = 64 << 10,
 	MEMORY_MOST = 128 << 20,
 	MEMORY_LEAST = 1 << 20,
-	// What a client may do at once, and a second.
-	RESETS_BURST = 200,
-	RESETS_RATE = 50,
-	FRAMES_BURST = 1000,
-	FRAMES_RATE = 500,
+	// What a client may do at once, in seconds of what it may a second.
+	RESETS_BURST = 4,
+	FRAMES_BURST = 2,
 	ACKS_QUEUED = 100,
 	STREAM_WINDOW = 128 << 10,
 	CONNECTION_WINDOW = 256 << 10,
@@ -152,9 +150,9 @@ static bool session_begin(struct h2_connection *c)
 {
 	nghttp2_mem mem = {&c->account, get, put, get_zeroed, resize};
 	const nghttp2_settings_entry settings[] = {
-		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS_MAX},
+		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, c->limits.streams},
 		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
-		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, c->head_bytes},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, c->limits.head_bytes},
 		{NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
 	};
 
@@ -166,7 +164,8 @@ static bool session_begin(struct h2_connection *c)
 		       c->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW) == 0;
 }
 
-struct h2_connection *h2_connection_begin(struct h2_engine *engine, uint32_t head_bytes, usec_t now)
+struct h2_connection *h2_connection_begin(
+	struct h2_engine *engine, const struct h2_limits *limits, usec_t now)
 {
 	uint32_t index = pool_get(&engine->connections);
 	struct h2_connection *c;
@@ -177,12 +176,12 @@ struct h2_connection *h2_connection_begin(struct h2_engine *engine, uint32_t hea
 	*c = (struct h2_connection){.index = index,
 		.engine = engine,
 		.account = {.memory = &engine->memory, .limit = ACCOUNT_BYTES},
-		.head_bytes = head_bytes,
+		.limits = *limits,
 		.now = now,
 		.moved = now,
 		.let_out = now};
-	rate_init(&c->resets, RESETS_RATE, RESETS_BURST);
-	rate_init(&c->frames, FRAMES_RATE, FRAMES_BURST);
+	rate_init(&c->resets, limits->resets, RESETS_BURST * limits->resets);
+	rate_init(&c->frames, limits->idle_frames, FRAMES_BURST * limits->idle_frames);
 	c->resets.last = c->frames.last = now;
 	TAILQ_INIT(&c->all);
 	TAILQ_INIT(&c->woken);

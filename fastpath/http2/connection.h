@@ -25,7 +25,7 @@ struct nghttp2_session_callbacks;
 
 enum {
 	H2_NONE = UINT32_MAX,
-	H2_STREAMS_MAX = 100, // of a connection, at once
+	H2_STREAMS_MAX = 1000, // of a connection at once, whatever is configured
 	H2_TRAILER_MAX =
 		8192,    // bytes of an answer's trailer fields, and half as many of a request's
 	H2_PREFACE = 24, // bytes of the client's connection preface (RFC 9113 3.4)
@@ -37,6 +37,14 @@ enum h2_pseudo {
 	H2_PATH,
 	H2_AUTHORITY,
 	H2_PSEUDOS,
+};
+
+// What a client may do. A connection keeps those with which it began.
+struct h2_limits {
+	uint32_t head_bytes;  // of a request at most
+	uint32_t streams;     // at once
+	uint32_t idle_frames; // a second that carry nothing, and twice as many at once
+	uint32_t resets;      // of streams a second, and four times as many at once
 };
 
 // A request's head while its fields come: one at a time on a connection.
@@ -93,14 +101,14 @@ struct h2_connection {
 	uint32_t out_most;     // bytes of them that are wanted
 	const uint8_t *unsent; // the library's, until it is asked again: found no buffer
 	size_t unsent_bytes;
-	uint32_t queued;     // of streams, the sum
-	uint8_t ending;      // enum h2_ending; not _NONE: nothing more is read
-	bool client_leaves;  // it said GOAWAY
-	bool goes_away;      // new streams are not taken
-	bool is_starved;     // of buffers: sending goes on later
-	bool lacks;          // streams do, for what they read
-	bool is_last_said;   // what an ending says is on its way
-	uint32_t head_bytes; // of a request at most
+	uint32_t queued;    // of streams, the sum
+	uint8_t ending;     // enum h2_ending; not _NONE: nothing more is read
+	bool client_leaves; // it said GOAWAY
+	bool goes_away;     // new streams are not taken
+	bool is_starved;    // of buffers: sending goes on later
+	bool lacks;         // streams do, for what they read
+	bool is_last_said;  // what an ending says is on its way
+	struct h2_limits limits;
 	usec_t now;
 	usec_t moved;   // a stream began or ended, or a part of an answer left
 	usec_t let_out; // the latter, or a stream began to wait where none did
@@ -126,10 +134,9 @@ struct h2_engine {
 	struct buffer_source *buffers, struct h2_engine **out);
 void h2_engine_destroy(struct h2_engine *engine); // NULL is allowed
 
-// A client that begins with the preface, which h2_input gets too. head_bytes: of a request's head
-// at most. NULL: there is no room.
+// A client that begins with the preface, which h2_input gets too. NULL: there is no room.
 struct h2_connection *h2_connection_begin(
-	struct h2_engine *engine, uint32_t head_bytes, usec_t now);
+	struct h2_engine *engine, const struct h2_limits *limits, usec_t now);
 // Frees all of it; its streams are to have no owner any more.
 void h2_connection_end(struct h2_connection *c);
 

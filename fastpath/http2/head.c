@@ -117,7 +117,7 @@ static bool field_put(struct h2_connection *c, nghttp2_vec name, nghttp2_vec val
 int h2_head_count(struct h2_connection *c, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
 {
 	c->head.bytes += (uint32_t)(text_of(name).len + text_of(value).len) + FIELD_COST;
-	if (c->head.bytes <= TOO_LONG * c->head_bytes + HEAD_ALWAYS)
+	if (c->head.bytes <= TOO_LONG * c->limits.head_bytes + HEAD_ALWAYS)
 		return 0;
 	h2_connection_finish(c, H2_ENDING_HEADERS);
 	return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -137,7 +137,7 @@ int h2_head_field(struct h2_connection *c, nghttp2_rcbuf *name, nghttp2_rcbuf *v
 	if (word.base[0] == ':' || c->head.is_dropped)
 		return 0;
 	// What is there by now is too long for the reader: it says so.
-	if (c->head.text.bytes + c->head.cookies.bytes > c->head_bytes)
+	if (c->head.text.bytes + c->head.cookies.bytes > c->limits.head_bytes)
 		c->head.is_dropped = true;
 	else if (!field_put(c, word, text))
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;

@@ -120,7 +120,7 @@ static struct relay_session *stream_begin(
 	stream->is_new = false;
 	http_conversation_begin(r->gateway, index, &announced, client->listener,
 		leg_is_secure(client, LEG_CLIENT), NULL, r->now);
-	http_conversation_frame(r->gateway, index, stream->connection->head_bytes);
+	http_conversation_frame(r->gateway, index, stream->connection->limits.head_bytes);
 	return s;
 }
 
@@ -308,12 +308,25 @@ static void run(struct relay *r, struct relay_session *s)
 		relay_framed_list(r, s);
 }
 
+// Where the listener is gone its last connections ask for nothing more.
+static struct h2_limits limits_of(const struct snapshot_http *http)
+{
+	if (!http)
+		return (struct h2_limits){HTTP_HEAD_MAX, 1, 1, 1};
+	return (struct h2_limits){
+		.head_bytes = http->head_bytes,
+		.streams = u32_min(http->http2_streams, H2_STREAMS_MAX),
+		.idle_frames = http->http2_idle_frames,
+		.resets = http->http2_resets,
+	};
+}
+
 static void tell(struct relay *r, struct relay_session *s, bool is_framed)
 {
 	const struct snapshot_listener *l = relay_session_listener(r, s);
 	uint32_t index = session_index(r, s);
 	struct http_conversation *c = &r->gateway->conversations[index];
-	uint32_t head_bytes = l && l->http ? l->http->head_bytes : HTTP_HEAD_MAX;
+	struct h2_limits limits = limits_of(l ? l->http : NULL);
 	struct h2_connection *connection;
 
 	s->flags &= ~(uint32_t)RELAY_IS_UNTOLD;
@@ -321,10 +334,10 @@ static void tell(struct relay *r, struct relay_session *s, bool is_framed)
 		relay_gateway_run(r, s);
 		return;
 	}
-	connection = h2_connection_begin(r->h2, head_bytes, r->now);
+	connection = h2_connection_begin(r->h2, &limits, r->now);
 	if (!connection) {
 		make_room(r);
-		connection = h2_connection_begin(r->h2, head_bytes, r->now);
+		connection = h2_connection_begin(r->h2, &limits, r->now);
 	}
 	if (!connection) {
 		relay_session_refuse(r, s, DROP_SESSION_TABLE_FULL);

@@ -304,6 +304,9 @@ struct config_http {
 	struct config_list routes; // struct config_http_route
 	uint32_t head_bytes;
 	uint32_t head_fields;
+	uint32_t http2_streams;
+	uint32_t http2_idle_frames;
+	uint32_t http2_resets;
 	uint32_t head_timeout_s;
 	uint32_t keepalive_timeout_s;
 	uint32_t response_timeout_s;

@@ -567,6 +567,21 @@ const struct schema_key schema_keys[] = {
 	{"listeners[].http.head_fields", .type = SCHEMA_INTEGER, .fallback = "100",
 		.effect = EFFECT_LIVE, RANGE(8, 128), IN(config_http, head_fields),
 		.sentence = "Fields of a request at most."},
+	{"listeners[].http.http2_streams", .type = SCHEMA_INTEGER, .fallback = "100",
+		.effect = EFFECT_LIVE, RANGE(1, 1000), IN(config_http, http2_streams),
+		.sentence =
+			"Requests of one connection of HTTP/2 at once; more are refused. For new "
+			"connections, as the next two."},
+	{"listeners[].http.http2_idle_frames", .type = SCHEMA_INTEGER, .fallback = "500",
+		.effect = EFFECT_LIVE, RANGE(10, 100000), IN(config_http, http2_idle_frames),
+		.sentence =
+			"Frames a second that carry nothing of a request, of one connection, and twice "
+			"as many at once; then it ends."},
+	{"listeners[].http.http2_resets", .type = SCHEMA_INTEGER, .fallback = "50",
+		.effect = EFFECT_LIVE, RANGE(1, 100000), IN(config_http, http2_resets),
+		.sentence =
+			"Requests a second that one connection of HTTP/2 may begin and reset, and four "
+			"times as many at once; then it ends."},
 	{"listeners[].http.head_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
 		.fallback = "10", .effect = EFFECT_LIVE, RANGE(1, 3600),
 		IN(config_http, head_timeout_s),

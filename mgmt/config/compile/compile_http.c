@@ -138,6 +138,9 @@ static struct snapshot_http *http_make(const struct compiling *c,
 	http->text = (uint32_t)text;
 	http->head_bytes = from->head_bytes;
 	http->head_fields = from->head_fields;
+	http->http2_streams = from->http2_streams;
+	http->http2_idle_frames = from->http2_idle_frames;
+	http->http2_resets = from->http2_resets;
 	http->head_timeout = from->head_timeout_s * USEC_PER_SECOND;
 	http->keepalive_timeout = from->keepalive_timeout_s * USEC_PER_SECOND;
 	http->response_timeout = from->response_timeout_s * USEC_PER_SECOND;

@@ -267,6 +267,9 @@ static int set_up(void **state)
 	http->references = 1;
 	http->head_bytes = 8192;
 	http->head_fields = 100;
+	http->http2_streams = 100;
+	http->http2_idle_frames = 500;
+	http->http2_resets = 50;
 	http->head_timeout = SECONDS(10);
 	http->keepalive_timeout = SECONDS(75);
 	http->response_timeout = SECONDS(60);
@@ -806,6 +809,25 @@ static void a_larger_head_limit_is_for_new_connections(void **state)
 	assert_null(strstr(server[0].head, "x-extra: x"));
 }
 
+// Each connection has those of its listener when it began.
+static void limits_are_of_the_listener(void **state)
+{
+	http->http2_streams = 3;
+	http->http2_idle_frames = 10;
+	run(SECONDS(1));
+	http->http2_streams = 100;
+	http->http2_idle_frames = 500;
+	assert_int_equal(nghttp2_session_get_remote_settings(
+				 peer.session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS),
+		3);
+	for (uint32_t i = 0; i < 30; i++)
+		nghttp2_submit_ping(peer.session, NGHTTP2_FLAG_NONE, NULL);
+	run(SECONDS(1));
+	assert_true(peer.has_goaway);
+	assert_int_equal(peer.goaway, NGHTTP2_ENHANCE_YOUR_CALM);
+	assert_int_equal(counter_read(&relay_h2_stats(rig.relay)->ends[H2_ENDING_FRAMES]), 1);
+}
+
 // The same listener serves who speaks HTTP/1.1.
 static void the_other_version(void **state)
 {
@@ -862,6 +884,7 @@ int main(void)
 		test(clients_give_way),
 		test(a_secured_target_that_spoke_half_a_record_is_not_taken),
 		test(a_larger_head_limit_is_for_new_connections),
+		test(limits_are_of_the_listener),
 		test(the_other_version),
 		test(half_a_preface),
 	};

@@ -3,10 +3,12 @@
 
 #include "core/chain.h"
 
+const struct h2_limits h2_rig_limits = {
+	.head_bytes = 4096, .streams = H2_RIG_AT_ONCE, .idle_frames = 500, .resets = 50};
+
 enum {
 	CAPACITY = 200,
 	BUFFER_BYTES = 2048,
-	HEAD_BYTES = 4096,
 };
 
 static struct h2_rig_stream *client_stream(struct h2_rig *rig, int32_t id)
@@ -92,7 +94,7 @@ void h2_rig_begin(struct h2_rig *rig, bool is_raw)
 	rig->now = USEC_PER_SECOND;
 	rig->room = UINT32_MAX;
 	nx_bug_on(h2_engine_create(2, CAPACITY, &buffer_heap_source, &rig->engine) != 0);
-	rig->connection = h2_connection_begin(rig->engine, HEAD_BYTES, rig->now);
+	rig->connection = h2_connection_begin(rig->engine, &h2_rig_limits, rig->now);
 	nx_bug_on(!rig->connection);
 	if (!is_raw)
 		client_make(rig);

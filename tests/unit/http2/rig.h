@@ -11,7 +11,10 @@
 enum {
 	H2_RIG_STREAMS = 256,
 	H2_RIG_TEXT = 4096,
+	H2_RIG_AT_ONCE = 100, // streams
 };
+
+extern const struct h2_limits h2_rig_limits;
 
 // A stream as both ends see it.
 struct h2_rig_stream {

@@ -494,13 +494,13 @@ static void a_hundred_streams_at_once(void **state)
 {
 	h2_rig_begin(&rig, false);
 	h2_rig_run(&rig);
-	for (uint32_t i = 0; i < H2_STREAMS_MAX + 20; i++)
+	for (uint32_t i = 0; i < H2_RIG_AT_ONCE + 20; i++)
 		h2_rig_get(&rig, "/");
 	h2_rig_run(&rig);
 	// The client keeps to what it was told.
-	assert_int_equal(rig.connection->streams, H2_STREAMS_MAX);
+	assert_int_equal(rig.connection->streams, H2_RIG_AT_ONCE);
 	rig.answers = true;
-	for (uint32_t i = 0; i < H2_STREAMS_MAX; i++)
+	for (uint32_t i = 0; i < H2_RIG_AT_ONCE; i++)
 		h2_rig_answer(&rig, i, "HTTP/1.1 200 OK\r\n\r\nok", true);
 	h2_rig_run(&rig);
 	for (uint32_t i = 0; i < rig.count; i++)

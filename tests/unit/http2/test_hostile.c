@@ -210,7 +210,7 @@ static void a_window_of_nothing(void **state)
 
 	begin();
 	frame(NGHTTP2_SETTINGS, 0, 0, none, sizeof(none));
-	for (uint32_t id = 1; id < 2 * H2_STREAMS_MAX; id += 2)
+	for (uint32_t id = 1; id < 2 * H2_RIG_AT_ONCE; id += 2)
 		request(id, NGHTTP2_FLAG_END_STREAM);
 	h2_rig_run(&rig);
 	for (uint32_t i = 0; i < rig.count; i++) {
@@ -219,7 +219,7 @@ static void a_window_of_nothing(void **state)
 	}
 	h2_rig_run(&rig);
 	assert_true(rig.connection->queued >= 512 << 10);
-	assert_true(rig.connection->queued <= (600 + 4 * H2_STREAMS_MAX) << 10);
+	assert_true(rig.connection->queued <= (600 + 4 * H2_RIG_AT_ONCE) << 10);
 	h2_connection_timer(rig.connection, 1000, 5000, 9000, rig.now + 9000);
 	ended_by(H2_ENDING_STALLED);
 }
@@ -236,7 +236,7 @@ static void window_of_nothing_begin(void)
 static void ends_that_are_not_let_out(void **state)
 {
 	window_of_nothing_begin();
-	for (uint32_t id = 1; id < 2 * H2_STREAMS_MAX; id += 2)
+	for (uint32_t id = 1; id < 2 * H2_RIG_AT_ONCE; id += 2)
 		request(id, NGHTTP2_FLAG_END_STREAM);
 	h2_rig_run(&rig);
 	for (uint32_t i = 0; i < rig.count; i++) {
@@ -247,7 +247,7 @@ static void ends_that_are_not_let_out(void **state)
 	}
 	h2_rig_run(&rig);
 	assert_int_equal(rig.connection->queued, 0);
-	assert_int_equal(rig.connection->streams, H2_STREAMS_MAX);
+	assert_int_equal(rig.connection->streams, H2_RIG_AT_ONCE);
 	assert_int_equal(h2_connection_due(rig.connection, 1000, 5000, 9000), rig.now + 9000);
 	h2_connection_timer(rig.connection, 1000, 5000, 9000, rig.now + 8999);
 	assert_int_equal(rig.connection->ending, H2_ENDING_NONE);
@@ -407,9 +407,9 @@ static void more_streams_than_there_is_room_for(void **state)
 	struct h2_connection *other;
 
 	begin();
-	other = h2_connection_begin(rig.engine, 4096, rig.now);
+	other = h2_connection_begin(rig.engine, &h2_rig_limits, rig.now);
 	assert_non_null(other);
-	assert_null(h2_connection_begin(rig.engine, 4096, rig.now));
+	assert_null(h2_connection_begin(rig.engine, &h2_rig_limits, rig.now));
 	h2_connection_end(other);
 	rig.engine->streams.capacity = 3;
 	for (uint32_t id = 1; id < 12; id += 2)
