@@ -7,6 +7,9 @@
 enum {
 	GATHER_BYTES_MAX = 512, // pieces of a handshake up to this size are put together
 	PIECES_APART = 64,      // but of a mirrored leg so many are kept as they came
+	// Memory of answers that a peer does not take, where its connection has no room for them:
+	// what the longest flight needs, even while connections have little.
+	UNTAKEN_MAX = 2 * SLOW_STREAM_BYTES,
 };
 
 // One source's handshakes are one thread's: its bounds are kept there.
@@ -212,12 +215,29 @@ void secure_handshake_event(
 		relay_session_keys_missing(r, s, leg, SESSION_END_CLOSED);
 }
 
+// The slow path answers as it can, its ring cannot wait for one peer.
+static bool has_room(const struct relay *r, const struct secure_leg *l)
+{
+	uint32_t connection = l->session->connection[l->leg];
+	struct tcp_info info;
+
+	if (tcp_send_room(r->tcp, connection) > 0)
+		return true;
+	tcp_info_get(r->tcp, connection, &info);
+	return info.send_held < UNTAKEN_MAX;
+}
+
 // Bytes of the slow path, as they are.
 static void bytes_send(struct relay *r, struct secure_leg *l, const struct slow_message *m)
 {
 	uint32_t length = u32_min(m->length, SLOW_DATA_BYTES);
-	struct buffer *b = r->config.buffers->get(r->config.buffers, length);
+	struct buffer *b;
 
+	if (!has_room(r, l)) {
+		relay_session_keys_missing(r, l->session, l->leg, SESSION_END_REFUSED);
+		return;
+	}
+	b = r->config.buffers->get(r->config.buffers, length);
 	if (!b) {
 		stats_drop(r->config.stats, DROP_NO_BUFFER);
 		relay_session_keys_missing(r, l->session, l->leg, SESSION_END_REFUSED);

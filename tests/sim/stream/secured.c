@@ -102,8 +102,13 @@ static void keys_of(const struct rig_secured *x, struct slow_keys *keys, bool is
 static void answer_publish(
 	const struct rig_secured *x, struct slow_link *link, uint64_t session, bool with_keys)
 {
-	struct slow_message *a = answer_to(link, session, SLOW_SEND);
+	struct slow_message *a;
 
+	for (uint32_t i = 0; i < x->flight; i++) {
+		answer_to(link, session, SLOW_SEND)->length = SLOW_DATA_BYTES;
+		ring_publish(&link->to_worker);
+	}
+	a = answer_to(link, session, SLOW_SEND);
 	a->offset = SECURED_HELLO; // of the target's, where there is one
 	a->length = SECURED_HELLO;
 	memcpy(a->data, answer, SECURED_HELLO);

@@ -38,6 +38,7 @@ struct rig_secured {
 	bool raw;                       // clients speak no TLS, and the thread tells strangers
 	bool mirrored;                  // handshakes are over both streams
 	bool unfinished;                // a thread answers and gives no keys
+	uint32_t flight;                // whole messages before its answer
 	bool leaves;                    // and behind its hello a client says that it gives up
 	bool has_targets;               // targets are secured, but for the first raw_targets
 	uint32_t raw_targets;

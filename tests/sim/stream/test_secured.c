@@ -294,6 +294,33 @@ static void the_target_may_end_first(void **state)
 	assert_int_equal(last_end(), SESSION_END_CLOSED);
 }
 
+// A client whose connection has room for little says its hello, and is answered at once by so many
+// messages.
+static void answered_by(uint32_t messages)
+{
+	relay_memory_limit(rig.relay, 16 << 10);
+	rig.secured->flight = messages;
+	rig.secured->speechless[rig_connect(&rig, own)] = true;
+	rig_say(&rig, 0, secured_hello, SECURED_HELLO);
+	rig_wait(&rig, SECONDS(1));
+}
+
+static void a_flight_leaves_where_connections_have_little(void **state)
+{
+	answered_by(16);
+	assert_int_equal(rig_sessions(&rig), 1);
+	assert_int_equal(rig_drops(&rig, DROP_TLS_REFUSED), 0);
+	assert_int_equal(legs_of(RIG_CLIENT, 1), 1);
+}
+
+static void a_handshake_holds_no_more_than_a_flight(void **state)
+{
+	answered_by(SLOW_RING - 2);
+	assert_int_equal(rig_sessions(&rig), 0);
+	assert_int_equal(rig_drops(&rig, DROP_TLS_REFUSED), 1);
+	assert_int_equal(legs_of(RIG_CLIENT, 1), 0);
+}
+
 // A FIN with the hello behind a PROXY protocol header is no close_notify.
 static void an_end_before_the_layer_is_a_cut(void **state)
 {
@@ -429,6 +456,8 @@ int main(void)
 		TEST(a_cut_stream_is_a_reset),
 		TEST(ends_are_of_one_way),
 		TEST(the_target_may_end_first),
+		TEST(a_flight_leaves_where_connections_have_little),
+		TEST(a_handshake_holds_no_more_than_a_flight),
 		TEST(an_end_before_the_layer_is_a_cut),
 		TEST(a_bad_path_costs_time_and_no_byte),
 		TEST(small_packets_carry_long_records),
