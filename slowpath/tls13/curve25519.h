@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// X25519 (RFC 7748) and Ed25519 (RFC 8032) by libsodium, which takes the fastest code for the CPU.
-// No branch and no address depends on a secret. Any thread.
+// X25519 (RFC 7748) and Ed25519 (RFC 8032) by libsodium, which chooses its code by the CPU once it
+// is readied. No branch and no address depends on a secret, but for whether an agreement's is zero.
+// Any thread.
 
 #include "core/base.h"
 
