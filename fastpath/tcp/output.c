@@ -246,6 +246,10 @@ static enum output_result send_new(struct tcp_engine *e, struct tcp_connection *
 		fin_counted(e, c);
 	if (c->loss_mode == TCP_LOSS_PROBE)
 		timer_clear(c, TCP_TIMER_LOSS);
+	// This answers text of the peer's: the two take turns, and an acknowledgement can ride on
+	// the next answer.
+	if (c->quick < QUICK_ACKS)
+		c->quick = 0;
 	sent(e, c, length);
 	return OUTPUT_SENT;
 }
