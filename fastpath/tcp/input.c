@@ -163,12 +163,13 @@ static enum drop_reason input_reset(
 	return DROP_NONE;
 }
 
-// Quick at the start, when order was broken, and at every second full segment.
+// Quick at the start and at every second full segment: once a turn, or a frame of many segments
+// would cost one each. At once when order was broken.
 static void acknowledge_text(struct tcp_engine *e, struct tcp_connection *c, bool at_once)
 {
 	const struct tcp_profile *p = profile_of(e, c);
 
-	if (at_once || c->unacknowledged >= 4 * p->acknowledge_every) {
+	if (at_once) {
 		// Without a buffer it leaves at a later flush.
 		if (segment_send_ack(e, c))
 			return;

@@ -165,6 +165,35 @@ static void the_worker_sees_how_scarce_buffers_are(void **state)
 	bed_destroy(&rig);
 }
 
+// More would only have the peer send in smaller pieces.
+static void a_turns_segments_are_acknowledged_by_one(void **state)
+{
+	const uint16_t port = 4000;
+	const uint32_t count = 12, bytes = 1000;
+	static char text[2048];
+	struct packet seen;
+	struct frame f;
+	struct rig rig;
+
+	snprintf(text, sizeof(text), configuration, "0");
+	assert_int_equal(rig_create(&rig, text, false), 0);
+	rig_settle(&rig);
+	f = from_client(port, TERMINATE, TCP_FLAG_SYN);
+	assert_true(rig_send(&rig, LAN, &f));
+	rig_settle(&rig);
+	expect(&rig, LAN, &seen);
+	f = from_client(port, TERMINATE, TCP_FLAG_ACK);
+	f.acknowledgement = be32_to_host(seen.tcp_sequence) + 1;
+	f.payload = (uint16_t)bytes;
+	for (f.sequence = 1001; f.sequence < 1001 + count * bytes; f.sequence += bytes)
+		assert_true(rig_send(&rig, LAN, &f));
+	rig_settle(&rig);
+	expect(&rig, LAN, &seen);
+	assert_int_equal(be32_to_host(seen.tcp_acknowledgement), 1001 + count * bytes);
+	bed_expect_nothing(&rig, LAN);
+	assert_int_equal(rig_destroy(&rig), 0);
+}
+
 // Of a session that is gone by then: nothing comes of it, but the worker was not idle.
 static void an_answer_of_the_slow_path_is_work(void **state)
 {
@@ -199,6 +228,7 @@ int main(void)
 		cmocka_unit_test(modes_do_not_share_a_clients_port),
 		cmocka_unit_test(connections_hold_less_the_scarcer_buffers_are),
 		cmocka_unit_test(the_worker_sees_how_scarce_buffers_are),
+		cmocka_unit_test(a_turns_segments_are_acknowledged_by_one),
 		cmocka_unit_test(an_answer_of_the_slow_path_is_work),
 	};
 
