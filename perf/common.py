@@ -35,7 +35,7 @@ def spread(values):
 
 def save(arguments, name, result):
     arguments.results.mkdir(exist_ok=True)
-    result["date"] = time.strftime("%Y-%m-%d")
+    result.setdefault("date", time.strftime("%Y-%m-%d"))
     path = arguments.results / f"{name}.json"
     path.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n")
     print(f"perf: {path}")

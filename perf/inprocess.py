@@ -2,6 +2,7 @@
 """Everything that is measured inside one process: the matrix, connections, memory, floods, and connections that end here."""
 
 import json
+import time
 
 from common import bench, save, spread
 
@@ -179,10 +180,15 @@ PARTS = {
 def measure(arguments):
     path = arguments.results / "inprocess.json"
     results = json.loads(path.read_text()) if arguments.part and path.exists() else {}
-    results["machine"] = bench(arguments.build, "machine")["machine"]
+    machine = bench(arguments.build, "machine")["machine"]
+    results.setdefault("machine", machine)
+    results.setdefault("date", time.strftime("%Y-%m-%d"))
+    # Where each part was measured, for those that were measured alone.
+    parts = results.setdefault("parts", {})
     for name, part in PARTS.items():
         if arguments.part in (None, name):
             results[name] = part(arguments)
+            parts[name] = {"machine": machine, "date": time.strftime("%Y-%m-%d")}
             print(f"perf: {name} done", flush=True)
     save(arguments, "inprocess", results)
     return 0

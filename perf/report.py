@@ -50,6 +50,13 @@ def machine(result):
             f"nexpath {m['nexpath']}.\n")
 
 
+def part_machine(inprocess, name):
+    """The line of a part that was not measured with the rest."""
+    where = inprocess.get("parts", {}).get(name)
+    return [machine(where)] if where and (where["date"], where["machine"]["cpu"]) != (
+        inprocess["date"], inprocess["machine"]["cpu"]) else []
+
+
 def find(matrix, protocol, size, flows, burst):
     return next(c["cycles_per_packet"] for c in matrix["cells"]
                 if (c["protocol"], c["frame_bytes"], c["flows"], c["burst"]) == (protocol, size, flows, burst))
@@ -470,6 +477,11 @@ def relay_section(relays):
             table(("streams", "cycles a segment", "Gbit/s a core", "target", ""), rows)]
 
 
+def beneath(section, lines):
+    """A section with lines beneath its heading."""
+    return [section[0], *lines, *section[1:]]
+
+
 def page(folder):
     inprocess, compare = load(folder, "inprocess"), load(folder, "compare")
     of_wire = load(folder, "wire")
@@ -484,11 +496,11 @@ def page(folder):
         if "terminate" in inprocess or "terminate-memory" in inprocess:
             parts += terminate_section(inprocess)
         if "tls" in inprocess:
-            parts += records_section(inprocess["tls"])
+            parts += beneath(records_section(inprocess["tls"]), part_machine(inprocess, "tls"))
         if "tls-relay" in inprocess:
-            parts += relay_section(inprocess["tls-relay"])
+            parts += beneath(relay_section(inprocess["tls-relay"]), part_machine(inprocess, "tls-relay"))
         if "tls-floods" in inprocess:
-            parts += tls_flood_section(inprocess["tls-floods"])
+            parts += beneath(tls_flood_section(inprocess["tls-floods"]), part_machine(inprocess, "tls-floods"))
     if record:
         parts += ["## Instructions\n", instructions(record)]
     if compare:
