@@ -8,18 +8,11 @@
 #include "daemon/credentials.h"
 #include "daemon/dataplane.h"
 #include "daemon/requests.h"
+#include "daemon/target_rounds.h"
 #include "slowpath/reality/engine.h"
 
 enum {
-	AT_ONCE = 4, // what one worker has room for
-	INTERVAL_S = 3600,
-	SPREAD_S = 600, // at random behind it, so that a target sees no clock
-	// Where a session found the target changed: not more often, for other browsers' hellos
-	// than those of probes may find it so each time.
-	DOUBT_INTERVAL_S = 600,
-	RETRY_S = 60, // doubled while the target is unfit
-	ANSWER_S = 30,
-	CONFIRMATIONS = 2,
+	AT_ONCE = 4,   // what one worker has room for
 	PATIENCE = 10, // seconds in which a target's name may still be resolved
 };
 
@@ -29,18 +22,12 @@ struct watch {
 	struct daemon *daemon;
 	char credential[NAME_BYTES];
 	char target[300];
-	uint32_t number;    // of the profile
-	bool is_wanted;     // a running listener has it
-	bool is_asked;      // of a worker, which has not answered
-	bool in_round;      // looks at one place after the other
-	uint32_t place;     // the current one
-	uint32_t repeats;   // of it
-	uint32_t refusals;  // by workers, in a row
-	uint64_t begun;     // when it was asked for, in seconds; 0: not yet
-	uint64_t probes;    // of it, before
-	uint64_t due, last; // rounds, in seconds
-	uint32_t failures;  // rounds in a row
-	bool is_told;       // an event says what `fitness` is
+	uint32_t number;   // of the profile
+	bool is_wanted;    // a running listener has it
+	bool is_asked;     // of a worker, which has not answered
+	uint32_t refusals; // by workers, in a row
+	struct target_rounds rounds;
+	bool is_told; // an event says what `fitness` is
 	enum reality_fitness fitness;
 };
 
@@ -163,13 +150,13 @@ static void on_answer(void *context, const struct request_answer *answer)
 	w->is_asked = false;
 	if (answer->count > 0)
 		w->refusals = 0;
-	if (answer->count > 0 || shapes == NULL || w->begun == 0)
+	if (answer->count > 0 || shapes == NULL || w->rounds.begun == 0)
 		return;
 	if (w->refusals++ < PATIENCE) {
-		w->begun = 0;
+		w->rounds.begun = 0;
 		return;
 	}
-	reality_shapes_note(shapes, w->place, REALITY_UNFIT_SILENT, &nothing);
+	reality_shapes_note(shapes, w->rounds.place, REALITY_UNFIT_SILENT, &nothing);
 }
 
 static uint32_t under_way(const struct target_probes *probes)
@@ -177,7 +164,7 @@ static uint32_t under_way(const struct target_probes *probes)
 	uint32_t count = 0;
 
 	for (const struct watch *w = probes->first; w != NULL; w = w->next)
-		count += w->begun != 0 || w->is_asked;
+		count += w->rounds.begun != 0 || w->is_asked;
 	return count;
 }
 
@@ -185,53 +172,21 @@ static void place_ask(struct watch *w, struct reality_shapes *shapes, uint64_t n
 {
 	struct daemon *daemon = w->daemon;
 	char name[MIRROR_NAME_BYTES];
-	struct control_request request = {.kind = CONTROL_PROBE, .probe = {.place = w->place}};
-	struct reality_shape_status status;
+	struct control_request request = {
+		.kind = CONTROL_PROBE, .probe = {.place = w->rounds.place}};
 
 	if (w->is_asked || under_way(daemon->target_probes) >= AT_ONCE ||
 		credentials_reality(daemon, w->number, &request.probe.profile) == NULL)
 		return;
 	request.probe.upstream =
 		slot_map_find(daemon->slots, SLOT_UPSTREAM, mirror_name(name, w->credential));
-	reality_shapes_status(shapes, w->place, &status);
-	w->probes = status.probes;
-	w->begun = now;
+	target_rounds_begin(&w->rounds, shapes, now);
 	w->is_asked = true;
 	if (request_send(daemon->requests, &request,
 		    (int)(w->number % node_worker_count(daemon->node)), on_answer, w) == 0)
 		return;
 	w->is_asked = false;
-	w->begun = 0;
-}
-
-// The first place of which the last look says that it is unfit; else the last that was looked at.
-static uint32_t place_choose(struct reality_shapes *shapes, struct reality_shape_status *out)
-{
-	uint32_t count = reality_shapes_places(shapes), last = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		reality_shapes_status(shapes, i, out);
-		if (out->fitness != REALITY_FIT)
-			return i;
-		if (out->probes > 0)
-			last = i;
-	}
-	reality_shapes_status(shapes, last, out);
-	return last;
-}
-
-// The first place from this one on that is to be looked at; as many as there are where none is.
-static uint32_t place_wanted(struct reality_shapes *shapes, uint32_t from)
-{
-	struct reality_shape_status status;
-	uint32_t count = reality_shapes_places(shapes);
-
-	for (; from < count; from++) {
-		reality_shapes_status(shapes, from, &status);
-		if (status.is_wanted)
-			break;
-	}
-	return from;
+	w->rounds.begun = 0;
 }
 
 // What the round found, where that is news. Whether it is fit.
@@ -239,7 +194,8 @@ static bool fitness_tell(struct watch *w, struct reality_shapes *shapes)
 {
 	struct reality_shape_status status;
 	uint8_t kind;
-	const char *name = reality_shapes_place(shapes, place_choose(shapes, &status), &kind);
+	const char *name =
+		reality_shapes_place(shapes, target_rounds_judge(shapes, &status), &kind);
 	bool is_fit = status.fitness == REALITY_FIT;
 
 	// Nobody had the time to look.
@@ -269,66 +225,21 @@ static void round_end(struct watch *w, struct reality_shapes *shapes, uint64_t n
 
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
 		random = (uint16_t)now;
-	w->in_round = false;
-	w->last = now;
-	w->failures = is_fit ? 0 : w->failures + 1;
-	w->due = now + INTERVAL_S + random % SPREAD_S;
-	if (!is_fit)
-		w->due = now + u32_min(INTERVAL_S, RETRY_S << u32_min(w->failures - 1, 8));
-}
-
-// What was begun is over, or nobody will say any more. False: it goes on.
-static bool place_is_over(struct watch *w, struct reality_shapes *shapes, uint64_t now)
-{
-	struct reality_shape_status status;
-
-	reality_shapes_status(shapes, w->place, &status);
-	if (status.probes == w->probes && now - w->begun < ANSWER_S)
-		return false;
-	w->begun = 0;
-	if (status.is_unconfirmed && w->repeats++ < CONFIRMATIONS)
-		return true;
-	w->repeats = 0;
-	w->place++;
-	// It is no other under its other names.
-	if (status.probes != w->probes && status.fitness == REALITY_UNFIT_SILENT)
-		w->place = reality_shapes_places(shapes);
-	return true;
-}
-
-// Or a client came with a hello of a kind that has never been looked at.
-static bool is_doubted(const struct watch *w, struct reality_shapes *shapes, uint64_t now)
-{
-	uint64_t rested = now - w->last;
-
-	for (uint32_t i = 0; rested >= RETRY_S && i < reality_shapes_places(shapes); i++) {
-		struct reality_shape_status status;
-
-		reality_shapes_status(shapes, i, &status);
-		if ((status.is_doubted && rested >= DOUBT_INTERVAL_S) ||
-			(status.is_wanted && !status.is_known && status.probes == 0))
-			return true;
-	}
-	return false;
+	target_rounds_end(&w->rounds, is_fit, now, random);
 }
 
 static void watch_run(struct watch *w, struct reality_shapes *shapes, uint64_t now)
 {
-	if (!w->in_round) {
-		if (now < w->due && !is_doubted(w, shapes, now))
-			return;
-		w->in_round = true;
-		w->place = w->repeats = 0;
-		w->begun = 0;
-	}
-	if (w->begun != 0 && !place_is_over(w, shapes, now))
+	switch (target_rounds_run(&w->rounds, shapes, now)) {
+	case TARGET_RESTS:
 		return;
-	if (w->begun == 0)
-		w->place = place_wanted(shapes, w->place);
-	if (w->place < reality_shapes_places(shapes))
+	case TARGET_ASKS:
 		place_ask(w, shapes, now);
-	else
+		return;
+	case TARGET_ENDS:
 		round_end(w, shapes, now);
+		return;
+	}
 }
 
 void target_probes_tick(struct daemon *daemon)
@@ -351,7 +262,7 @@ void target_probes_renew(struct daemon *daemon, const char *credential)
 {
 	for (struct watch *w = daemon->target_probes->first; w != NULL; w = w->next)
 		if (credential == NULL || strcmp(credential, w->credential) == 0) {
-			w->in_round = false;
-			w->due = 0;
+			w->rounds.in_round = false;
+			w->rounds.due = 0;
 		}
 }

@@ -3,9 +3,14 @@
 
 #include <pthread.h>
 
+enum {
+	ROUNDS_WANTED = 3, // that a kind is looked at, with no client who comes with it
+};
+
 struct place {
 	struct reality_shape known, candidate;
 	struct reality_shape_status status;
+	uint8_t rounds; // since the last client
 };
 
 struct reality_shapes {
@@ -39,7 +44,7 @@ int reality_shapes_create(const struct reality_credential *credential, struct re
 		return -ENOMEM;
 	pthread_mutex_init(&s->lock, NULL);
 	s->credential = credential;
-	for (size_t i = 0; i < credential->name_count * REALITY_ALPN_CLASSES; i++)
+	for (uint32_t i = 0; reality_shapes_is_usual(s, i); i++)
 		s->places[i].status.is_wanted = true;
 	*out = s;
 	return 0;
@@ -56,6 +61,11 @@ void reality_shapes_destroy(struct reality_shapes *s)
 uint32_t reality_shapes_places(const struct reality_shapes *s)
 {
 	return (uint32_t)s->credential->name_count * REALITY_KINDS;
+}
+
+bool reality_shapes_is_usual(const struct reality_shapes *s, uint32_t place)
+{
+	return place < (uint32_t)s->credential->name_count * REALITY_ALPN_CLASSES;
 }
 
 const char *reality_shapes_place(const struct reality_shapes *s, uint32_t place, uint8_t *kind)
@@ -111,7 +121,9 @@ void reality_shapes_find(
 	if (p == NULL)
 		return;
 	pthread_mutex_lock(&s->lock);
+	p->status.is_new = p->status.is_new || !p->status.is_wanted;
 	p->status.is_wanted = true;
+	p->rounds = 0;
 	*out = p->status.is_known ? p->known : usual->known;
 	pthread_mutex_unlock(&s->lock);
 }
@@ -155,9 +167,22 @@ void reality_shapes_note(struct reality_shapes *s, uint32_t place, enum reality_
 	pthread_mutex_lock(&s->lock);
 	p->status.probes++;
 	p->status.fitness = fitness;
-	p->status.is_doubted = false;
+	p->status.is_doubted = p->status.is_new = false;
 	if (fitness == REALITY_FIT)
 		note_fit(p, shape);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void reality_shapes_round(struct reality_shapes *s, bool is_regular)
+{
+	pthread_mutex_lock(&s->lock);
+	for (uint32_t i = 0; i < reality_shapes_places(s); i++) {
+		struct place *p = &s->places[i];
+
+		p->status.is_doubted = p->status.is_new = false;
+		if (is_regular && p->status.is_wanted && !reality_shapes_is_usual(s, i))
+			p->status.is_wanted = p->rounds++ < ROUNDS_WANTED;
+	}
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -37,8 +37,8 @@ enum reality_fitness {
 const char *reality_fitness_text(enum reality_fitness fitness);
 
 // The shapes of one target: a place for each of its names and each kind of hello, numbered from 0.
-// Those of Chrome's hello are to be looked at, others once a client has come with such a hello. Any
-// threads share one.
+// Those of Chrome's hello are to be looked at, others once a client has come with such a hello, for
+// some rounds of looks behind the last who did. Any threads share one.
 struct reality_shapes;
 
 // For the names of a credential, which is borrowed. -ENOMEM; *out untouched then.
@@ -56,6 +56,8 @@ void reality_shapes_find(
 void reality_shapes_doubt(struct reality_shapes *s, const char *name, uint8_t kind);
 
 uint32_t reality_shapes_places(const struct reality_shapes *s);
+// Of Chrome's hello: by these a target is judged.
+bool reality_shapes_is_usual(const struct reality_shapes *s, uint32_t place);
 // The name of a place below that, valid as long as the credential, and its kind of hello.
 const char *reality_shapes_place(const struct reality_shapes *s, uint32_t place, uint8_t *kind);
 // A probe of the place has come to its end. What is known stays where the target was not fit, and
@@ -64,6 +66,10 @@ const char *reality_shapes_place(const struct reality_shapes *s, uint32_t place,
 void reality_shapes_note(struct reality_shapes *s, uint32_t place, enum reality_fitness fitness,
 	const struct reality_shape *shape);
 
+// A round of looks begins, which answers all doubts and what is new so far. A regular one, which
+// none of these asked for, counts for how long places are wanted.
+void reality_shapes_round(struct reality_shapes *s, bool is_regular);
+
 // Of one place.
 struct reality_shape_status {
 	uint64_t probes;              // that came to their end
@@ -71,7 +77,8 @@ struct reality_shape_status {
 	uint8_t after_count;          // of what is known
 	bool is_known;
 	bool is_wanted;      // it is to be looked at
-	bool is_doubted;     // since the last probe
+	bool is_new;         // which it was not before, and no round has begun since
+	bool is_doubted;     // since the last probe, and the last round's beginning
 	bool is_unconfirmed; // the last probe found something new
 };
 void reality_shapes_status(
