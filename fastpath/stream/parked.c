@@ -10,6 +10,7 @@ enum {
 	PARKED_MAX = 1024, // on a worker
 	PARKED_SHARE = 8,  // or of its sessions, this part
 	PARKED_UPSTREAM = 512,
+	PARKED_LOOKED = 32, // of the oldest, for one of an upstream that has more than its share
 };
 
 // How long one may lie; and how long so that its target is not about to end it.
@@ -57,6 +58,7 @@ static void list_add(struct relay *r, struct relay_session *s)
 	if (p->first != 0)
 		r->parked[p->first - 1].previous = index + 1;
 	p->first = index + 1;
+	r->parking_upstreams += p->count == 0;
 	p->count++;
 	r->parked[index].newer = 0;
 	r->parked[index].older = r->parked_newest;
@@ -88,6 +90,7 @@ void relay_parked_end(struct relay *r, struct relay_session *s)
 	else
 		r->parked_oldest = at->newer;
 	p->count--;
+	r->parking_upstreams -= p->count == 0;
 	r->parked_count--;
 }
 
@@ -97,6 +100,34 @@ bool relay_parked_give_way(struct relay *r)
 		return false;
 	relay_session_end(r, session_at(r, r->parked_oldest - 1), SESSION_END_EVICTED, false);
 	return true;
+}
+
+// Where the worker has all that it may have, an upstream gets its equal share from those that have
+// more: else who came first would leave the others none.
+static bool make_room(struct relay *r, uint16_t upstream)
+{
+	const uint32_t most = u32_min(PARKED_MAX, r->config.sessions / PARKED_SHARE);
+	const uint32_t own = r->parking[upstream].count;
+	uint32_t at = r->parked_oldest;
+	uint32_t share;
+
+	if (own >= PARKED_UPSTREAM)
+		return false;
+	if (r->parked_count < most)
+		return true;
+	share = u32_max(1, most / (r->parking_upstreams + (own == 0)));
+	if (own >= share)
+		return false;
+	for (uint32_t i = 0; i < PARKED_LOOKED && at != 0; i++) {
+		struct relay_session *s = session_at(r, at - 1);
+
+		if (r->parking[s->upstream].count > share) {
+			relay_session_end(r, s, SESSION_END_EVICTED, false);
+			return true;
+		}
+		at = r->parked[at - 1].newer;
+	}
+	return relay_parked_give_way(r);
 }
 
 bool relay_park(struct relay *r, struct relay_session *s, uint64_t terms)
@@ -109,8 +140,7 @@ bool relay_park(struct relay *r, struct relay_session *s, uint64_t terms)
 		(s->flags & leg_flag(RELAY_END | RELAY_SHUT, LEG_TARGET)) ||
 		leg_has_payload(r, s, LEG_TARGET) ||
 		(leg_is_secure(s, LEG_TARGET) && secure_is_busy(r, s, LEG_TARGET)) ||
-		r->parking[s->upstream].count >= PARKED_UPSTREAM ||
-		r->parked_count >= u32_min(PARKED_MAX, r->config.sessions / PARKED_SHARE))
+		!make_room(r, s->upstream))
 		return false;
 	parked = relay_session_add_parked(r);
 	if (!parked)

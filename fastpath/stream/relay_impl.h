@@ -169,6 +169,7 @@ struct relay {
 	struct relay_parked *parked; // by session index; pages come with use
 	struct memory parking_memory;
 	struct relay_parking *parking; // by upstream
+	uint32_t parking_upstreams;    // that have some
 	uint32_t parked_count;
 	uint32_t parked_oldest, parked_newest; // index + 1, 0: none
 	uint32_t framed_first;                 // of the list, POOL_NONE: empty

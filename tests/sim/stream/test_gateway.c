@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Clients of HTTP/1.1 and their targets in virtual time, where buffers are missing: each one in
-// turn, and many of them.
+// turn, and many of them; and where connections to targets are parked.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,6 +20,7 @@ enum {
 	TEXT = 8192,
 	PART = 1000,
 	PARTS = 4,
+	PARKED = SESSIONS / 8, // at most
 };
 
 static const char *const own = "10.1.0.2";
@@ -223,11 +224,56 @@ static void many_buffers_may_be_missing(void **state)
 	}
 }
 
+// So many clients at once, each with a connection to a target of its own.
+static void ask_together(uint32_t clients, uint16_t upstream)
+{
+	http->routes[0].upstream = upstream;
+	got[0] = 0;
+	for (uint32_t i = 0; i < clients; i++)
+		rig_say(&rig, i, small, sizeof(small) - 1);
+	rig_wait(&rig, SECONDS(1));
+	for (uint32_t i = 0; i < clients; i++)
+		assert_false(client(i)->ended);
+}
+
+static uint32_t parked(uint16_t upstream)
+{
+	return rig.relay->parking[upstream].count;
+}
+
+// Who came first keeps what nobody else asks for, and of what others do his share, the newest.
+static void upstreams_share_what_is_parked(void **state)
+{
+	begin();
+	rig.world->upstreams[WORLD_UDP].target_count = 0;
+	world_target(rig.world, WORLD_UDP, 1, "10.2.0.1", 80, 1);
+	for (uint32_t i = 1; i < PARKED; i++)
+		client(rig_connect(&rig, own))->keeps_open = true;
+	rig_wait(&rig, SECONDS(1));
+	ask_together(PARKED, WORLD_TCP);
+	assert_int_equal(parked(WORLD_TCP), PARKED);
+	assert_int_equal(rig.users[RIG_TARGET], PARKED);
+	ask_together(1, WORLD_UDP);
+	assert_int_equal(parked(WORLD_TCP), PARKED - 1);
+	assert_int_equal(parked(WORLD_UDP), 1);
+	assert_true(target(0)->ended);
+	assert_false(target(PARKED - 1)->ended);
+	ask_together(1, WORLD_UDP);
+	assert_int_equal(rig.users[RIG_TARGET], PARKED + 1);
+	ask_together(PARKED, WORLD_UDP);
+	assert_int_equal(parked(WORLD_TCP), PARKED / 2);
+	assert_int_equal(parked(WORLD_UDP), PARKED / 2);
+	for (uint32_t i = 1; i < PARKED; i++)
+		rig_reset(&rig, RIG_CLIENT, i);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_buffer_may_be_missing),
 		cmocka_unit_test(many_buffers_may_be_missing),
+		cmocka_unit_test(upstreams_share_what_is_parked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
