@@ -106,8 +106,10 @@ static uint32_t entry_most(const struct tcp_connection *c)
 }
 
 // Gathers entries from the first unsent one, at most `most` bytes; divides what is longer than an
-// entry may be and where the packet ends inside one. 0 when buffers ran out.
-static uint32_t gather(struct tcp_engine *e, struct tcp_connection *c, uint32_t most)
+// entry may be and where the packet ends inside one. 0 when buffers ran out; otherwise *last is the
+// last of them.
+static uint32_t gather(
+	struct tcp_engine *e, struct tcp_connection *c, uint32_t most, struct buffer **last)
 {
 	uint32_t longest = entry_most(c);
 	struct buffer *b = c->unsent;
@@ -124,6 +126,7 @@ static uint32_t gather(struct tcp_engine *e, struct tcp_connection *c, uint32_t 
 		if (b == NULL)
 			break;
 		total += b->length;
+		*last = b;
 		if (tcp_entry(b)->segment_end)
 			break;
 		b = tcp_entry(b)->next;
@@ -204,21 +207,19 @@ static uint32_t new_data_allowed(struct tcp_engine *e, struct tcp_connection *c)
 	return idle || may_end_short(e, c) ? most : 0;
 }
 
-// Whether new data [.., end) from entry b on has PSH: where it came with one, or where nothing
-// follows.
-static bool is_pushed(const struct tcp_connection *c, struct buffer *b, uint32_t end)
+// Whether a packet that ends with this entry has PSH: where it came with one, also of what was
+// queued before segments are kept no more, or where nothing follows.
+static bool is_pushed(const struct tcp_connection *c, struct buffer *last)
 {
-	if (!(c->manner & TCP_KEEPS_SEGMENTS))
-		return end == c->snd_end;
-	while (seq_before(tcp_entry_end(b), end))
-		b = tcp_entry(b)->next;
-	return tcp_entry(b)->segment_end & SEGMENT_IS_PUSHED;
+	if (tcp_entry(last)->segment_end & SEGMENT_IS_PUSHED)
+		return true;
+	return !(c->manner & TCP_KEEPS_SEGMENTS) && tcp_entry_end(last) == c->snd_end;
 }
 
 static enum output_result send_new(struct tcp_engine *e, struct tcp_connection *c, uint32_t most)
 {
-	struct buffer *b;
-	uint32_t length = gather(e, c, most);
+	struct buffer *b, *last = NULL;
+	uint32_t length = gather(e, c, most, &last);
 	uint32_t end = c->snd_nxt + length;
 	struct segment_out s = {.sequence = c->snd_nxt,
 		.length = length,
@@ -227,7 +228,7 @@ static enum output_result send_new(struct tcp_engine *e, struct tcp_connection *
 
 	if (length == 0)
 		return OUTPUT_NO_BUFFER;
-	if (is_pushed(c, c->unsent, end))
+	if (is_pushed(c, last))
 		s.flags |= TCP_FLAG_PSH;
 	if (end == c->snd_end && (c->flags & TCP_FIN_QUEUED) && !(c->manner & TCP_FIN_GOES_APART) &&
 		usable_window(c) > length)
@@ -279,7 +280,7 @@ bool output_retransmit(struct tcp_engine *e, struct tcp_connection *c, struct bu
 		s.first = b;
 		s.length = c->mss;
 	}
-	if (is_pushed(c, b, tcp_entry_end(b)))
+	if (is_pushed(c, b))
 		s.flags |= TCP_FLAG_PSH;
 	if (tcp_entry_end(b) == c->snd_end && (c->flags & TCP_FIN_SENT))
 		s.flags |= TCP_FLAG_FIN;

@@ -553,6 +553,41 @@ static void ports_segment(void **state)
 	}
 }
 
+// The flags of a packet on its way, over IPv4.
+static uint8_t flags_under_way(uint32_t i)
+{
+	return buffer_data(pair.flight[i].frame)[14 + 20 + 13];
+}
+
+// What was queued while a connection keeps segments leaves as such, each with its PSH, also where
+// it keeps them no more when it leaves; what is queued behind that does not.
+static void forgotten_segments_keep_their_push(void **state)
+{
+	(void)state;
+	open_quiet(
+		&(struct pair_options){.seed = 26, .profile = {{0}, {.flags = TCP_KEEP_SEGMENTS}}});
+	for (uint32_t i = 0; i < 5; i++) {
+		struct buffer *b = buffer_heap_get(&buffer_heap_source, 100);
+
+		assert_non_null(b);
+		memset(buffer_data(b), 'x', 100);
+		b->length = 100;
+		b->total_length = 100;
+		assert_int_equal(
+			tcp_send(pair.engine[1], pair.user[1].connection, b, 0, pair.now), 0);
+		if (i == 2)
+			tcp_segments_forget(pair.engine[1], pair.user[1].connection);
+	}
+	tcp_flush(pair.engine[1], pair.now);
+	assert_int_equal(pair.count, 4);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(
+			pair.flight[i].frame->total_length, 14 + 20 + 32 + (i < 3 ? 100 : 200));
+		assert_int_equal(flags_under_way(i), TCP_FLAG_ACK | TCP_FLAG_PSH);
+	}
+	abort_both();
+}
+
 // The sequence space wraps in the middle of the stream, on both sides.
 static void sequence_numbers_wrap(void **state)
 {
@@ -653,6 +688,7 @@ int main(void)
 		cmocka_unit_test(each_request_for_a_buffer_may_fail),
 		cmocka_unit_test(windows_grow_with_the_reader),
 		cmocka_unit_test(ports_segment),
+		cmocka_unit_test(forgotten_segments_keep_their_push),
 		cmocka_unit_test(sequence_numbers_wrap),
 		cmocka_unit_test(closing_with_unread_data_resets),
 		cmocka_unit_test(time_wait_holds_no_connection),
