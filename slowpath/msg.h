@@ -17,7 +17,8 @@
 //   CLOSE  the session is over,                 stream's peer, as they came; of a client's hello
 //          forget it                            it has them already
 //   SILENCE nothing came on it          LEAVE   as FORWARD, and the client has given up: what the
-//          for a while                          target says to that is not for it
+//          for a while                          target says to that is not for it, nor what comes
+//                                               behind a SPLICE; its own end goes on at once
 //                                       KEYS    from offset on the stream is records: these keys
 //                                               protect it; what was before is done with
 //                                       SPLICE  from these offsets on both streams go to the other

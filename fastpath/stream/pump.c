@@ -19,6 +19,18 @@ void relay_session_moved(struct relay *r, struct relay_session *s, unsigned int 
 	counter_add(&target->packets[from], buffers);
 }
 
+void relay_session_shut(struct relay *r, struct relay_session *s, unsigned int to)
+{
+	s->flags |= leg_flag(RELAY_SHUT, to);
+	s->heard = r->now;
+	if ((s->flags & RELAY_IS_TRANSPARENT) && tcp_end_came_apart(r->tcp, s->connection[!to]))
+		tcp_shutdown_apart(r->tcp, s->connection[to], r->now);
+	else if (is_mirroring(s->flags))
+		tcp_shutdown(r->tcp, s->connection[to], r->now);
+	else
+		leg_shutdown(r, s, to);
+}
+
 // What the peer of `from` sent is all on its way: the other side hears that nothing follows.
 static void carry_end(struct relay *r, struct relay_session *s, unsigned int from)
 {
@@ -31,12 +43,7 @@ static void carry_end(struct relay *r, struct relay_session *s, unsigned int fro
 		relay_session_closing(r, s);
 	if ((s->flags & leg_flag(RELAY_SHUT, to)) || leg_has_payload(r, s, from))
 		return;
-	s->flags |= leg_flag(RELAY_SHUT, to);
-	s->heard = r->now;
-	if ((s->flags & RELAY_IS_TRANSPARENT) && tcp_end_came_apart(r->tcp, s->connection[from]))
-		tcp_shutdown_apart(r->tcp, s->connection[to], r->now);
-	else
-		leg_shutdown(r, s, to);
+	relay_session_shut(r, s, to);
 }
 
 // What the peer of `from` calls urgent is so for the other side, too: a mark at the same byte.
@@ -88,22 +95,35 @@ static void pump_limited(struct relay *r, struct relay_session *s, unsigned int 
 	relay_limit_wait(r, s, from, waits);
 }
 
-// What is not open is not moved, and HTTP by requests.
-static void pump_other(struct relay *r, struct relay_session *s, unsigned int from)
+// The target's end is the client's, and nothing before it.
+static void pump_nothing(struct relay *r, struct relay_session *s)
+{
+	secure_discard(r, s->connection[LEG_TARGET]);
+	carry_end(r, s, LEG_TARGET);
+}
+
+// What is not open is not moved, and HTTP by requests. False: it is moved as any other is.
+static bool pump_other(struct relay *r, struct relay_session *s, unsigned int from)
 {
 	if (s->flags & RELAY_IS_HTTP)
 		relay_gateway_run(r, s);
-	else if (s->flags & RELAY_IS_OPEN)
+	else if (!(s->flags & RELAY_IS_OPEN))
+		return true;
+	else if ((s->flags & RELAY_IS_LEFT) && from == LEG_TARGET)
+		pump_nothing(r, s);
+	else if (s->flags & RELAY_IS_LIMITED)
 		pump_limited(r, s, from);
+	else
+		return false;
+	return true;
 }
 
 void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int from)
 {
-	if (nx_unlikely((s->flags & (RELAY_IS_OPEN | RELAY_IS_HTTP | RELAY_IS_LIMITED)) !=
-			RELAY_IS_OPEN)) {
-		pump_other(r, s, from);
+	if (nx_unlikely((s->flags & (RELAY_IS_OPEN | RELAY_IS_HTTP | RELAY_IS_LIMITED |
+					    RELAY_IS_LEFT)) != RELAY_IS_OPEN) &&
+		pump_other(r, s, from))
 		return;
-	}
 	if (nx_unlikely(session_has_layers(s))) {
 		pump_layers(r, s, from);
 		return;
@@ -238,11 +258,12 @@ static bool is_out_of_reach(
 	       event->error == EHOSTUNREACH;
 }
 
-// Our FIN on a leg has been acknowledged, with all before it.
-static void note_sent(struct relay *r, struct relay_session *s, unsigned int leg)
+void relay_session_note_sent(struct relay *r, struct relay_session *s, unsigned int leg)
 {
 	struct tcp_info info;
 
+	if (!(s->flags & leg_flag(RELAY_SHUT, leg)))
+		return;
 	tcp_info_get(r->tcp, s->connection[leg], &info);
 	if (info.state == TCP_FIN_WAIT_2 || info.state == TCP_TIME_WAIT || info.state == TCP_CLOSED)
 		s->flags |= leg_flag(RELAY_DONE, leg);
@@ -268,8 +289,8 @@ static void carry_on(struct relay *r, struct relay_session *s, unsigned int leg,
 		relay_session_pump(r, s, leg);
 	if (events & TCP_EVENT_WRITABLE)
 		relay_session_pump(r, s, !leg);
-	if ((events & TCP_EVENT_SENT_ALL) && (s->flags & leg_flag(RELAY_SHUT, leg)))
-		note_sent(r, s, leg);
+	if (events & TCP_EVENT_SENT_ALL)
+		relay_session_note_sent(r, s, leg);
 	if (is_over(s))
 		relay_session_end(r, s, SESSION_END_CLOSED, false);
 }

@@ -36,17 +36,18 @@ enum {
 	RELAY_IS_FRAMED = 1u << 19,   // of HTTP/2: stream/framed.c has it
 	RELAY_IS_STREAM = 1u << 20,   // one of its streams: no connection to a client of its own
 	RELAY_IS_PARKED = 1u << 21,   // a target's connection that is idle: stream/parked.c has it
+	RELAY_IS_LEFT = 1u << 22,     // its client gave up: what the target still says is nobody's
 	RELAY_SECURE = 1u << 24,      // two bits: this leg has a layer (stream/secure.h)
 	RELAY_AWAITS_KEYS = 1u << 26, // two bits: whose handshake is under way
 	RELAY_BROKEN = 1u << 28,      // a layer found its stream broken
 };
-static_assert(
-	__builtin_popcount(RELAY_IS_OPEN | RELAY_HAS_PORT | RELAY_ON_TARGET | RELAY_LIVE |
-			   3 * RELAY_END | 3 * RELAY_SHUT | 3 * RELAY_DONE | RELAY_AWAITS_HEADER |
-			   RELAY_IS_NAMED | RELAY_IS_TRANSPARENT | RELAY_IS_ANSWERED |
-			   RELAY_IS_CLOSING | RELAY_IS_MIRRORED | RELAY_IS_HTTP | RELAY_IS_LIMITED |
-			   RELAY_IS_UNTOLD | RELAY_IS_FRAMED | RELAY_IS_STREAM | RELAY_IS_PARKED |
-			   3 * RELAY_SECURE | 3 * RELAY_AWAITS_KEYS | RELAY_BROKEN) == 27,
+static_assert(__builtin_popcount(
+		      RELAY_IS_OPEN | RELAY_HAS_PORT | RELAY_ON_TARGET | RELAY_LIVE |
+		      3 * RELAY_END | 3 * RELAY_SHUT | 3 * RELAY_DONE | RELAY_AWAITS_HEADER |
+		      RELAY_IS_NAMED | RELAY_IS_TRANSPARENT | RELAY_IS_ANSWERED | RELAY_IS_CLOSING |
+		      RELAY_IS_MIRRORED | RELAY_IS_HTTP | RELAY_IS_LIMITED | RELAY_IS_UNTOLD |
+		      RELAY_IS_FRAMED | RELAY_IS_STREAM | RELAY_IS_PARKED | RELAY_IS_LEFT |
+		      3 * RELAY_SECURE | 3 * RELAY_AWAITS_KEYS | RELAY_BROKEN) == 28,
 	"no two flags share a bit");
 
 // Whether the client waits for the target to answer.
@@ -362,6 +363,10 @@ void relay_session_pump(struct relay *r, struct relay_session *s, unsigned int f
 // Both sides are there: what waits for the target goes, and payload moves from now on.
 void relay_session_opened(struct relay *r, struct relay_session *s);
 
+// A leg's peer hears that nothing follows, in the way in which the other leg's said so.
+void relay_session_shut(struct relay *r, struct relay_session *s, unsigned int to);
+// Whether our FIN on a leg has been acknowledged, with all before it.
+void relay_session_note_sent(struct relay *r, struct relay_session *s, unsigned int leg);
 // Counts what went from leg `from` to the other.
 void relay_session_moved(struct relay *r, struct relay_session *s, unsigned int from,
 	uint32_t bytes, uint32_t buffers);

@@ -168,10 +168,12 @@ void secure_splice(struct relay *r, struct relay_session *s)
 	struct buffer *held[2];
 	uint32_t buffers[2], bytes[2];
 
-	// The client has given up: what the target says to that is not for it.
-	if (target->mirror.is_left)
+	// The client has given up: what the target says to that is not for it, now or later.
+	if (target->mirror.is_left) {
 		tls_queue_drop_back(&target->held, target->held.bytes - target->mirror.replaced,
 			r->config.buffers);
+		s->flags |= RELAY_IS_LEFT;
+	}
 	for (unsigned int leg = 0; leg < 2; leg++) {
 		struct secure_leg *l = secure_at(r, s, leg);
 
@@ -191,6 +193,7 @@ void secure_splice(struct relay *r, struct relay_session *s)
 		relay_session_moved(r, s, leg, bytes[leg], buffers[leg]);
 		(void)tcp_send(r->tcp, s->connection[!leg], held[leg], TCP_SEND_SEGMENTS, r->now);
 	}
+	relay_session_note_sent(r, s, LEG_TARGET);
 	relay_limit_begin(r, s);
 	relay_session_opened(r, s);
 }
@@ -255,6 +258,18 @@ static void buffer_short(struct relay *r, struct relay_session *s)
 	secure_splice(r, s);
 }
 
+// The end of a client that has given up goes on behind what it said, as that of the target's own
+// visitors does.
+static void left_end(struct relay *r, struct relay_session *s)
+{
+	const struct secure_leg *client = client_of(r, s);
+
+	if (!target_of(r, s)->mirror.is_left || !client->input_ended || client->held.bytes > 0 ||
+		(s->flags & leg_flag(RELAY_SHUT, LEG_TARGET)))
+		return;
+	relay_session_shut(r, s, LEG_TARGET);
+}
+
 void secure_mirror_go_on(struct relay *r, struct relay_session *s)
 {
 	struct secure_leg *client = client_of(r, s), *target = target_of(r, s);
@@ -274,6 +289,7 @@ void secure_mirror_go_on(struct relay *r, struct relay_session *s)
 		foreign_splice(r, s);
 		return;
 	}
+	left_end(r, s);
 	secure_handshake_tell(r, client);
 	if (!hello_pass(r, client))
 		secure_defer(r, client);
@@ -422,7 +438,7 @@ static bool keys_take(struct relay *r, struct relay_session *s, const struct slo
 	relay_session_target_leave(r, s);
 	s->tries = s->header = 0;
 	s->flags &= ~(uint32_t)(RELAY_IS_MIRRORED | RELAY_IS_TRANSPARENT | RELAY_IS_OPEN |
-				RELAY_IS_ANSWERED | leg_flag(RELAY_END, LEG_TARGET));
+				RELAY_IS_ANSWERED | leg_flag(RELAY_END | RELAY_SHUT, LEG_TARGET));
 	secure_handshake_done(r, client, (uint32_t)n);
 	return true;
 }

@@ -269,7 +269,8 @@ static void splice(struct relay *r)
 
 			if (fds[i].revents == 0)
 				continue;
-			if (n > 0 && write_all(r->fds[1 - i], bytes, (size_t)n))
+			if (n > 0 && ((r->left && i == REALITY_TARGET) ||
+					     write_all(r->fds[1 - i], bytes, (size_t)n)))
 				continue;
 			closed[i] = true;
 			shutdown(r->fds[1 - i], SHUT_WR);

@@ -417,7 +417,8 @@ static void a_client_that_does_not_finish_is_the_targets(void **state)
 	assert_int_equal(rig.users[RIG_TARGET], 1);
 }
 
-// It has given up. The target's answer to that is nobody's, its end or reset is the client's.
+// It has given up. The target's answer to that is nobody's, however late it comes; its end or reset
+// is the client's.
 static void a_client_that_leaves_gets_the_targets_end(void **state)
 {
 	for (int resets = 0; resets < 2; resets++) {
@@ -436,12 +437,59 @@ static void a_client_that_leaves_gets_the_targets_end(void **state)
 		rig_wait(&rig, SOON);
 		if (resets)
 			rig_reset(&rig, RIG_TARGET, 0);
+		else
+			rig_send(&rig, RIG_TARGET, 0, 5000);
+		rig_wait(&rig, SOON);
 		target(0)->keeps_open = false;
 		rig_wait(&rig, SECONDS(1));
 		assert_int_equal(rig.secured->verdict[1], 0);
+		assert_int_equal(rig_received(&rig, RIG_TARGET), SECURED_HELLO);
 		assert_int_equal(client(1)->error, resets ? ECONNRESET : 0);
 		assert_int_equal(client(1)->ended, !resets);
 	}
+}
+
+// So is its own end the target's, at once, whatever a thread has yet to say of the target's answer:
+// that is how the target hears of the end of a visitor of its own.
+static void the_end_of_a_client_that_leaves_goes_on(void **state)
+{
+	rig.secured->leaves = true;
+	a_client_answered();
+	rig_send(&rig, RIG_CLIENT, 1, 100);
+	client(1)->keeps_open = false;
+	rig_wait(&rig, SOON);
+	assert_in_range(target(0)->received, SECURED_HELLO + 100, SECURED_HELLO + 200);
+	assert_true(target(0)->ended);
+	assert_false(rig.secured->spliced);
+	assert_int_equal(timeouts(), 0);
+	rig_send(&rig, RIG_TARGET, 0, 1000);
+	rig_wait(&rig, SOON);
+	assert_true(rig.secured->spliced);
+	assert_false(client(1)->ended);
+	target(0)->keeps_open = false;
+	rig_wait(&rig, SECONDS(1));
+	assert_true(client(1)->ended);
+	assert_int_equal(rig.secured->verdict[1], 0);
+	assert_int_equal(last_end(), SESSION_END_CLOSED);
+	assert_int_equal(rig_sessions(&rig), 0);
+}
+
+// It is not before what a target takes late.
+static void the_end_of_a_client_that_leaves_is_behind_what_it_said(void **state)
+{
+	rig.secured->leaves = true;
+	a_client_answered();
+	target(0)->stops_reading = true;
+	rig_send(&rig, RIG_CLIENT, 1, 3000000);
+	client(1)->keeps_open = false;
+	rig_wait(&rig, SECONDS(4));
+	assert_false(target(0)->ended);
+	target(0)->stops_reading = false;
+	rig_wait(&rig, SECONDS(4));
+	assert_true(target(0)->received > 3000000);
+	assert_true(target(0)->ended);
+	assert_false(rig.secured->spliced);
+	assert_int_equal(timeouts(), 0);
 }
 
 // What a target does not take waits with the client, however much of it may go on.
@@ -708,6 +756,8 @@ int main(void)
 		TEST(a_hello_in_pieces_has_no_longer),
 		TEST(a_client_that_does_not_finish_is_the_targets),
 		TEST(a_client_that_leaves_gets_the_targets_end),
+		TEST(the_end_of_a_client_that_leaves_goes_on),
+		TEST(the_end_of_a_client_that_leaves_is_behind_what_it_said),
 		TEST(no_more_is_held_than_a_target_takes),
 		TEST(a_target_is_told_who_comes),
 		TEST(a_target_is_told_in_binary),
