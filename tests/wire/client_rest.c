@@ -85,7 +85,7 @@ static void writes_what_was_asked_for(void **state)
 	nx_rest_query(&rest, "pair", "BTC/USD &");
 	nx_rest_field(&rest, "X-Own", "one");
 	assert_int_equal(nx_rest_body_open(&rest, &space, &room), NX_CLIENT_DONE);
-	memcpy(space, "{\"q\":1}", 7);
+	assert_int_equal(snprintf((char *)space, room, "{\"q\":1}"), 7);
 	assert_int_equal(nx_rest_body_close(&rest, 7), NX_CLIENT_DONE);
 	assert_int_equal(nx_rest_receive(&rest, &response), NX_CLIENT_DONE);
 	assert_true(body_has(&response, "POST /echo/base/order?pair=BTC%2FUSD%20%26 HTTP/1.1\r\n"));

@@ -247,10 +247,10 @@ static ssize_t body_read(nghttp2_session *session, int32_t id, uint8_t *out, siz
 	uint32_t *flags, nghttp2_data_source *source, void *context)
 {
 	const char *rest = source->ptr;
-	size_t n = strlen(rest);
+	size_t n = 0;
 
-	n = n < length ? n : length;
-	memcpy(out, rest, n);
+	for (; n < length && rest[n] != 0; n++)
+		out[n] = (uint8_t)rest[n];
 	source->ptr = (void *)(uintptr_t)(rest + n);
 	if (rest[n] == 0)
 		*flags = NGHTTP2_DATA_FLAG_EOF;
@@ -291,7 +291,8 @@ void h2_rig_answer(struct h2_rig *rig, uint32_t stream, const char *text, bool i
 	char own[H2_RIG_TEXT];
 	size_t length = strlen(text);
 
-	memcpy(own, text, length);
+	nx_bug_on(length >= sizeof(own));
+	memcpy(own, text, length + 1);
 	nx_bug_on(!h2_stream_head(
 		rig->streams[stream].stream, (uint8_t *)own, (uint32_t)length, is_last, rig->now));
 }
