@@ -94,7 +94,7 @@ static void make_credential(void)
 	server.random.fill = fill;
 	MUST(tls13_library_create(&library) == 0);
 	MUST(reality_credential_create(library, &server.random, &settings, &credential) == 0);
-	x25519_public(credential->static_key, public_key);
+	x25519_public(credential->keys->current, public_key);
 	server.credential = credential;
 }
 
@@ -166,7 +166,7 @@ static void primitives(const struct group_key *client, struct cursor share)
 	struct group_secret secret;
 	uint8_t key[REALITY_KEY_BYTES];
 
-	MUST(reality_key_derive(library, c->static_key, public_key, random, key));
+	MUST(reality_key_derive(library, c->keys->current, public_key, random, key));
 	MUST(group_answer(&server.random, client->group, share, &answer, &secret) == TLS13_OK);
 	MUST(signature_make(SCHEME_ED25519, c->temporary_key, true, transcript, sizeof(transcript),
 		     &answer) == TLS13_OK);

@@ -108,9 +108,9 @@ enum reality_result reality_admit(const struct reality_credential *c, struct cur
 	if (share == NULL || cursor_left(&h.session_id) != REALITY_SESSION_ID_BYTES)
 		return REALITY_KEY_SHARE;
 	out->kind = reality_kind(hello_class(&h), alpn_class(&h));
-	result = open_by(c, c->static_key, share, &h, hello, out) ||
+	result = open_by(c, c->keys->current, share, &h, hello, out) ||
 				 (c->has_previous_key &&
-					 open_by(c, c->previous_key, share, &h, hello, out))
+					 open_by(c, c->keys->previous, share, &h, hello, out))
 			 ? check_tag(c, &out->tag, now_ms)
 			 : REALITY_KEY_SHARE;
 	if (result != REALITY_AUTHENTICATED)

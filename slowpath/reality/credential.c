@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "reality/credential.h"
 
+#include "crypto/secret.h"
+
 static int make_temporary(struct reality_credential *c, const struct randomness *random)
 {
 	uint8_t seed[32];
@@ -36,10 +38,15 @@ static int copy_lists(struct reality_credential *c, const struct reality_setting
 static int make_keys(struct reality_credential *c, const struct randomness *random,
 	const struct reality_settings *s)
 {
-	memcpy(c->static_key, s->private_key, sizeof(c->static_key));
+	int rc = secret_map(sizeof(*c->keys), &c->memory);
+
+	if (rc != 0)
+		return rc;
+	c->keys = c->memory.base;
+	memcpy(c->keys->current, s->private_key, sizeof(c->keys->current));
 	c->has_previous_key = s->previous_key != NULL;
 	if (c->has_previous_key)
-		memcpy(c->previous_key, s->previous_key, sizeof(c->previous_key));
+		memcpy(c->keys->previous, s->previous_key, sizeof(c->keys->previous));
 	if (s->mldsa65_seed != NULL) {
 		c->mldsa_key = reality_mldsa_from_seed(s->mldsa65_seed);
 		if (c->mldsa_key == NULL)
@@ -87,6 +94,7 @@ void reality_credential_destroy(struct reality_credential *c)
 	free(c->short_ids);
 	EVP_PKEY_free(c->temporary_key);
 	EVP_PKEY_free(c->mldsa_key);
+	secret_unmap(&c->memory);
 	crypto_wipe(c, sizeof(*c));
 	free(c);
 }

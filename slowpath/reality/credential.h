@@ -4,6 +4,7 @@
 // A REALITY server's credential: who is let in, and the temporary certificate's key. Immutable once
 // made; any number of threads may use one.
 
+#include "core/memory.h"
 #include "reality/proof.h"
 #include "tls13/group.h"
 
@@ -35,11 +36,16 @@ struct reality_settings {
 	const uint8_t *previous_key;
 };
 
+// Private keys of X25519.
+struct reality_private_keys {
+	uint8_t current[X25519_BYTES];
+	uint8_t previous[X25519_BYTES];
+};
+
 struct reality_credential {
 	const struct tls13_library *library; // borrowed
-	// Private keys of X25519.
-	uint8_t static_key[X25519_BYTES];
-	uint8_t previous_key[X25519_BYTES];
+	struct memory memory;                // of the keys: for secrets
+	struct reality_private_keys *keys;
 	bool has_previous_key;
 	EVP_PKEY *temporary_key;
 	EVP_PKEY *mldsa_key; // NULL: none
@@ -53,7 +59,7 @@ struct reality_credential {
 };
 
 // -EINVAL without a name or a short id, -ENOTSUP when ML-DSA-65 is wanted and libcrypto has none,
-// -ENOMEM; *out untouched then.
+// or as secret_map; *out untouched then.
 [[nodiscard]] int reality_credential_create(const struct tls13_library *library,
 	const struct randomness *random, const struct reality_settings *settings,
 	struct reality_credential **out);

@@ -34,7 +34,7 @@ struct world *world(void)
 	w.config.random.fill = fill;
 	MUST(reality_credential_create(
 		     w.library, &w.config.random, &world_settings, &w.credential) == 0);
-	x25519_public(w.credential->static_key, w.public_key);
+	x25519_public(w.credential->keys->current, w.public_key);
 	w.config.credential = w.credential;
 	return &w;
 }
@@ -62,7 +62,7 @@ bool world_seal(uint8_t *hello, size_t length)
 		peer = share.p;
 	return peer != NULL &&
 	       reality_key_derive(
-		       world()->library, world()->credential->static_key, peer, h.random, key) &&
+		       world()->library, world()->credential->keys->current, peer, h.random, key) &&
 	       reality_seal(world()->library, key, &tag, hello, length);
 }
 

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "mapping.h"
+
 #include "reality/admit.h"
 
 #define EPHEMERAL "358072d6365880d1aeea329adf9121383851ed21a28e3b75e965d0d2cd166254"
@@ -122,6 +124,29 @@ static void the_server_admits_the_known_hello(void **state)
 	reality_credential_destroy(c);
 }
 
+static void private_keys_are_in_locked_memory_that_no_core_file_has(void **state)
+{
+	static const char *const names[] = {"example.test"};
+	static const uint8_t ids[][REALITY_SHORT_ID_BYTES] = {{0}};
+	uint8_t previous[32];
+	struct reality_settings settings = {.names = names,
+		.name_count = 1,
+		.short_ids = ids,
+		.short_id_count = 1,
+		.previous_key = previous};
+	struct randomness random = {0};
+	struct reality_credential *c;
+
+	count_up(1, settings.private_key);
+	count_up(2, previous);
+	assert_int_equal(reality_credential_create(library, &random, &settings, &c), 0);
+	assert_memory_equal(c->keys->current, settings.private_key, sizeof(c->keys->current));
+	assert_memory_equal(c->keys->previous, previous, sizeof(c->keys->previous));
+	assert_secret_memory(c->keys->current);
+	assert_secret_memory(c->keys->previous);
+	reality_credential_destroy(c);
+}
+
 static void the_certificate_is_the_known_one(void **state)
 {
 	struct reality_proof proof = {.library = library, .key = key};
@@ -216,6 +241,7 @@ int main(void)
 		cmocka_unit_test(both_ends_derive_the_known_key),
 		cmocka_unit_test(the_seal_is_the_known_session_id),
 		cmocka_unit_test(the_server_admits_the_known_hello),
+		cmocka_unit_test(private_keys_are_in_locked_memory_that_no_core_file_has),
 		cmocka_unit_test(the_certificate_is_the_known_one),
 		cmocka_unit_test(the_known_certificate_is_recognised_and_nothing_else),
 		cmocka_unit_test(the_second_signature_is_the_known_one),

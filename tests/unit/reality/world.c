@@ -24,7 +24,7 @@ int world_create(void **state)
 		.short_id = {1, 2, 3, 4, 5, 6, 7, 8},
 		.roots = rig.roots};
 	world_credential();
-	x25519_public(w.credential->static_key, w.public_key);
+	x25519_public(w.credential->keys->current, w.public_key);
 	memcpy(w.client_config.public_key, w.public_key, 32);
 	return reality_replay_create(rig.library, &random, 1000, 300, &w.replay);
 }
