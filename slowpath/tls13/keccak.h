@@ -19,6 +19,10 @@ struct keccak {
 	uint32_t at; // byte of the rate that is next
 };
 
+// Overwrites what calls before have left below the caller's frame: the states between two rounds,
+// and what the compiler had no register for.
+void keccak_stack_wipe(void);
+
 // Keccak-f[1600] of one state.
 void keccak_permute(uint64_t lanes[25]);
 

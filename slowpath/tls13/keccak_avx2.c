@@ -3,7 +3,8 @@
 
 #ifdef __x86_64__
 
-typedef uint64_t four_lanes __attribute__((vector_size(32)));
+// It may look at numbers of 64 bits.
+typedef uint64_t four_lanes __attribute__((vector_size(32), may_alias));
 
 #	define LANE          four_lanes
 #	define KECCAK_TARGET __attribute__((target("avx2")))
@@ -11,11 +12,7 @@ typedef uint64_t four_lanes __attribute__((vector_size(32)));
 
 __attribute__((target("avx2"))) void keccak_four_permute_avx2(struct keccak_four *k)
 {
-	four_lanes lanes[25];
-
-	memcpy(lanes, k->lanes, sizeof(lanes));
-	keccak_rounds(lanes);
-	memcpy(k->lanes, lanes, sizeof(lanes));
+	keccak_rounds((four_lanes *)k->lanes);
 }
 
 #endif

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tls13/keccak_four.h"
 
+#include <openssl/crypto.h>
+
 #include "tls13/cpu.h"
 #include "tls13/keccak.h"
 
@@ -28,15 +30,18 @@ void keccak_four_begin(struct keccak_four *k, uint32_t rate, const uint8_t seed[
 
 static void permute_each(struct keccak_four *k, uint32_t count)
 {
-	for (uint32_t s = 0; s < count; s++) {
-		uint64_t lanes[25];
+	uint64_t lanes[25];
 
+	for (uint32_t s = 0; s < count; s++) {
 		for (int i = 0; i < 25; i++)
 			lanes[i] = k->lanes[i][s];
 		keccak_permute(lanes);
 		for (int i = 0; i < 25; i++)
 			k->lanes[i][s] = lanes[i];
 	}
+	OPENSSL_cleanse(lanes, sizeof(lanes));
+	// What a call saves may be a lane that was just copied.
+	keccak_stack_wipe();
 }
 
 void keccak_four_permute(struct keccak_four *k, uint32_t count)

@@ -7,7 +7,7 @@
 #include "core/base.h"
 
 struct keccak_four {
-	uint64_t lanes[25][4]; // of all four
+	_Alignas(32) uint64_t lanes[25][4]; // of all four
 };
 
 // SHAKE with this rate of seed and a tail of some bytes each, at most 4, first byte lowest.

@@ -4,7 +4,7 @@
 // has defined LANE, a type of 64-bit numbers that may be a vector of them, and KECCAK_TARGET, for
 // which CPU this is. It gets keccak_rounds.
 
-#include "core/base.h"
+#include "tls13/keccak.h"
 
 static const uint64_t round_constants[24] = {0x0000000000000001, 0x0000000000008082,
 	0x800000000000808a, 0x8000000080008000, 0x000000000000808b, 0x0000000080000001,
@@ -69,7 +69,7 @@ KECCAK_TARGET static inline __attribute__((always_inline)) void keccak_round(
 	CHI(out, 20);
 }
 
-KECCAK_TARGET static void keccak_rounds(LANE a[25])
+KECCAK_TARGET static __attribute__((noinline)) void rounds_run(LANE a[25])
 {
 	LANE between[25];
 
@@ -77,4 +77,11 @@ KECCAK_TARGET static void keccak_rounds(LANE a[25])
 		keccak_round(a, between, round_constants[i]);
 		keccak_round(between, a, round_constants[i + 1]);
 	}
+}
+
+// Nothing of the state is left anywhere else.
+KECCAK_TARGET static void keccak_rounds(LANE a[25])
+{
+	rounds_run(a);
+	keccak_stack_wipe();
 }
