@@ -126,6 +126,7 @@ struct slow_message {
 	uint8_t kind;     // enum slow_kind
 	uint8_t stream;   // enum slow_stream
 	uint8_t failure;  // enum slow_failure
+	uint8_t is_part;  // of SEND: the next has the rest of what one peer's write would be
 	uint16_t length;  // bytes of data
 	union {
 		struct slow_open open;

@@ -386,8 +386,10 @@ static bool replaced_pass(struct relay *r, struct secure_leg *target, bool all)
 	return true;
 }
 
-// Bytes that answer to none of the target's.
-static bool extra_send(struct relay *r, struct relay_session *s, const uint8_t *bytes, uint32_t n)
+// Bytes that answer to none of the target's: those of one action leave in segments that end with it
+// alone.
+static bool extra_send(
+	struct relay *r, struct relay_session *s, const uint8_t *bytes, uint32_t n, bool is_part)
 {
 	struct buffer *b = r->config.buffers->get(r->config.buffers, n);
 
@@ -396,7 +398,10 @@ static bool extra_send(struct relay *r, struct relay_session *s, const uint8_t *
 	memcpy(buffer_data(b), bytes, n);
 	b->length = (uint16_t)n;
 	b->total_length = n;
-	(void)tcp_send(r->tcp, s->connection[LEG_CLIENT], b, 0, r->now);
+	// As of a segment that goes on.
+	memset(b->state, 0, sizeof(b->state));
+	(void)tcp_send(
+		r->tcp, s->connection[LEG_CLIENT], b, is_part ? TCP_SEND_SEGMENTS : 0, r->now);
 	return true;
 }
 
@@ -411,7 +416,7 @@ static bool send_take(struct relay *r, struct relay_session *s, const struct slo
 	n = u32_min(n, length);
 	if (!replace(r, target, m->data, n) || !replaced_pass(r, target, n < length))
 		return false;
-	return n == length || extra_send(r, s, m->data + n, length - n);
+	return n == length || extra_send(r, s, m->data + n, length - n, m->is_part);
 }
 
 static void forward_take(struct relay *r, struct relay_session *s, const struct slow_message *m)

@@ -135,6 +135,7 @@ static void fill_send(struct handshake *h, struct slow_message *out)
 	out->length = (uint16_t)n;
 	memcpy(out->data, bytes->p, n);
 	bytes->p += n;
+	out->is_part = cursor_left(bytes) > 0;
 	h->target = u64_min(h->target + n, h->action.target);
 	out->offset = h->target;
 }

@@ -180,8 +180,11 @@ static void message_take(struct rig_secured *x, uint32_t thread, const struct sl
 	struct slow_link *link = &x->link[WORKER * SECURED_THREADS + thread];
 
 	x->opens[thread] += m->kind == SLOW_OPEN;
-	if (m->kind == SLOW_OPEN)
+	if (m->kind == SLOW_OPEN) {
 		x->source = m->open.source;
+		x->session = m->session;
+		x->told = link;
+	}
 	x->closes += m->kind == SLOW_CLOSE;
 	// The name of a handshake that is a target's alone; a mirrored one has its client's.
 	if (x->has_targets && (m->session & 1)) {
@@ -194,6 +197,16 @@ static void message_take(struct rig_secured *x, uint32_t thread, const struct sl
 		return;
 	assert_memory_equal(m->data, secured_hello, SECURED_HELLO);
 	answer_publish(x, link, m->session, true);
+}
+
+void secured_say_more(struct rig *rig, uint32_t length, bool is_part)
+{
+	struct rig_secured *x = rig->secured;
+	struct slow_message *a = answer_to(x->told, x->session, SLOW_SEND);
+
+	a->length = (uint16_t)length;
+	a->is_part = is_part;
+	ring_publish(&x->told->to_worker);
 }
 
 void secured_garble(struct rig *rig, uint32_t thread, uint64_t session, uint32_t random)

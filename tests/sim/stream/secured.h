@@ -46,6 +46,8 @@ struct rig_secured {
 	uint64_t refused;         // the last one's name, to be refused again
 	bool spliced;             // a stranger was
 	struct ip_address source; // that the last handshake was opened for
+	uint64_t session;         // its name
+	struct slow_link *told;   // where
 	uint32_t opens[SECURED_THREADS];
 	uint32_t closes;
 	uint16_t suite;                          // that handshakes agree upon
@@ -59,6 +61,8 @@ void secured_create(struct rig *rig, struct relay_config *config);
 void secured_destroy(struct rig *rig);
 // The threads' turn.
 void secured_turn(struct rig *rig);
+// More that the last handshake's peer is to have in the place of nothing.
+void secured_say_more(struct rig *rig, uint32_t length, bool is_part);
 // An answer that nobody asked for, of random bytes, some of them likely ones, about a session.
 void secured_garble(struct rig *rig, uint32_t thread, uint64_t session, uint32_t random);
 // Targets are to be spoken to by TLS, but for the first raw_targets that are connected to.

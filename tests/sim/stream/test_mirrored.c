@@ -133,6 +133,31 @@ static void a_client_answered(void)
 	assert_true(rig.secured->open[1]);
 }
 
+static uint64_t segments_had(void)
+{
+	return counter_read(&tcp_engine_stats(rig.host[RIG_CLIENT])->segments_received);
+}
+
+// However many messages a record of ours takes.
+static void a_long_record_leaves_as_one(void **state)
+{
+	uint64_t before;
+
+	a_client_answered();
+	client(1)->stops_reading = true;
+	before = segments_had();
+	secured_say_more(&rig, 2000, true);
+	secured_say_more(&rig, 2000, true);
+	secured_say_more(&rig, 2000, false);
+	rig_wait(&rig, SOON);
+	assert_int_equal(segments_had() - before, 5); // of 1,448 bytes
+	// What is one by itself waits for nothing.
+	secured_say_more(&rig, 2000, false);
+	secured_say_more(&rig, 100, false);
+	rig_wait(&rig, SOON);
+	assert_int_equal(segments_had() - before, 5 + 2 + 1);
+}
+
 static void a_client_goes_on_to_its_own(void **state)
 {
 	a_client();
@@ -742,6 +767,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_stranger_is_the_targets),
 		TEST(a_client_goes_on_to_its_own),
+		TEST(a_long_record_leaves_as_one),
 		TEST(no_stranger_waits_for_a_thread),
 		TEST(no_hello_waits_for_a_thread),
 		TEST(a_hello_goes_with_what_is_behind_it),

@@ -148,6 +148,17 @@ static void forward(struct meeting *m, uint64_t until)
 	m->forwarded = until;
 }
 
+static void server_said(struct meeting *m)
+{
+	const struct slow_message *out = &m->message;
+
+	assert_in_range(m->write_count, 0, MEETING_WRITES - 1);
+	m->writes[m->write_count] += out->length;
+	m->write_count += !out->is_part;
+	if (!m->client_done)
+		m->client_kind->input(m->client, SLOW_TARGET, out->data, out->length, unix_ms());
+}
+
 static void server_turn(struct meeting *m)
 {
 	const struct slow_message *out = &m->message;
@@ -156,8 +167,7 @@ static void server_turn(struct meeting *m)
 		if (out->kind == SLOW_FORWARD)
 			forward(m, out->offset);
 		else if (out->kind == SLOW_SEND)
-			m->client_kind->input(
-				m->client, SLOW_TARGET, out->data, out->length, unix_ms());
+			server_said(m);
 		else if (out->kind == SLOW_KEYS)
 			m->server_keys = out->keys;
 		else

@@ -11,6 +11,7 @@
 
 enum {
 	MEETING_STREAM = 65536,
+	MEETING_WRITES = 32,
 };
 
 struct meeting {
@@ -25,6 +26,8 @@ struct meeting {
 	struct slow_message message; // the last one of either
 	struct slow_keys client_keys, server_keys;
 	bool client_done, server_done;
+	size_t writes[MEETING_WRITES]; // bytes that the server has leave as one
+	uint32_t write_count;
 };
 
 // One of standard TLS and one of REALITY, for www.example.org, with certificate and target from

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "meeting.h"
+#include "reality/engine.h"
 #include "slowpath/key_log.h"
 
 enum {
@@ -31,6 +32,23 @@ static void both_ends_tell_of_the_name(void **state)
 	// The server's likeness of the target says nothing of protocols.
 	assert_string_equal(m->server_keys.names.protocol, "");
 	assert_string_equal(m->client_keys.names.protocol, "");
+	meeting_end(m);
+	meeting_free(m);
+}
+
+// Also what takes several messages.
+static void each_imitated_record_leaves_as_one(void **state)
+{
+	const struct reality_shape shape = {.after = {100, 5000, 200}, .after_count = 3};
+	struct meeting *m = meeting_reality(&files);
+	struct reality_profile *profile = m->server_profile;
+
+	for (uint8_t kind = 0; kind < REALITY_KINDS; kind++)
+		reality_shapes_learn(profile->shapes, "www.example.org", kind, &shape);
+	meeting_talk(m);
+	assert_true(m->write_count > 3);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(m->writes[m->write_count - 3 + i], 5 + shape.after[i]);
 	meeting_end(m);
 	meeting_free(m);
 }
@@ -116,6 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_ends_tell_of_the_name),
+		cmocka_unit_test(each_imitated_record_leaves_as_one),
 		cmocka_unit_test(both_ends_write_the_key_log),
 	};
 
