@@ -178,6 +178,9 @@ static void acknowledge_text(struct tcp_engine *e, struct tcp_connection *c, boo
 		return;
 	}
 	if (c->quick > 0 || c->unacknowledged >= p->acknowledge_every) {
+		// A peer that has sent half of what it may would wait for the turn's end.
+		if (c->rcv_nxt - c->last_ack_sent >= c->receive_limit / 2 && segment_send_ack(e, c))
+			return;
 		c->flags |= TCP_ACK_NOW;
 		flush_add(e, c);
 		return;
@@ -214,6 +217,7 @@ static enum drop_reason input_text(
 	bool ordered = s->sequence == c->rcv_nxt && c->runs == NULL;
 	uint32_t length = s->length;
 	enum drop_reason reason;
+	uint32_t next;
 	bool at_once;
 
 	if (!text_extract(e, s))
@@ -234,8 +238,14 @@ static enum drop_reason input_text(
 			(uint8_t)u32_min(c->unacknowledged + length / c->receive_mss, UINT8_MAX);
 	if (c->quick > 0)
 		c->quick--;
+	next = c->rcv_nxt;
 	reason = receive_text(e, c, s);
 	at_once = !ordered || s->ecn == ECN_CE || reason != DROP_NONE;
+	// What the turn still owes goes first, or this one would acknowledge new text too: a peer
+	// without SACK counts those that do not.
+	if (at_once && c->rcv_nxt == next &&
+		(c->flags & (TCP_ACK_NOW | TCP_HAS_SACK)) == TCP_ACK_NOW)
+		segment_send_ack(e, c);
 	// The FIN behind it is acknowledged in any case, and both by one.
 	if (at_once || !(s->flags & TCP_FLAG_FIN))
 		acknowledge_text(e, c, at_once);
