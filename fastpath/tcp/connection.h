@@ -57,6 +57,7 @@ enum {
 	TCP_KEEPS_SEGMENTS = 1u << 4, // of its profile when it began: TCP_KEEP_SEGMENTS
 	TCP_DOUBTS_TIMEOUT = 1u << 5, // until something is acknowledged
 	TCP_TESTS_TIMEOUT = 1u << 6,  // new data leaves first: what it is answered with decides
+	TCP_TAKES_TURNS = 1u << 7, // text was answered: acknowledgements wait for the next answer
 };
 
 enum tcp_timer {
@@ -227,8 +228,9 @@ struct nx_aligned_line tcp_connection {
 	uint32_t mtu_probe_at;  // wheel tick when the next may leave
 	uint32_t challenged_at; // wheel tick when the second began in which `challenges` left
 	uint16_t peer_mss;
-	uint16_t mtu_ceiling; // did not pass; 0: not known
-	uint16_t mss_terms;   // announced at most; 0: by the profile alone
+	uint16_t mtu_ceiling;     // did not pass; 0: not known
+	uint16_t mss_terms;       // announced at most; 0: by the profile alone
+	uint16_t receive_shorter; // payload of the last segment that was shorter than receive_mss
 };
 // Acknowledgements and what is received touch lines 0 to 4, what is sent two more.
 static_assert(offsetof(struct tcp_connection, flush_next) == 64);

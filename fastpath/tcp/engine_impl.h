@@ -21,6 +21,8 @@ enum {
 	INDEX_SLOTS = 1 << 14, // of sent_index.c: a gigabyte in flight
 	INITIAL_SEGMENTS = 10, // RFC 6928
 	QUICK_ACKS = 16,       // segments acknowledged at once at the start
+	// Once a wait for an answer was for nothing; answers end only the last QUICK_ACKS of them.
+	QUICK_ACKS_UNANSWERED = 32,
 	BACKOFF_MAX = 15,
 	DEFAULT_MSS4 = 536, // RFC 9293 3.7.1
 	DEFAULT_MSS6 = 1220,
@@ -227,6 +229,12 @@ static inline uint32_t timestamp_age_time(const struct tcp_engine *e)
 static inline bool can_divide(const struct tcp_engine *e, const struct tcp_connection *c)
 {
 	return c->send_held / 2 < profile_of(e, c)->send_memory;
+}
+
+static inline void quick_begin(struct tcp_connection *c, uint8_t count)
+{
+	c->quick = count;
+	c->manner &= (uint8_t)~TCP_TAKES_TURNS;
 }
 
 static inline bool is_v4(const struct tcp_connection *c)

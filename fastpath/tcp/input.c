@@ -210,6 +210,20 @@ static void ratio_learn(struct tcp_connection *c, const struct buffer *chain)
 	c->receive_ratio = (uint8_t)((c->receive_ratio * 7 + u32_min(ratio, 255)) / 8);
 }
 
+// What the peer's full segments carry: the longest so far, until two shorter ones in a row, too
+// long for what a user writes by the piece, are of one length.
+static void receive_mss_learn(struct tcp_connection *c, uint32_t length)
+{
+	bool is_repeated = length == c->receive_shorter && length >= DEFAULT_MSS4;
+
+	if (length >= c->receive_mss || is_repeated) {
+		c->receive_mss = (uint16_t)u32_min(length, c->mss);
+		c->receive_shorter = 0;
+	} else {
+		c->receive_shorter = (uint16_t)length;
+	}
+}
+
 // Seventh. Text beyond the window was announced to nobody: it is cut.
 static enum drop_reason input_text(
 	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
@@ -229,8 +243,7 @@ static enum drop_reason input_text(
 	}
 	if ((c->manner & TCP_KEEPS_SEGMENTS) && !segments_keep(e, c, s))
 		return DROP_NO_BUFFER;
-	if (length > c->receive_mss)
-		c->receive_mss = (uint16_t)u32_min(length, c->mss);
+	receive_mss_learn(c, length);
 	ratio_learn(c, s->payload);
 	// A frame may carry many segments of the peer's.
 	if (length >= c->receive_mss)
@@ -338,6 +351,12 @@ static enum drop_reason input_shut(
 	return DROP_TCP_OUT_OF_WINDOW;
 }
 
+// Whatever begins after it is not part of what came before.
+static bool is_after_silence(const struct tcp_engine *e, const struct tcp_connection *c)
+{
+	return (usec_t)(engine_tick(e) - c->last_heard) << TICK_SHIFT > c->rto_us;
+}
+
 static enum drop_reason input_known(
 	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
 {
@@ -359,6 +378,8 @@ static enum drop_reason input_known(
 		s->length = 0;
 		s->flags &= (uint8_t)~TCP_FLAG_FIN;
 	}
+	if (s->length > 0 && is_after_silence(e, c))
+		quick_begin(c, QUICK_ACKS);
 	c->last_heard = engine_tick(e);
 	c->probes = 0;
 	if (s->flags & TCP_FLAG_RST)

@@ -249,8 +249,10 @@ static enum output_result send_new(struct tcp_engine *e, struct tcp_connection *
 		timer_clear(c, TCP_TIMER_LOSS);
 	// This answers text of the peer's: the two take turns, and an acknowledgement can ride on
 	// the next answer.
-	if (c->quick < QUICK_ACKS)
+	if (c->quick < QUICK_ACKS) {
 		c->quick = 0;
+		c->manner |= TCP_TAKES_TURNS;
+	}
 	sent(e, c, length);
 	return OUTPUT_SENT;
 }

@@ -41,6 +41,10 @@ static void timer_expired(struct tcp_engine *e, struct tcp_connection *c, enum t
 	case TCP_TIMER_ACK:
 		tcp_count(e, delayed_acks);
 		c->flags |= TCP_ACK_NOW;
+		// No answer came for it to ride on, and the peer may have held back what follows:
+		// the next answers are not relied on, either.
+		if (c->manner & TCP_TAKES_TURNS)
+			quick_begin(c, QUICK_ACKS_UNANSWERED);
 		flush_add(e, c);
 		return;
 	case TCP_TIMER_PACE:
