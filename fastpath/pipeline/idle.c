@@ -7,6 +7,7 @@
 
 #include "pipeline/worker.h"
 
+#include <errno.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ enum {
 	SLEEP_LONGEST_US = 80, // with the wake-up's own cost, the first packet waits 100 us at most
 	WARY_SLEEPS = 8,       // short sleeps after a wake-up for nothing
 	BLOCK_LONGEST_US = 100000, // the heartbeat stays fresh
+	WAIT_STEP_US = 1000,       // of epoll_wait
 };
 
 static usec_t next_timer(struct worker *w)
@@ -98,15 +100,31 @@ static void drain_eventfd(int fd)
 		return; // nothing was signalled
 }
 
+// Kernels before 5.11 have no epoll_pwait2, and a sandbox may refuse it: those wait by
+// milliseconds.
+static int events_await(struct worker *w, struct epoll_event *events, int count, usec_t us)
+{
+	struct timespec timeout = timespec_of(us);
+
+	if (!w->waits_by_ms) {
+		int n = epoll_pwait2(w->epoll_fd, events, count, &timeout, NULL);
+
+		if (n >= 0 || (errno != ENOSYS && errno != EPERM))
+			return n;
+		w->waits_by_ms = true;
+	}
+	return epoll_wait(w->epoll_fd, events, count, (int)(us / WAIT_STEP_US));
+}
+
 static void block(struct worker *w, usec_t until_timer)
 {
-	struct timespec timeout = timespec_of(u64_min(until_timer, BLOCK_LONGEST_US));
+	usec_t longest = u64_min(until_timer, BLOCK_LONGEST_US);
 	struct epoll_event events[16];
 
 	shared_word_store(&w->asleep, 1);
 	shared_fence();
 	if (!has_waiting_work(w) && !have_frames_come(w)) {
-		int n = epoll_pwait2(w->epoll_fd, events, nx_array_size(events), &timeout, NULL);
+		int n = events_await(w, events, nx_array_size(events), longest);
 
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.fd == w->wake_fd)
@@ -122,7 +140,9 @@ static void block(struct worker *w, usec_t until_timer)
 
 static void sleep_somehow(struct worker *w, usec_t until_timer)
 {
-	if (w->can_block && w->wary == 0 && !has_unsent_frames(w)) {
+	bool is_short = w->waits_by_ms && until_timer < WAIT_STEP_US;
+
+	if (w->can_block && w->wary == 0 && !is_short && !has_unsent_frames(w)) {
 		block(w, until_timer);
 		return;
 	}

@@ -49,6 +49,9 @@ static void flush(struct worker *w, struct transmit_queue *t)
 	}
 	t->count = (uint16_t)(t->count - sent);
 	t->bytes = 0;
+	// The port takes frames again: it will soon take those that are left.
+	if (sent > 0)
+		w->sleeps = 0;
 	if (nx_unlikely(t->count > 0)) {
 		memmove(t->frames, t->frames + sent, t->count * sizeof(t->frames[0]));
 		t->bytes = bytes_of(t->frames, t->count);

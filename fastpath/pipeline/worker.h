@@ -199,6 +199,7 @@ struct nx_aligned_line worker {
 	uint32_t sleeps;     // short ones, since there was work
 	uint32_t wary;       // short sleeps before it blocks again
 	bool can_block;      // every source has a wake-up descriptor
+	bool waits_by_ms;    // there is no epoll_pwait2
 	shared_word_t stop;  // w: control
 	shared_word_t drain; // w: control
 	counter_t heartbeat; // turn time, for the stall watchdog
