@@ -16,7 +16,7 @@ enum {
 #define NOW_MS     INT64_C(1800000000000)
 #define MUST(cond) nx_bug_on(!(cond))
 // Functions that --toggle-collect can name.
-#define FOR_CALLGRIND __attribute__((noinline, noclone))
+#define FOR_CALLGRIND __attribute__((noinline))
 
 struct bytes {
 	uint8_t data[SIDE_BYTES];
