@@ -87,8 +87,9 @@ static void print_keys(FILE *out, const char *parent)
 
 static void print_sections(FILE *out)
 {
-	for (uint32_t i = 0; i < schema_key_count; i++) {
-		const struct schema_key *key = &schema_keys[i];
+	const struct schema_key *key;
+
+	for (uint32_t i = 0; (key = schema_key_at(i)); i++) {
 		char parent[FAULT_PATH_BYTES];
 
 		if (key->type != SCHEMA_GROUP && key->type != SCHEMA_GROUPS)
@@ -201,6 +202,7 @@ static int print_man_keys(FILE *out, const char *parent)
 
 int schema_manual(FILE *out)
 {
+	const struct schema_key *key;
 	int rc;
 
 	fputs(".\\\" SPDX-License-Identifier: BSD-3-Clause\n"
@@ -216,8 +218,7 @@ int schema_manual(FILE *out)
 	      ".SH THE TOP\n",
 		out);
 	rc = print_man_keys(out, "");
-	for (uint32_t i = 0; rc == 0 && i < schema_key_count; i++) {
-		const struct schema_key *key = &schema_keys[i];
+	for (uint32_t i = 0; rc == 0 && (key = schema_key_at(i)); i++) {
 		char parent[FAULT_PATH_BYTES];
 
 		if (key->type != SCHEMA_GROUP && key->type != SCHEMA_GROUPS)

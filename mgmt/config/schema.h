@@ -73,8 +73,8 @@ struct schema_key {
 	uint32_t size;   // SCHEMA_GROUPS: of one entry
 };
 
-extern const struct schema_key schema_keys[];
-extern const uint32_t schema_key_count;
+// The key of a row of the table, from 0 on; NULL behind the last.
+const struct schema_key *schema_key_at(uint32_t index);
 
 // The key of a path, or NULL. Path as in the table: "listeners[].listen".
 const struct schema_key *schema_find(const char *path);

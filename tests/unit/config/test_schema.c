@@ -109,10 +109,10 @@ static void refuse_value(const struct schema_key *key, const char *value)
 
 static void a_bad_value_for_every_key_is_refused(void **state)
 {
+	const struct schema_key *key;
 	unsigned refused = 0;
 
-	for (uint32_t i = 0; i < schema_key_count; i++) {
-		const struct schema_key *key = &schema_keys[i];
+	for (uint32_t i = 0; (key = schema_key_at(i)); i++) {
 		bool is_list = key->type == SCHEMA_GROUPS;
 
 		// No key takes a fraction, and few true or false.
@@ -128,14 +128,14 @@ static void a_bad_value_for_every_key_is_refused(void **state)
 			refuse_value(key, "( 1 )");
 		refused++;
 	}
-	assert_int_equal(refused, schema_key_count);
 	assert_true(refused > 50);
 }
 
 static void integers_out_of_range_or_of_another_unit_are_refused(void **state)
 {
-	for (uint32_t i = 0; i < schema_key_count; i++) {
-		const struct schema_key *key = &schema_keys[i];
+	const struct schema_key *key;
+
+	for (uint32_t i = 0; (key = schema_key_at(i)); i++) {
 		char value[32];
 
 		if (key->type != SCHEMA_INTEGER)
@@ -156,8 +156,9 @@ static void integers_out_of_range_or_of_another_unit_are_refused(void **state)
 
 static void texts_of_the_wrong_form_are_refused(void **state)
 {
-	for (uint32_t i = 0; i < schema_key_count; i++) {
-		const struct schema_key *key = &schema_keys[i];
+	const struct schema_key *key;
+
+	for (uint32_t i = 0; (key = schema_key_at(i)); i++) {
 		char longer[TEXT_BYTES - 512] = "\"";
 
 		switch (key->type) {
