@@ -164,6 +164,8 @@ int metrics_render(const struct metrics_family *families, size_t count, const st
 
 int metrics_document(FILE *out)
 {
+	const struct metrics_family *f;
+
 	fputs("# Metrics\n\n"
 	      "`nexpathd` serves these as Prometheus text at `http://ADDRESS/metrics`, where `management.metrics`\n"
 	      "is the address; without the key nothing is served. `/healthz` answers 200 while the process runs,\n"
@@ -172,9 +174,7 @@ int metrics_document(FILE *out)
 	      "This page is made by `nexpath-document metrics`.\n\n"
 	      "| family | type | labels | what |\n|---|---|---|---|\n",
 		out);
-	for (size_t i = 0; i < METRICS_FAMILY_COUNT; i++) {
-		const struct metrics_family *f = &METRICS_FAMILIES[i];
-
+	for (size_t i = 0; (f = metrics_family_at(i)) != NULL; i++) {
 		fprintf(out, "| `%s` | %s |", f->name, TYPES[f->type]);
 		for (int l = 0; f->labels[l] != NULL; l++)
 			fprintf(out, "%s `%s`", l > 0 ? "," : "", f->labels[l]);

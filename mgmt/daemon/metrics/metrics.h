@@ -29,17 +29,19 @@ struct metrics_family {
 	void (*collect)(struct metrics_output *out, const struct daemon *daemon);
 };
 
-extern const struct metrics_family METRICS_FAMILIES[];
-extern const size_t METRICS_FAMILY_COUNT;
+// The family of a row of the table, from 0 on; NULL behind the last.
+const struct metrics_family *metrics_family_at(size_t index);
 
 // One series of the family being collected: a value for each of its labels, in order. Values with
 // the same labels are summed, and beyond METRICS_SERIES_MAX series those that are left, into one
 // whose labels say "other".
 void metrics_series(struct metrics_output *out, double value, ...);
 
-// Appends the whole exposition. -ENOMEM.
+// Appends the exposition of these families. -ENOMEM.
 [[nodiscard]] int metrics_render(const struct metrics_family *families, size_t count,
 	const struct daemon *daemon, struct evbuffer *out);
+// The same of all families of the table.
+[[nodiscard]] int metrics_render_all(const struct daemon *daemon, struct evbuffer *out);
 
 // docs/metrics.md, whole. 0 or -EIO.
 [[nodiscard]] int metrics_document(FILE *out);

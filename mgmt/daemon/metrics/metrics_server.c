@@ -48,8 +48,7 @@ static void on_metrics(struct evhttp_request *request, void *argument)
 			evbuffer_free(body);
 		return;
 	}
-	if (body == NULL ||
-		metrics_render(METRICS_FAMILIES, METRICS_FAMILY_COUNT, server->daemon, body) != 0) {
+	if (body == NULL || metrics_render_all(server->daemon, body) != 0) {
 		if (body != NULL)
 			evbuffer_free(body);
 		evhttp_send_error(request, HTTP_INTERNAL, "out of memory");
