@@ -14,6 +14,13 @@ enum {
 	H2_RIG_AT_ONCE = 100, // streams
 };
 
+// A field of a request, its name and value literals.
+#define H2_RIG_FIELD(name, value)                                                                  \
+	{                                                                                          \
+		(uint8_t *)(uintptr_t)(name), (uint8_t *)(uintptr_t)(value), sizeof(name) - 1,     \
+			sizeof(value) - 1, NGHTTP2_NV_FLAG_NONE                                    \
+	}
+
 extern const struct h2_limits h2_rig_limits;
 
 // A stream as both ends see it.
