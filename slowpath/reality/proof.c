@@ -211,7 +211,8 @@ static bool read_parts(struct cursor der, struct own_parts *out)
 		!skip_piece(&der, tail, sizeof(tail)) ||
 		!cursor_take_span(&der, REALITY_DIGEST_BYTES, &out->signature))
 		return false;
-	out->mldsa = cursor_over(mldsa, with_mldsa ? REALITY_MLDSA_SIGNATURE_BYTES : 0);
+	out->mldsa =
+		with_mldsa ? cursor_over(mldsa, REALITY_MLDSA_SIGNATURE_BYTES) : (struct cursor){0};
 	return cursor_left(&der) == 0;
 }
 
