@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A server that says anything to our client, inside an honest handshake: our server's messages
-// reach it with bytes changed, left out and put in as the input says, under the right keys.
+// reach it with bytes changed, left out and put in as the input says, under the right keys. By the
+// input's length the server asks for the client's certificate or for another key share, or resumes.
 #include "world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+enum {
+	MUTATION_BYTES = 4, // an input shorter than one leaves the handshake as it is
+	SESSION_BYTES_MAX = 4096,
+};
+
+static uint8_t session[SESSION_BYTES_MAX]; // of the first handshake
+static size_t session_length;
 static struct tls13 *client, *server;
 static struct cursor input;
 static enum tls13_verdict verdict;
@@ -31,6 +39,15 @@ static void on_secret(void *user, enum tls13_level level, enum tls13_direction d
 	const struct tls13_secret *secret)
 {
 	MUST(secret->length == 32 || secret->length == 48);
+}
+
+static void on_ticket(void *user, const uint8_t *bytes, size_t length)
+{
+	MUST(length != 0 && length <= sizeof(session));
+	if (session_length != 0)
+		return;
+	memcpy(session, bytes, length);
+	session_length = length;
 }
 
 // Puts the message's own first bytes behind it.
@@ -74,20 +91,37 @@ static void deliver(void)
 	queued = 0;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void check_complete(bool retry, bool resume)
 {
+	struct tls13_summary summary;
+
+	MUST(tls13_is_complete(client) && tls13_is_complete(server));
+	tls13_summary(client, &summary);
+	MUST(summary.retried == retry && summary.resumed == resume);
+}
+
+static void handshake(enum tls13_client_certificate asked, bool retry, bool resume)
+{
+	static const uint16_t unshared[] = {GROUP_P256};
 	struct world *w = world();
-	struct tls13_events client_events = {.send = to_server, .secret = on_secret};
+	struct tls13_events client_events = {
+		.send = to_server, .secret = on_secret, .ticket = on_ticket};
 	struct tls13_events server_events = {.send = to_client, .secret = on_secret};
 	struct tls13_start client_start = w->client_start, server_start = w->server_start;
+	struct tls13_config config = w->server;
+	bool is_honest = cursor_left(&input) < MUTATION_BYTES;
 
 	world_restart();
-	w->server.client_certificate = (enum tls13_client_certificate)(size % 2);
-	client_events.ticket = w->events.ticket;
+	config.client_certificate = asked;
+	if (retry)
+		config.groups = (struct tls13_list){.values = unshared, .count = 1};
 	client_start.events = &client_events;
+	if (resume) {
+		client_start.session = session;
+		client_start.session_length = session_length;
+	}
 	server_start.events = &server_events;
-	input = cursor_over(data, size);
-	MUST(tls13_create(&w->server, false, &server_start, &server) == 0);
+	MUST(tls13_create(&config, false, &server_start, &server) == 0);
 	MUST(tls13_create(&w->client, true, &client_start, &client) == 0);
 	verdict = TLS13_OK;
 	MUST(tls13_begin(client, WORLD_NOW_MS) == TLS13_OK);
@@ -96,11 +130,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < queued; i++)
 		writer_clear(&queue[i]);
 	queued = 0;
-	MUST(size != 0 || (tls13_is_complete(client) && tls13_is_complete(server)));
+	if (is_honest)
+		check_complete(retry, resume);
 	// What the input leaves over goes in behind the handshake.
 	if (verdict == TLS13_OK && tls13_is_complete(client))
 		(void)tls13_input(client, TLS13_APPLICATION, input.p, cursor_left(&input), 0);
 	tls13_destroy(client);
 	tls13_destroy(server);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (session_length == 0) {
+		input = cursor_over(data, 0);
+		handshake(TLS13_CLIENT_CERTIFICATE_NONE, false, false);
+		MUST(session_length != 0);
+	}
+	input = cursor_over(data, size);
+	handshake(size % 4 == 1 ? TLS13_CLIENT_CERTIFICATE_OPTIONAL : TLS13_CLIENT_CERTIFICATE_NONE,
+		size % 4 == 2, size % 4 == 3);
 	return 0;
 }
