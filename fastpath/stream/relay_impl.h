@@ -223,19 +223,12 @@ uint16_t relay_profile(struct relay *r, const struct relay_kind *kind);
 struct relay_session *relay_session_accept(struct relay *r, uint32_t connection, uint64_t offer);
 // The client's header may have come: reads it, and goes on to the target.
 void relay_session_header(struct relay *r, struct relay_session *s);
-// The target did not take the connection, or did not answer: another, or the end.
-void relay_session_connect_failed(struct relay *r, struct relay_session *s, enum session_end why);
 // Ends a session: connections that are still its own are reset if `reset`, else closed.
 void relay_session_end(struct relay *r, struct relay_session *s, enum session_end why, bool reset);
-void relay_session_timer(struct relay *r, uint32_t index);
 // Transparent: the target answered its SYN, so the client's is answered likewise; a target that
 // refused is passed on as a refusal.
 void relay_session_answer(struct relay *r, struct relay_session *s);
 void relay_session_refusal(struct relay *r, struct relay_session *s);
-// Both sides have closed: what is under way has its time from now on.
-void relay_session_closing(struct relay *r, struct relay_session *s);
-// How long nothing may move, by the session's state; UINT64_MAX for ever.
-usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_session *s);
 
 // What a session is of in the snapshot, NULL when that is gone; its client's connection as its
 // packets arrive.
@@ -249,10 +242,54 @@ struct flow_key relay_session_client(const struct relay *r, const struct relay_s
 struct flow_key relay_session_announced(const struct relay *r, const struct relay_session *s);
 // Ends a session that has not reached its target.
 void relay_session_refuse(struct relay *r, struct relay_session *s, enum drop_reason reason);
+// Both connections of a mirrored session are open: its handshake may begin. False: it is not to.
+bool relay_session_mirror(struct relay *r, struct relay_session *s);
+// A session of a stream of a client's: NULL, there is no room.
+struct relay_session *relay_session_add_stream(struct relay *r, const struct relay_session *client);
+// One that a target's connection may be parked in: NULL, there is no room.
+struct relay_session *relay_session_add_parked(struct relay *r);
+// A leg's handshake gave keys: on to the target. announced: whom the session is for.
+void relay_session_secured(struct relay *r, struct relay_session *s, unsigned int leg,
+	const struct flow_key *announced);
+// It gave none: the leg's peer has been sent what it is to know of it. why: SESSION_END_CLOSED by
+// the peer's doing, _UNTRUSTED, _UNANSWERED, or _REFUSED and _EVICTED by ours.
+void relay_session_keys_missing(
+	struct relay *r, struct relay_session *s, unsigned int leg, enum session_end why);
+// The connection of a leg, if there is one, is no longer the session's: reset, or closed.
+void relay_session_let_go(struct relay *r, struct relay_session *s, unsigned int leg, bool reset);
+
+// session_target.c
+// Begins to connect to a target of the upstream. announced: whom the session is for.
+enum drop_reason relay_session_connect(struct relay *r, struct relay_session *s, uint16_t upstream,
+	const struct flow_key *announced);
+// Lets the target's connection go, if there is one, and the session can have another.
+void relay_session_disconnect(struct relay *r, struct relay_session *s, bool reset);
+// The target did not take the connection, or did not answer: another, or the end.
+void relay_session_connect_failed(struct relay *r, struct relay_session *s, enum session_end why);
 // The target's connection is closed, and its place free.
 void relay_session_target_leave(struct relay *r, struct relay_session *s);
 // The target is of no use: another one, or the end.
 void relay_session_try_another(struct relay *r, struct relay_session *s, enum session_end why);
+// One try: takes a source port and sends a SYN. announced: who the client is, for the balance rule.
+// failed: the target that another is to stand in for, SLOT_NONE for none.
+enum drop_reason relay_session_try(struct relay *r, struct relay_session *s,
+	const struct flow_key *announced, uint16_t failed);
+// What the target has of a connection that both sides have closed. The side that closed first is in
+// TIME-WAIT; where the two FINs crossed, both are, which is not told from ours alone.
+struct flow_past relay_session_past(const struct relay *r, const struct relay_session *s);
+// The session's place at its target is free, and its source port, which keeps that past.
+void relay_session_target_give_back(
+	struct relay *r, struct relay_session *s, const struct flow_past *past);
+// The target's connection of one session becomes that of another, which has none.
+void relay_session_target_move(
+	struct relay *r, struct relay_session *from, struct relay_session *to);
+
+// session_timer.c
+void relay_session_timer(struct relay *r, uint32_t index);
+// Both sides have closed: what is under way has its time from now on.
+void relay_session_closing(struct relay *r, struct relay_session *s);
+// How long nothing may move, by the session's state; UINT64_MAX for ever.
+usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_session *s);
 
 // origin.c
 // The target's connection is established: begins the handshake with it. False: it is spoken to in
@@ -262,29 +299,6 @@ bool relay_origin_begin(struct relay *r, struct relay_session *s);
 void relay_origin_secured(struct relay *r, struct relay_session *s);
 // There will be none.
 void relay_origin_failed(struct relay *r, struct relay_session *s, enum session_end why);
-
-// Both connections of a mirrored session are open: its handshake may begin. False: it is not to.
-bool relay_session_mirror(struct relay *r, struct relay_session *s);
-// A session of a stream of a client's: NULL, there is no room.
-struct relay_session *relay_session_add_stream(struct relay *r, const struct relay_session *client);
-// One that a target's connection may be parked in: NULL, there is no room.
-struct relay_session *relay_session_add_parked(struct relay *r);
-// The target's connection of one session becomes that of another, which has none.
-void relay_session_target_move(
-	struct relay *r, struct relay_session *from, struct relay_session *to);
-// A leg's handshake gave keys: on to the target. announced: whom the session is for.
-void relay_session_secured(struct relay *r, struct relay_session *s, unsigned int leg,
-	const struct flow_key *announced);
-// It gave none: the leg's peer has been sent what it is to know of it. why: SESSION_END_CLOSED by
-// the peer's doing, _UNTRUSTED, _UNANSWERED, or _REFUSED and _EVICTED by ours.
-void relay_session_keys_missing(
-	struct relay *r, struct relay_session *s, unsigned int leg, enum session_end why);
-
-// Begins to connect to a target of the upstream. announced: whom the session is for.
-enum drop_reason relay_session_connect(struct relay *r, struct relay_session *s, uint16_t upstream,
-	const struct flow_key *announced);
-// Lets the target's connection go, if there is one, and the session can have another.
-void relay_session_disconnect(struct relay *r, struct relay_session *s, bool reset);
 
 // gateway.c: sessions with RELAY_IS_HTTP.
 [[nodiscard]] int relay_gateway_create(struct relay *r);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A relayed session's life: accepted from a client, connected to a target, ended.
+// A relayed session's life: accepted from a client, sent on to a target, ended.
 #include "stream/limit.h"
 #include "stream/relay_impl.h"
 #include "stream/secure.h"
@@ -10,11 +10,6 @@
 static struct slot_stats *listener_stats(const struct relay *r, const struct relay_session *s)
 {
 	return &r->config.stats->listeners[s->listener];
-}
-
-static struct slot_stats *target_stats(const struct relay *r, const struct relay_session *s)
-{
-	return &r->config.stats->targets[s->target];
 }
 
 const struct snapshot_listener *relay_session_listener(
@@ -38,30 +33,7 @@ static void log_session(const struct relay *r, const struct relay_session *s, en
 	r->config.log(r->config.context, &record);
 }
 
-static void target_leave(struct relay *r, struct relay_session *s, const struct flow_past *past)
-{
-	if (s->flags & RELAY_ON_TARGET)
-		counter_sub(&target_stats(r, s)->sessions, 1);
-	if (s->flags & RELAY_HAS_PORT)
-		flow_lease_give(r->config.flow, &s->to, past, r->now);
-	s->flags &= ~(uint32_t)(RELAY_ON_TARGET | RELAY_HAS_PORT);
-}
-
-// What the target has of a connection that both sides have closed. The side that closed first is in
-// TIME-WAIT; where the two FINs crossed, both are, which is not told from ours alone.
-static struct flow_past past_of(const struct relay *r, const struct relay_session *s)
-{
-	struct tcp_info info;
-
-	tcp_info_get(r->tcp, s->connection[LEG_TARGET], &info);
-	return (struct flow_past){.sequence = info.send_next,
-		.timestamp = info.timestamp,
-		.has_timestamp = info.timestamps,
-		.target_waits = true};
-}
-
-static void connection_let_go(
-	struct relay *r, struct relay_session *s, unsigned int leg, bool reset)
+void relay_session_let_go(struct relay *r, struct relay_session *s, unsigned int leg, bool reset)
 {
 	bool secure = leg_is_secure(s, leg);
 
@@ -88,10 +60,10 @@ void relay_session_end(struct relay *r, struct relay_session *s, enum session_en
 	if (s->flags & RELAY_IS_PARKED)
 		relay_parked_end(r, s);
 	if (!reset && s->connection[LEG_TARGET] != TCP_NONE)
-		past = past_of(r, s);
-	connection_let_go(r, s, LEG_CLIENT, reset);
-	connection_let_go(r, s, LEG_TARGET, reset);
-	target_leave(r, s, &past);
+		past = relay_session_past(r, s);
+	relay_session_let_go(r, s, LEG_CLIENT, reset);
+	relay_session_let_go(r, s, LEG_TARGET, reset);
+	relay_session_target_give_back(r, s, &past);
 	relay_preface_clear(r, s);
 	wheel_cancel(&r->wheel, index);
 	if (!(s->flags & (RELAY_IS_STREAM | RELAY_IS_PARKED))) {
@@ -107,15 +79,6 @@ const struct snapshot_upstream *relay_session_upstream(
 {
 	return s->upstream < r->snapshot->upstream_limit ? r->snapshot->upstreams[s->upstream]
 							 : NULL;
-}
-
-static void target_join(struct relay *r, struct relay_session *s, const struct flow_lease *lease)
-{
-	s->to = lease->key;
-	s->target = lease->target->slot;
-	s->flags |= RELAY_ON_TARGET | (lease->has_port ? RELAY_HAS_PORT : 0);
-	counter_add(&target_stats(r, s)->sessions, 1);
-	counter_add(&target_stats(r, s)->sessions_total, 1);
 }
 
 struct flow_key relay_session_client(const struct relay *r, const struct relay_session *s)
@@ -136,152 +99,6 @@ struct flow_key relay_session_announced(const struct relay *r, const struct rela
 		client.source_port = r->names[session_index(r, named)].port;
 	}
 	return client;
-}
-
-// Sends the SYN; of a transparent session, one that offers what the client's does.
-static int target_connect(struct relay *r, struct relay_session *s, const struct flow_lease *lease,
-	const struct snapshot_upstream *upstream)
-{
-	bool transparent = s->flags & RELAY_IS_TRANSPARENT;
-	struct tcp_terms terms;
-	struct tcp_past past = {.sequence = lease->past.sequence,
-		.timestamp = lease->past.timestamp,
-		.has_timestamp = lease->past.has_timestamp};
-
-	if (transparent)
-		tcp_terms_get(r->tcp, s->connection[LEG_CLIENT], &terms);
-	return tcp_connect_after(r->tcp,
-		relay_profile(r,
-			&(struct relay_kind){.mtu = r->snapshot->netifs[lease->target->netif].mtu,
-				.congestion = upstream->congestion,
-				.look = upstream->look,
-				.keepalive_s = upstream->keepalive_s,
-				.user_timeout_s = upstream->user_timeout_s,
-				.memory = upstream->memory,
-				.ecn = upstream->ecn,
-				.transparent = transparent}),
-		&lease->key, lease->past.target_waits ? &past : NULL, transparent ? &terms : NULL,
-		leg_context(session_index(r, s), LEG_TARGET), r->now, &s->connection[LEG_TARGET]);
-}
-
-// Takes a source port and sends a SYN. announced: who the client is, for the balance rule. failed:
-// the target that another is to stand in for.
-static enum drop_reason connect_once(
-	struct relay *r, struct relay_session *s, const struct flow_key *announced, uint16_t failed)
-{
-	const struct snapshot_upstream *upstream = relay_session_upstream(r, s);
-	const struct snapshot_listener *listener = relay_session_listener(r, s);
-	struct flow_lease lease;
-	struct flow_key client = relay_session_client(r, s);
-	enum drop_reason reason;
-	int error;
-
-	if (!upstream || !listener)
-		return DROP_NO_TARGET;
-	reason = flow_lease_take(
-		r->config.flow, r->snapshot, upstream, &client, announced, failed, r->now, &lease);
-	if (reason != DROP_NONE)
-		return reason;
-	error = target_connect(r, s, &lease, upstream);
-	if (error && lease.has_port)
-		flow_lease_give(r->config.flow, &lease.key, &lease.past, r->now);
-	if (error)
-		return error == -ENOBUFS ? DROP_TCP_CONNECTIONS_FULL : DROP_NAT_CONFLICT;
-	target_join(r, s, &lease);
-	s->tries++;
-	wheel_arm(&r->wheel, session_index(r, s), r->now + listener->connect_timeout);
-	return DROP_NONE;
-}
-
-void relay_session_target_leave(struct relay *r, struct relay_session *s)
-{
-	struct flow_past past = past_of(r, s);
-
-	connection_let_go(r, s, LEG_TARGET, false);
-	target_leave(r, s, &past);
-}
-
-void relay_session_try_another(struct relay *r, struct relay_session *s, enum session_end why)
-{
-	uint16_t failed = s->target;
-	enum drop_reason reason = DROP_NO_TARGET;
-
-	counter_add(&target_stats(r, s)->connect_failed, 1);
-	connection_let_go(r, s, LEG_TARGET, true);
-	// What this one target does is what a transparent client sees.
-	if (s->tries < RELAY_TRIES && !(s->flags & RELAY_IS_TRANSPARENT)) {
-		target_leave(r, s, &(struct flow_past){0});
-		struct flow_key announced = relay_session_announced(r, s);
-
-		reason = connect_once(r, s, &announced, failed);
-	}
-	if (reason == DROP_NONE)
-		return;
-	if (s->flags & RELAY_IS_HTTP)
-		relay_gateway_unreached(r, s, why);
-	else
-		relay_session_end(r, s, why, true);
-}
-
-void relay_session_connect_failed(struct relay *r, struct relay_session *s, enum session_end why)
-{
-	bool shook = s->flags & leg_flag(RELAY_AWAITS_KEYS, LEG_TARGET);
-
-	if (why == SESSION_END_UNANSWERED)
-		counter_add(&r->config.stats->tcp_handshake_timeouts, 1);
-	flow_engine_notice(
-		r->config.flow, &(struct worker_event){
-					.kind = shook ? EVENT_KIND_TLS_UPSTREAM_FAILED
-						      : EVENT_KIND_TCP_UPSTREAM_CONNECT_FAILED,
-					.subject = s->target,
-					.count = 1,
-					.time = r->now,
-					.address = s->to.destination,
-					.port = be16_to_host(s->to.destination_port),
-				});
-	if (shook)
-		stats_drop(r->config.stats, DROP_TLS_TARGET_HANDSHAKE);
-	relay_session_try_another(r, s, why);
-}
-
-enum drop_reason relay_session_connect(struct relay *r, struct relay_session *s, uint16_t upstream,
-	const struct flow_key *announced)
-{
-	const struct snapshot_upstream *u;
-	enum drop_reason reason;
-
-	s->upstream = upstream;
-	s->tries = 0;
-	s->header = 0;
-	relay_preface_clear(r, s);
-	u = relay_session_upstream(r, s);
-	if (!u || u->closing)
-		return DROP_NO_TARGET;
-	if (!relay_preface_write(r, s, u->proxy_protocol, announced))
-		return DROP_NO_BUFFER;
-	reason = connect_once(r, s, announced, SLOT_NONE);
-	if (reason == DROP_NONE)
-		return DROP_NONE;
-	// The header is of this attempt: a later target must not be sent it.
-	relay_preface_clear(r, s);
-	s->header = 0;
-	return reason;
-}
-
-void relay_session_disconnect(struct relay *r, struct relay_session *s, bool reset)
-{
-	struct flow_past past = {0};
-
-	if (!reset && s->connection[LEG_TARGET] != TCP_NONE)
-		past = past_of(r, s);
-	connection_let_go(r, s, LEG_TARGET, reset);
-	target_leave(r, s, &past);
-	relay_preface_clear(r, s);
-	s->target = SLOT_NONE;
-	s->flags &= ~leg_flag(RELAY_END | RELAY_SHUT | RELAY_DONE, LEG_TARGET);
-	// What broke went with the target, unless it was the client's layer.
-	if (!secure_is_broken(r, s, LEG_CLIENT))
-		s->flags &= ~(uint32_t)RELAY_BROKEN;
 }
 
 void relay_session_answer(struct relay *r, struct relay_session *s)
@@ -385,27 +202,6 @@ struct relay_session *relay_session_add_parked(struct relay *r)
 	return add(r, pool_get(&r->sessions), SLOT_NONE, RELAY_IS_OPEN | RELAY_IS_PARKED);
 }
 
-void relay_session_target_move(
-	struct relay *r, struct relay_session *from, struct relay_session *to)
-{
-	const uint32_t bits =
-		RELAY_ON_TARGET | RELAY_HAS_PORT |
-		leg_flag(RELAY_END | RELAY_SHUT | RELAY_DONE | RELAY_SECURE, LEG_TARGET);
-
-	if (leg_is_secure(from, LEG_TARGET))
-		secure_move(r, from, to, LEG_TARGET);
-	to->connection[LEG_TARGET] = from->connection[LEG_TARGET];
-	to->to = from->to;
-	to->upstream = from->upstream;
-	to->target = from->target;
-	to->flags |= from->flags & bits;
-	from->flags &= ~bits;
-	from->connection[LEG_TARGET] = TCP_NONE;
-	from->target = SLOT_NONE;
-	tcp_context_set(
-		r->tcp, to->connection[LEG_TARGET], leg_context(session_index(r, to), LEG_TARGET));
-}
-
 void relay_session_refuse(struct relay *r, struct relay_session *s, enum drop_reason reason)
 {
 	stats_drop(r->config.stats, reason);
@@ -430,7 +226,7 @@ static bool proceed(struct relay *r, struct relay_session *s, const struct flow_
 	upstream = relay_session_upstream(r, s);
 	if (upstream)
 		reason = relay_preface_write(r, s, upstream->proxy_protocol, announced)
-				 ? connect_once(r, s, announced, SLOT_NONE)
+				 ? relay_session_try(r, s, announced, SLOT_NONE)
 				 : DROP_NO_BUFFER;
 	if (reason != DROP_NONE) {
 		relay_session_refuse(r, s, reason);
@@ -496,7 +292,7 @@ void relay_session_keys_missing(
 								  : DROP_TLS_HANDSHAKE);
 	// The alert leaves before the end.
 	if (why == SESSION_END_CLOSED)
-		connection_let_go(r, s, leg, false);
+		relay_session_let_go(r, s, leg, false);
 	relay_session_end(r, s, why, true);
 }
 
@@ -545,113 +341,6 @@ struct relay_session *relay_session_accept(struct relay *r, uint32_t connection,
 	struct flow_key client = relay_session_client(r, s);
 
 	return go_on(r, s, &client) ? s : NULL;
-}
-
-static usec_t close_timeout(const struct relay *r, const struct relay_session *s)
-{
-	const struct snapshot_listener *l = relay_session_listener(r, s);
-
-	return l ? l->close_timeout : RELAY_CLOSE_TIMEOUT;
-}
-
-usec_t relay_session_silence_allowed(const struct relay *r, const struct relay_session *s)
-{
-	const struct snapshot_listener *l = relay_session_listener(r, s);
-	usec_t idle = !l || l->idle_timeout == 0 ? UINT64_MAX : l->idle_timeout;
-
-	if (s->flags & RELAY_IS_CLOSING)
-		return close_timeout(r, s);
-	if (s->flags & (leg_flag(RELAY_END, LEG_CLIENT) | leg_flag(RELAY_END, LEG_TARGET)))
-		return u64_min(idle, SESSION_HALF_CLOSED_MAX);
-	return idle;
-}
-
-// A peer that takes what waits for it, however slowly, is not silent.
-static void note_progress(struct relay *r, struct relay_session *s)
-{
-	struct tcp_info info[2];
-	uint32_t acknowledged;
-
-	for (unsigned int leg = 0; leg < 2; leg++)
-		tcp_info_get(r->tcp, s->connection[leg], &info[leg]);
-	acknowledged = info[0].send_unacknowledged + info[1].send_unacknowledged;
-	if (info[0].send_queued + info[1].send_queued > 0 && acknowledged != s->acknowledged)
-		s->heard = r->now;
-	s->acknowledged = acknowledged;
-}
-
-void relay_session_closing(struct relay *r, struct relay_session *s)
-{
-	s->flags |= RELAY_IS_CLOSING;
-	s->heard = r->now;
-	// What was acknowledged until now is no progress later.
-	note_progress(r, s);
-	wheel_arm(&r->wheel, session_index(r, s), r->now + close_timeout(r, s));
-}
-
-// Whether a handshake was what the session waited for.
-static bool handshake_timer(struct relay *r, struct relay_session *s)
-{
-	if (is_mirroring(s->flags))
-		return secure_mirror_timer(r, s);
-	if (s->flags & leg_flag(RELAY_AWAITS_KEYS, LEG_CLIENT))
-		relay_session_keys_missing(r, s, LEG_CLIENT, SESSION_END_UNANSWERED);
-	else if (s->flags & leg_flag(RELAY_AWAITS_KEYS, LEG_TARGET))
-		relay_origin_failed(r, s, SESSION_END_UNANSWERED);
-	else
-		return false;
-	return true;
-}
-
-// What waits for its bound moves on. Waiting is our doing, so the session is not silent.
-static void limits_go_on(struct relay *r, struct relay_session *s)
-{
-	if (relay_limit_due(r, s) != UINT64_MAX)
-		s->heard = r->now;
-	relay_session_pump(r, s, LEG_CLIENT);
-	relay_session_pump(r, s, LEG_TARGET);
-}
-
-void relay_session_timer(struct relay *r, uint32_t index)
-{
-	struct relay_session *s = session_at(r, index);
-	usec_t allowed, silent, due;
-
-	if (s->flags & RELAY_AWAITS_HEADER) {
-		relay_session_refuse(r, s, DROP_PROXY_HEADER);
-		return;
-	}
-	if (s->flags & RELAY_IS_PARKED) {
-		relay_parked_timer(r, s);
-		return;
-	}
-	if (handshake_timer(r, s))
-		return;
-	if (s->flags & RELAY_IS_HTTP) {
-		relay_gateway_timer(r, s);
-		return;
-	}
-	if (awaits_target(s->flags)) {
-		relay_session_connect_failed(r, s, SESSION_END_UNANSWERED);
-		return;
-	}
-	if (!(s->flags & RELAY_IS_OPEN)) {
-		relay_session_end(r, s, SESSION_END_UNANSWERED, true);
-		return;
-	}
-	if (s->flags & RELAY_IS_LIMITED)
-		limits_go_on(r, s);
-	allowed = relay_session_silence_allowed(r, s);
-	note_progress(r, s);
-	silent = r->now - s->heard;
-	if (silent >= allowed) {
-		relay_session_end(r, s, SESSION_END_IDLE, true);
-		return;
-	}
-	due = r->now + u64_min(allowed - silent, SESSION_RECHECK);
-	if (s->flags & RELAY_IS_LIMITED)
-		due = u64_min(due, relay_limit_due(r, s));
-	wheel_arm(&r->wheel, index, due);
 }
 
 uint32_t relay_end_all(struct relay *relay, const struct snapshot *snapshot, usec_t now)
