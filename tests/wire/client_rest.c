@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "client_cases.h"
@@ -326,6 +330,73 @@ static void nobody_listens(void **state)
 	}
 }
 
+static int full_listener;
+static volatile sig_atomic_t alarms;
+
+// The third makes room for who waits.
+static void alarm_take(int number)
+{
+	if (++alarms == 3)
+		close(accept(full_listener, NULL, NULL));
+}
+
+// A listener whose queue is full, so that who connects waits.
+static int fill(int family, struct sockaddr_storage *address, socklen_t *length)
+{
+	int filler = socket(family, SOCK_STREAM, 0);
+
+	// No name: the kernel gives one, to a UNIX socket too.
+	*address = (struct sockaddr_storage){.ss_family = (sa_family_t)family};
+	*length = family == AF_UNIX ? sizeof(sa_family_t) : sizeof(struct sockaddr_in);
+	full_listener = socket(family, SOCK_STREAM, 0);
+	assert_int_equal(bind(full_listener, (struct sockaddr *)address, *length), 0);
+	assert_int_equal(listen(full_listener, 0), 0);
+	*length = sizeof(*address);
+	assert_int_equal(getsockname(full_listener, (struct sockaddr *)address, length), 0);
+	assert_int_equal(connect(filler, (struct sockaddr *)address, *length), 0);
+	return filler;
+}
+
+// Connects there among signals, of which `seen` are said to have been.
+static enum nx_client_verdict connect_among_signals(int family, unsigned int timeout_ms, int seen)
+{
+	const struct itimerval often = {{0, 10000}, {0, 10000}}, never = {0};
+	struct sigaction action = {.sa_handler = alarm_take}, before;
+	struct nx_rest_config config = config_of("http://localhost", 0);
+	enum nx_client_verdict verdict;
+	struct sockaddr_storage address;
+	socklen_t length;
+	int filler = fill(family, &address, &length);
+
+	config.stream.address = (struct sockaddr *)&address;
+	config.stream.address_length = length;
+	config.stream.connect_timeout_ms = timeout_ms;
+	alarms = seen;
+	assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+	setitimer(ITIMER_REAL, &often, NULL);
+	verdict = open_rest(&rest, &config);
+	setitimer(ITIMER_REAL, &never, NULL);
+	sigaction(SIGALRM, &before, NULL);
+	nx_rest_fini(&rest);
+	close(filler);
+	close(full_listener);
+	return verdict;
+}
+
+static void signals_do_not_end_connecting(void **state)
+{
+	static const int families[] = {AF_UNIX, AF_INET};
+
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(
+			connect_among_signals(families[i], PATIENCE_MS, 0), NX_CLIENT_DONE);
+		assert_true(alarms >= 3);
+		// Nobody makes room, and the signals do not prolong the waiting.
+		assert_int_equal(
+			connect_among_signals(families[i], IMPATIENCE_MS, 3), NX_CLIENT_TIMED_OUT);
+	}
+}
+
 static void bad_configurations_have_names(void **state)
 {
 	struct nx_rest_config config = config_of("ftp://localhost", 0);
@@ -432,6 +503,7 @@ const struct CMUnitTest rest_cases[] = {
 	cmocka_unit_test(an_empty_body_may_be_streamed),
 	cmocka_unit_test(a_body_that_fails_ends_the_connection),
 	cmocka_unit_test(nobody_listens),
+	cmocka_unit_test(signals_do_not_end_connecting),
 	cmocka_unit_test(bad_configurations_have_names),
 	cmocka_unit_test(an_owned_response_outlives_the_next),
 	cmocka_unit_test(nothing_is_allocated_for_a_message),

@@ -67,17 +67,30 @@ static enum nx_client_verdict connect_to(
 	struct nx_stream *stream, const struct sockaddr *address, socklen_t length)
 {
 	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int connected;
 
 	if (fd < 0)
 		return NX_CLIENT_CONNECT_FAILED;
 	if (!nx_socket_set(stream, fd))
 		return NX_CLIENT_CONNECT_FAILED;
-	if (connect(fd, address, length) == 0)
+	// A signal interrupts the waiting, not the connecting, which the next call waits for: Linux
+	// then says EISCONN where it was done meanwhile, EALREADY where time is over.
+	do
+		connected = connect(fd, address, length);
+	while (connected != 0 && errno == EINTR && nx_stream_check_time(stream) == NX_CLIENT_DONE);
+	if (connected == 0 || errno == EISCONN)
 		return NX_CLIENT_DONE;
 	if (stream->config.drive != NX_DRIVE_BLOCKING && errno == EINPROGRESS)
 		return NX_CLIENT_AGAIN;
-	return errno == EINPROGRESS || errno == EAGAIN ? NX_CLIENT_TIMED_OUT
-						       : NX_CLIENT_CONNECT_FAILED;
+	switch (errno) {
+	case EINPROGRESS:
+	case EALREADY:
+	case EAGAIN:
+	case EINTR:
+		return NX_CLIENT_TIMED_OUT;
+	default:
+		return NX_CLIENT_CONNECT_FAILED;
+	}
 }
 
 static enum nx_client_verdict connect_to_any(struct nx_stream *stream, const struct addrinfo *found)
