@@ -47,21 +47,21 @@ static struct {
 
 static void carry(struct nx_stream *stream)
 {
-	struct iovec out = nx_stream_send_from(stream);
-	struct pollfd fd = {.fd = carried.fd, .events = POLLIN};
-	struct iovec in;
+	struct iovec out = nx_stream_send_from(stream), in = nx_stream_receive_to(stream);
+	struct pollfd fd = {.fd = carried.fd};
 	ssize_t n;
 
 	assert_ptr_equal(stream, carried.stream);
-	if (out.iov_len > 0) {
-		n = send(carried.fd, out.iov_base, out.iov_len, MSG_NOSIGNAL);
-		assert_true(n > 0);
-		nx_stream_sent(stream, (size_t)n);
-		return;
-	}
+	fd.events = (short)((out.iov_len > 0 ? POLLOUT : 0) | (in.iov_len > 0 ? POLLIN : 0));
 	if (poll(&fd, 1, nx_stream_wait_ms(stream)) == 0)
 		return;
-	in = nx_stream_receive_to(stream);
+	if (out.iov_len > 0) {
+		n = send(carried.fd, out.iov_base, out.iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n > 0)
+			nx_stream_sent(stream, (size_t)n);
+	}
+	if (in.iov_len == 0 || (fd.revents & ~POLLOUT) == 0)
+		return;
 	n = recv(carried.fd, in.iov_base, in.iov_len, 0);
 	nx_stream_received(stream, n > 0 ? (size_t)n : 0);
 }

@@ -242,6 +242,124 @@ static enum nx_client_verdict send_streamed(int64_t length, struct body *body)
 	return nx_rest_send_from(&rest, length, body_give, body);
 }
 
+static enum nx_client_verdict post_streamed(
+	const char *target, int64_t length, struct body *body, struct nx_response *response)
+{
+	enum nx_client_verdict verdict;
+
+	nx_rest_begin(&rest, "POST", target);
+	verdict = nx_rest_send_from(&rest, length, body_give, body);
+	if (verdict != NX_CLIENT_DONE && verdict != NX_CLIENT_AGAIN)
+		return verdict;
+	return UNTIL_DONE(&rest.stream, nx_rest_receive(&rest, response));
+}
+
+static void an_early_answer_ends_a_body_that_nobody_wants(void **state)
+{
+	static const struct {
+		const char *target, *body;
+		enum nx_client_verdict verdict;
+		unsigned int status;
+	} cases[] = {{"/refuse", "too large", NX_CLIENT_DONE, 413},
+		{"/redirect", "elsewhere", NX_CLIENT_DONE, 307},
+		{"/end", NULL, NX_CLIENT_STALE, 0}};
+	// More than anybody takes in the time of a test.
+	static const int64_t lengths[] = {INT64_MAX, NX_REST_IN_CHUNKS};
+	struct nx_response response;
+
+	for (size_t i = 0; i < 18; i++) {
+		struct nx_rest_config config = config_of(servers.odd, drives[i % 3]);
+		struct body sent = {.end = INT64_MAX, .piece_max = 100000};
+		size_t one = i / 6;
+
+		assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
+		assert_int_equal(
+			post_streamed(cases[one].target, lengths[i / 3 % 2], &sent, &response),
+			cases[one].verdict);
+		if (cases[one].verdict == NX_CLIENT_DONE) {
+			assert_int_equal(response.status, cases[one].status);
+			assert_body(&response, cases[one].body);
+		}
+		// Half a request is out: the next goes over another connection.
+		assert_false(nx_rest_is_alive(&rest));
+		nx_rest_fini(&rest);
+	}
+}
+
+static void an_early_answer_over_tls_ends_the_body(void **state)
+{
+	struct nx_tls_context *tls = tls_context((struct nx_tls_config){0});
+	struct nx_response response;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct nx_rest_config config = config_of(servers.https, drives[i]);
+		struct body sent = {.end = INT64_MAX, .piece_max = 100000};
+
+		config.stream.tls = tls;
+		assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
+		assert_int_equal(
+			post_streamed("/small", INT64_MAX, &sent, &response), NX_CLIENT_DONE);
+		assert_int_equal(response.status, 413);
+		assert_false(nx_rest_is_alive(&rest));
+		if (drives[i] != NX_DRIVE_CARRIED) {
+			assert_int_equal(
+				UNTIL_DONE(&rest.stream, nx_rest_connect(&rest)), NX_CLIENT_DONE);
+			assert_int_equal(ask("GET", "/small", NULL, &response), NX_CLIENT_DONE);
+			assert_body(&response, "small\n");
+		}
+		nx_rest_fini(&rest);
+	}
+	nx_tls_context_destroy(tls);
+}
+
+static void an_early_answer_ends_a_body_that_waits_in_the_buffer(void **state)
+{
+	static const char *const targets[] = {"/refuse", "/redirect"};
+	struct nx_response response;
+	uint8_t *space;
+	size_t room;
+
+	for (size_t i = 0; i < 6; i++) {
+		struct nx_rest_config config = config_of(servers.odd, drives[i % 3]);
+		enum nx_client_verdict verdict;
+
+		// More than the sockets hold.
+		config.stream.out_bytes = 64 << 20;
+		assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
+		nx_rest_begin(&rest, "POST", targets[i / 3]);
+		assert_int_equal(nx_rest_body_open(&rest, &space, &room), NX_CLIENT_DONE);
+		memset(space, 'x', room);
+		verdict = nx_rest_body_close(&rest, room);
+		assert_true(verdict == NX_CLIENT_DONE || verdict == NX_CLIENT_AGAIN);
+		assert_int_equal(UNTIL_DONE(&rest.stream, nx_rest_receive(&rest, &response)),
+			NX_CLIENT_DONE);
+		assert_int_equal(response.status, i / 3 == 0 ? 413 : 307);
+		assert_false(nx_rest_is_alive(&rest));
+		nx_rest_fini(&rest);
+	}
+}
+
+static void an_early_answer_that_wants_the_body_has_all_of_it(void **state)
+{
+	static const int64_t lengths[] = {STREAMED, NX_REST_IN_CHUNKS};
+	struct nx_response response;
+
+	for (size_t i = 0; i < 6; i++) {
+		struct nx_rest_config config = config_of(servers.odd, drives[i % 3]);
+
+		assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
+		for (int n = 0; n < 2; n++) {
+			struct body sent = {.end = STREAMED, .piece_max = 3000};
+
+			assert_int_equal(post_streamed("/begin", lengths[i / 3], &sent, &response),
+				NX_CLIENT_DONE);
+			assert_body(&response, "had 1000000");
+			assert_true(nx_rest_is_alive(&rest));
+		}
+		nx_rest_fini(&rest);
+	}
+}
+
 static void bodies_larger_than_any_buffer(void **state)
 {
 	static const int64_t lengths[] = {STREAMED, NX_REST_IN_CHUNKS};
@@ -500,6 +618,10 @@ const struct CMUnitTest rest_cases[] = {
 	cmocka_unit_test(body_by_every_framing),
 	cmocka_unit_test(limits_and_faults_end_the_connection),
 	cmocka_unit_test(bodies_larger_than_any_buffer),
+	cmocka_unit_test(an_early_answer_ends_a_body_that_nobody_wants),
+	cmocka_unit_test(an_early_answer_over_tls_ends_the_body),
+	cmocka_unit_test(an_early_answer_ends_a_body_that_waits_in_the_buffer),
+	cmocka_unit_test(an_early_answer_that_wants_the_body_has_all_of_it),
 	cmocka_unit_test(an_empty_body_may_be_streamed),
 	cmocka_unit_test(a_body_that_fails_ends_the_connection),
 	cmocka_unit_test(nobody_listens),

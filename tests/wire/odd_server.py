@@ -84,6 +84,38 @@ def answer(connection, head, body):
     return True
 
 
+def refuse(connection, _head, _stream):
+    """Closes with the body unread, which resets the connection."""
+    connection.sendall(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 9\r\n\r\ntoo large")
+    return False
+
+
+HELD = []  # connections that stay open, unread
+
+
+def redirect(connection, _head, _stream):
+    HELD.append(connection.dup())
+    connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 307 Temporary Redirect\r\n"
+                       b"Location: /elsewhere\r\nContent-Length: 9\r\n\r\nelsewhere")
+    return False
+
+
+def end(connection, _head, _stream):
+    HELD.append(connection.dup())
+    connection.shutdown(socket.SHUT_WR)
+    return False
+
+
+def begin(connection, head, stream):
+    """Answers while the body still comes, and wants all of it."""
+    connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 11\r\n\r\nhad ")
+    connection.sendall(b"%7d" % len(body_of(head, stream)))
+    return True
+
+
+EARLY = {"/refuse": refuse, "/redirect": redirect, "/end": end, "/begin": begin}  # before the body is read
+
+
 def body_of(head, stream):
     if b"\r\ntransfer-encoding: chunked" not in head.lower():
         return stream.read(sum(int(line[15:]) for line in head.split(b"\r\n")
@@ -109,7 +141,10 @@ def head_of(stream):
 def serve(connection):
     with connection, connection.makefile("rb") as stream:
         while (head := head_of(stream)) is not None:
-            if not answer(connection, head, body_of(head, stream)):
+            path = head.split(b" ")[1].decode()
+            goes_on = (EARLY[path](connection, head, stream) if path in EARLY else
+                       answer(connection, head, body_of(head, stream)))
+            if not goes_on:
                 return
 
 

@@ -62,11 +62,16 @@ struct iovec nx_stream_send_from(struct nx_stream *stream)
 		!nx_secure_encrypt(stream, &verdict))
 		nx_stream_over(stream, verdict);
 	out = output_of(stream);
+	if (stream->mute)
+		nx_write_buffer_clear(out);
 	return (struct iovec){nx_write_buffer_data(out), nx_write_buffer_length(out)};
 }
 
 void nx_stream_sent(struct nx_stream *stream, size_t n)
 {
+	// What was under way when the rest was given up.
+	if (stream->mute)
+		return;
 	if (nx_write_buffer_sent(output_of(stream), n) != NX_BUFFER_OK)
 		nx_stream_over(stream, NX_CLIENT_IO_FAILED);
 }

@@ -4,6 +4,7 @@
 
 #include "rest.h"
 
+#include <poll.h>
 #include <string.h>
 
 enum {
@@ -105,7 +106,7 @@ static void start(struct nx_rest *rest)
 	nx_http_client_init(&rest->http, &rest->limits, rest->fields, NX_REST_FIELDS);
 	rest->phase = REST_IDLE;
 	rest->parsed = rest->head_at = rest->body_at = rest->body_length = 0;
-	rest->ended = rest->has_head = false;
+	rest->ended = rest->has_head = rest->heard = false;
 	rest->give = NULL;
 }
 
@@ -238,15 +239,77 @@ static enum nx_client_verdict chunk_give(struct nx_rest *rest)
 	return written == NX_HTTP_OK ? NX_CLIENT_DONE : over(rest, NX_CLIENT_BODY_FAILED);
 }
 
+// What the server says while the request is being sent. NX_CLIENT_DONE: nothing that speaks against
+// the rest of it. NX_CLIENT_CLOSED: it wants no more, or has ended.
+static enum nx_client_verdict hear(struct nx_rest *rest)
+{
+	const struct nx_read_buffer *in = &rest->stream.in;
+	enum nx_client_verdict verdict;
+
+	rest->heard = nx_read_buffer_length(in) == in->capacity;
+	if (rest->heard)
+		return NX_CLIENT_DONE;
+	verdict = nx_stream_hear(&rest->stream);
+	if (verdict == NX_CLIENT_AGAIN)
+		return NX_CLIENT_DONE;
+	rest->ended = verdict == NX_CLIENT_CLOSED;
+	if (verdict == NX_CLIENT_DONE &&
+		nx_http_client_is_cut_short(
+			&rest->http, nx_read_buffer_data(in), nx_read_buffer_length(in)))
+		return NX_CLIENT_CLOSED;
+	return verdict;
+}
+
+// Sends what is written, and hears meanwhile.
+static enum nx_client_verdict out_send(struct nx_rest *rest)
+{
+	struct nx_stream *stream = &rest->stream;
+
+	for (;;) {
+		enum nx_client_verdict sent = nx_stream_flush(stream), heard;
+		short events;
+
+		if (sent != NX_CLIENT_AGAIN)
+			return sent;
+		heard = hear(rest);
+		if (heard != NX_CLIENT_DONE)
+			return heard;
+		events = rest->heard ? POLLOUT : POLLIN | POLLOUT;
+		if (stream->config.drive != NX_DRIVE_BLOCKING) {
+			stream->wants = events;
+			return NX_CLIENT_AGAIN;
+		}
+		nx_socket_wait(stream, events);
+	}
+}
+
+static void cut_short(struct nx_rest *rest)
+{
+	rest->give = NULL;
+	nx_stream_mute(&rest->stream);
+	nx_http_client_cut_short(&rest->http);
+}
+
 enum nx_client_verdict nx_rest_send_rest(struct nx_rest *rest)
 {
-	enum nx_client_verdict verdict = nx_stream_flush(&rest->stream);
+	enum nx_client_verdict verdict;
 
+	rest->stream.hears = true;
+	verdict = out_send(rest);
 	while (verdict == NX_CLIENT_DONE && rest->give != NULL) {
 		nx_stream_begin(&rest->stream);
-		verdict = rest->give_left == UINT64_MAX ? chunk_give(rest) : counted_give(rest);
+		verdict = hear(rest);
 		if (verdict == NX_CLIENT_DONE)
-			verdict = nx_stream_flush(&rest->stream);
+			verdict = rest->give_left == UINT64_MAX ? chunk_give(rest)
+								: counted_give(rest);
+		if (verdict == NX_CLIENT_DONE)
+			verdict = out_send(rest);
+	}
+	rest->stream.hears = false;
+	if (verdict == NX_CLIENT_CLOSED) {
+		// What it has answered, if anything, is for nx_rest_receive to say.
+		cut_short(rest);
+		verdict = NX_CLIENT_DONE;
 	}
 	if (verdict == NX_CLIENT_DONE)
 		rest->phase = REST_RECEIVING;

@@ -5,6 +5,8 @@
 
 #include "nexwire/rest.h"
 
+#include "stream.h"
+
 enum rest_phase {
 	REST_IDLE,
 	REST_CONNECTING,

@@ -102,7 +102,8 @@ enum nx_client_verdict nx_secure_fill(struct nx_stream *stream)
 			return verdict;
 		// Reading may owe an answer: to a KeyUpdate.
 		verdict = output_send(stream);
-		if (verdict == NX_CLIENT_DONE)
+		// Who hears while he sends need not have sent first.
+		if (verdict == NX_CLIENT_DONE || stream->hears)
 			verdict = input_receive(stream);
 		if (verdict == NX_CLIENT_DONE)
 			verdict = nx_stream_check_time(stream);
@@ -162,7 +163,7 @@ void nx_secure_farewell(struct nx_stream *stream)
 {
 	struct nx_write_buffer *out = nx_tls_output(stream->tls);
 
-	if (nx_tls_close(stream->tls) == NX_TLS_DONE && stream->fd >= 0)
+	if (!stream->mute && nx_tls_close(stream->tls) == NX_TLS_DONE && stream->fd >= 0)
 		(void)!send(stream->fd, nx_write_buffer_data(out), nx_write_buffer_length(out),
 			MSG_NOSIGNAL | MSG_DONTWAIT);
 }

@@ -146,13 +146,25 @@ enum nx_client_verdict nx_socket_connected(struct nx_stream *stream)
 	return stream->error == 0 ? NX_CLIENT_DONE : NX_CLIENT_CONNECT_FAILED;
 }
 
+void nx_socket_wait(struct nx_stream *stream, short events)
+{
+	struct pollfd fd = {.fd = stream->fd, .events = events};
+
+	while (poll(&fd, 1, nx_stream_wait_ms(stream)) < 0 && errno == EINTR)
+		;
+}
+
 // What a call that moved nothing means.
 static enum nx_client_verdict socket_fault(struct nx_stream *stream)
 {
 	stream->error = errno;
 	if (errno == EAGAIN || errno == EWOULDBLOCK)
-		return stream->config.drive == NX_DRIVE_BLOCKING ? NX_CLIENT_TIMED_OUT
-								 : NX_CLIENT_AGAIN;
+		return stream->config.drive == NX_DRIVE_BLOCKING && !stream->hears
+			       ? NX_CLIENT_TIMED_OUT
+			       : NX_CLIENT_AGAIN;
+	// What the peer sent before is still to be heard.
+	if (stream->hears && (errno == EPIPE || errno == ECONNRESET))
+		return NX_CLIENT_CLOSED;
 	return NX_CLIENT_IO_FAILED;
 }
 
@@ -162,7 +174,8 @@ enum nx_client_verdict nx_socket_send(
 	ssize_t sent;
 
 	do
-		sent = send(stream->fd, data, length, MSG_NOSIGNAL);
+		sent = send(stream->fd, data, length,
+			MSG_NOSIGNAL | (stream->hears ? MSG_DONTWAIT : 0));
 	while (sent < 0 && errno == EINTR);
 	if (sent < 0) {
 		stream->wants = POLLOUT;
@@ -193,7 +206,7 @@ static enum nx_client_verdict receive(
 enum nx_client_verdict nx_socket_receive(
 	struct nx_stream *stream, uint8_t *data, size_t room, size_t *n)
 {
-	return receive(stream, data, room, 0, n);
+	return receive(stream, data, room, stream->hears ? MSG_DONTWAIT : 0, n);
 }
 
 enum nx_client_verdict nx_socket_receive_now(

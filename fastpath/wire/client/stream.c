@@ -67,7 +67,7 @@ static enum nx_client_verdict begin(struct nx_stream *stream, const struct nx_ur
 	stream->phase = STREAM_CONNECTING;
 	stream->error = 0;
 	stream->wants = POLLOUT;
-	stream->fresh = stream->ended = false;
+	stream->fresh = stream->ended = stream->hears = stream->mute = false;
 	stream->deadline_ms = nx_stream_now_ms() + stream->config.connect_timeout_ms;
 	nx_tls_destroy(stream->tls);
 	stream->tls = NULL;
@@ -144,6 +144,8 @@ enum nx_client_verdict nx_stream_send(struct nx_stream *stream, struct nx_write_
 	enum nx_client_verdict verdict;
 	size_t n;
 
+	if (stream->mute)
+		nx_write_buffer_clear(out);
 	if (stream->config.drive == NX_DRIVE_CARRIED)
 		return nx_write_buffer_length(out) == 0 ? NX_CLIENT_DONE : NX_CLIENT_AGAIN;
 	while (nx_write_buffer_length(out) > 0) {
@@ -207,6 +209,23 @@ enum nx_client_verdict nx_stream_fill(struct nx_stream *stream)
 	if (nx_read_buffer_length(&stream->in) == stream->in.capacity)
 		return nx_stream_over(stream, NX_CLIENT_BODY_TOO_LARGE);
 	return in_time(stream, stream->tls != NULL ? nx_secure_fill(stream) : plain_fill(stream));
+}
+
+enum nx_client_verdict nx_stream_hear(struct nx_stream *stream)
+{
+	if (nx_read_buffer_length(&stream->in) == stream->in.capacity)
+		return NX_CLIENT_AGAIN;
+	return nx_stream_over(
+		stream, stream->tls != NULL ? nx_secure_fill(stream) : plain_fill(stream));
+}
+
+void nx_stream_mute(struct nx_stream *stream)
+{
+	nx_write_buffer_clear(&stream->out);
+	// A record that is out in part cannot be followed by another.
+	if (stream->tls != NULL)
+		nx_write_buffer_clear(nx_tls_output(stream->tls));
+	stream->mute = true;
 }
 
 bool nx_stream_is_stale(struct nx_stream *stream)

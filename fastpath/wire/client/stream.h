@@ -15,6 +15,10 @@ enum stream_phase {
 enum nx_client_verdict nx_stream_over(struct nx_stream *stream, enum nx_client_verdict verdict);
 enum nx_client_verdict nx_stream_check_time(struct nx_stream *stream);
 uint64_t nx_stream_now_ms(void);
+// Takes what has come into `in`, without waiting in any drive: while `hears` is set.
+enum nx_client_verdict nx_stream_hear(struct nx_stream *stream);
+// Gives up what has not been sent, for ever.
+void nx_stream_mute(struct nx_stream *stream);
 // Sends what out holds; a carried stream has sent it when its caller has taken it all.
 enum nx_client_verdict nx_stream_send(struct nx_stream *stream, struct nx_write_buffer *out);
 
@@ -22,6 +26,8 @@ enum nx_client_verdict nx_stream_send(struct nx_stream *stream, struct nx_write_
 enum nx_client_verdict nx_socket_connect(struct nx_stream *stream, const struct nx_url *url);
 enum nx_client_verdict nx_socket_connected(struct nx_stream *stream);
 bool nx_socket_set(struct nx_stream *stream, int fd);
+// Waits until it may send, receive or has ended, or the deadline has come.
+void nx_socket_wait(struct nx_stream *stream, short events);
 // NX_CLIENT_DONE: *n bytes went or came, 0: the peer sends no more.
 enum nx_client_verdict nx_socket_send(
 	struct nx_stream *stream, const uint8_t *data, size_t length, size_t *n);

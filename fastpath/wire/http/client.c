@@ -149,6 +149,35 @@ enum nx_http_event nx_http_client_end_of_input(struct nx_http_client *client)
 	return NX_HTTP_EVENT_CLOSED;
 }
 
+bool nx_http_client_is_cut_short(
+	const struct nx_http_client *client, const uint8_t *bytes, size_t length)
+{
+	// Reading writes what it finds to the same fields, where reading in earnest puts it again.
+	struct nx_http_client ahead = *client;
+	enum nx_http_event event;
+	size_t at = 0;
+
+	do {
+		struct nx_http_slice piece;
+		size_t consumed;
+
+		event = nx_http_client_read(&ahead, bytes + at, length - at, &consumed, &piece);
+		at += consumed;
+	} while (event == NX_HTTP_EVENT_INTERIM);
+	if (event != NX_HTTP_EVENT_HEAD)
+		return event == NX_HTTP_EVENT_FAULT;
+	return ahead.in.head.status >= 300 ||
+	       (!ahead.switched && (ahead.in.head.flags & NX_HTTP_PERSISTENT) == 0);
+}
+
+void nx_http_client_cut_short(struct nx_http_client *client)
+{
+	if (client->in_flight > 0)
+		client->asked[(client->first + client->in_flight - 1) % NX_HTTP_IN_FLIGHT] |=
+			SAYS_CLOSE;
+	client->last_sent = true;
+}
+
 bool nx_http_client_is_reusable(const struct nx_http_client *client)
 {
 	return !client->closing && !client->last_sent && !client->switched &&

@@ -101,6 +101,15 @@ NX_API void nx_http_client_request(struct nx_http_client *client, struct nx_http
 NX_API NX_CHECKED enum nx_http_verdict nx_http_client_requested(
 	struct nx_http_client *client, const struct nx_http_writer *writer);
 
+// While the content of the only request in flight is being sent: do these bytes, none of which was
+// given to nx_http_client_read, begin an answer after which the rest of it is for nobody (RFC 9112,
+// 9.5): an error, a redirection, the connection's last, or no HTTP at all? Nothing is consumed.
+NX_API bool nx_http_client_is_cut_short(
+	const struct nx_http_client *client, const uint8_t *bytes, size_t length);
+
+// The request sent last ends where it is: its response is the connection's last.
+NX_API void nx_http_client_cut_short(struct nx_http_client *client);
+
 // May another request be sent on this connection? Whether the last one was sent to its end is the
 // caller's to know.
 NX_API bool nx_http_client_is_reusable(const struct nx_http_client *client);

@@ -85,6 +85,7 @@ struct nx_rest {
 	uint8_t phase;
 	bool ended;
 	bool has_head;
+	bool heard; // the input is full while the request is being sent
 	struct nx_http_field fields[NX_REST_FIELDS];
 };
 
@@ -131,7 +132,9 @@ static inline void nx_rest_field(struct nx_rest *rest, const char *name, const c
 }
 
 // Ends the request, with a body if there is one (else NULL, 0), and sends. NX_CLIENT_DONE: it is
-// out. NX_CLIENT_AGAIN: part of it is; nx_rest_receive sends the rest.
+// out, or the server has answered before it had all and wants no more: an error, a redirection, its
+// last response; nx_rest_receive gives that one, and the connection ends with it. NX_CLIENT_AGAIN:
+// part of it is; nx_rest_receive sends the rest.
 // NX_CLIENT_REQUEST_INVALID: nothing was sent, the connection is as it was.
 NX_API NX_CHECKED enum nx_client_verdict nx_rest_send(
 	struct nx_rest *rest, const void *body, size_t length);
@@ -145,7 +148,8 @@ NX_API NX_CHECKED enum nx_client_verdict nx_rest_body_close(struct nx_rest *rest
 // Ends the request with a body of length bytes that `give` makes piece by piece while it is sent,
 // NX_REST_IN_CHUNKS where nobody knows how many. The time of the request begins anew with each
 // piece. NX_CLIENT_AGAIN: nx_rest_receive goes on with it. NX_CLIENT_BODY_FAILED: `give` failed, or
-// gave another length than it was to. A server that answers before it has all is heard afterwards.
+// gave another length than it was to. A server that answers before it has all and wants no more
+// ends the body there, as with nx_rest_send; other early answers are read afterwards.
 NX_API NX_CHECKED enum nx_client_verdict nx_rest_send_from(
 	struct nx_rest *rest, int64_t length, nx_rest_give give, void *context);
 

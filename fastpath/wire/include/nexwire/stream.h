@@ -82,6 +82,8 @@ struct nx_stream {
 	short wants;
 	bool fresh;                  // carried: bytes came that no fill has told
 	bool ended;                  // the peer sends no more
+	bool hears;                  // nothing waits while it is sent, so that what comes is heard
+	bool mute;                   // nothing is sent any more
 	enum nx_client_verdict over; // NX_CLIENT_DONE while it lives
 	uint64_t deadline_ms;
 };

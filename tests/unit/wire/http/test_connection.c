@@ -407,6 +407,56 @@ static void what_switches_leaves_the_rest_untouched(void **state)
 	assert_fetched("G", "HTTP/1.1 101 x\r\n\r\n", "!a respon");
 }
 
+static void an_early_answer_may_cut_a_request_short(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_cut_short;
+	} cases[] = {
+		{"", false},
+		{"HTTP/1.1 413 x\r\nContent-Le", false},
+		{"HTTP/1.1 100 x\r\n\r\nHTTP/1.1 413 x\r\n", false},
+		{"HTTP/1.1 100 x\r\n\r\n", false},
+		{OK5, false},
+		{OK5 "hello", false},
+		{"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n", true},
+		{"HTTP/1.1 200 OK\r\n\r\n", true},
+		{"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", true},
+		{"HTTP/1.1 307 x\r\nContent-Length: 0\r\n\r\n", true},
+		{"HTTP/1.1 413 x\r\nContent-Length: 5\r\n\r\nhello", true},
+		{"HTTP/1.1 100 x\r\n\r\nHTTP/1.1 103 x\r\n\r\nHTTP/1.1 401 x\r\n\r\n", true},
+		{"SSH-2.0-OpenSSH\r\n\r\n", true},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const uint8_t *bytes = (const uint8_t *)cases[i].text;
+		struct nx_http_field fields[FIELDS];
+		struct nx_http_client client;
+		struct nx_http_slice piece;
+		size_t consumed;
+
+		ask(&client, fields, "G");
+		assert_int_equal(nx_http_client_is_cut_short(&client, bytes, strlen(cases[i].text)),
+			cases[i].is_cut_short);
+		// Nothing was consumed.
+		ask(&client, fields, "G");
+		assert_false(nx_http_client_is_cut_short(&client, (const uint8_t *)OK5, 20));
+		nx_http_client_cut_short(&client);
+		assert_false(nx_http_client_is_reusable(&client));
+		assert_int_equal(nx_http_client_read(&client, (const uint8_t *)OK5 "hello",
+					 strlen(OK5) + 5, &consumed, &piece),
+			NX_HTTP_EVENT_HEAD);
+		assert_int_equal(consumed, strlen(OK5));
+		assert_int_equal(nx_http_client_read(
+					 &client, (const uint8_t *)"hello", 5, &consumed, &piece),
+			NX_HTTP_EVENT_CONTENT);
+		assert_int_equal(
+			nx_http_client_read(&client, (const uint8_t *)"", 0, &consumed, &piece),
+			NX_HTTP_EVENT_END);
+		assert_false(nx_http_client_is_reusable(&client));
+	}
+}
+
 static void endings_have_their_names(void **state)
 {
 	assert_fetched("", "H", "!a respon");
@@ -511,6 +561,7 @@ int main(void)
 		cmocka_unit_test(a_fault_is_answered_with_its_status),
 		cmocka_unit_test(responses_find_their_requests),
 		cmocka_unit_test(what_switches_leaves_the_rest_untouched),
+		cmocka_unit_test(an_early_answer_may_cut_a_request_short),
 		cmocka_unit_test(endings_have_their_names),
 		cmocka_unit_test(a_connection_that_closed_before_it_answered_is_told_apart),
 		cmocka_unit_test(requests_are_refused_where_their_bytes_would_be_anothers),
