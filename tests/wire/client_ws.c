@@ -73,6 +73,49 @@ static void echoes_over_ws_and_wss_in_every_drive(void **state)
 	nx_tls_context_destroy(tls);
 }
 
+static void messages_are_compressed_where_it_is_agreed(void **state)
+{
+	static const struct nx_ws_deflate own = {.client_no_context_takeover = true};
+	static uint8_t large[50000];
+	struct nx_ws_message message;
+	unsigned long before;
+
+	memset(large, 0x5a, sizeof(large));
+	for (size_t i = 0; i < 4; i++) {
+		struct nx_ws_connection_config config = {.url = ws_url(servers.http, "/ws"),
+			.compression = nx_ws_compression_calls(),
+			.deflate = i / 2 == 0 ? NULL : &own,
+			.stream = {.drive = (enum nx_drive)(i % 2)}};
+
+		assert_int_equal(nx_ws_connection_init(&connection, &config), NX_CLIENT_DONE);
+		assert_int_equal(
+			UNTIL_DONE(&connection.stream, nx_ws_connect(&connection)), NX_CLIENT_DONE);
+		assert_true(connection.handshake.compression);
+		// What waits to be sent is a small part of the message.
+		assert_int_equal(nx_ws_queue(&connection, NX_WS_BINARY, large, sizeof(large)),
+			NX_CLIENT_DONE);
+		assert_true(nx_write_buffer_length(&connection.stream.out) < 500);
+		assert_int_equal(
+			UNTIL_DONE(&connection.stream, nx_ws_flush(&connection)), NX_CLIENT_DONE);
+		assert_int_equal(
+			UNTIL_DONE(&connection.stream, nx_ws_receive(&connection, &message)),
+			NX_CLIENT_DONE);
+		assert_int_equal(message.length, sizeof(large));
+		assert_memory_equal(message.data, large, sizeof(large));
+		echo("text", 4, NX_WS_TEXT);
+		before = allocations;
+		for (int n = 0; n < 100; n++)
+			echo("{\"bid\":1,\"ask\":2}", 17, NX_WS_TEXT);
+		assert_int_equal(allocations, before);
+		part();
+		// Windows begin anew with a connection.
+		assert_int_equal(
+			UNTIL_DONE(&connection.stream, nx_ws_connect(&connection)), NX_CLIENT_DONE);
+		echo("again", 5, NX_WS_TEXT);
+		nx_ws_connection_fini(&connection);
+	}
+}
+
 static void many_queued_messages_are_one_flush(void **state)
 {
 	struct nx_ws_connection_config config = {.url = ws_url(servers.http, "/ws")};
@@ -127,6 +170,7 @@ static void a_broken_frame_ends_the_connection(void **state)
 
 const struct CMUnitTest ws_cases[] = {
 	cmocka_unit_test(echoes_over_ws_and_wss_in_every_drive),
+	cmocka_unit_test(messages_are_compressed_where_it_is_agreed),
 	cmocka_unit_test(many_queued_messages_are_one_flush),
 	cmocka_unit_test(a_server_that_does_not_upgrade_is_named),
 	cmocka_unit_test(a_broken_frame_ends_the_connection),

@@ -72,6 +72,9 @@ enum nx_client_verdict nx_ws_connection_init(
 
 static void frames_end(struct nx_ws_connection *connection)
 {
+	if (connection->compression != NULL)
+		connection->config.compression->destroy(connection->compression);
+	connection->compression = NULL;
 	if (connection->phase == WS_OPEN)
 		nx_ws_reader_fini(&connection->reader);
 	connection->phase = WS_IDLE;
@@ -98,6 +101,7 @@ static enum nx_client_verdict over(
 static enum nx_client_verdict ask(struct nx_ws_connection *connection)
 {
 	const struct nx_ws_connection_config *config = &connection->config;
+	static const struct nx_ws_deflate anything = {.client_window_may_shrink = true};
 	struct nx_ws_client_config handshake = {
 		.host = connection->host,
 		.target = connection->target,
@@ -108,6 +112,8 @@ static enum nx_client_verdict ask(struct nx_ws_connection *connection)
 		.field_count = config->field_count,
 	};
 
+	if (config->compression != NULL)
+		handshake.deflate = config->deflate != NULL ? config->deflate : &anything;
 	connection->refusal = nx_ws_client_ask(
 		&connection->handshake, &handshake, draw, NULL, &connection->stream.out);
 	if (connection->refusal != NX_WS_HANDSHAKE_DONE)
@@ -116,10 +122,24 @@ static enum nx_client_verdict ask(struct nx_ws_connection *connection)
 	return NX_CLIENT_DONE;
 }
 
+static bool compression_begin(struct nx_ws_connection *connection)
+{
+	const struct nx_ws_client *handshake = &connection->handshake;
+	struct nx_ws_compression_config compression = {
+		.message_limit = connection->config.message_limit,
+		.allocator = connection->config.stream.allocator,
+	};
+
+	return !handshake->compression ||
+	       connection->config.compression->create(NX_WS_CLIENT, &handshake->agreed,
+		       &compression, &connection->compression) == 0;
+}
+
 static enum nx_client_verdict frames_begin(struct nx_ws_connection *connection)
 {
 	struct nx_ws_reader_config reader = {
 		.role = NX_WS_CLIENT,
+		.compression = connection->handshake.compression,
 		.frame_limit = connection->config.message_limit,
 		.message_limit = connection->config.message_limit,
 		.allocator = connection->config.stream.allocator,
@@ -130,7 +150,8 @@ static enum nx_client_verdict frames_begin(struct nx_ws_connection *connection)
 			0)
 		return over(connection, NX_CLIENT_NO_MEMORY);
 	connection->phase = WS_OPEN;
-	return NX_CLIENT_DONE;
+	return compression_begin(connection) ? NX_CLIENT_DONE
+					     : over(connection, NX_CLIENT_NO_MEMORY);
 }
 
 static enum nx_client_verdict answer_read(struct nx_ws_connection *connection)
@@ -182,19 +203,29 @@ enum nx_client_verdict nx_ws_adopt(struct nx_ws_connection *connection, int fd)
 	return open_on(connection, nx_stream_adopt(&connection->stream, &connection->url, fd));
 }
 
+static enum nx_ws_write_verdict write_once(struct nx_ws_connection *connection,
+	enum nx_ws_opcode opcode, const void *data, size_t length)
+{
+	struct nx_write_buffer *out = &connection->stream.out;
+
+	if (connection->compression != NULL && opcode < NX_WS_CLOSE)
+		return connection->config.compression->write(
+			connection->compression, &connection->writer, out, opcode, data, length);
+	return nx_ws_write(&connection->writer, out, opcode, data, length);
+}
+
 // Room is made by sending what is there.
 static enum nx_ws_write_verdict write_message(struct nx_ws_connection *connection,
 	enum nx_ws_opcode opcode, const void *data, size_t length)
 {
 	struct nx_write_buffer *out = &connection->stream.out;
-	enum nx_ws_write_verdict written =
-		nx_ws_write(&connection->writer, out, opcode, data, length);
+	enum nx_ws_write_verdict written = write_once(connection, opcode, data, length);
 
 	if (written != NX_WS_WRITE_NO_ROOM || nx_write_buffer_length(out) == 0)
 		return written;
 	if (nx_stream_flush(&connection->stream) == NX_CLIENT_AGAIN)
 		nx_write_buffer_compact(out);
-	return nx_ws_write(&connection->writer, out, opcode, data, length);
+	return write_once(connection, opcode, data, length);
 }
 
 enum nx_client_verdict nx_ws_queue(struct nx_ws_connection *connection, enum nx_ws_opcode opcode,
@@ -272,6 +303,9 @@ enum nx_client_verdict nx_ws_receive(
 		enum nx_ws_verdict verdict = nx_ws_reader_next(&connection->reader, message);
 		enum nx_client_verdict filled;
 
+		if (verdict == NX_WS_MESSAGE && connection->compression != NULL)
+			verdict = connection->config.compression->inflate(
+				connection->compression, message);
 		if (verdict == NX_WS_MESSAGE) {
 			if (message->opcode >= NX_WS_CLOSE && message->opcode != NX_WS_PONG &&
 				!connection->config.answers_nothing)

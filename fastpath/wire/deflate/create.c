@@ -127,3 +127,15 @@ void nx_ws_compression_destroy(struct nx_ws_compression *compression)
 		c->allocator->release(c->allocator->context, c->output, c->output_bytes);
 	c->allocator->release(c->allocator->context, c, sizeof(*c));
 }
+
+const struct nx_ws_compression_calls *nx_ws_compression_calls(void)
+{
+	static const struct nx_ws_compression_calls calls = {
+		.create = nx_ws_compression_create,
+		.destroy = nx_ws_compression_destroy,
+		.inflate = nx_ws_inflate,
+		.write = nx_ws_write_deflated,
+	};
+
+	return &calls;
+}

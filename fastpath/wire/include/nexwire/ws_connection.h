@@ -6,7 +6,7 @@
 // caller. One thread at a time.
 
 #include "nexwire/stream.h"
-#include "nexwire/ws_handshake.h"
+#include "nexwire/ws_deflate.h"
 
 NX_BEGIN
 
@@ -20,6 +20,11 @@ struct nx_ws_connection_config {
 	size_t field_count;
 	size_t message_limit; // largest message received, 0: 16 MiB
 	bool answers_nothing; // pings and closes are the caller's to answer
+	// permessage-deflate is offered, and messages are compressed where the server agrees:
+	// nx_ws_compression_calls() of nexwire-deflate. NULL: it is not.
+	const struct nx_ws_compression_calls *compression;
+	const struct nx_ws_deflate
+		*deflate; // what is offered, used as long as the texts; NULL: anything
 	struct nx_stream_config stream;
 };
 
@@ -29,6 +34,7 @@ struct nx_ws_connection {
 	// Private from here.
 	struct nx_ws_reader reader;
 	struct nx_ws_writer writer;
+	struct nx_ws_compression *compression; // NULL: none was agreed
 	struct nx_ws_connection_config config;
 	struct nx_url url;
 	char *text; // URL, host and target

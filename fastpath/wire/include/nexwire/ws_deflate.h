@@ -48,4 +48,21 @@ NX_API NX_CHECKED enum nx_ws_write_verdict nx_ws_write_deflated(
 	struct nx_ws_compression *compression, struct nx_ws_writer *writer,
 	struct nx_write_buffer *buffer, enum nx_ws_opcode opcode, const void *data, size_t length);
 
+// The calls above, for a client that is to compress (nexwire/ws_connection.h), which links no zlib
+// of its own.
+struct nx_ws_compression_calls {
+	int (*create)(enum nx_ws_role role, const struct nx_ws_deflate *agreed,
+		const struct nx_ws_compression_config *config,
+		struct nx_ws_compression **compression);
+	void (*destroy)(struct nx_ws_compression *compression);
+	enum nx_ws_verdict (*inflate)(
+		struct nx_ws_compression *compression, struct nx_ws_message *message);
+	enum nx_ws_write_verdict (*write)(struct nx_ws_compression *compression,
+		struct nx_ws_writer *writer, struct nx_write_buffer *buffer,
+		enum nx_ws_opcode opcode, const void *data, size_t length);
+};
+
+// In static storage.
+NX_API const struct nx_ws_compression_calls *nx_ws_compression_calls(void);
+
 NX_END
