@@ -116,6 +116,43 @@ static void messages_are_compressed_where_it_is_agreed(void **state)
 	}
 }
 
+static unsigned int allowed;
+
+static void *allocate_some(void *context, size_t bytes)
+{
+	(void)context;
+	return allowed > 0 ? (allowed--, test_malloc(bytes)) : NULL;
+}
+
+static void release(void *context, void *memory, size_t bytes)
+{
+	(void)context;
+	(void)bytes;
+	test_free(memory);
+}
+
+static void every_allocation_of_a_compressing_one_may_fail(void **state)
+{
+	const struct nx_allocator allocator = {.allocate = allocate_some, .release = release};
+	struct nx_ws_connection_config config = {.url = ws_url(servers.http, "/ws"),
+		.compression = nx_ws_compression_calls(),
+		.stream = {.allocator = &allocator}};
+	enum nx_client_verdict verdict = NX_CLIENT_NO_MEMORY;
+	unsigned int connects_failed = 0;
+
+	for (unsigned int n = 0; verdict == NX_CLIENT_NO_MEMORY; n++) {
+		allowed = n;
+		verdict = nx_ws_connection_init(&connection, &config);
+		if (verdict != NX_CLIENT_DONE)
+			continue;
+		verdict = nx_ws_connect(&connection);
+		connects_failed += verdict == NX_CLIENT_NO_MEMORY;
+		nx_ws_connection_fini(&connection);
+	}
+	assert_int_equal(verdict, NX_CLIENT_DONE);
+	assert_true(connects_failed > 0);
+}
+
 static void many_queued_messages_are_one_flush(void **state)
 {
 	struct nx_ws_connection_config config = {.url = ws_url(servers.http, "/ws")};
@@ -171,6 +208,7 @@ static void a_broken_frame_ends_the_connection(void **state)
 const struct CMUnitTest ws_cases[] = {
 	cmocka_unit_test(echoes_over_ws_and_wss_in_every_drive),
 	cmocka_unit_test(messages_are_compressed_where_it_is_agreed),
+	cmocka_unit_test(every_allocation_of_a_compressing_one_may_fail),
 	cmocka_unit_test(many_queued_messages_are_one_flush),
 	cmocka_unit_test(a_server_that_does_not_upgrade_is_named),
 	cmocka_unit_test(a_broken_frame_ends_the_connection),
