@@ -21,10 +21,7 @@
 #include "stream/relay.h"
 
 enum {
-	SLEEP_SHORTEST_US = 5,
-	SLEEP_STEP_US = 10,
-	SLEEP_LONGEST_US = 80, // with the wake-up's own cost, the first packet waits 100 us at most
-	WARY_SLEEPS = 8,       // short sleeps after a wake-up for nothing
+	WARY_SLEEPS = 8,           // short sleeps after a wake-up for nothing
 	BLOCK_LONGEST_US = 100000, // the heartbeat stays fresh
 	WAIT_STEP_US = 1000,       // of epoll_wait
 };
@@ -83,13 +80,23 @@ static struct timespec timespec_of(usec_t us)
 		.tv_nsec = (long)(us % USEC_PER_SECOND * 1000)};
 }
 
+// What the thread has had of a CPU.
+static usec_t cpu_time(void)
+{
+	struct timespec t;
+
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0)
+		return 0;
+	return (usec_t)t.tv_sec * USEC_PER_SECOND + (usec_t)t.tv_nsec / 1000;
+}
+
 static void sleep_short(struct worker *w, usec_t until_timer)
 {
-	usec_t wanted = SLEEP_SHORTEST_US + SLEEP_STEP_US * (usec_t)w->sleeps;
-	struct timespec t = timespec_of(u64_min(u64_min(wanted, SLEEP_LONGEST_US), until_timer));
+	struct timespec t = timespec_of(u64_min(nap_next(&w->nap), until_timer));
 
 	nanosleep(&t, NULL);
-	w->sleeps++;
+	if (nap_over(&w->nap))
+		nap_judge(&w->nap, clock_usec(&w->clock, clock_cycles()), cpu_time());
 }
 
 static void drain_eventfd(int fd)
@@ -178,7 +185,7 @@ void worker_idle(struct worker *w)
 void worker_work_came(struct worker *w)
 {
 	spin_end(&w->spin, w->now);
-	w->sleeps = 0;
+	nap_end(&w->nap);
 	w->wary = 0;
 }
 

@@ -51,7 +51,7 @@ static void flush(struct worker *w, struct transmit_queue *t)
 	t->bytes = 0;
 	// The port takes frames again: it will soon take those that are left.
 	if (sent > 0)
-		w->sleeps = 0;
+		nap_end(&w->nap);
 	if (nx_unlikely(t->count > 0)) {
 		memmove(t->frames, t->frames + sent, t->count * sizeof(t->frames[0]));
 		t->bytes = bytes_of(t->frames, t->count);

@@ -17,6 +17,7 @@
 #include "core/stats.h"
 #include "flow/engine.h"
 #include "io/port.h"
+#include "pipeline/nap.h"
 #include "pipeline/spin.h"
 #include "pkt/checksum.h"
 #include "pkt/packet.h"
@@ -196,7 +197,7 @@ struct nx_aligned_line worker {
 	int wake_fd;
 	shared_word_t asleep; // w: worker, r: whoever hands it something
 	struct spin spin;
-	uint32_t sleeps;     // short ones, since there was work
+	struct nap nap;
 	uint32_t wary;       // short sleeps before it blocks again
 	bool can_block;      // every source has a wake-up descriptor
 	bool waits_by_ms;    // there is no epoll_pwait2

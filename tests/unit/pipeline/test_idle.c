@@ -80,13 +80,13 @@ static void a_port_that_takes_frames_again_shortens_the_sleeps(void **state)
 	bed_expect(&rig, WAN, &seen, NULL);
 	w = &rig.node->workers[0];
 	fill(&rig, w);
-	w->sleeps = 7;
+	w->nap.count = 7;
 	node_turn(rig.node, 0, rig.now);
-	assert_int_equal(w->sleeps, 7);
+	assert_int_equal(w->nap.count, 7);
 	assert_int_not_equal(rig_receive(&rig, WAN, bytes), 0);
 	node_turn(rig.node, 0, rig.now);
 	assert_false(w->moved);
-	assert_int_equal(w->sleeps, 0);
+	assert_int_equal(w->nap.count, 0);
 	while (rig_receive(&rig, WAN, bytes) != 0)
 		continue;
 	bed_destroy(&rig);
