@@ -330,6 +330,19 @@ static bool shapes_fill(
 	return true;
 }
 
+// A connection's own process: keys lie in memory that no child inherits.
+static int serve_alone(const struct reality_settings *settings, int client, char **arguments)
+{
+	struct reality_server_config config = {.replay = NULL};
+	struct reality_credential *credential;
+
+	if (reality_credential_create(library, &config.random, settings, &credential) != 0 ||
+		!shapes_fill(credential, settings->names[0], &config.shapes))
+		return 2;
+	config.credential = credential;
+	return serve(&config, client, arguments);
+}
+
 static int run_server(char **arguments)
 {
 	const char *const names[] = {arguments[1]};
@@ -343,9 +356,7 @@ static int run_server(char **arguments)
 							       : REALITY_SHARES_ANY};
 	uint8_t seed[REALITY_MLDSA_SEED_BYTES] = {0};
 	struct sockaddr_in at = local(arguments[0]);
-	struct reality_server_config config = {.replay = NULL};
 	int listener = socket(AF_INET, SOCK_STREAM, 0), client;
-	struct reality_credential *credential;
 
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
 	hex(arguments[2], settings.private_key, sizeof(settings.private_key));
@@ -354,16 +365,12 @@ static int run_server(char **arguments)
 		hex(arguments[7], seed, sizeof(seed));
 		settings.mldsa65_seed = seed;
 	}
-	if (reality_credential_create(library, &config.random, &settings, &credential) != 0 ||
-		!shapes_fill(credential, names[0], &config.shapes) ||
-		bind(listener, (struct sockaddr *)&at, sizeof(at)) != 0 ||
-		listen(listener, 64) != 0)
+	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) != 0 || listen(listener, 64) != 0)
 		return 2;
-	config.credential = credential;
 	signal(SIGCHLD, SIG_IGN);
 	while ((client = accept(listener, NULL, NULL)) >= 0) {
 		if (fork() == 0)
-			_exit(serve(&config, client, arguments));
+			_exit(serve_alone(&settings, client, arguments));
 		close(client);
 	}
 	return 0;
