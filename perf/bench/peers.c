@@ -2,6 +2,7 @@
 
 #include "bench/peers.h"
 
+#include "core/chain.h"
 #include "core/clock.h"
 #include "io/pools.h"
 #include "io/ring.h"
@@ -267,21 +268,6 @@ static void check_text(const struct packet *in, uint32_t offset, uint32_t length
 		bench_fail("a frame is shorter than it says");
 }
 
-static void copy_text(const struct packet *in, uint32_t length, char *out)
-{
-	const struct buffer *b = in->buffer;
-
-	for (uint32_t at = in->payload; b && length > 0; b = b->next, at = 0) {
-		uint32_t n = u32_min(b->length - at, length);
-
-		memcpy(out, buffer_data(b) + at, n);
-		out += n;
-		length -= n;
-	}
-	if (length > 0)
-		bench_fail("a frame is shorter than it says");
-}
-
 // A request is answered; an answer is what the target sent, whatever its head says beside.
 static void take_said(
 	struct peers *p, uint16_t port, const struct packet *in, struct peer *e, uint32_t length)
@@ -290,7 +276,8 @@ static void take_said(
 
 	if (length > sizeof(text))
 		bench_fail("a text comes in pieces of %u bytes", length);
-	copy_text(in, length, text);
+	if (chain_copy(in->buffer, in->payload, length, (uint8_t *)text) != length)
+		bench_fail("a frame is shorter than it says");
 	if (port == BENCH_WAN) {
 		if (length < 8 || memcmp(text, "GET /", 5) != 0 ||
 			memcmp(text + length - 4, "\r\n\r\n", 4) != 0)
@@ -312,9 +299,6 @@ static void take_said(
 static uint32_t take_payload(struct peers *p, uint16_t port, const struct packet *in,
 	const struct peer *e, uint32_t length)
 {
-	if (port == BENCH_WAN && p->tls)
-		return peers_tls_take(p->tls, (uint32_t)(e - p->ends[BENCH_WAN]), in->buffer,
-			in->payload, length);
 	if (port == BENCH_WAN && p->take)
 		return p->take(
 			p, (uint32_t)(e - p->ends[BENCH_WAN]), in->buffer, in->payload, length);
@@ -535,6 +519,12 @@ void peers_open(struct peers *p, uint32_t first, uint32_t n)
 	}
 }
 
+static uint32_t take_records(
+	struct peers *p, uint32_t end, const struct buffer *chain, uint32_t from, uint32_t length)
+{
+	return peers_tls_take(p->tls, end, chain, from, length);
+}
+
 void peers_create(struct peers *p, const struct bench_options *options, uint32_t capacity)
 {
 	struct bench_options o = *options;
@@ -545,8 +535,10 @@ void peers_create(struct peers *p, const struct bench_options *options, uint32_t
 		.tls = o.tls && !o.slow ? peers_tls_create(capacity) : NULL};
 	o.protocol = BENCH_TCP;
 	o.terminate = true;
-	if (p->tls)
+	if (p->tls) {
 		o.slow = peers_tls_links(p->tls);
+		p->take = take_records;
+	}
 	bench_create(&p->b, &o);
 	for (uint16_t i = 0; o.offload == BENCH_OFFLOAD_NONE && i < 2; i++)
 		ring_port_set_capabilities(node_port(p->b.rig.node, i), PORT_TX_CHAINS);
