@@ -13,8 +13,9 @@ enum {
 	MAX_ROUTES = 4096,
 	MAX_LISTENERS = 4096,
 	MAX_UPSTREAMS = 4096,
-	MAX_TARGETS = 16384, // resolved targets of all upstreams
-	MAX_SOURCES = 64,    // source addresses of one upstream
+	MAX_TARGETS = 16384,         // resolved targets of all upstreams
+	MAX_SOURCES = 64,            // source addresses of one upstream
+	MAX_IDLE_CONNECTIONS = 1024, // to targets, that one worker keeps for requests of anybody
 	MAX_BURST = 256,
 	MAX_FRAME = 65535 + 18, // bytes of one frame on a kernel port
 	LEAST_MTU = 1280,       // of any interface, as IPv6 wants it (RFC 8200 5)

@@ -121,6 +121,7 @@ struct snapshot_upstream {
 	uint32_t user_timeout_s; // likewise: what was sent and is not acknowledged
 	uint32_t memory;         // likewise: buffer bytes each way at most, 0 = the relay's default
 	uint32_t security;       // number of the profile that targets are spoken to by, 0: raw
+	uint32_t idle_connections; // that a worker keeps for requests of anybody (protocol http)
 	bool closing;
 	uint32_t target_count;
 	uint16_t *targets; // target slots

@@ -7,9 +7,7 @@
 #include "stream/secure.h"
 
 enum {
-	PARKED_MAX = 1024, // on a worker
-	PARKED_SHARE = 8,  // or of its sessions, this part
-	PARKED_UPSTREAM = 512,
+	PARKED_SHARE = 8,   // of a worker's sessions this part at most, or MAX_IDLE_CONNECTIONS
 	PARKED_LOOKED = 32, // of the oldest, for one of an upstream that has more than its share
 };
 
@@ -44,7 +42,7 @@ void relay_parked_destroy(struct relay *r)
 // it.
 static bool is_shared(const struct snapshot_upstream *u)
 {
-	return u->proxy_protocol == 0 && !u->source_client &&
+	return u->idle_connections > 0 && u->proxy_protocol == 0 && !u->source_client &&
 	       (u->balance == BALANCE_ROUND_ROBIN || u->balance == BALANCE_LEAST_CONNECTIONS);
 }
 
@@ -104,14 +102,14 @@ bool relay_parked_give_way(struct relay *r)
 
 // Where the worker has all that it may have, an upstream gets its equal share from those that have
 // more: else who came first would leave the others none.
-static bool make_room(struct relay *r, uint16_t upstream)
+static bool make_room(struct relay *r, const struct snapshot_upstream *u)
 {
-	const uint32_t most = u32_min(PARKED_MAX, r->config.sessions / PARKED_SHARE);
-	const uint32_t own = r->parking[upstream].count;
+	const uint32_t most = u32_min(MAX_IDLE_CONNECTIONS, r->config.sessions / PARKED_SHARE);
+	const uint32_t own = r->parking[u->slot].count;
 	uint32_t at = r->parked_oldest;
 	uint32_t share;
 
-	if (own >= PARKED_UPSTREAM)
+	if (own >= u->idle_connections)
 		return false;
 	if (r->parked_count < most)
 		return true;
@@ -140,7 +138,7 @@ bool relay_park(struct relay *r, struct relay_session *s, uint64_t terms)
 		(s->flags & leg_flag(RELAY_END | RELAY_SHUT, LEG_TARGET)) ||
 		leg_has_payload(r, s, LEG_TARGET) ||
 		(leg_is_secure(s, LEG_TARGET) && secure_is_busy(r, s, LEG_TARGET)) ||
-		!make_room(r, s->upstream))
+		!make_room(r, u))
 		return false;
 	parked = relay_session_add_parked(r);
 	if (!parked)

@@ -276,6 +276,7 @@ struct config_upstream {
 	uint32_t user_timeout_s;
 	uint32_t ecn; // 0 or 1
 	uint32_t memory_bytes;
+	uint32_t idle_connections; // for anybody of protocol http, a worker
 	struct config_transport transport;
 };
 

@@ -146,8 +146,9 @@ static void lay_out(struct world *w)
 			.connect_timeout = 5 * USEC_PER_SECOND,
 			.close_timeout = 30 * USEC_PER_SECOND,
 		};
-		w->upstreams[i] =
-			(struct snapshot_upstream){.slot = i, .targets = w->target_slots[i]};
+		w->upstreams[i] = (struct snapshot_upstream){.slot = i,
+			.targets = w->target_slots[i],
+			.idle_connections = MAX_IDLE_CONNECTIONS};
 		w->listener_of[i] = &w->listeners[i];
 		w->upstream_of[i] = &w->upstreams[i];
 		w->entries[i] = (struct listen_entry){.listener = i};

@@ -14,6 +14,7 @@ static bool upstream_unchanged(
 	       before->user_timeout_s == build->from->user_timeout_s &&
 	       before->ecn == (bool)build->from->ecn &&
 	       before->memory == build->from->memory_bytes &&
+	       before->idle_connections == build->from->idle_connections &&
 	       before->target_count == build->target_count &&
 	       memcmp(before->targets, build->targets,
 		       build->target_count * sizeof(*build->targets)) == 0 &&
@@ -50,6 +51,7 @@ static int upstream_make(struct compiling *c, struct upstream_build *build, uint
 	upstream->user_timeout_s = build->from->user_timeout_s;
 	upstream->ecn = build->from->ecn;
 	upstream->memory = build->from->memory_bytes;
+	upstream->idle_connections = build->from->idle_connections;
 	upstream->security = build->security;
 	upstream->target_count = build->target_count;
 	upstream->targets = build->targets;

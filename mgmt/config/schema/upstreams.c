@@ -52,6 +52,13 @@ static const struct schema_key KEYS[] = {
 		.sentence = "Whether targets are asked for ECN (RFC 3168), in mode terminate."},
 	{"upstreams[].memory_bytes", .type = SCHEMA_INTEGER, MEMORY, .effect = EFFECT_NEW_SESSIONS,
 		IN(config_upstream, memory_bytes), .sentence = "As of listeners, toward targets."},
+	{"upstreams[].idle_connections", .type = SCHEMA_INTEGER, .fallback = "512",
+		.effect = EFFECT_NEW_SESSIONS, RANGE(0, MAX_IDLE_CONNECTIONS),
+		IN(config_upstream, idle_connections),
+		.sentence =
+			"Connections to its targets that each worker keeps idle for the next request of "
+			"anybody, of protocol http; above them a client keeps its own. 0: nobody gets "
+			"another's."},
 	{"upstreams[].source", .type = SCHEMA_SOURCES, .effect = EFFECT_NEW_SESSIONS,
 		RANGE(1, MAX_SOURCES), IN(config_upstream, source),
 		.sentence =

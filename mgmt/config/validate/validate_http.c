@@ -225,12 +225,33 @@ static void check_alpn(const struct checking *c, uint32_t index)
 	}
 }
 
+// Whose connections to targets are never anybody's (stream/parked.c), and are to lie idle for all.
+static void check_idle_connections(
+	const struct checking *c, uint32_t index, const struct config_upstream *upstream)
+{
+	bool by_client =
+		upstream->balance == BALANCE_SOURCE_HASH || upstream->balance == BALANCE_MAGLEV;
+	char path[FAULT_PATH_BYTES];
+
+	if (config_listeners(c->config)[index].protocol != PROTOCOL_HTTP ||
+		(!by_client && !upstream->proxy_protocol) || upstream->idle_connections == 0 ||
+		!text_child(upstream->node, "idle_connections"))
+		return;
+	snprintf(path, sizeof(path), "upstreams[%u].idle_connections",
+		(uint32_t)(upstream - config_upstreams(c->config)));
+	fault_add(c->faults, place_of(upstream->node, "idle_connections"), path,
+		"each connection is one client's alone (%s), none lies idle for others" HINT
+		"leave it out",
+		by_client ? "balance" : "proxy_protocol");
+}
+
 void check_http_upstream(
 	const struct checking *c, uint32_t index, const struct config_upstream *upstream)
 {
 	const struct config_listener *listener = &config_listeners(c->config)[index];
 	char path[FAULT_PATH_BYTES];
 
+	check_idle_connections(c, index, upstream);
 	if (listener->protocol != PROTOCOL_HTTP || !upstream->source.client)
 		return;
 	snprintf(path, sizeof(path), "upstreams[%u].source",

@@ -268,12 +268,47 @@ static void upstreams_share_what_is_parked(void **state)
 	end();
 }
 
+// What is above an upstream's bound stays with its client; none is anybody's where there is to be
+// none, nor what already was when it came to that.
+static void an_upstream_keeps_what_it_may(void **state)
+{
+	enum {
+		BOUND = 3,
+		CLIENTS = 5,
+	};
+	uint32_t before;
+
+	begin();
+	rig.world->upstreams[WORLD_TCP].idle_connections = BOUND;
+	for (uint32_t i = 1; i < CLIENTS; i++)
+		client(rig_connect(&rig, own))->keeps_open = true;
+	rig_wait(&rig, SECONDS(1));
+	ask_together(CLIENTS, WORLD_TCP);
+	assert_int_equal(parked(WORLD_TCP), BOUND);
+	assert_int_equal(rig.users[RIG_TARGET], CLIENTS);
+	// All five serve once more, wherever they lay.
+	ask_together(CLIENTS, WORLD_TCP);
+	assert_int_equal(parked(WORLD_TCP), BOUND);
+	assert_int_equal(rig.users[RIG_TARGET], CLIENTS);
+	rig.world->upstreams[WORLD_TCP].idle_connections = 0;
+	ask_together(CLIENTS, WORLD_TCP);
+	assert_int_equal(parked(WORLD_TCP), 0);
+	before = rig.users[RIG_TARGET];
+	assert_int_equal(before, CLIENTS + BOUND);
+	ask_together(CLIENTS, WORLD_TCP);
+	assert_int_equal(rig.users[RIG_TARGET], before);
+	for (uint32_t i = 1; i < CLIENTS; i++)
+		rig_reset(&rig, RIG_CLIENT, i);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_buffer_may_be_missing),
 		cmocka_unit_test(many_buffers_may_be_missing),
 		cmocka_unit_test(upstreams_share_what_is_parked),
+		cmocka_unit_test(an_upstream_keeps_what_it_may),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -277,14 +277,14 @@ static struct snapshot *with_keys(
 static void connections_change_with_their_keys(void **state)
 {
 	static const char *const keys[] = {"ecn = true;", "memory_bytes = 65536;"};
+	struct snapshot *plain, *up, *both;
 	struct slot_map *slots;
 
 	assert_int_equal(slot_map_create(&slots), 0);
 	for (unsigned i = 0; i < 2; i++) {
-		struct snapshot *plain = with_keys(slots, "", "");
-		struct snapshot *up = with_keys(slots, keys[i], "");
-		struct snapshot *both = with_keys(slots, keys[i], keys[i]);
-
+		plain = with_keys(slots, "", "");
+		up = with_keys(slots, keys[i], "");
+		both = with_keys(slots, keys[i], keys[i]);
 		assert_ptr_not_equal(plain->upstreams[0], up->upstreams[0]);
 		assert_ptr_equal(plain->listeners[0], up->listeners[0]);
 		assert_ptr_not_equal(up->listeners[0], both->listeners[0]);
@@ -297,6 +297,12 @@ static void connections_change_with_their_keys(void **state)
 		snapshot_destroy(up);
 		snapshot_destroy(both);
 	}
+	plain = with_keys(slots, "", "");
+	up = with_keys(slots, "idle_connections = 9;", "");
+	assert_int_equal(plain->upstreams[0]->idle_connections, 512);
+	assert_int_equal(up->upstreams[0]->idle_connections, 9);
+	snapshot_destroy(plain);
+	snapshot_destroy(up);
 	slot_map_destroy(slots);
 }
 

@@ -84,18 +84,52 @@ static void one_route_covers_what_no_other_does(void **state)
 		"another route has this host and path");
 }
 
-static void a_clients_own_port_serves_one_connection(void **state)
+// The base with a listener of protocol http whose upstream has these keys too.
+static void upstream_text(char *text, size_t size, const char *keys)
 {
 	static const char from[] = "name = \"web\"; ";
 	char *base = http_text(ROUTE("upstream = \"web\";"));
-	char text[2048];
 	char *at = strstr(base, from);
 
 	assert_non_null(at);
-	snprintf(text, sizeof(text), "%.*ssource = \"client\"; %s",
-		(int)(at - base + sizeof(from) - 1), base, at + sizeof(from) - 1);
-	assert_fault(text, 6, "upstreams[0].source: listener \"in\" connects to a target again");
+	snprintf(text, size, "%.*s%s %s", (int)(at - base + sizeof(from) - 1), base, keys,
+		at + sizeof(from) - 1);
 	test_free(base);
+}
+
+static void a_clients_own_port_serves_one_connection(void **state)
+{
+	char text[2048];
+
+	upstream_text(text, sizeof(text), "source = \"client\";");
+	assert_fault(text, 6, "upstreams[0].source: listener \"in\" connects to a target again");
+}
+
+static void none_lies_idle_for_others_that_is_one_clients(void **state)
+{
+	static const struct {
+		const char *keys;
+		uint32_t count;
+	} good[] = {{"idle_connections = 7;", 7},
+		{"balance = \"maglev\"; idle_connections = 0;", 0}, {"balance = \"maglev\";", 512}};
+	static const char *const bad[] = {"balance = \"source-hash\"; idle_connections = 7;",
+		"proxy_protocol = \"v2\"; idle_connections = 7;"};
+	char text[2048];
+
+	for (uint32_t i = 0; i < nx_array_size(good); i++) {
+		struct config *config;
+
+		upstream_text(text, sizeof(text), good[i].keys);
+		config = test_config(text);
+		assert_int_equal(config_upstreams(config)[0].idle_connections, good[i].count);
+		config_destroy(config);
+	}
+	for (uint32_t i = 0; i < nx_array_size(bad); i++) {
+		upstream_text(text, sizeof(text), bad[i]);
+		assert_fault(text, 6, "upstreams[0].idle_connections: each connection is one");
+	}
+	upstream_text(text, sizeof(text), "idle_connections = 1025;");
+	assert_fault(text, 6, "upstreams[0].idle_connections");
 }
 
 // What a listener's certificates promise is what it speaks.
@@ -134,6 +168,7 @@ int main(void)
 		cmocka_unit_test(what_is_left_of_a_prefix_needs_a_path),
 		cmocka_unit_test(one_route_covers_what_no_other_does),
 		cmocka_unit_test(a_clients_own_port_serves_one_connection),
+		cmocka_unit_test(none_lies_idle_for_others_that_is_one_clients),
 		cmocka_unit_test(handshakes_promise_what_is_spoken),
 	};
 
