@@ -87,7 +87,7 @@ static bool context_set_up(SSL_CTX *x, const struct tls_client_settings *s)
 	// nobody to keep them.
 	SSL_CTX_set_options(x, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
 	SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_keylog_callback(x, tls_handshake_keylog);
+	tls_key_log_use(x);
 	SSL_CTX_set_verify(x, s->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 	return SSL_CTX_set_min_proto_version(x, s->min_version ? s->min_version : TLS1_2_VERSION) &&
 	       SSL_CTX_set_max_proto_version(x, TLS1_3_VERSION) && tls_suites_set(x) &&
@@ -104,7 +104,7 @@ int tls_client_profile_create(const struct tls_client_settings *settings,
 	if (p) {
 		p->insecure = settings->insecure;
 		p->server_name = settings->server_name ? strdup(settings->server_name) : NULL;
-		p->context = SSL_CTX_new(TLS_client_method());
+		p->context = tls_context_create(TLS_client_method());
 	}
 	if (p && p->context && (!settings->server_name || p->server_name) &&
 		context_set_up(p->context, settings))

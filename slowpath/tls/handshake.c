@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "slowpath/tls/handshake.h"
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/kdf.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "slowpath/key_log.h"
@@ -27,31 +24,10 @@ struct tls_handshake {
 	uint64_t consumed; // bytes of whole records that OpenSSL has
 	uint32_t have;     // bytes of the record under way
 	struct slow_keys keys;
-	uint8_t have_secrets; // TLS 1.3: one bit a direction
-	bool is_untrusted;    // the server's certificate made it fail
+	struct tls_secrets secrets;
+	bool is_untrusted; // the server's certificate made it fail
 	uint8_t record[RECORD_HEADER + RECORD_MAX];
 };
-
-static int ex_index;
-static pthread_once_t ex_once = PTHREAD_ONCE_INIT;
-
-static void ex_index_make(void)
-{
-	ex_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-}
-
-int tls_handshake_index(void)
-{
-	pthread_once(&ex_once, ex_index_make);
-	return ex_index;
-}
-
-static bool secret_read(const char *hex, struct slow_secret *out)
-{
-	size_t length = 0;
-
-	return OPENSSL_hexstr2buf_ex(out->secret, sizeof(out->secret), &length, hex, '\0') == 1;
-}
 
 static struct slow_secret *client_keys(struct tls_handshake *h)
 {
@@ -63,22 +39,16 @@ static struct slow_secret *server_keys(struct tls_handshake *h)
 	return h->keys.is_client ? &h->keys.in : &h->keys.out;
 }
 
-// "LABEL CLIENT_RANDOM SECRET" in hexadecimal. Of those that TLS 1.3 has, the two that protect
-// application data are wanted.
-void tls_handshake_keylog(const SSL *ssl, const char *line)
+static void key_log_callback(const SSL *ssl, const char *line)
 {
-	static const char SERVERS[] = "SERVER_TRAFFIC_SECRET_0 ";
-	static const char CLIENTS[] = "CLIENT_TRAFFIC_SECRET_0 ";
-	struct tls_handshake *h = SSL_get_ex_data(ssl, tls_handshake_index());
-	const char *secret = strrchr(line, ' ');
-
 	key_log_line(line);
-	if (!h || !secret)
-		return;
-	if (strncmp(line, SERVERS, sizeof(SERVERS) - 1) == 0)
-		h->have_secrets |= secret_read(secret + 1, server_keys(h)) ? 1 : 0;
-	else if (strncmp(line, CLIENTS, sizeof(CLIENTS) - 1) == 0)
-		h->have_secrets |= secret_read(secret + 1, client_keys(h)) ? 2 : 0;
+}
+
+void tls_key_log_use(SSL_CTX *context)
+{
+	// The callback costs where nothing is written as well.
+	if (key_log_is_on())
+		SSL_CTX_set_keylog_callback(context, key_log_callback);
 }
 
 static int make(SSL_CTX *context, struct tls_handshake **out)
@@ -90,8 +60,7 @@ static int make(SSL_CTX *context, struct tls_handshake **out)
 	h->ssl = SSL_new(context);
 	h->in = BIO_new(BIO_s_mem());
 	h->out = BIO_new(BIO_s_mem());
-	if (!h->ssl || !h->in || !h->out ||
-		SSL_set_ex_data(h->ssl, tls_handshake_index(), h) != 1) {
+	if (!h->ssl || !h->in || !h->out) {
 		BIO_free(h->in);
 		BIO_free(h->out);
 		SSL_free(h->ssl);
@@ -125,8 +94,8 @@ int tls_handshake_connect(
 	status = tls_client_profile_name(profile, host, h->ssl);
 	ERR_clear_error();
 	// The hello: nothing else can be had before the server has answered.
-	if (status == 0 &&
-		(SSL_do_handshake(h->ssl) == 1 || SSL_get_error(h->ssl, -1) != SSL_ERROR_WANT_READ))
+	if (status == 0 && (tls_handshake_step(h->ssl, &h->secrets) == 1 ||
+				   SSL_get_error(h->ssl, -1) != SSL_ERROR_WANT_READ))
 		status = -ENOMEM;
 	if (status)
 		tls_handshake_destroy(h);
@@ -142,6 +111,7 @@ void tls_handshake_destroy(struct tls_handshake *h)
 	SSL_free(h->ssl);
 	// What else is in it went over the wire.
 	OPENSSL_cleanse(&h->keys, sizeof(h->keys));
+	OPENSSL_cleanse(&h->secrets, sizeof(h->secrets));
 	free(h);
 }
 
@@ -181,50 +151,29 @@ static uint64_t records_written(const uint8_t *bytes, size_t length)
 	return count;
 }
 
-// TLS 1.2: the key block of RFC 5246 6.3, of which AEAD suites have keys and (part of) nonces.
-static bool key_block_make(SSL *ssl, uint8_t *block, size_t length)
+static bool keys_make_1_3(struct tls_handshake *h, uint64_t records)
 {
-	uint8_t master[48], randoms[2 * SSL3_RANDOM_SIZE];
-	size_t master_length =
-		SSL_SESSION_get_master_key(SSL_get_session(ssl), master, sizeof(master));
-	const EVP_MD *digest = SSL_CIPHER_get_handshake_digest(SSL_get_current_cipher(ssl));
-	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS1-PRF", NULL);
-	EVP_KDF_CTX *context = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
-	char label[] = "key expansion";
-	bool made = false;
-
-	SSL_get_server_random(ssl, randoms, SSL3_RANDOM_SIZE);
-	SSL_get_client_random(ssl, randoms + SSL3_RANDOM_SIZE, SSL3_RANDOM_SIZE);
-	if (context && digest) {
-		OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST,
-					       (char *)(uintptr_t)EVP_MD_get0_name(digest), 0),
-			OSSL_PARAM_construct_octet_string(
-				OSSL_KDF_PARAM_SECRET, master, master_length),
-			OSSL_PARAM_construct_octet_string(
-				OSSL_KDF_PARAM_SEED, label, sizeof(label) - 1),
-			OSSL_PARAM_construct_octet_string(
-				OSSL_KDF_PARAM_SEED, randoms, sizeof(randoms)),
-			OSSL_PARAM_construct_end()};
-
-		made = EVP_KDF_derive(context, block, length, params) == 1;
-	}
-	EVP_KDF_CTX_free(context);
-	EVP_KDF_free(kdf);
-	OPENSSL_cleanse(master, sizeof(master));
-	return made;
+	if (!h->secrets.has_client || !h->secrets.has_server)
+		return false;
+	memcpy(client_keys(h)->secret, h->secrets.client, sizeof(h->secrets.client));
+	memcpy(server_keys(h)->secret, h->secrets.server, sizeof(h->secrets.server));
+	h->keys.in.sequence = 0;
+	// A client's last words are still under the handshake's keys.
+	h->keys.out.sequence = h->keys.is_client ? 0 : records;
+	return true;
 }
 
+// The key block of RFC 5246 6.3, of which AEAD suites have keys and (part of) nonces: the client's
+// key, the server's, the client's nonce, the server's.
 static bool keys_make_1_2(struct tls_handshake *h)
 {
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(h->ssl);
 	int nid = SSL_CIPHER_get_cipher_nid(cipher);
 	size_t key = nid == NID_aes_128_gcm ? 16 : 32;
 	size_t iv = nid == NID_chacha20_poly1305 ? 12 : 4;
-	uint8_t block[2 * (32 + 12)];
-	const uint8_t *at = block;
+	const uint8_t *at = h->secrets.block;
 
-	// RFC 5246 6.3: the client's key, the server's, the client's nonce, the server's.
-	if (!key_block_make(h->ssl, block, 2 * (key + iv)))
+	if (!h->secrets.has_block)
 		return false;
 	memcpy(client_keys(h)->secret, at, key);
 	memcpy(server_keys(h)->secret, at + key, key);
@@ -232,7 +181,6 @@ static bool keys_make_1_2(struct tls_handshake *h)
 	memcpy(server_keys(h)->iv, at + 2 * key + iv, iv);
 	// Each side's Finished was its record 0.
 	h->keys.in.sequence = h->keys.out.sequence = 1;
-	OPENSSL_cleanse(block, sizeof(block));
 	return true;
 }
 
@@ -256,14 +204,7 @@ static enum tls_handshake_state finish(struct tls_handshake *h, uint64_t records
 
 	h->keys.version = (uint16_t)SSL_version(h->ssl);
 	h->keys.suite = SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(h->ssl));
-	if (h->keys.version == TLS1_3_VERSION) {
-		made = h->have_secrets == 3;
-		h->keys.in.sequence = 0;
-		// A client's last words are still under the handshake's keys.
-		h->keys.out.sequence = h->keys.is_client ? 0 : records;
-	} else {
-		made = keys_make_1_2(h);
-	}
+	made = h->keys.version == TLS1_3_VERSION ? keys_make_1_3(h, records) : keys_make_1_2(h);
 	if (!made)
 		return fail(h, "no keys");
 	h->keys.is_itself = true;
@@ -285,7 +226,7 @@ static enum tls_handshake_state record_take(struct tls_handshake *h)
 	h->consumed += h->have;
 	h->have = 0;
 	ERR_clear_error();
-	rc = SSL_do_handshake(h->ssl);
+	rc = tls_handshake_step(h->ssl, &h->secrets);
 	if (rc == 1) {
 		length = BIO_get_mem_data(h->out, (char **)(uintptr_t)&bytes);
 		return finish(h, records_written(bytes + before, (size_t)length - before));

@@ -205,7 +205,7 @@ static bool context_set_up(struct tls_profile *profile, struct tls_profile_entry
 				       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_max_early_data(x, 0);
-	SSL_CTX_set_keylog_callback(x, tls_handshake_keylog);
+	tls_key_log_use(x);
 	tls_choice_set(x, profile, e);
 	return SSL_CTX_set_min_proto_version(x, e->min_version) &&
 	       SSL_CTX_set_max_proto_version(x, TLS1_3_VERSION) && tls_suites_set(x) &&
@@ -224,7 +224,7 @@ static int entry_fill(struct tls_profile *profile, struct tls_profile_entry *e,
 		return status;
 	}
 	e->min_version = c->min_version ? c->min_version : TLS1_2_VERSION;
-	e->context = SSL_CTX_new(TLS_server_method());
+	e->context = tls_context_create(TLS_server_method());
 	if (!e->context)
 		return -ENOMEM;
 	if (SSL_CTX_use_certificate_chain_file(e->context, c->certificate) != 1)

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 
 #include "slowpath/tls/client_profile.h"
+#include "slowpath/tls/library.h"
 #include "slowpath/tls/profile.h"
 #include "slowpath/tls/staple.h"
 
@@ -25,10 +26,8 @@ struct tls_profile {
 	struct tls_profile_entry entries[];
 };
 
-// Where a handshake is found from its SSL object, for the key log.
-int tls_handshake_index(void);
-// The key-log callback (SSL_CTX_set_keylog_callback).
-void tls_handshake_keylog(const SSL *ssl, const char *line);
+// handshake.c: has the context's handshakes write the key log where that is on.
+void tls_key_log_use(SSL_CTX *context);
 // profile.c: the suites of both versions that the record layer has. False: out of memory.
 bool tls_suites_set(SSL_CTX *context);
 
