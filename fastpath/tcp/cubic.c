@@ -13,7 +13,6 @@ enum {
 	GROWTH_SEGMENTS =
 		8, // HyStart++ L: an acknowledgement's worth of growth where nothing is paced
 	PACED_WINDOW = 65536,
-	PACED_ROUND_TRIP_US = 2000,
 };
 
 struct cubic {
@@ -50,12 +49,11 @@ static uint32_t now_ms(const struct tcp_engine *e)
 }
 
 // A burst of a large window overflows a shallow queue that the same window, spread over the round
-// trip, fits through. Small windows and short round trips are left to the clock of
-// acknowledgements.
+// trip, fits through. Small windows and short paths are left to the clock of acknowledgements:
+// where round trips there are long, no queue is shallow.
 static bool is_paced(struct tcp_engine *e, const struct tcp_connection *c)
 {
-	return (profile_of(e, c)->flags & TCP_PACING) ||
-	       (c->cwnd >= PACED_WINDOW && c->srtt_us >= PACED_ROUND_TRIP_US * 8u);
+	return (profile_of(e, c)->flags & TCP_PACING) || (c->cwnd >= PACED_WINDOW && !is_near(c));
 }
 
 static void pace_window(struct tcp_engine *e, struct tcp_connection *c, uint32_t window)

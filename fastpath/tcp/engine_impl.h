@@ -24,6 +24,8 @@ enum {
 	// Once a wait for an answer was for nothing; answers end only the last QUICK_ACKS of them.
 	QUICK_ACKS_UNANSWERED = 32,
 	BACKOFF_MAX = 15,
+	// Round trips below this are worth neither pacing nor an entry for every segment.
+	SHORT_ROUND_TRIP_US = 2000,
 	DEFAULT_MSS4 = 536, // RFC 9293 3.7.1
 	DEFAULT_MSS6 = 1220,
 	COPY_MAX = 128,             // payload that is copied behind its header rather than chained
@@ -229,6 +231,15 @@ static inline uint32_t timestamp_age_time(const struct tcp_engine *e)
 static inline bool can_divide(const struct tcp_engine *e, const struct tcp_connection *c)
 {
 	return c->send_held / 2 < profile_of(e, c)->send_memory;
+}
+
+// Whether the path itself is short, by the best round trip seen: what a queue adds to those of
+// late, the peer's own or one that our window fills, makes it no longer.
+static inline bool is_near(const struct tcp_connection *c)
+{
+	uint32_t best = c->rack.minimum_us ? c->rack.minimum_us : c->srtt_us / 8;
+
+	return best < SHORT_ROUND_TRIP_US;
 }
 
 static inline void quick_begin(struct tcp_connection *c, uint8_t count)

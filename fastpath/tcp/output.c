@@ -8,8 +8,6 @@ enum {
 	// Payload of a packet that the port cuts up: its IP length has 16 bits, its headers at most
 	// 100 bytes.
 	SEGMENTED_MAX = UINT16_MAX - 100,
-	// Round trips below this are not worth an entry for every segment.
-	SHORT_ROUND_TRIP_US = 2000,
 	PACE_WAIT_MAX = 4 * 1000 * 1000,
 	// Memory held for a byte of payload, where a peer's MSS makes it dear.
 	CUT_SMALL_LEAST = 1 << 20,
@@ -93,16 +91,15 @@ static void sent(struct tcp_engine *e, struct tcp_connection *c, uint32_t bytes)
 		c->loss.prr_out += bytes;
 }
 
-// How long an entry may be. A segment, so that each is timed and judged by itself; but within a
-// short round trip the whole of what the port cuts up, for that costs a buffer, not one a segment:
-// SACK then divides it where something is missing.
+// How long an entry may be. A segment, so that each is timed and judged by itself; but on a short
+// path the whole of what the port cuts up, for that costs a buffer, not one a segment: SACK then
+// divides it where something is missing.
 static uint32_t entry_most(const struct tcp_connection *c)
 {
-	bool is_near =
-		(c->flags & (TCP_HAS_SACK | TCP_RTT_KNOWN)) == (TCP_HAS_SACK | TCP_RTT_KNOWN) &&
-		c->pacing_rate == 0 && c->srtt_us < SHORT_ROUND_TRIP_US * 8u;
+	const uint32_t needed = TCP_HAS_SACK | TCP_RTT_KNOWN;
+	bool is_long = (c->flags & needed) == needed && c->pacing_rate == 0 && is_near(c);
 
-	return is_near ? SEGMENTED_MAX : c->mss;
+	return is_long ? SEGMENTED_MAX : c->mss;
 }
 
 // Gathers entries from the first unsent one, at most `most` bytes; divides what is longer than an

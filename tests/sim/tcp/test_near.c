@@ -98,6 +98,49 @@ static void a_short_end_leaves_with_the_full_segments_before_it(void **state)
 	finish(10 * SECONDS);
 }
 
+// A window that fills a queue has its own round trips grow; the path is as short as before.
+static void a_queue_makes_no_path_longer(void **state)
+{
+	const uint32_t bytes = 4000000;
+	struct pair_options o = {.seed = 6};
+	struct tcp_info info;
+	uint64_t before;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		o.profile[i].receive_memory = o.profile[i].send_memory = 16u << 20;
+	o.profile[0].initial_window = 4u << 20;
+	open_near(&o);
+	pair.link[0].rate_bps = 2000000000;
+	connect_near();
+	pair.user[1].to_send += 100000000;
+	while (pair.user[0].received < pair.user[1].to_send)
+		pair_run(&pair, pair_never, 1000);
+	info = pair_info(&pair, 1);
+	assert_in_range(info.round_trip_us, 4000, UINT32_MAX);
+	assert_true(info.congestion_window >= bytes);
+	assert_int_equal(info.pacing_rate, 0);
+	before = pair.segmented;
+	pair.user[1].to_send += bytes;
+	while (pair.user[0].received < pair.user[1].to_send)
+		pair_run(&pair, pair_never, 1000);
+	assert_in_range(pair.segmented - before, bytes / 65160, bytes / 50000);
+	finish(10 * SECONDS);
+}
+
+static void a_path_that_is_long_is_paced(void **state)
+{
+	(void)state;
+	open_near(&(struct pair_options){.seed = 7});
+	pair.link[0].delay_us = pair.link[1].delay_us = 1500;
+	pair_connect(&pair);
+	assert_true(pair_run(&pair, pair_is_open, 5 * SECONDS));
+	pair.user[1].to_send = 20000000;
+	pair_run(&pair, pair_never, SECONDS / 20);
+	assert_true(pair_info(&pair, 1).pacing_rate > 0);
+	finish(10 * SECONDS);
+}
+
 static void only_what_is_missing_is_sent_again(void **state)
 {
 	(void)state;
@@ -209,6 +252,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_are_as_long_as_they_may_be),
 		cmocka_unit_test(a_short_end_leaves_with_the_full_segments_before_it),
+		cmocka_unit_test(a_queue_makes_no_path_longer),
+		cmocka_unit_test(a_path_that_is_long_is_paced),
 		cmocka_unit_test(only_what_is_missing_is_sent_again),
 		cmocka_unit_test(a_lost_tail_is_probed_by_its_last_segment),
 		cmocka_unit_test(survives_bad_links),
