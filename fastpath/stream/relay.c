@@ -47,7 +47,8 @@ static void profile_set(struct relay *r, uint16_t index)
 
 	tcp_profile_set(r->tcp, index,
 		&(struct tcp_profile){.flags = (kind->transparent ? TCP_KEEP_SEGMENTS : 0) |
-					       (kind->ecn ? TCP_ECN : 0),
+					       (kind->ecn ? TCP_ECN : 0) |
+					       (kind->says_hello ? TCP_TAKE_TURNS : 0),
 			.mtu = kind->mtu,
 			.congestion = kind->congestion,
 			.look = kind->look,
@@ -65,7 +66,7 @@ static bool is_alike(const struct relay_kind *a, const struct relay_kind *b)
 	return a->congestion == b->congestion && a->look == b->look &&
 	       a->transparent == b->transparent && a->keepalive_s == b->keepalive_s &&
 	       a->user_timeout_s == b->user_timeout_s && a->ecn == b->ecn &&
-	       kind_memory(a) == kind_memory(b);
+	       a->says_hello == b->says_hello && kind_memory(a) == kind_memory(b);
 }
 
 uint16_t relay_profile(struct relay *r, const struct relay_kind *kind)
@@ -100,6 +101,13 @@ void relay_memory_limit(struct relay *relay, uint32_t bytes)
 		profile_set(relay, i);
 }
 
+// Not where a header comes first, which nobody answers: what follows it may wait for its
+// acknowledgement. Nor where the client is to see what its target's own stack would do.
+static bool says_hello(const struct snapshot_listener *l)
+{
+	return l->security != 0 && !l->proxy_protocol && !l->transparent;
+}
+
 // A packet of no connection: what the snapshot's listener makes of it. A listener that is full or
 // closing, and a source that is our own address, are the forwarding path's to refuse.
 static bool offer(void *context, const struct packet *packet, struct tcp_offer *out)
@@ -123,6 +131,7 @@ static bool offer(void *context, const struct packet *packet, struct tcp_offer *
 				   .user_timeout_s = l->user_timeout_s,
 				   .memory = l->memory,
 				   .ecn = l->ecn,
+				   .says_hello = says_hello(l),
 				   .transparent = l->transparent}),
 		.context = offer_context(l),
 	};

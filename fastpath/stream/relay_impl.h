@@ -147,6 +147,7 @@ struct relay_kind {
 	uint8_t look;       // enum tcp_look
 	bool transparent;
 	bool ecn;
+	bool says_hello;      // the peer's first words are a TLS hello, and we answer it
 	uint32_t keepalive_s; // 0: none
 	uint32_t user_timeout_s;
 	uint32_t memory; // buffer bytes each way at most, 0: the default

@@ -20,7 +20,8 @@ void handshake_init(struct tcp_engine *e, struct tcp_connection *c, const uint32
 	c->snd_una = c->iss;
 	c->snd_nxt = c->snd_end = c->iss + 1;
 	c->rto_us = RTO_INITIAL;
-	c->manner |= p->flags & TCP_KEEP_SEGMENTS ? TCP_KEEPS_SEGMENTS : 0;
+	c->manner |= (p->flags & TCP_KEEP_SEGMENTS ? TCP_KEEPS_SEGMENTS : 0) |
+		     (p->flags & TCP_TAKE_TURNS ? TCP_TAKES_TURNS : 0);
 	// What the profile lets us offer; the peer may have less (handshake_adopt).
 	c->flags |= (p->flags & TCP_NO_TIMESTAMPS ? 0 : TCP_HAS_TIMESTAMPS) |
 		    (p->flags & TCP_NO_SACK ? 0 : TCP_HAS_SACK);
@@ -32,7 +33,7 @@ void handshake_init(struct tcp_engine *e, struct tcp_connection *c, const uint32
 	c->receive_scale = p->flags & TCP_NO_WINDOW_SCALE ? 0 : window_scale_choose(p);
 	c->receive_limit = p->initial_window;
 	c->receive_ratio = 128;
-	c->quick = QUICK_ACKS;
+	c->quick = p->flags & TCP_TAKE_TURNS ? 0 : QUICK_ACKS;
 	c->ssthresh = UINT32_MAX;
 	c->stuck_since = c->last_heard = engine_tick(e);
 	c->congestion_kind = p->congestion;

@@ -110,6 +110,9 @@ enum {
 	// What tcp_receive gives and tcp_send takes keeps the peer's segments: each leaves as one,
 	// with its PSH, at once (TCP_SEND_SEGMENTS).
 	TCP_KEEP_SEGMENTS = 1u << 6,
+	// The peer's first words are one message that is answered soon, as a TLS client's are:
+	// their acknowledgement waits for the answer, within the bounds of any that is delayed.
+	TCP_TAKE_TURNS = 1u << 7,
 };
 
 // How connections of a listener or an upstream behave. 0 takes the default named here.

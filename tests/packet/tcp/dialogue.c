@@ -319,6 +319,7 @@ static void step_profile(struct dialogue *d)
 		{"no-scale", TCP_NO_WINDOW_SCALE},
 		{"ecn", TCP_ECN},
 		{"nagle", TCP_NAGLE},
+		{"take-turns", TCP_TAKE_TURNS},
 	};
 	static const struct {
 		const char *name;

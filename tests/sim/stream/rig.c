@@ -529,6 +529,11 @@ uint64_t rig_received(const struct rig *rig, enum rig_host from)
 	return counter_read(&rig->world->stats->listeners[WORLD_TCP].bytes[from]);
 }
 
+uint64_t rig_heard(const struct rig *rig, enum rig_host host)
+{
+	return counter_read(&tcp_engine_stats(rig->host[host])->segments_received);
+}
+
 uint64_t rig_sessions(const struct rig *rig)
 {
 	return counter_read(&rig->world->stats->sessions);

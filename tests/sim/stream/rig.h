@@ -96,5 +96,7 @@ void rig_wait(struct rig *rig, usec_t time);
 bool rig_settle(struct rig *rig, usec_t most);
 // Payload that the relay has taken over from clients, or targets, so far.
 uint64_t rig_received(const struct rig *rig, enum rig_host from);
+// Packets that a host got so far.
+uint64_t rig_heard(const struct rig *rig, enum rig_host host);
 uint64_t rig_sessions(const struct rig *rig);
 uint64_t rig_drops(const struct rig *rig, enum drop_reason reason);

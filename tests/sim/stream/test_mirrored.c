@@ -97,6 +97,20 @@ static void stranger_heard(void)
 	assert_int_equal(rig.secured->opens[0] + rig.secured->opens[1], 1);
 }
 
+// As the target's own stack would, whatever answers come.
+static void a_hello_is_acknowledged_at_once(void **state)
+{
+	uint32_t n = stranger();
+
+	threads_stall(true);
+	rig_wait(&rig, SOON);
+	assert_int_equal(rig_heard(&rig, RIG_CLIENT), 1);
+	stranger_says(n, hello_of(1000), 0, 1000);
+	rig_wait(&rig, SOON);
+	assert_int_equal(target(0)->received, 1000);
+	assert_int_equal(rig_heard(&rig, RIG_CLIENT), 2);
+}
+
 static void a_stranger_is_the_targets(void **state)
 {
 	stranger_heard();
@@ -765,6 +779,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(a_hello_is_acknowledged_at_once),
 		TEST(a_stranger_is_the_targets),
 		TEST(a_client_goes_on_to_its_own),
 		TEST(a_long_record_leaves_as_one),

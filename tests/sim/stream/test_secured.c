@@ -218,6 +218,48 @@ static void a_thread_that_stands_still_stops_nobody_else(void **state)
 	assert_true(rig.secured->open[51] && rig.secured->open[52]);
 }
 
+static void threads_stall(bool stall)
+{
+	rig.secured->stalled[0] = rig.secured->stalled[1] = stall;
+}
+
+// The answer to its SYN, the handshake's flight.
+static void a_hello_is_acknowledged_with_its_answer(void **state)
+{
+	threads_stall(true);
+	client(rig_connect(&rig, own))->keeps_open = true;
+	rig_wait(&rig, 20000);
+	assert_int_equal(rig_heard(&rig, RIG_CLIENT), 1);
+	threads_stall(false);
+	rig_wait(&rig, 10000);
+	assert_true(rig.secured->open[0]);
+	assert_int_equal(rig_heard(&rig, RIG_CLIENT), 2);
+}
+
+static void a_hello_is_acknowledged_in_time(void **state)
+{
+	threads_stall(true);
+	client(rig_connect(&rig, own))->keeps_open = true;
+	rig_wait(&rig, 60000);
+	assert_int_equal(rig_heard(&rig, RIG_CLIENT), 2);
+	threads_stall(false);
+	rig_wait(&rig, 10000);
+	assert_true(rig.secured->open[0]);
+	assert_int_equal(rig_heard(&rig, RIG_CLIENT), 3);
+}
+
+// Nobody answers it, and the hello may wait for its acknowledgement.
+static void a_header_is_acknowledged_at_once(void **state)
+{
+	static const char header[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1000 443\r\n";
+
+	rig.world->listeners[WORLD_TCP].proxy_protocol = true;
+	rig.secured->speechless[rig_connect(&rig, own)] = true;
+	rig_say(&rig, 0, header, sizeof(header) - 1);
+	rig_wait(&rig, 10000);
+	assert_int_equal(rig_heard(&rig, RIG_CLIENT), 2);
+}
+
 // A record that no key of ours made, and bytes behind it.
 static void say_nonsense(uint32_t length)
 {
@@ -381,24 +423,34 @@ static void gathered_records_survive_a_bad_path(void **state)
 	assert_true(rig.spares > 20);
 }
 
+// A handshake may fail for want of a buffer, what is open may not.
 static void missing_buffers_cost_time_and_no_byte(void **state)
 {
+	enum {
+		OPEN = 4,
+		LATE = 8,
+	};
+
 	many_go_both_ways(1, 1000);
+	for (uint32_t i = 1; i < OPEN; i++) {
+		client(rig_connect(&rig, own))->keeps_open = true;
+		rig_wait(&rig, SECONDS(1));
+		assert_int_equal(rig.users[RIG_TARGET], i + 1);
+	}
 	rig.fail_ppm = 100000;
 	rig.loss_ppm = 5000;
-	for (uint32_t i = 1; i < 4; i++) {
-		rig_connect(&rig, own);
+	for (uint32_t i = 1; i < OPEN; i++) {
 		rig_send(&rig, RIG_CLIENT, i, 200000);
+		client(i)->keeps_open = false;
 	}
+	for (uint32_t i = OPEN; i < LATE; i++)
+		rig_connect(&rig, own);
 	rig_wait(&rig, SECONDS(60));
 	rig.fail_ppm = 0;
-	// A handshake may fail for want of a buffer, what is open may not.
-	for (uint32_t i = 1; i < rig.users[RIG_TARGET]; i++)
-		target(i)->keeps_open = false;
 	rig_wait(&rig, SECONDS(60));
-	assert_true(rig.users[RIG_TARGET] > 1);
-	for (uint32_t i = 1; i < rig.users[RIG_TARGET]; i++)
+	for (uint32_t i = 1; i < OPEN; i++)
 		assert_int_equal(target(i)->received, 200000);
+	assert_in_range(rig.users[RIG_TARGET], OPEN + 1, LATE);
 }
 
 static void scarce_memory_slows_and_breaks_nothing(void **state)
@@ -451,6 +503,9 @@ int main(void)
 		TEST(silence_keeps_nobody_out),
 		TEST(sources_are_spread_over_threads),
 		TEST(a_thread_that_stands_still_stops_nobody_else),
+		TEST(a_hello_is_acknowledged_with_its_answer),
+		TEST(a_hello_is_acknowledged_in_time),
+		TEST(a_header_is_acknowledged_at_once),
 		TEST(garbled_answers_harm_nobody_who_has_keys),
 		TEST(a_broken_record_is_told),
 		TEST(a_cut_stream_is_a_reset),
