@@ -132,7 +132,7 @@ class Chain:
                 ", ".join(upstream(w.name, at(*w.gate),
                                    more='transport = { security = "reality"; credentials = ["out"]; };') for w in ways))
 
-    def far_text(self, ways, workers, extra="", huge="auto"):
+    def far_text(self, ways, workers, extra="", huge="auto", protocol="tcp"):
         """Node B: REALITY in on the gates' ports of all its addresses, plain out."""
         transport = 'mode = "terminate"; transport = { security = "reality"; credentials = ["front"]; };'
         credential = (f'{{ name = "front"; kind = "reality"; private_key = "file:{self.keys}/reality.key"; '
@@ -141,7 +141,7 @@ class Chain:
         if self.open:
             ports.append(("open", "far-x", FAR_X4, FAR_X6))
         text = self.lab.configuration(
-            ", ".join(listener(w.name, "tcp", f"*:{w.gate[1]}", w.name, transport) for w in ways),
+            ", ".join(listener(w.name, protocol, f"*:{w.gate[1]}", w.name, transport) for w in ways),
             ", ".join(upstream(w.name, at(*w.server)) for w in ways), workers=workers,
             ports=", ".join(f'{{ name = "{name}"; device = "af_packet:{device}"; address = [{addresses(*own)}]; }}'
                             for name, device, *own in ports),

@@ -215,14 +215,15 @@ static bool proceed(struct relay *r, struct relay_session *s, const struct flow_
 	const struct snapshot_upstream *upstream;
 	enum drop_reason reason = DROP_NO_TARGET;
 
-	if (listener && listener->http) {
+	// The listener may have moved on while its client's header was awaited.
+	if (listener)
+		s->upstream = s->flags & RELAY_IS_MIRRORED ? listener->mirror : listener->upstream;
+	// Strangers to REALITY are the target's, whatever they speak.
+	if (listener && listener->http && !(s->flags & RELAY_IS_MIRRORED)) {
 		relay_gateway_begin(r, s, announced);
 		log_session(r, s, SESSION_END_NONE);
 		return true;
 	}
-	// The listener may have moved on while its client's header was awaited.
-	if (listener)
-		s->upstream = s->flags & RELAY_IS_MIRRORED ? listener->mirror : listener->upstream;
 	upstream = relay_session_upstream(r, s);
 	if (upstream)
 		reason = relay_preface_write(r, s, upstream->proxy_protocol, announced)

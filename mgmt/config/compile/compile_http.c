@@ -107,11 +107,14 @@ static uint32_t texts_length(const struct route_build *builds, uint32_t count)
 	return (uint32_t)length;
 }
 
-// Whether clients are offered HTTP/2 in their handshake.
+// Whether clients may speak HTTP/2: those who are offered it in their handshake, and those who know
+// us beforehand, as REALITY's do.
 static bool has_http2(const struct compiling *c, const struct config_listener *listener)
 {
 	const struct config_strings *names = &listener->transport.credentials;
 
+	if (listener->transport.security == SECURITY_REALITY)
+		return true;
 	for (uint32_t i = 0; i < names->count; i++) {
 		const struct config_credential *credential =
 			config_credential_find(c->input->config, names->items[i]);

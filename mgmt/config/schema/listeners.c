@@ -29,8 +29,9 @@ static const struct schema_key KEYS[] = {
 			"direct rewrites packets and keeps the client's address family; terminate (tcp) ends "
 			"both connections here, relays between them, and takes targets of any family."},
 	{"listeners[].idle_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
-		.fallback = "7440 for tcp, 30 for udp, 300 for http", .effect = EFFECT_LIVE,
-		RANGE(0, 30 * 86400), .flags = SCHEMA_DERIVED, IN(config_listener, idle_timeout_s),
+		.fallback = "7440 for tcp, 30 for udp, 300 for http, over reality 7440",
+		.effect = EFFECT_LIVE, RANGE(0, 30 * 86400), .flags = SCHEMA_DERIVED,
+		IN(config_listener, idle_timeout_s),
 		.sentence = "A session without packets for so long ends; 0 for never (RFC 5382)."},
 	{"listeners[].connect_timeout_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS,
 		.fallback = "5", .effect = EFFECT_NEW_SESSIONS, RANGE(1, 60),

@@ -281,10 +281,6 @@ void check_listener_http(const struct checking *c, uint32_t index)
 		check_twice(c, index, i);
 	}
 	check_alpn(c, index);
-	if (listener->transport.security == SECURITY_REALITY)
-		fault_add(c->faults, place_of(listener->transport.node, "security"), path,
-			"whom reality does not know it mirrors byte by byte" HINT
-			"use protocol = \"tcp\", or security = \"tls\"");
 	if (http->routes.count == 0 && !listener->upstream[0])
 		fault_add(c->faults, place_of(listener->node, "http"), path,
 			"listener \"%s\" has neither routes nor an upstream" HINT

@@ -512,7 +512,10 @@ static void derive_listener(struct config_listener *listener)
 	};
 
 	if (listener->idle_timeout_s == UINT32_MAX)
-		listener->idle_timeout_s = idle_s[listener->protocol];
+		// A stranger to REALITY is not to be let go before its target would.
+		listener->idle_timeout_s = idle_s[listener->transport.security == SECURITY_REALITY
+							  ? PROTOCOL_TCP
+							  : listener->protocol];
 	if (listener->protocol == PROTOCOL_HTTP && !text_child(listener->node, "mode"))
 		listener->mode = MODE_TERMINATE;
 }

@@ -775,6 +775,109 @@ static void a_clients_own_is_not_bounded(void **state)
 	assert_int_equal(held_back(RIG_CLIENT) + held_back(RIG_TARGET), 0);
 }
 
+// The listener is of protocol http, and one upstream serves everything.
+static void route_requests(void)
+{
+	static union {
+		struct snapshot_http http;
+		uint8_t room[sizeof(struct snapshot_http) + sizeof(struct snapshot_http_route)];
+	} routed;
+	struct snapshot_http *http = &routed.http;
+
+	memset(&routed, 0, sizeof(routed));
+	http->references = 1;
+	http->head_bytes = 8192;
+	http->head_fields = 100;
+	http->head_timeout = SECONDS(10);
+	http->keepalive_timeout = SECONDS(75);
+	http->response_timeout = SECONDS(60);
+	http->http2 = true;
+	http->any = 1;
+	http->routes[0].upstream = WORLD_TCP;
+	http->text = sizeof(routed);
+	rig.world->listeners[WORLD_TCP].http = http;
+}
+
+static struct buffer *text_buffer(const char *text)
+{
+	uint32_t length = (uint32_t)strlen(text);
+	struct buffer *b = buffer_heap_get(&buffer_heap_source, length);
+
+	assert_non_null(b);
+	memcpy(buffer_data(b), text, length);
+	b->length = (uint16_t)length;
+	b->total_length = length;
+	return b;
+}
+
+static void client_asks(uint32_t n)
+{
+	struct buffer *records =
+		secured_seal(&rig, n, text_buffer("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+
+	assert_int_equal(
+		tcp_send(rig.host[RIG_CLIENT], client(n)->connection, records, 0, rig.world->now),
+		0);
+	rig_wait(&rig, SECONDS(1));
+}
+
+static void target_answers(uint32_t n)
+{
+	struct buffer *b = text_buffer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+
+	assert_int_equal(
+		tcp_send(rig.host[RIG_TARGET], target(n)->connection, b, 0, rig.world->now), 0);
+	rig_wait(&rig, SECONDS(1));
+}
+
+// Once it has proved itself: until then it is a stranger to routes as to us.
+static void a_clients_requests_are_routed(void **state)
+{
+	static const char got[] = "GET / HTTP/1.1\r\n";
+	static const char answer[] = "HTTP/1.1 200 OK\r\n";
+	uint64_t once;
+
+	route_requests();
+	a_client();
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(target(0)->received, SECURED_HELLO);
+	rig_send(&rig, RIG_TARGET, 0, SECURED_HELLO);
+	rig_wait(&rig, SECONDS(1));
+	assert_true(rig.secured->open[1]);
+	assert_true(target(0)->ended);
+	assert_int_equal(rig.users[RIG_TARGET], 1);
+	client_asks(1);
+	assert_int_equal(rig.users[RIG_TARGET], 2);
+	assert_memory_equal(target(1)->first, got, sizeof(got) - 1);
+	target_answers(1);
+	assert_memory_equal(client(1)->first, answer, sizeof(answer) - 1);
+	once = client(1)->received;
+	client_asks(1);
+	target_answers(1);
+	assert_int_equal(client(1)->received, 2 * once);
+	assert_int_equal(rig.users[RIG_TARGET], 2);
+	assert_int_equal(target(0)->received, SECURED_HELLO);
+	target(0)->keeps_open = false;
+	rig_reset(&rig, RIG_CLIENT, 1);
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(rig_sessions(&rig), 0);
+}
+
+// What it says is not read as a request, nor is it let go as a client that makes none.
+static void a_stranger_to_routes_is_the_targets(void **state)
+{
+	route_requests();
+	stranger_heard();
+	rig_wait(&rig, SECONDS(200));
+	rig_send(&rig, RIG_TARGET, 0, 1000);
+	rig_wait(&rig, SECONDS(1));
+	rig_send(&rig, RIG_CLIENT, 0, 1000);
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(target(0)->received, 2000);
+	assert_int_equal(client(0)->received, 1000);
+	assert_int_equal(rig.users[RIG_TARGET], 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
@@ -813,6 +916,8 @@ int main(void)
 		TEST(a_slow_bound_is_no_silence),
 		TEST(a_reset_takes_what_a_bound_holds_along),
 		TEST(a_clients_own_is_not_bounded),
+		TEST(a_clients_requests_are_routed),
+		TEST(a_stranger_to_routes_is_the_targets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -489,7 +489,7 @@ static void a_port_that_is_not_open_has_no_routes(void **state)
 	"credentials = ( { name = \"c\"; kind = \"reality\"; private_key = \"file:/k\";\n"         \
 	"  target = \"10.2.0.9:443\"; server_names = [\"x\"]; short_ids = [\"\"];\n"               \
 	"  target_proxy_protocol = \"v2\"; limit_fallback_download = { %s }; } );\n"               \
-	"listeners = ( { name = \"in\"; protocol = \"tcp\"; listen = \"10.1.0.2:9000\";\n"         \
+	"listeners = ( { name = \"in\"; protocol = \"%s\"; listen = \"10.1.0.2:9000\";\n"          \
 	"  upstream = \"web\"; mode = \"terminate\";\n"                                            \
 	"  transport = { security = \"reality\"; credentials = [\"c\"]; }; } );\n"
 
@@ -501,7 +501,7 @@ static void strangers_have_a_target_and_bounds(void **state)
 	struct slot_map *slots;
 
 	assert_int_equal(slot_map_create(&slots), 0);
-	snprintf(services, sizeof(services), MIRRORED, "after_bytes = 7; bytes_per_s = 9;");
+	snprintf(services, sizeof(services), MIRRORED, "after_bytes = 7; bytes_per_s = 9;", "tcp");
 	with_services(text, sizeof(text), services);
 	first = compiled(text, slots);
 	before = first->listeners[0];
@@ -512,7 +512,8 @@ static void strangers_have_a_target_and_bounds(void **state)
 	assert_int_equal(before->limits[1].after_bytes, 7);
 	assert_int_equal(before->limits[1].bytes_per_s, 9);
 	assert_int_equal(before->limits[1].burst_bytes, 9);
-	snprintf(services, sizeof(services), MIRRORED, "bytes_per_s = 9; burst_bytes = 100;");
+	snprintf(
+		services, sizeof(services), MIRRORED, "bytes_per_s = 9; burst_bytes = 100;", "tcp");
 	with_services(text, sizeof(text), services);
 	second = compiled(text, slots);
 	l = second->listeners[0];
@@ -522,6 +523,28 @@ static void strangers_have_a_target_and_bounds(void **state)
 	assert_int_equal(l->limits[1].burst_bytes, 100);
 	snapshot_destroy(first);
 	snapshot_destroy(second);
+	slot_map_destroy(slots);
+}
+
+// Before one that routes requests, too; nor does it let them go earlier. Clients who know us speak
+// HTTP/2 as they like.
+static void strangers_to_routes_have_a_target(void **state)
+{
+	char text[4096], services[1024];
+	const struct snapshot_listener *l;
+	struct snapshot *snapshot;
+	struct slot_map *slots;
+
+	assert_int_equal(slot_map_create(&slots), 0);
+	snprintf(services, sizeof(services), MIRRORED, "", "http");
+	with_services(text, sizeof(text), services);
+	snapshot = compiled(text, slots);
+	l = snapshot->listeners[0];
+	assert_true(l->is_mirrored && l->transparent);
+	assert_int_equal(l->idle_timeout, 7440 * USEC_PER_SECOND);
+	assert_non_null(l->http);
+	assert_true(l->http->http2);
+	snapshot_destroy(snapshot);
 	slot_map_destroy(slots);
 }
 
@@ -588,6 +611,7 @@ int main(void)
 		cmocka_unit_test(names_of_no_station_become_no_targets),
 		cmocka_unit_test(a_port_that_is_not_open_has_no_routes),
 		cmocka_unit_test(strangers_have_a_target_and_bounds),
+		cmocka_unit_test(strangers_to_routes_have_a_target),
 		cmocka_unit_test(a_failed_allocation_leaves_nothing_behind),
 	};
 
