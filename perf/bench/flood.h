@@ -25,6 +25,7 @@ struct flood_client {
 struct flood {
 	struct bench b;
 	usec_t now;
+	usec_t cpu;                  // time of it that the flood took
 	uint64_t spoofed;            // sent
 	uint64_t spoofed_through;    // that reached a target
 	uint64_t answers_to_spoofed; // that came out again toward their sources
