@@ -14,42 +14,62 @@
 
 #include "nexwire/rest.h"
 
-// Submits one operation and waits for its end; what it returned.
-static int run(struct io_uring *ring)
-{
-	struct io_uring_cqe *end;
-	int result = io_uring_submit_and_wait(ring, 1);
+struct carrier {
+	struct io_uring ring;
+	int fd;
+	bool is_sending; // some bytes are under way
+};
 
-	if (result < 0 || (result = io_uring_wait_cqe(ring, &end)) < 0)
-		return result;
-	result = end->res;
-	io_uring_cqe_seen(ring, end);
-	return result;
+enum {
+	SENT = 1,
+	RECEIVED
+};
+
+// Has bytes that are to be sent go, unless others are under way.
+static void send_some(struct carrier *c, struct nx_stream *stream)
+{
+	struct iovec out = nx_stream_send_from(stream);
+	struct io_uring_sqe *operation;
+
+	if (c->is_sending || out.iov_len == 0)
+		return;
+	operation = io_uring_get_sqe(&c->ring);
+	io_uring_prep_send(operation, c->fd, out.iov_base, out.iov_len, MSG_NOSIGNAL);
+	io_uring_sqe_set_data64(operation, SENT);
+	c->is_sending = true;
 }
 
-// Carries bytes once: what is to be sent goes first, else some are received.
-static bool carry(struct io_uring *ring, int fd, struct nx_stream *stream)
+// Until something is received, what is to be sent goes: a server that answers before it has read
+// all would wait for who sends first and listens then.
+static bool carry(struct carrier *c, struct nx_stream *stream)
 {
-	struct iovec out = nx_stream_send_from(stream), in;
-	struct io_uring_sqe *operation = io_uring_get_sqe(ring);
+	struct iovec in = nx_stream_receive_to(stream);
+	struct io_uring_sqe *operation = io_uring_get_sqe(&c->ring);
+	struct io_uring_cqe *end;
+	uint64_t what;
 	int n;
 
-	if (out.iov_len > 0) {
-		io_uring_prep_send(operation, fd, out.iov_base, out.iov_len, MSG_NOSIGNAL);
-		n = run(ring);
-		if (n > 0)
+	io_uring_prep_recv(operation, c->fd, in.iov_base, in.iov_len, 0);
+	io_uring_sqe_set_data64(operation, RECEIVED);
+	do {
+		send_some(c, stream);
+		if (io_uring_submit_and_wait(&c->ring, 1) < 0 ||
+			io_uring_peek_cqe(&c->ring, &end) != 0)
+			return false;
+		n = end->res;
+		what = io_uring_cqe_get_data64(end);
+		io_uring_cqe_seen(&c->ring, end);
+		if (what == SENT && n > 0) {
 			nx_stream_sent(stream, (size_t)n);
-		return n > 0;
-	}
-	in = nx_stream_receive_to(stream);
-	io_uring_prep_recv(operation, fd, in.iov_base, in.iov_len, 0);
-	n = run(ring);
+			c->is_sending = false;
+		}
+	} while (what == SENT); // in vain: what the server said last, or that it ended, is received
 	if (n >= 0)
 		nx_stream_received(stream, (size_t)n); // 0: the server sends no more
 	return n >= 0;
 }
 
-static bool ask(struct io_uring *ring, int fd, struct nx_rest *rest, const char *target)
+static bool ask(struct carrier *c, struct nx_rest *rest, const char *target)
 {
 	enum nx_client_verdict verdict;
 	struct nx_response response;
@@ -60,7 +80,7 @@ static bool ask(struct io_uring *ring, int fd, struct nx_rest *rest, const char 
 		verdict = nx_rest_receive(rest, &response);
 		if (verdict == NX_CLIENT_DONE)
 			return response.status == 200;
-		if (verdict == NX_CLIENT_AGAIN && !carry(ring, fd, &rest->stream))
+		if (verdict == NX_CLIENT_AGAIN && !carry(c, &rest->stream))
 			return false;
 	}
 	fprintf(stderr, "rest-uring: %s\n", nx_client_verdict_text(verdict));
@@ -71,9 +91,8 @@ int main(int argc, char **argv)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET};
 	struct nx_rest_config config = {.stream = {.drive = NX_DRIVE_CARRIED}};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct carrier c = {.fd = socket(AF_INET, SOCK_STREAM, 0)};
 	static struct nx_rest rest;
-	struct io_uring ring;
 	long answers = 0;
 	char url[64];
 
@@ -82,14 +101,15 @@ int main(int argc, char **argv)
 	to.sin_port = htons((uint16_t)strtoul(argv[2], NULL, 10));
 	snprintf(url, sizeof(url), "http://%s:%s", argv[1], argv[2]);
 	config.url = url;
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) || io_uring_queue_init(8, &ring, 0) ||
-		nx_rest_init(&rest, &config) || nx_rest_adopt(&rest, -1))
+	if (connect(c.fd, (struct sockaddr *)&to, sizeof(to)) ||
+		io_uring_queue_init(8, &c.ring, 0) || nx_rest_init(&rest, &config) ||
+		nx_rest_adopt(&rest, -1))
 		return perror("rest-uring"), 1;
-	for (long n = strtol(argv[4], NULL, 10); n > 0 && ask(&ring, fd, &rest, argv[3]); n--)
+	for (long n = strtol(argv[4], NULL, 10); n > 0 && ask(&c, &rest, argv[3]); n--)
 		answers++;
 	printf("%ld answers\n", answers);
 	nx_rest_fini(&rest);
-	io_uring_queue_exit(&ring);
-	close(fd);
+	io_uring_queue_exit(&c.ring);
+	close(c.fd);
 	return answers != strtol(argv[4], NULL, 10);
 }

@@ -131,7 +131,8 @@ NX_API short nx_stream_wants(const struct nx_stream *stream);
 NX_API int nx_stream_wait_ms(const struct nx_stream *stream);
 
 // Carried drive. Where received bytes go to, then how many came (0: the peer sends no more); no
-// other call may be made between. What is to be sent, then how many were; other calls may be.
+// call may be made between but the two that follow. What is to be sent, then how many were; others
+// may be.
 // Lengths are 0 when there is no room, or nothing.
 NX_API struct iovec nx_stream_receive_to(struct nx_stream *stream);
 NX_API void nx_stream_received(struct nx_stream *stream, size_t n);
