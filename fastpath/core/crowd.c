@@ -89,6 +89,8 @@ uint32_t crowd_network_mix(const struct ip_address *network, const uint64_t key[
 		UINT64_C(0xff51afd7ed558ccd);
 	// An IPv4 address has its last bytes at the top, and a product carries upwards only.
 	mixed = (mixed ^ mixed >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+	// Once more, or neighbours often fall on the same of few choices.
+	mixed = (mixed ^ mixed >> 29) * UINT64_C(0xff51afd7ed558ccd);
 	return (uint32_t)(mixed >> 32);
 }
 

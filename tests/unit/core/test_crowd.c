@@ -178,6 +178,33 @@ static void the_key_decides_where_a_network_falls(void **state)
 	}
 }
 
+// Eight neighbours do not share one of two choices more often than chance has it: once in 128 keys.
+static void neighbours_are_no_more_alike_than_strangers(void **state)
+{
+	enum {
+		KEYS = 4096
+	};
+
+	for (unsigned int v4 = 0; v4 < 2; v4++) {
+		uint64_t random = 1;
+		uint32_t alike = 0;
+
+		for (uint32_t k = 0; k < KEYS; k++) {
+			uint8_t chosen[256];
+			uint64_t key[2];
+			uint32_t ones = 0;
+
+			for (int i = 0; i < 2; i++)
+				key[i] = random = random * UINT64_C(6364136223846793005) + 1;
+			choose(v4, key, 2, chosen);
+			for (uint32_t i = 40; i < 48; i++)
+				ones += chosen[i];
+			alike += ones == 0 || ones == 8;
+		}
+		assert_in_range(alike, 1, 2 * KEYS / 128);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -187,6 +214,7 @@ int main(void)
 		TEST(an_ipv6_network_is_a_56),
 		TEST(any_order_of_coming_and_going),
 		TEST(the_key_decides_where_a_network_falls),
+		TEST(neighbours_are_no_more_alike_than_strangers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
