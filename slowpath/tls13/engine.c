@@ -99,8 +99,7 @@ int tls13_create(const struct tls13_config *config, bool is_client, const struct
 	// A session that is of no use is not an error: the handshake is a full one. A hello that is
 	// sealed has no binder, which would cover the seal.
 	if (is_client && start->session != NULL && start->events->seal_hello == NULL &&
-		!session_restore(
-			&t->session, cursor_over(start->session, start->session_length), INT64_MIN))
+		!session_restore(&t->session, cursor_over(start->session, start->session_length)))
 		t->session.ticket_length = 0;
 	*out = t;
 	return 0;
@@ -128,8 +127,7 @@ enum tls13_verdict tls13_begin(struct tls13 *t, int64_t now_ms)
 	if (!t->is_client || t->state != STATE_BEGIN)
 		return TLS13_MISUSE;
 	t->now_ms = now_ms;
-	if (t->session.ticket_length != 0 &&
-		now_ms - t->session.made_ms >= (int64_t)t->session.lifetime_s * 1000)
+	if (t->session.ticket_length != 0 && !session_is_alive(&t->session, now_ms))
 		t->session.ticket_length = 0;
 	t->ended = hello_draw_make(t->browser, &t->config->random, &t->draw);
 	if (t->ended == TLS13_OK)

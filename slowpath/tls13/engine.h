@@ -152,8 +152,10 @@ uint16_t engine_pick_scheme(
 	struct tls13 *t, uint16_t group, struct cursor share, struct group_secret *shared);
 
 // ticket.c: sessions.
-// A client's session from what it was given; false when it is none or too old.
-bool session_restore(struct session *s, struct cursor bytes, int64_t now_ms);
+// A client's session from what it was given; false when it is none.
+bool session_restore(struct session *s, struct cursor bytes);
+// Neither run out nor made in the future, but for what clocks differ.
+bool session_is_alive(const struct session *s, int64_t now_ms);
 // The client's binder over the hello so far, which has its place at the end.
 [[nodiscard]] enum tls13_verdict session_bind(struct tls13 *t, uint8_t *hello, size_t length);
 [[nodiscard]] enum tls13_verdict ticket_take(struct tls13 *t, const struct message *m);

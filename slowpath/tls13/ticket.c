@@ -51,7 +51,15 @@ static bool session_read(struct session *s, struct cursor *c)
 	return true;
 }
 
-bool session_restore(struct session *s, struct cursor bytes, int64_t now_ms)
+bool session_is_alive(const struct session *s, int64_t now_ms)
+{
+	// Unsigned: a time of foreign bytes may be far away, and wraps to an age beyond all.
+	uint64_t age = (uint64_t)now_ms + CLOCK_SLACK_MS - (uint64_t)s->made_ms;
+
+	return age < (uint64_t)s->lifetime_s * 1000 + CLOCK_SLACK_MS;
+}
+
+bool session_restore(struct session *s, struct cursor bytes)
 {
 	struct cursor ticket;
 
@@ -61,7 +69,7 @@ bool session_restore(struct session *s, struct cursor bytes, int64_t now_ms)
 		return false;
 	memcpy(s->ticket, ticket.p, cursor_left(&ticket));
 	s->ticket_length = (uint16_t)cursor_left(&ticket);
-	return now_ms < s->made_ms + (int64_t)s->lifetime_s * 1000;
+	return true;
 }
 
 // The MAC over the hello up to its binders, and all before it, under a session's own hash.
@@ -182,8 +190,7 @@ static bool ticket_open(const struct tls13 *t, struct cursor ticket, struct sess
 	c = cursor_over(plain, length);
 	ok = ok && session_read(s, &c) && cursor_take_span(&c, sizeof(name), &sealed_name) &&
 	     name_hash(t, name) && memcmp(name, sealed_name, sizeof(name)) == 0 &&
-	     t->now_ms >= s->made_ms - CLOCK_SLACK_MS &&
-	     t->now_ms < s->made_ms + (int64_t)s->lifetime_s * 1000;
+	     session_is_alive(s, t->now_ms);
 	crypto_wipe(plain, sizeof(plain));
 	return ok;
 }

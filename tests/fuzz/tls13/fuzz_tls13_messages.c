@@ -62,7 +62,7 @@ static void session(struct cursor c)
 {
 	struct session s = {0};
 
-	if (session_restore(&s, c, WORLD_NOW_MS))
+	if (session_restore(&s, c) && session_is_alive(&s, WORLD_NOW_MS))
 		MUST(s.ticket_length != 0 && s.ticket_length <= TICKET_BYTES_MAX);
 }
 

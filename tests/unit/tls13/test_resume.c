@@ -152,28 +152,54 @@ static void sessions_of_no_use_make_full_handshakes(void **state)
 	}
 }
 
-static void old_sessions_are_not_offered(void **state)
+static size_t hello_bytes(int64_t now_ms)
 {
-	ends(old_keys, 1);
-	server.config.ticket_lifetime_s = 10;
-	first();
+	const uint8_t *bytes;
+	size_t length;
+
 	ends(old_keys, 1);
 	client.start.session = session;
 	client.start.session_length = session_length;
 	assert_int_equal(
 		tls13_stream_create(&client.config, true, &client.start, &client.stream), 0);
-	const uint8_t *bytes;
+	assert_int_equal(tls13_stream_begin(client.stream, now_ms), TLS13_OK);
+	length = tls13_stream_output(client.stream, &bytes);
+	rig_close(&client);
+	return length;
+}
+
+static void old_sessions_are_not_offered(void **state)
+{
 	size_t with, without;
 
-	assert_int_equal(tls13_stream_begin(client.stream, RIG_NOW_MS), TLS13_OK);
-	with = tls13_stream_output(client.stream, &bytes);
-	rig_close(&client);
-	assert_int_equal(
-		tls13_stream_create(&client.config, true, &client.start, &client.stream), 0);
-	assert_int_equal(tls13_stream_begin(client.stream, RIG_NOW_MS + 10000), TLS13_OK);
-	without = tls13_stream_output(client.stream, &bytes);
-	rig_close(&client);
+	ends(old_keys, 1);
+	server.config.ticket_lifetime_s = 10;
+	first();
+	with = hello_bytes(RIG_NOW_MS);
+	without = hello_bytes(RIG_NOW_MS + 10000);
 	assert_true(with > without + 100);
+	assert_int_equal(hello_bytes(RIG_NOW_MS + 9999), with);
+	// Clocks differ a little, not by an hour.
+	assert_int_equal(hello_bytes(RIG_NOW_MS - 50000), with);
+	assert_int_equal(hello_bytes(RIG_NOW_MS - 3600000), without);
+}
+
+// When a session was made is for whoever kept it to say.
+static void sessions_of_another_age_are_not_offered(void **state)
+{
+	static const uint8_t firsts[] = {0x7f, 0x80, 0xff};
+	size_t with, at;
+
+	ends(old_keys, 1);
+	first();
+	with = hello_bytes(RIG_NOW_MS);
+	// Behind the format, the suite, its secret, what is added to the age, and the lifetime.
+	at = 1 + 2 + (session[2] == 2 ? 48 : 32) + 4 + 4;
+	for (size_t i = 0; i < nx_array_size(firsts); i++) {
+		memset(session + at, 0xff, 8);
+		session[at] = firsts[i];
+		assert_true(hello_bytes(RIG_NOW_MS) + 100 < with);
+	}
 }
 
 int main(void)
@@ -183,6 +209,7 @@ int main(void)
 		cmocka_unit_test(a_retry_resumes_too),
 		cmocka_unit_test(sessions_of_no_use_make_full_handshakes),
 		cmocka_unit_test(old_sessions_are_not_offered),
+		cmocka_unit_test(sessions_of_another_age_are_not_offered),
 	};
 
 	return cmocka_run_group_tests(tests, rig_create, rig_destroy);
