@@ -276,20 +276,42 @@ static void fin_note(struct tcp_connection *c, const struct tcp_segment *s)
 		c->manner |= TCP_FIN_CAME_APART;
 }
 
+// Nothing comes behind the peer's FIN that would wait for this, so it leaves with what we still
+// say, most often the FIN that answers. But not what every second full segment is owed, nor what
+// was kept waiting by a hole.
+static void acknowledge_end(struct tcp_engine *e, struct tcp_connection *c, bool was_waiting)
+{
+	const struct tcp_profile *p = profile_of(e, c);
+
+	if ((c->manner & TCP_KEEPS_SEGMENTS) || was_waiting ||
+		c->unacknowledged >= p->acknowledge_every) {
+		c->flags |= TCP_ACK_NOW;
+		flush_add(e, c);
+		return;
+	}
+	c->flags &= ~(uint32_t)TCP_ACK_NOW;
+	if (!timer_is_set(c, TCP_TIMER_ACK))
+		timer_set(e, c, TCP_TIMER_ACK, p->delayed_ack_us);
+}
+
 // Eighth.
-static void fin_take(struct tcp_engine *e, struct tcp_connection *c)
+static void fin_take(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
 {
 	if (!(c->flags & TCP_FIN_KNOWN) || c->fin_sequence != c->rcv_nxt ||
 		(c->flags & TCP_FIN_RECEIVED))
 		return;
 	c->rcv_nxt++;
 	c->rcv_edge = seq_later(c->rcv_edge, c->rcv_nxt);
-	c->flags |= TCP_FIN_RECEIVED | TCP_ACK_NOW;
-	flush_add(e, c);
+	c->flags |= TCP_FIN_RECEIVED;
 	event_raise(e, c, TCP_EVENT_END);
 	if (c->state == TCP_ESTABLISHED) {
 		state_set(e, c, TCP_CLOSE_WAIT);
-	} else if (c->state == TCP_FIN_WAIT_1) {
+		acknowledge_end(e, c, !(s->flags & TCP_FLAG_FIN));
+		return;
+	}
+	c->flags |= TCP_ACK_NOW;
+	flush_add(e, c);
+	if (c->state == TCP_FIN_WAIT_1) {
 		state_set(e, c, TCP_CLOSING);
 	} else if (c->state == TCP_FIN_WAIT_2) {
 		segment_send_ack(e, c);
@@ -336,7 +358,7 @@ static enum drop_reason input_rest(
 		segment_challenge(e, c);
 	if (s->flags & TCP_FLAG_FIN)
 		fin_note(c, s);
-	fin_take(e, c);
+	fin_take(e, c, s);
 	return reason;
 }
 

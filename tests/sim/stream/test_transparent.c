@@ -179,6 +179,15 @@ static void ends_keep_their_kind(void **state)
 	}
 }
 
+// Whoever has closed learns at once that the relay has it, whenever the other side answers.
+static void an_end_is_acknowledged_at_once(void **state)
+{
+	wire_shake_hands(&wire);
+	wire_send(&wire, WIRE_CLIENT, "FA", 0);
+	wire_expect(&wire, WIRE_TARGET, "FA", 0);
+	wire_expect(&wire, WIRE_CLIENT, "A", 0);
+}
+
 static void resets_keep_their_kind(void **state)
 {
 	static const char *const kinds[] = {"R", "RA"};
@@ -435,6 +444,7 @@ int main(void)
 		T(segments_out_of_order_leave_in_order),
 		T(what_is_lost_comes_again_in_its_segments),
 		T(ends_keep_their_kind),
+		T(an_end_is_acknowledged_at_once),
 		T(resets_keep_their_kind),
 		T(a_reset_comes_behind_the_data_before_it),
 		T(a_reset_behind_an_end_is_a_reset),
