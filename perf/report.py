@@ -271,17 +271,19 @@ def secured(result):
         r = result["ratios"][peer]
         judged_rows += [(f"handshakes a second to {name}, {title}", ratio_cell(r[f"{key}_per_second"]), "at least 1",
                          verdict(r[f"{key}_per_second"]["median"] >= 1)) for key, title in TLS_COLUMNS]
+        judged_rows.append((f"handshakes a second to {name}, ECDSA, {result['few']} at once",
+                            ratio_cell(r["few_per_second"]), "", ""))
         judged_rows.append((f"bulk's CPU a GB to {name}", ratio_cell(r["bulk_cpu_s_per_gb"]), "at most 1",
                             verdict(r["bulk_cpu_s_per_gb"]["median"] <= 1)))
     rows = [(names[key].format(**result["versions"]),
              *(cell(row[f"{column}_{what}"]) for column, _ in TLS_COLUMNS for what in ("per_second", "cpu_us")),
-             cell(row["bulk_gbit_per_second"]), cell(row["bulk_cpu_s_per_gb"]))
+             cell(row["few_per_second"]), cell(row["bulk_gbit_per_second"]), cell(row["bulk_cpu_s_per_gb"]))
             for key, row in result["systems"].items()]
     return (machine(result) + f"""
-The same certificate and suite (AES-128-GCM), OpenSSL {result['openssl']} everywhere, plain TCP to the server behind; fresh namespaces for each of {result['rounds']} interleaved rounds of {result['seconds']} s. A handshake is a connection of `openssl s_time` with a request of 23 bytes of answer behind it, {result['clients']} of them at once; resumed ones come with a ticket. Bulk is one curl over TLS 1.3 of {result['page_mb']} MiB. CPU is user and system time of every process in the lab, interrupts served in its name included: clients and server cost all three the same. All of it shares {result['machine']['cpus']} CPUs.
+The same certificate and suite (AES-128-GCM), OpenSSL {result['openssl']} everywhere, plain TCP to the server behind; fresh namespaces for each of {result['rounds']} interleaved rounds of {result['seconds']} s. A handshake is a connection of `openssl s_time` with a request of 23 bytes of answer behind it, {result['clients']} of them at once, so that no CPU is idle; {result['few']} at once leave CPUs idle at times, and tell how long a handshake is on its way. Resumed ones come with a ticket. Bulk is one curl over TLS 1.3 of {result['page_mb']} MiB. CPU is user and system time of every process in the lab, interrupts served in its name included: clients and server cost all three the same. All of it shares {result['machine']['cpus']} CPUs.
 
-""" + table(("", *(f"{title}, {unit}" for _, title in TLS_COLUMNS for unit in ("a second", "CPU us")), "bulk, Gbit/s",
-             "CPU s a GB"), rows) + "\n" + table(("nexpathd", "ratio", "target", ""), judged_rows))
+""" + table(("", *(f"{title}, {unit}" for _, title in TLS_COLUMNS for unit in ("a second", "CPU us")),
+             f"{result['few']} at once, a second", "bulk, Gbit/s", "CPU s a GB"), rows) + "\n" + table(("nexpathd", "ratio", "target", ""), judged_rows))
 
 
 CHAIN_ENDS = (("client", "client (node A)"), ("server", "server (node B)"))
