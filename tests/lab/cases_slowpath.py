@@ -22,7 +22,7 @@ from terminating import ending_clean
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 WALL = 0x40000000
 RAW = 9300  # a listener that forwards
-SOURCES = [f"10.1.0.{n}" for n in range(40, 48)]
+SOURCES = [f"10.1.0.{n}" for n in range(30, 46)]  # on both of two threads, but for once in 30,000 times
 CROWD = [f"10.1.0.{n}" for n in range(50, 250)]
 FLOOD_SECONDS = 6
 FLOOD_RATE = 20000  # a second, as far as the machine has it in it

@@ -72,9 +72,24 @@ class Bench:
     def __init__(self, build):
         self.build = build
         self.closers = contextlib.ExitStack()
+        self.labs = []
 
     def lab(self, **options):
-        return self.closers.enter_context(Lab(self.build, **options))
+        lab = self.closers.enter_context(Lab(self.build, **options))
+        self.labs.append(lab)
+        return lab
+
+    def told(self):
+        """What each nexpathd that still runs has dropped and told of: for whoever reads of a failure."""
+        lines = []
+        for lab in self.labs:
+            if lab.daemon is None or lab.daemon.poll() is not None:
+                continue
+            with contextlib.suppress(LabError, OSError):
+                drops = {d["reason"]: d["packets"] for d in lab.query("drops")["drops"]}
+                events = [f"{e['kind']} ({e['message']})" for e in lab.query("events")["events"][-8:]]
+                lines.append(f"    drops: {drops}; events: {events}")
+        return lines
 
     def echo_lab(self, workers='cpus = "0-1";', more_listeners="", more_upstreams="", **options):
         """A lab with nexpathd before echo servers, TCP and UDP, both families, on port 9000."""

@@ -24,15 +24,16 @@ def run_case(function, build):
     bench = harness.Bench(build)
     try:
         function(bench)
-        return "ok", ""
+        return "ok", "", []
     except harness.Skip as reason:
-        return "skip", str(reason)
+        return "skip", str(reason), []
     except (harness.LabError, OSError) as error:
         place = traceback.extract_tb(error.__traceback__)
         own = [f for f in place if "cases_" in f.filename]
-        return "not ok", f"{error} ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else str(error)
+        where = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+        return "not ok", f"{error}{where}", bench.told()
     except Exception:  # a fault of the case itself must not end the run
-        return "not ok", traceback.format_exc(limit=-3)
+        return "not ok", traceback.format_exc(limit=-3), bench.told()
     finally:
         bench.close()
 
@@ -59,7 +60,9 @@ class Running:
                 os.dup2(self.output.fileno(), 1)
                 os.dup2(self.output.fileno(), 2)
                 began = time.monotonic()
-                verdict, why = run_case(function, build)
+                verdict, why, told = run_case(function, build)
+                for line in told:
+                    print(line)
                 print(f"{verdict} {self.name}{': ' + why if why else ''} ({time.monotonic() - began:.1f} s)", flush=True)
                 status = VERDICTS.index(verdict)
         finally:
