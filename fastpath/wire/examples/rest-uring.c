@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-
 // A REST client whose bytes io_uring carries: the library makes no system call.
 // cc rest-uring.c $(pkg-config --cflags --libs nexwire-client liburing) -o rest-uring
 // ./rest-uring 127.0.0.1 8080 /path REQUESTS
@@ -20,50 +19,35 @@ struct carrier {
 	bool is_sending; // some bytes are under way
 };
 
-enum {
-	SENT = 1,
-	RECEIVED
-};
-
-// Has bytes that are to be sent go, unless others are under way.
-static void send_some(struct carrier *c, struct nx_stream *stream)
-{
-	struct iovec out = nx_stream_send_from(stream);
-	struct io_uring_sqe *operation;
-
-	if (c->is_sending || out.iov_len == 0)
-		return;
-	operation = io_uring_get_sqe(&c->ring);
-	io_uring_prep_send(operation, c->fd, out.iov_base, out.iov_len, MSG_NOSIGNAL);
-	io_uring_sqe_set_data64(operation, SENT);
-	c->is_sending = true;
-}
-
 // Until something is received, what is to be sent goes: a server that answers before it has read
-// all would wait for who sends first and listens then.
+// all would wait for who sends first and listens then. Data of an operation: whether it sends.
 static bool carry(struct carrier *c, struct nx_stream *stream)
 {
-	struct iovec in = nx_stream_receive_to(stream);
+	struct iovec out, in = nx_stream_receive_to(stream);
 	struct io_uring_sqe *operation = io_uring_get_sqe(&c->ring);
 	struct io_uring_cqe *end;
-	uint64_t what;
-	int n;
+	int n, sent;
 
 	io_uring_prep_recv(operation, c->fd, in.iov_base, in.iov_len, 0);
-	io_uring_sqe_set_data64(operation, RECEIVED);
+	io_uring_sqe_set_data64(operation, false);
 	do {
-		send_some(c, stream);
-		if (io_uring_submit_and_wait(&c->ring, 1) < 0 ||
-			io_uring_peek_cqe(&c->ring, &end) != 0)
+		out = nx_stream_send_from(stream);
+		if (!c->is_sending && out.iov_len > 0) {
+			operation = io_uring_get_sqe(&c->ring);
+			io_uring_prep_send(
+				operation, c->fd, out.iov_base, out.iov_len, MSG_NOSIGNAL);
+			io_uring_sqe_set_data64(operation, true);
+			c->is_sending = true;
+		}
+		if (io_uring_submit_and_wait(&c->ring, 1) < 0 || io_uring_peek_cqe(&c->ring, &end))
 			return false;
 		n = end->res;
-		what = io_uring_cqe_get_data64(end);
+		sent = (int)io_uring_cqe_get_data64(end);
 		io_uring_cqe_seen(&c->ring, end);
-		if (what == SENT && n > 0) {
+		c->is_sending = c->is_sending && !(sent && n > 0);
+		if (sent && n > 0)
 			nx_stream_sent(stream, (size_t)n);
-			c->is_sending = false;
-		}
-	} while (what == SENT); // in vain: what the server said last, or that it ended, is received
+	} while (sent); // in vain: what the server said last, or that it ended, is received
 	if (n >= 0)
 		nx_stream_received(stream, (size_t)n); // 0: the server sends no more
 	return n >= 0;
