@@ -73,13 +73,23 @@ static bool is_staying(const struct staying *s, struct nx_http_slice name)
 	return true;
 }
 
-static bool stays_by_name(const struct nx_http_head *head, struct nx_http_slice name)
+// Which the reader has found already: the first of its kind, not repeated or spelled otherwise.
+static bool is_known_to_stay(const struct nx_http_head *head, uint32_t index, bool is_response)
+{
+	return head->known[NX_HTTP_KNOWN_CONNECTION] == index + 1 ||
+	       (!is_response && head->known[NX_HTTP_KNOWN_HOST] == index + 1);
+}
+
+static bool stays_by_name(
+	const struct nx_http_head *head, uint32_t index, struct nx_http_slice name)
 {
 	bool is_response = head->kind == NX_HTTP_RESPONSE;
 	uint8_t initial = name.length > 0 ? folded(name.data[0]) : 0;
 
-	if (initial < 'a' || initial > 'z')
+	if (initial < 'a' || initial > 'z' || by_initial[initial - 'a'].count == 0)
 		return false;
+	if (is_known_to_stay(head, index, is_response))
+		return true;
 	for (size_t i = 0; i < by_initial[initial - 'a'].count; i++) {
 		const struct staying *s = &by_initial[initial - 'a'].names[i];
 
@@ -127,6 +137,19 @@ static struct nx_http_slice first_connection(const struct nx_http_head *head, co
 		bytes, head->fields[head->known[NX_HTTP_KNOWN_CONNECTION] - 1].value);
 }
 
+// What most say, which names a field that stays anyway.
+static bool is_keep_alive(struct nx_http_slice list)
+{
+	static const char text[] = "keep-alive";
+
+	if (list.length != sizeof(text) - 1)
+		return false;
+	for (size_t i = 0; i < sizeof(text) - 1; i++)
+		if ((list.data[i] | 0x20) != text[i]) // a field's value has no control bytes
+			return false;
+	return true;
+}
+
 // What the Connection fields name, read once. False: too much.
 static bool options_read(
 	const struct nx_http_head *head, const uint8_t *bytes, struct options *options)
@@ -136,8 +159,11 @@ static bool options_read(
 	options->count = 0;
 	if (head->known[NX_HTTP_KNOWN_CONNECTION] == 0)
 		return true;
-	if (has_one_connection(head))
-		return options_add(options, first_connection(head, bytes));
+	if (has_one_connection(head)) {
+		struct nx_http_slice list = first_connection(head, bytes);
+
+		return is_keep_alive(list) || options_add(options, list);
+	}
 	while ((found = nx_http_field_find(head, bytes, "connection", found + 1)) >= 0)
 		if (!options_add(options, nx_http_span_of(bytes, head->fields[found].value)))
 			return false;
@@ -228,7 +254,7 @@ static void fields_put(struct http_text *out, const struct nx_http_head *head, c
 		const struct nx_http_field *field = &head->fields[i];
 		struct nx_http_slice name = nx_http_span_of(bytes, field->name);
 
-		if (stays_by_name(head, name) || is_named(&options, name))
+		if (stays_by_name(head, i, name) || is_named(&options, name))
 			continue;
 		if (!is_plain_line(bytes, field)) {
 			lines_put(out, bytes, &lines);
@@ -311,7 +337,7 @@ void http_trailer_rewrite(
 		struct nx_http_slice name = nx_http_span_of(bytes, trailer->fields[i].name);
 
 		// The reader's own list knows no other spelling.
-		if (!stays_by_name(trailer, name) && !is_control(name) &&
+		if (!stays_by_name(trailer, i, name) && !is_control(name) &&
 			!memchr(name.data, '_', name.length))
 			line_put(out, bytes, &trailer->fields[i]);
 	}

@@ -52,12 +52,28 @@ static int path_next(struct path_reader *r)
 	return byte;
 }
 
+// Bytes of a path by which it could be other than it looks: most have none.
+static bool is_suspect(uint8_t c)
+{
+	return c == '%' || c == '.' || c == ';' || c == '\\' || c == 0;
+}
+
+static bool has_suspects(struct nx_http_slice path)
+{
+	for (size_t i = 0; i < path.length; i++)
+		if (is_suspect(path.data[i]))
+			return true;
+	return false;
+}
+
 bool http_path_is_plain(struct nx_http_slice path)
 {
 	struct path_reader r = {path.data, path.data + path.length};
 	uint32_t dots = 0;
 	uint32_t others = 0;
 
+	if (!has_suspects(path))
+		return true;
 	for (;;) {
 		int byte = path_next(&r);
 

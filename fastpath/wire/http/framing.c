@@ -116,6 +116,12 @@ static enum nx_http_verdict judge_connection(struct nx_http_head *head, const ui
 	struct nx_http_slice list, option;
 	int i = is_seen(head, known) ? head->known[known] - 1 : -1;
 
+	// What most say.
+	if (i >= 0 && !is_repeated(head, known) &&
+		http_is(http_value(head, bytes, (unsigned)i), "keep-alive")) {
+		keep = true;
+		i = -1;
+	}
 	while (i >= 0) {
 		list = http_value(head, bytes, (unsigned)i);
 		while (http_list_next(&list, &option)) {
