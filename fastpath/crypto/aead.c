@@ -67,16 +67,16 @@ static void begin(struct crypto_manager *m, const struct aead_input *in)
 			in->additional, in->additional_length);
 }
 
-static void encrypt(
-	struct crypto_manager *m, const struct expanded *key, uint8_t *data, uint32_t length)
+static void encrypt(struct crypto_manager *m, const struct expanded *key, uint8_t *out,
+	const uint8_t *data, uint32_t length)
 {
 	if (key->aead == AEAD_AES_128_GCM)
-		IMB_AES128_GCM_ENC_UPDATE(m->imb, &key->gcm, &m->context.gcm, data, data, length);
+		IMB_AES128_GCM_ENC_UPDATE(m->imb, &key->gcm, &m->context.gcm, out, data, length);
 	else if (key->aead == AEAD_AES_256_GCM)
-		IMB_AES256_GCM_ENC_UPDATE(m->imb, &key->gcm, &m->context.gcm, data, data, length);
+		IMB_AES256_GCM_ENC_UPDATE(m->imb, &key->gcm, &m->context.gcm, out, data, length);
 	else
 		IMB_CHACHA20_POLY1305_ENC_UPDATE(
-			m->imb, key->chacha, &m->context.chacha, data, data, length);
+			m->imb, key->chacha, &m->context.chacha, out, data, length);
 }
 
 static void decrypt(
@@ -118,7 +118,7 @@ void aead_seal(struct crypto_manager *m, const struct aead_input *in, uint8_t *d
 	} else {
 		begin(m, in);
 		if (length > 0)
-			encrypt(m, key, data, length);
+			encrypt(m, key, data, data, length);
 		finish(m, key, tag);
 	}
 }
@@ -216,8 +216,26 @@ void aead_seal_chain(struct crypto_manager *m, const struct aead_input *in, stru
 		if (update != NULL)
 			update(&key->gcm, &m->context.gcm, data, data, n);
 		else
-			encrypt(m, key, data, n);
+			encrypt(m, key, data, data, n);
 	}
+	finish(m, key, tag);
+}
+
+void aead_seal_chain_to(struct crypto_manager *m, const struct aead_input *in, struct buffer *chain,
+	uint32_t length, uint8_t *out, uint32_t last, uint8_t tag[AEAD_TAG_BYTES])
+{
+	const struct expanded *key = expanded_of(in);
+	struct walk w = {.at = chain, .ahead = in->ahead, .left = length};
+	const uint8_t *data;
+	uint32_t n;
+
+	begin(m, in);
+	while ((data = walk_next(&w, &n)) != NULL) {
+		encrypt(m, key, out, data, n);
+		out += n;
+	}
+	if (last > 0)
+		encrypt(m, key, out, out, last);
 	finish(m, key, tag);
 }
 

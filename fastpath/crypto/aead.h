@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-// Authenticated encryption (RFC 5116) in place: AES-GCM (NIST SP 800-38D) and ChaCha20-Poly1305
-// (RFC 8439), 12-byte nonces and 16-byte tags. Additional data of any length, payload of any length
-// from 0 up. Worker thread, the manager's own.
+// Authenticated encryption (RFC 5116), in place but for aead_seal_chain_to: AES-GCM (NIST SP
+// 800-38D) and ChaCha20-Poly1305 (RFC 8439), 12-byte nonces and 16-byte tags. Additional data of
+// any length, payload of any length from 0 up. Worker thread, the manager's own.
 
 #include "core/buffer.h"
 #include "crypto/manager.h"
@@ -60,6 +60,10 @@ void aead_seal_chain(struct crypto_manager *m, const struct aead_input *in, stru
 	uint32_t from, uint32_t length, uint8_t tag[AEAD_TAG_BYTES]);
 [[nodiscard]] bool aead_open_chain(struct crypto_manager *m, const struct aead_input *in,
 	struct buffer *chain, uint32_t from, uint32_t length, const uint8_t tag[AEAD_TAG_BYTES]);
+// Seals the first length bytes of a chain into out, and behind them the last ones that lie in out
+// already. The chain keeps its bytes.
+void aead_seal_chain_to(struct crypto_manager *m, const struct aead_input *in, struct buffer *chain,
+	uint32_t length, uint8_t *out, uint32_t last, uint8_t tag[AEAD_TAG_BYTES]);
 
 // Many contiguous buffers, each with its own key and nonce.
 struct aead_job {

@@ -127,8 +127,17 @@ static bool record_seal(struct tls_context *context, struct tls_records *t, uint
 	return true;
 }
 
-// The same in a large buffer, of a copy. left: bytes behind content. False, and nothing changed:
-// not worth it, or no such buffer.
+// Long spans are sealed into another buffer, which costs no more than where they lie: there, a
+// record is a buffer for each of its spans and one for its tag, until the peer has acknowledged
+// them; here, what they were received into is free at once, while it is still in a cache.
+static bool is_moved(const struct tls_key *key, const struct tls_queue *content)
+{
+	return key->aead != AEAD_CHACHA20_POLY1305 && content->bytes >= GATHER_CONTENT_LEAST &&
+	       content->bytes > content->buffers * GATHER_SPAN_MOST;
+}
+
+// The same in a large buffer. left: bytes behind content. False, and nothing changed: not worth it,
+// or no such buffer.
 static bool gathered_seal(struct tls_context *context, struct tls_records *t,
 	struct tls_queue *content, uint32_t left, struct tls_queue *done)
 {
@@ -137,20 +146,27 @@ static bool gathered_seal(struct tls_context *context, struct tls_records *t,
 	uint32_t inner_type = key->is_tls13 ? 1 : 0;
 	uint32_t length = content->bytes + inner_type;
 	uint32_t whole = before + length + AEAD_TAG_BYTES;
+	bool is_copied = tls_is_gathered(key, content->bytes, content->buffers);
 	struct tls_aead aead;
-	uint8_t *header;
+	uint8_t *header, *tag;
 
-	if (!tls_is_gathered(key, content->bytes, content->buffers))
+	if (!is_copied && !is_moved(key, content))
 		return false;
 	header = large_room(context, done, whole, content->bytes + left);
 	if (header == NULL)
 		return false;
 	header_write(header, TYPE_APPLICATION_DATA, whole - HEADER_BYTES, key);
-	chain_copy(content->head, 0, content->bytes, header + before);
+	tag = header + before + length;
 	if (key->is_tls13)
 		header[before + content->bytes] = TYPE_APPLICATION_DATA;
 	tls_aead_prepare(context, key, header, length, header + HEADER_BYTES, &aead);
-	aead_seal(context->crypto, &aead.input, header + before, length, header + before + length);
+	if (is_copied) {
+		chain_copy(content->head, 0, content->bytes, header + before);
+		aead_seal(context->crypto, &aead.input, header + before, length, tag);
+	} else {
+		aead_seal_chain_to(context->crypto, &aead.input, content->head, content->bytes,
+			header + before, inner_type, tag);
+	}
 	tls_key_used(key, length);
 	tls_queue_clear(content, context->buffers);
 	return true;

@@ -239,6 +239,31 @@ static void chains_agree_with_libcrypto_however_they_are_cut(void **state)
 	free(s);
 }
 
+static void what_is_sealed_elsewhere_is_the_same(void **state)
+{
+	struct sample *s = aligned_alloc(CACHE_LINE, (sizeof(*s) + 63) / 64 * 64);
+	static uint8_t out[17000], kept[17000];
+
+	for (uint32_t round = 0; round < 600; round++) {
+		uint32_t most = draw(3) == 0 ? 3 : 1 + draw(9000), last;
+		struct buffer *chain;
+		uint8_t tag[16];
+
+		sample_draw(s, round % AEAD_COUNT, 1 + draw_length());
+		last = draw(2);
+		chain = chain_of(s->plain, s->length, 0, most);
+		memcpy(out + s->length - last, s->plain + s->length - last, last);
+		aead_seal_chain_to(manager, &s->in, chain, s->length - last, out, last, tag);
+		assert_memory_equal(out, s->cipher, s->length);
+		assert_memory_equal(tag, s->tag, 16);
+		chain_read(chain, 0, s->length, kept);
+		assert_memory_equal(kept, s->plain, s->length);
+		buffer_heap_put(&buffer_heap_source, chain);
+	}
+	assert_int_equal(buffer_heap_alive(), 0);
+	free(s);
+}
+
 static void assert_zero(const uint8_t *bytes, uint32_t length)
 {
 	for (uint32_t i = 0; i < length; i++)
@@ -388,6 +413,7 @@ int main(void)
 		cmocka_unit_test(published_vectors_hold_both_ways),
 		cmocka_unit_test(contiguous_agrees_with_libcrypto),
 		cmocka_unit_test(chains_agree_with_libcrypto_however_they_are_cut),
+		cmocka_unit_test(what_is_sealed_elsewhere_is_the_same),
 		cmocka_unit_test(a_wrong_tag_gives_out_no_plaintext),
 		cmocka_unit_test(a_batch_says_which_were_genuine),
 		cmocka_unit_test(the_key_cache_has_room_for_one_key_of_each_connection),
