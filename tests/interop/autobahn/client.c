@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Echoes every message of Autobahn's fuzzing server, a connection a case.
+// Echoes every message of Autobahn's fuzzing server, a connection a case, with permessage-deflate
+// where that agrees.
 //   autobahn-client ws://127.0.0.1:9001 FIRST LAST
 
 #include <stdio.h>
@@ -19,6 +20,7 @@ static bool echo(const char *url)
 	struct nx_ws_connection_config config = {
 		.url = url,
 		.message_limit = MESSAGE_MOST,
+		.compression = nx_ws_compression_calls(),
 		.stream = {.out_bytes = MESSAGE_MOST + NX_WS_HEADER_MAX, .timeout_ms = 20000},
 	};
 	static struct nx_ws_connection connection;
