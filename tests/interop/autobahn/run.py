@@ -89,7 +89,7 @@ def wstest(folder, mode, work, spec):
     """The suite in its folder; `work` is inside of it."""
     (work / "spec.json").write_text(json.dumps({"outdir": f"/{work.relative_to(folder)}/out", "exclude-cases": [],
                                                 "exclude-agent-cases": {}, **spec}))
-    return subprocess.Popen(["chroot", folder, "/usr/local/bin/wstest", "-m", mode, "-s",
+    return subprocess.Popen(["chroot", folder, "/usr/local/bin/wstest", "-m", mode, "--webport=0", "-s",
                              f"/{work.relative_to(folder)}/spec.json"], stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL)
 
@@ -127,7 +127,7 @@ def our_server(folder, work, build, cases):
 def our_client(folder, work, build, cases):
     port = free_port()
     server = wstest(folder, "fuzzingserver", work,
-                    {"url": f"ws://127.0.0.1:{port}", "webport": 0, "cases": cases})
+                    {"url": f"ws://127.0.0.1:{port}", "cases": cases})
     try:
         wait_for(port, server)
         count = case_count(port)
