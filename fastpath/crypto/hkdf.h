@@ -27,16 +27,6 @@ enum {
 void hmac(struct crypto_manager *m, enum hash hash, const uint8_t *key, uint32_t key_length,
 	const uint8_t *message, uint32_t length, uint8_t *out);
 
-struct hkdf_output {
-	const char *label;
-	uint8_t *out;
-	uint32_t length;
-};
-
-// Several outputs of one secret, none of which is the secret itself: cheaper than one by one, where
-// the CPU has SHA-NI. As below for the rest.
-void hkdf_expand_labels(struct crypto_manager *m, enum hash hash, const uint8_t *secret,
-	const struct hkdf_output *outputs, uint32_t count);
 // secret has hash_bytes(hash); label without "tls13 ", at most 32 characters; the context is empty;
 // length at most hash_bytes(hash). secret and out may be the same.
 void hkdf_expand_label(struct crypto_manager *m, enum hash hash, const uint8_t *secret,

@@ -8,7 +8,6 @@
 
 #include "core/memory.h"
 #include "crypto/manager.h"
-#include "crypto/sha256.h"
 
 enum {
 	SCRATCH_BYTES = 512, // two HMAC blocks of SHA-384 and the longest label
@@ -21,9 +20,6 @@ struct crypto_manager {
 	} context nx_aligned_line;
 	uint8_t scratch[SCRATCH_BYTES] nx_aligned_line;
 	uint8_t tag[16];
-	// Of the key that hkdf.c is at work with.
-	uint32_t inner[SHA256_STATE_WORDS];
-	uint32_t outer[SHA256_STATE_WORDS];
 	IMB_MGR *imb;
 	IMB_ARCH arch;
 	struct memory memory;

@@ -44,13 +44,10 @@ bool tls_suite_is_known(uint16_t version, uint16_t suite)
 // RFC 8446 7.3.
 static void derive(struct tls_context *c, struct tls_key *key)
 {
-	const struct hkdf_output outputs[] = {
-		{.label = "key", .out = key->raw, .length = aead_key_bytes((enum aead)key->aead)},
-		{.label = "iv", .out = key->iv, .length = AEAD_NONCE_BYTES},
-	};
-
-	hkdf_expand_labels(
-		c->crypto, (enum hash)key->hash, key->secret, outputs, nx_array_size(outputs));
+	hkdf_expand_label(c->crypto, (enum hash)key->hash, key->secret, "key", key->raw,
+		aead_key_bytes((enum aead)key->aead));
+	hkdf_expand_label(
+		c->crypto, (enum hash)key->hash, key->secret, "iv", key->iv, AEAD_NONCE_BYTES);
 }
 
 static void key_set(struct tls_context *c, struct tls_key *key, const struct suite *suite,

@@ -85,26 +85,6 @@ static void expand_label_agrees_with_libcrypto(void **state)
 	assert_memory_equal(secret, theirs, 48);
 }
 
-static void several_outputs_are_those_of_one_by_one(void **state)
-{
-	uint8_t secret[48], ours[3][48], theirs[48];
-	const struct hkdf_output outputs[] = {
-		{.label = "key", .out = ours[0], .length = 32},
-		{.label = "iv", .out = ours[1], .length = 12},
-		{.label = "traffic upd", .out = ours[2], .length = 31},
-	};
-
-	for (uint32_t i = 0; i < sizeof(secret); i++)
-		secret[i] = (uint8_t)(i * 3 + 1);
-	for (int hash = HASH_SHA_256; hash <= HASH_SHA_384; hash++) {
-		hkdf_expand_labels(manager, hash, secret, outputs, nx_array_size(outputs));
-		for (size_t i = 0; i < nx_array_size(outputs); i++) {
-			kdf(hash, secret, outputs[i].label, theirs, outputs[i].length);
-			assert_memory_equal(outputs[i].out, theirs, outputs[i].length);
-		}
-	}
-}
-
 static int create(void **state)
 {
 	return crypto_manager_create(&manager);
@@ -121,7 +101,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hmac_agrees_with_libcrypto),
 		cmocka_unit_test(expand_label_agrees_with_libcrypto),
-		cmocka_unit_test(several_outputs_are_those_of_one_by_one),
 	};
 
 	return cmocka_run_group_tests(tests, create, destroy);
