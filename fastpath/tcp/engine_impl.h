@@ -26,7 +26,8 @@ enum {
 	BACKOFF_MAX = 15,
 	// Round trips below this are worth neither pacing nor an entry for every segment.
 	SHORT_ROUND_TRIP_US = 2000,
-	DEFAULT_MSS4 = 536, // RFC 9293 3.7.1
+	QUEUED_ROUND_TRIP_US = 50000, // beyond what queues make of those
+	DEFAULT_MSS4 = 536,           // RFC 9293 3.7.1
 	DEFAULT_MSS6 = 1220,
 	COPY_MAX = 128,             // payload that is copied behind its header rather than chained
 	HEADER_ROOM = 60 + 40,      // IP and TCP headers with options
@@ -234,12 +235,13 @@ static inline bool can_divide(const struct tcp_engine *e, const struct tcp_conne
 }
 
 // Whether the path itself is short, by the best round trip seen: what a queue adds to those of
-// late, the peer's own or one that our window fills, makes it no longer.
+// late, the peer's own or one that our window fills, makes it no longer, but for more than queues
+// of a short path have: then it has become another.
 static inline bool is_near(const struct tcp_connection *c)
 {
 	uint32_t best = c->rack.minimum_us ? c->rack.minimum_us : c->srtt_us / 8;
 
-	return best < SHORT_ROUND_TRIP_US;
+	return best < SHORT_ROUND_TRIP_US && c->srtt_us / 8 < QUEUED_ROUND_TRIP_US;
 }
 
 static inline void quick_begin(struct tcp_connection *c, uint8_t count)

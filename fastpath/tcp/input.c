@@ -278,12 +278,14 @@ static void fin_note(struct tcp_connection *c, const struct tcp_segment *s)
 
 // Nothing comes behind the peer's FIN that would wait for this, so it leaves with what we still
 // say, most often the FIN that answers. But not what every second full segment is owed, nor what
-// was kept waiting by a hole.
+// was kept waiting by a hole. Where the peer is to see another's stack it is as that does it: Linux
+// waits once it has answered, FreeBSD never.
 static void acknowledge_end(struct tcp_engine *e, struct tcp_connection *c, bool was_waiting)
 {
 	const struct tcp_profile *p = profile_of(e, c);
+	bool hurries = p->look == TCP_LOOK_FREEBSD || c->quick > 0;
 
-	if ((c->manner & TCP_KEEPS_SEGMENTS) || was_waiting ||
+	if (((c->manner & TCP_KEEPS_SEGMENTS) && hurries) || was_waiting ||
 		c->unacknowledged >= p->acknowledge_every) {
 		c->flags |= TCP_ACK_NOW;
 		flush_add(e, c);
@@ -295,7 +297,7 @@ static void acknowledge_end(struct tcp_engine *e, struct tcp_connection *c, bool
 }
 
 // Eighth.
-static void fin_take(struct tcp_engine *e, struct tcp_connection *c, const struct tcp_segment *s)
+static void fin_take(struct tcp_engine *e, struct tcp_connection *c, bool was_waiting)
 {
 	if (!(c->flags & TCP_FIN_KNOWN) || c->fin_sequence != c->rcv_nxt ||
 		(c->flags & TCP_FIN_RECEIVED))
@@ -306,7 +308,7 @@ static void fin_take(struct tcp_engine *e, struct tcp_connection *c, const struc
 	event_raise(e, c, TCP_EVENT_END);
 	if (c->state == TCP_ESTABLISHED) {
 		state_set(e, c, TCP_CLOSE_WAIT);
-		acknowledge_end(e, c, !(s->flags & TCP_FLAG_FIN));
+		acknowledge_end(e, c, was_waiting);
 		return;
 	}
 	c->flags |= TCP_ACK_NOW;
@@ -343,6 +345,7 @@ static enum drop_reason input_rest(
 	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
 {
 	enum drop_reason reason = DROP_NONE;
+	bool end_waits = c->flags & TCP_FIN_KNOWN;
 
 	if (is_unwanted(c, s)) {
 		segment_send_reset(e, c, false);
@@ -358,7 +361,7 @@ static enum drop_reason input_rest(
 		segment_challenge(e, c);
 	if (s->flags & TCP_FLAG_FIN)
 		fin_note(c, s);
-	fin_take(e, c, s);
+	fin_take(e, c, end_waits);
 	return reason;
 }
 
