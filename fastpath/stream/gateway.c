@@ -245,6 +245,8 @@ void relay_gateway_begin(struct relay *r, struct relay_session *s, const struct 
 	struct buffer *first = s->preface;
 
 	s->preface = NULL;
+	// A REALITY listener's own target has done its duty.
+	s->target = SLOT_NONE;
 	s->flags |= RELAY_IS_HTTP | RELAY_IS_OPEN;
 	if (l->http->http2 && leg_is_secure(s, LEG_CLIENT)) {
 		s->flags |= RELAY_IS_UNTOLD;

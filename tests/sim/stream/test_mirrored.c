@@ -128,6 +128,27 @@ static void a_stranger_is_the_targets(void **state)
 	assert_int_equal(rig_sessions(&rig), 0);
 }
 
+// As the target's own stack has it, which is Linux's: once text was answered, with the FIN that
+// answers.
+static void an_end_is_acknowledged_with_the_targets(void **state)
+{
+	uint64_t heard;
+
+	stranger_heard();
+	rig_send(&rig, RIG_TARGET, 0, 1000);
+	rig_wait(&rig, 10000);
+	heard = rig_heard(&rig, RIG_CLIENT);
+	client(0)->keeps_open = false;
+	rig_send(&rig, RIG_CLIENT, 0, 100);
+	rig_wait(&rig, 20000);
+	assert_true(target(0)->ended);
+	assert_int_equal(rig_heard(&rig, RIG_CLIENT), heard);
+	target(0)->keeps_open = false;
+	rig_wait(&rig, 10000);
+	assert_true(client(0)->ended);
+	assert_int_equal(rig_heard(&rig, RIG_CLIENT), heard + 1);
+}
+
 // The target's number 0 is whose likeness it takes, 1 its own: so the client is to be 1, too.
 static void a_client(void)
 {
@@ -810,15 +831,32 @@ static struct buffer *text_buffer(const char *text)
 	return b;
 }
 
-static void client_asks(uint32_t n)
+// A client that has proved itself where requests are routed.
+static void a_client_with_routes(void)
 {
-	struct buffer *records =
-		secured_seal(&rig, n, text_buffer("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+	route_requests();
+	a_client();
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(target(0)->received, SECURED_HELLO);
+	rig_send(&rig, RIG_TARGET, 0, SECURED_HELLO);
+	rig_wait(&rig, SECONDS(1));
+	assert_true(rig.secured->open[1]);
+	assert_true(target(0)->ended);
+}
+
+static void client_says(uint32_t n, const char *text)
+{
+	struct buffer *records = secured_seal(&rig, n, text_buffer(text));
 
 	assert_int_equal(
 		tcp_send(rig.host[RIG_CLIENT], client(n)->connection, records, 0, rig.world->now),
 		0);
 	rig_wait(&rig, SECONDS(1));
+}
+
+static void client_asks(uint32_t n)
+{
+	client_says(n, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 }
 
 static void target_answers(uint32_t n)
@@ -837,14 +875,7 @@ static void a_clients_requests_are_routed(void **state)
 	static const char answer[] = "HTTP/1.1 200 OK\r\n";
 	uint64_t once;
 
-	route_requests();
-	a_client();
-	rig_wait(&rig, SECONDS(1));
-	assert_int_equal(target(0)->received, SECURED_HELLO);
-	rig_send(&rig, RIG_TARGET, 0, SECURED_HELLO);
-	rig_wait(&rig, SECONDS(1));
-	assert_true(rig.secured->open[1]);
-	assert_true(target(0)->ended);
+	a_client_with_routes();
 	assert_int_equal(rig.users[RIG_TARGET], 1);
 	client_asks(1);
 	assert_int_equal(rig.users[RIG_TARGET], 2);
@@ -861,6 +892,41 @@ static void a_clients_requests_are_routed(void **state)
 	rig_reset(&rig, RIG_CLIENT, 1);
 	rig_wait(&rig, SECONDS(1));
 	assert_int_equal(rig_sessions(&rig), 0);
+}
+
+static uint64_t targets_bytes(unsigned int leg)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < MAX_TARGETS; i++)
+		bytes += counter_read(&rig.world->stats->targets[i].bytes[leg]);
+	return bytes;
+}
+
+// What we say to a client ourselves is no target's, nor that of the one that strangers get.
+static void our_own_answers_are_no_targets(void **state)
+{
+	uint64_t before[2];
+
+	a_client_with_routes();
+	for (unsigned int leg = 0; leg < 2; leg++)
+		before[leg] = targets_bytes(leg);
+	client_says(1, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client(1)->received > 0);
+	for (unsigned int leg = 0; leg < 2; leg++)
+		assert_int_equal(targets_bytes(leg), before[leg]);
+	assert_int_equal(rig.users[RIG_TARGET], 1);
+}
+
+// The same of clients that were answered and do not finish, or leave, as of those before streams.
+static void late_strangers_to_routes_are_the_targets(void **state)
+{
+	route_requests();
+	a_client_that_does_not_finish_is_the_targets(state);
+	rig_close(&rig);
+	set_up(state);
+	route_requests();
+	the_end_of_a_client_that_leaves_goes_on(state);
 }
 
 // What it says is not read as a request, nor is it let go as a client that makes none.
@@ -884,6 +950,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_hello_is_acknowledged_at_once),
 		TEST(a_stranger_is_the_targets),
+		TEST(an_end_is_acknowledged_with_the_targets),
 		TEST(a_client_goes_on_to_its_own),
 		TEST(a_long_record_leaves_as_one),
 		TEST(no_stranger_waits_for_a_thread),
@@ -918,6 +985,8 @@ int main(void)
 		TEST(a_clients_own_is_not_bounded),
 		TEST(a_clients_requests_are_routed),
 		TEST(a_stranger_to_routes_is_the_targets),
+		TEST(late_strangers_to_routes_are_the_targets),
+		TEST(our_own_answers_are_no_targets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
