@@ -3,8 +3,8 @@
 
 // OpenSSL as this directory uses it: a library context of its own, in which the key derivations of
 // TLS are ours (derivation.c). OpenSSL's own take a sixth of a handshake's instructions, and tell
-// of secrets only as text. Everything else in it is OpenSSL's default provider's. OpenSSL's
-// configuration file is not read for it.
+// of secrets only as text. Everything else in it is OpenSSL's default provider's: of OpenSSL's
+// configuration file its section for TLS (system_default) counts, providers and properties do not.
 
 #include <openssl/ssl.h>
 

@@ -73,7 +73,10 @@ static void write_hello(struct tls13 *t)
 
 	if (t->session.ticket_length != 0) {
 		parts.ticket = cursor_over(t->session.ticket, t->session.ticket_length);
-		parts.ticket_age = (uint32_t)(t->now_ms - t->session.made_ms) + t->session.age_add;
+		// Clocks differ: a session may be of a moment to come.
+		if (t->now_ms > t->session.made_ms)
+			parts.ticket_age = (uint32_t)(t->now_ms - t->session.made_ms);
+		parts.ticket_age += t->session.age_add;
 		parts.binder_bytes = suite_find(t->session.suite)->hash_bytes;
 	}
 	client_hello_write(&parts, &t->out, &t->sent);
