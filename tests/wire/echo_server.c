@@ -4,6 +4,7 @@
 // permessage-deflate when it is offered. Prints its port, which is any free one when 0 is asked
 // for. The example for people is fastpath/wire/examples.
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -151,7 +152,9 @@ int main(int argc, char **argv)
 		return 1;
 	printf("%u\n", ntohs(address.sin_port));
 	fflush(stdout);
-	while (epoll_wait(epoll, &event, 1, -1) == 1) {
+	for (int ready; (ready = epoll_wait(epoll, &event, 1, -1)) == 1 || errno == EINTR;) {
+		if (ready < 1)
+			continue; // it was stopped for a while
 		if (event.data.ptr == NULL)
 			welcome(epoll, listener);
 		else if (!receive(event.data.ptr))

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-
 // A WebSocket server that sends every message back; many connections on one thread.
 // cc echo-server.c $(pkg-config --cflags --libs nexwire) -o echo-server && ./echo-server 9001
 
@@ -77,11 +76,12 @@ int main(int argc, char **argv)
 		.sin_port = htons((uint16_t)strtoul(argc > 1 ? argv[1] : "9001", NULL, 10))};
 	int listener = socket(AF_INET, SOCK_STREAM, 0), epoll = epoll_create1(0);
 	struct epoll_event event = {.events = EPOLLIN};
-
 	if (bind(listener, (void *)&address, sizeof(address)) || listen(listener, 64) ||
 		epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event))
 		return 1;
-	for (struct connection *c; epoll_wait(epoll, &event, 1, -1) == 1;) {
+	for (struct connection *c;;) {
+		if (epoll_wait(epoll, &event, 1, -1) < 1)
+			continue; // it was stopped for a while
 		c = event.data.ptr;
 		if (c != NULL && !receive(c)) {
 			close(c->fd);

@@ -4,6 +4,7 @@
 // cc rest-epoll.c $(pkg-config --cflags --libs nexwire-client) -o rest-epoll
 // ./rest-epoll http://localhost:8080 /path CLIENTS REQUESTS
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -66,7 +67,7 @@ int main(int argc, char **argv)
 	struct nx_rest_config config = {.stream = {.drive = NX_DRIVE_READY}};
 	long clients = argc > 4 ? strtol(argv[3], NULL, 10) : 0, answers = 0, busy = 0;
 	struct asker *askers = calloc((size_t)clients + 1, sizeof(*askers));
-	int epoll = epoll_create1(0);
+	int epoll = epoll_create1(0), ready;
 	struct epoll_event event;
 
 	if (clients < 1 || askers == NULL)
@@ -79,8 +80,9 @@ int main(int argc, char **argv)
 			return 1;
 		busy += turn(epoll, &askers[i], &answers);
 	}
-	while (busy > 0 && epoll_wait(epoll, &event, 1, 30000) == 1)
-		busy -= !turn(epoll, event.data.ptr, &answers);
+	while (busy > 0 && ((ready = epoll_wait(epoll, &event, 1, 30000)) == 1 ||
+				   (ready < 0 && errno == EINTR))) // it was stopped for a while
+		busy -= ready == 1 && !turn(epoll, event.data.ptr, &answers);
 	for (long i = 0; i < clients; i++)
 		nx_rest_fini(&askers[i].rest);
 	free(askers);

@@ -92,8 +92,8 @@ int main(int argc, char **argv)
 	for (long n = strtol(argv[4], NULL, 10); n > 0 && ask(&c, &rest, argv[3]); n--)
 		answers++;
 	printf("%ld answers\n", answers);
+	io_uring_queue_exit(&c.ring); // first, for the kernel may hold buffers of the stream
 	nx_rest_fini(&rest);
-	io_uring_queue_exit(&c.ring);
 	close(c.fd);
 	return answers != strtol(argv[4], NULL, 10);
 }
