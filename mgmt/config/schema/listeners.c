@@ -42,8 +42,8 @@ static const struct schema_key KEYS[] = {
 		IN(config_listener, close_timeout_s),
 		.sentence =
 			"In mode terminate: a session that both ends have closed is reset when nothing more "
-			"of what is under way is acknowledged for so long; with http of WebSockets alone, "
-			"other clients have 5 s after their last answer."},
+			"of what is under way is acknowledged for so long; with http of WebSockets, "
+			"and of a REALITY target's visitors, alone: other clients have 5 s after their last answer."},
 	{"listeners[].keepalive_s", .type = SCHEMA_INTEGER, .unit = UNIT_SECONDS, .fallback = "0",
 		.effect = EFFECT_NEW_SESSIONS, RANGE(0, 3 * 86400),
 		IN(config_listener, keepalive_s),
