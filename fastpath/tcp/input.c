@@ -276,17 +276,15 @@ static void fin_note(struct tcp_connection *c, const struct tcp_segment *s)
 		c->manner |= TCP_FIN_CAME_APART;
 }
 
-// Nothing comes behind the peer's FIN that would wait for this, so it leaves with what we still
-// say, most often the FIN that answers. But not what every second full segment is owed, nor what
-// was kept waiting by a hole. Where the peer is to see another's stack it is as that does it: Linux
-// waits once it has answered, FreeBSD never.
+// Nothing comes behind the peer's FIN that would wait for this, so once text was answered it leaves
+// with what we still say, most often the FIN that answers, as Linux has it. But not what every
+// second full segment is owed, nor what was kept waiting by a hole. FreeBSD waits never.
 static void acknowledge_end(struct tcp_engine *e, struct tcp_connection *c, bool was_waiting)
 {
 	const struct tcp_profile *p = profile_of(e, c);
-	bool hurries = p->look == TCP_LOOK_FREEBSD || c->quick > 0;
 
-	if (((c->manner & TCP_KEEPS_SEGMENTS) && hurries) || was_waiting ||
-		c->unacknowledged >= p->acknowledge_every) {
+	if (c->quick > 0 || was_waiting || c->unacknowledged >= p->acknowledge_every ||
+		p->look == TCP_LOOK_FREEBSD) {
 		c->flags |= TCP_ACK_NOW;
 		flush_add(e, c);
 		return;
