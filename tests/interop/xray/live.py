@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import ssl
 import sys
 import threading
 from pathlib import Path
@@ -21,6 +22,20 @@ def credential(roots, public, name, short_id, browser):
             f'short_id = "{short_id}"; fingerprint = "{browser}"; roots = "file:{roots}"; }}')
 
 
+def target_of(folder, chain):
+    """What a connection of Xray's target is answered by. Many at a time: Xray keeps one for seconds to look at it, and
+    `openssl s_server` would have the others wait."""
+    chain.write_bytes((folder / "certificate").read_bytes() + (folder / "chain").read_bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, folder / "key")
+
+    def answer(connection):
+        with context.wrap_socket(connection, server_side=True) as s:
+            while s.recv(1 << 16):
+                s.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+    return answer
+
+
 @contextlib.contextmanager
 def lab_before_xray(world, inbound, public, name):
     """A lab whose server namespace has Xray, its target and an echo; and what makes a configuration for it."""
@@ -30,8 +45,7 @@ def lab_before_xray(world, inbound, public, name):
         path = lab.folder / "xray.json"
         path.write_text(json.dumps({"inbounds": [{**inbound, "listen": "0.0.0.0", "port": SERVER}],
                                     "outbounds": [{"protocol": "freedom"}]}))
-        lab.spawn("server", "openssl", "s_server", "-accept", str(TARGET), "-cert", world.folder / "certificate",
-                  "-key", world.folder / "key", "-cert_chain", world.folder / "chain", "-www")
+        bench.tcp_server(lab, TARGET, target_of(world.folder, lab.folder / "target.pem"))
         lab.spawn("server", world.xray_program, "run", "-c", path)
         bench.tcp_server(lab, ECHO, echo)
         wait_for("Xray and its target", lambda: all(lab.listening("server", p) for p in (TARGET, SERVER)))
@@ -43,6 +57,9 @@ def lab_before_xray(world, inbound, public, name):
             return lab.configuration(listeners, upstreams, extra=extra)
 
         yield lab, configuration
+    except (LabError, OSError):
+        print(*bench.told(), sep="\n")
+        raise
     finally:
         bench.close()
 
