@@ -543,3 +543,29 @@ uint64_t rig_drops(const struct rig *rig, enum drop_reason reason)
 {
 	return counter_read(&rig->world->stats->drops[reason]);
 }
+
+struct buffer *rig_text(const char *text)
+{
+	uint32_t length = (uint32_t)strlen(text);
+	struct buffer *b = buffer_heap_get(&buffer_heap_source, length);
+
+	assert_non_null(b);
+	memcpy(buffer_data(b), text, length);
+	b->length = (uint16_t)length;
+	b->total_length = length;
+	return b;
+}
+
+void rig_route_all(struct snapshot_http *http)
+{
+	http->references = 1;
+	http->head_bytes = 8192;
+	http->head_fields = 100;
+	http->head_timeout = 10 * USEC_PER_SECOND;
+	http->keepalive_timeout = 75 * USEC_PER_SECOND;
+	http->response_timeout = 60 * USEC_PER_SECOND;
+	http->http2 = true;
+	http->any = 1;
+	http->routes[0].upstream = WORLD_TCP;
+	http->text = sizeof(*http) + sizeof(http->routes[0]);
+}

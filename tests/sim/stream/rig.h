@@ -92,6 +92,11 @@ void rig_say(struct rig *rig, uint32_t user, const void *bytes, uint32_t length)
 void rig_reset(struct rig *rig, enum rig_host host, uint32_t user);
 // Time passes.
 void rig_wait(struct rig *rig, usec_t time);
+// A buffer of its own with this text.
+struct buffer *rig_text(const char *text);
+// A listener's requests, HTTP/2 too, all to the upstream WORLD_TCP; http has room for one route and
+// is zeroed.
+void rig_route_all(struct snapshot_http *http);
 // Until no packet is under way and no user has anything to do, at most so long; whether so.
 bool rig_settle(struct rig *rig, usec_t most);
 // Payload that the relay has taken over from clients, or targets, so far.

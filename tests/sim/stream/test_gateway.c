@@ -36,14 +36,8 @@ static char asked[RIG_USERS][TEXT]; // of each connection to a target
 
 static void target_say(uint32_t user, const char *text)
 {
-	uint32_t length = (uint32_t)strlen(text);
-	struct buffer *b = buffer_heap_get(&buffer_heap_source, length);
-
-	assert_non_null(b);
-	memcpy(buffer_data(b), text, length);
-	b->length = (uint16_t)length;
-	b->total_length = length;
-	(void)tcp_send(rig.host[RIG_TARGET], target(user)->connection, b, 0, rig.world->now);
+	(void)tcp_send(
+		rig.host[RIG_TARGET], target(user)->connection, rig_text(text), 0, rig.world->now);
 }
 
 // A chunk of digits that say where they are, "3e8\r\n" before them.

@@ -264,19 +264,10 @@ static int set_up(void **state)
 {
 	http = calloc(1, sizeof(*http) + sizeof(http->routes[0]));
 	assert_non_null(http);
-	http->references = 1;
-	http->head_bytes = 8192;
-	http->head_fields = 100;
+	rig_route_all(http);
 	http->http2_streams = 100;
 	http->http2_idle_frames = 500;
 	http->http2_resets = 50;
-	http->head_timeout = SECONDS(10);
-	http->keepalive_timeout = SECONDS(75);
-	http->response_timeout = SECONDS(60);
-	http->http2 = true;
-	http->any = 1;
-	http->routes[0].upstream = WORLD_TCP;
-	http->text = sizeof(*http) + sizeof(http->routes[0]);
 	memset(server, 0, sizeof(server));
 	memset(plain, 0, sizeof(plain));
 	silent = false;

@@ -806,29 +806,8 @@ static void route_requests(void)
 	struct snapshot_http *http = &routed.http;
 
 	memset(&routed, 0, sizeof(routed));
-	http->references = 1;
-	http->head_bytes = 8192;
-	http->head_fields = 100;
-	http->head_timeout = SECONDS(10);
-	http->keepalive_timeout = SECONDS(75);
-	http->response_timeout = SECONDS(60);
-	http->http2 = true;
-	http->any = 1;
-	http->routes[0].upstream = WORLD_TCP;
-	http->text = sizeof(routed);
+	rig_route_all(http);
 	rig.world->listeners[WORLD_TCP].http = http;
-}
-
-static struct buffer *text_buffer(const char *text)
-{
-	uint32_t length = (uint32_t)strlen(text);
-	struct buffer *b = buffer_heap_get(&buffer_heap_source, length);
-
-	assert_non_null(b);
-	memcpy(buffer_data(b), text, length);
-	b->length = (uint16_t)length;
-	b->total_length = length;
-	return b;
 }
 
 // A client that has proved itself where requests are routed.
@@ -846,7 +825,7 @@ static void a_client_with_routes(void)
 
 static void client_says(uint32_t n, const char *text)
 {
-	struct buffer *records = secured_seal(&rig, n, text_buffer(text));
+	struct buffer *records = secured_seal(&rig, n, rig_text(text));
 
 	assert_int_equal(
 		tcp_send(rig.host[RIG_CLIENT], client(n)->connection, records, 0, rig.world->now),
@@ -861,7 +840,7 @@ static void client_asks(uint32_t n)
 
 static void target_answers(uint32_t n)
 {
-	struct buffer *b = text_buffer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+	struct buffer *b = rig_text("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
 
 	assert_int_equal(
 		tcp_send(rig.host[RIG_TARGET], target(n)->connection, b, 0, rig.world->now), 0);
