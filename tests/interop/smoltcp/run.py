@@ -223,8 +223,8 @@ def smoltcp_behind(world):
 
 @case
 def reset_is_carried(world):
-    """smoltcp resets after 100,000 bytes, and the server behind sees a reset"""
-    peer = Peer(0)
+    """smoltcp resets after 100,000 bytes and an answer, and the server behind sees a reset"""
+    peer = Peer(1)
     world.bench.tcp_server(world.lab, PORT, peer)
     world.start()
     world.finished(world.run(100000, "abort", GATEWAY[4], str(LISTEN)))

@@ -16,7 +16,8 @@ const USAGE: &str = "usage: nexpath-smoltcp TAP OWN/LENGTH BUFFER BYTES connect 
        nexpath-smoltcp TAP OWN/LENGTH BUFFER BYTES listen PORT
        nexpath-smoltcp TAP OWN/LENGTH BUFFER BYTES abort ADDRESS PORT
 
-BUFFER is the room in bytes for what is received, and for what is sent; abort resets after BYTES.";
+BUFFER is the room in bytes for what is received, and for what is sent. abort resets after BYTES,
+once the peer has sent something.";
 const SILENCE: Duration = Duration::from_secs(30);
 const CHUNK: usize = 16384;
 
@@ -85,7 +86,8 @@ impl Transfer {
             let taken = socket.recv_slice(&mut chunk).unwrap_or(0);
             self.received.add(&chunk[..taken]);
         }
-        if self.left == 0 && !self.closed && socket.may_send() {
+        let answered = self.received.bytes > 0 || !self.aborts;
+        if self.left == 0 && answered && !self.closed && socket.may_send() {
             self.closed = true;
             if self.aborts {
                 socket.abort();
