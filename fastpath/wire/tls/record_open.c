@@ -146,8 +146,9 @@ static size_t plain_take(
 {
 	size_t n = records->plain_length < room ? records->plain_length : room;
 
-	memcpy(data, records->plain, n);
-	records->plain += n;
+	// The input may have been moved since, and its first byte with it.
+	memcpy(data, nx_read_buffer_data(in) + records->plain_at, n);
+	records->plain_at += n;
 	records->plain_length -= n;
 	if (records->plain_length == 0) {
 		in->head += records->plain_record;
@@ -170,8 +171,10 @@ static enum nx_tls_verdict next(
 	to = room >= length - RECORD_TAG ? data : header + RECORD_HEADER;
 	if (!record_open(records, header, length, to, &plain, &type))
 		return over(records, NX_TLS_FAILED, "a record that nobody sealed for us");
+	if (type == RECORD_DATA && records->message_have != 0)
+		return over(records, NX_TLS_FAILED, "data inside of a handshake message");
 	if (type == RECORD_DATA && to != data) {
-		records->plain = to;
+		records->plain_at = RECORD_HEADER;
 		records->plain_length = plain;
 		records->plain_record = RECORD_HEADER + length;
 		*n = plain_take(records, in, data, room);
@@ -182,8 +185,6 @@ static enum nx_tls_verdict next(
 		verdict = content_take(records, type, to, plain);
 		return verdict == NX_TLS_MORE ? NX_TLS_DONE : verdict;
 	}
-	if (records->message_have != 0)
-		return over(records, NX_TLS_FAILED, "data inside of a handshake message");
 	*n = plain;
 	return NX_TLS_DONE;
 }

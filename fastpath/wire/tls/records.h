@@ -27,7 +27,7 @@ struct records {
 	struct record_half out;
 	IMB_MGR *vectors;     // the context's
 	size_t secret_length; // 32: AES-128 with SHA-256, 48: AES-256 with SHA-384
-	const uint8_t *plain; // decrypted where it lies in the input, and not read yet
+	size_t plain_at; // from the input's first byte: what is decrypted there and not read yet
 	size_t plain_length;
 	size_t plain_record; // bytes of the input that go with it
 	size_t message_left; // of a handshake message, behind its header

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <openssl/ssl.h>
 
-#include "nexwire/tls.h"
+#include "wire/tls/codec.h"
 
 static struct nx_tls_context *context;
 static struct nx_tls *client;
@@ -117,6 +117,57 @@ static void a_small_destination_takes_a_record_in_parts(void **state)
 	assert_int_equal(nx_tls_read(client, text, 3, &n), NX_TLS_MORE);
 }
 
+static void a_record_taken_in_parts_may_move_meanwhile(void **state)
+{
+	char text[5];
+	size_t n;
+
+	ping_pong();
+	assert_int_equal(SSL_write(server, "12345", 5), 5);
+	assert_int_equal(SSL_write(server, "67890", 5), 5);
+	carry();
+	assert_int_equal(nx_tls_read(client, text, 5, &n), NX_TLS_DONE);
+	assert_int_equal(nx_tls_read(client, text, 3, &n), NX_TLS_DONE);
+	nx_read_buffer_compact(nx_tls_input(client));
+	assert_int_equal(SSL_write(server, "abcde", 5), 5);
+	carry();
+	assert_int_equal(nx_tls_read(client, text + 3, 2, &n), NX_TLS_DONE);
+	assert_memory_equal(text, "67890", 5);
+}
+
+// Seals for the client what no server of OpenSSL's would send.
+static void forge(struct records *forger, uint8_t type, const void *content, size_t length)
+{
+	uint8_t memory[100];
+	struct nx_write_buffer out;
+	size_t n = length + RECORD_HEADER + 1 + RECORD_TAG;
+
+	assert_int_equal(nx_write_buffer_init(&out, memory, sizeof(memory), 0), NX_BUFFER_OK);
+	assert_true(nx_record_seal(forger, &out, type, content, length));
+	assert_int_equal(nx_read_buffer_feed(nx_tls_input(client), memory, n), n);
+}
+
+static void data_inside_of_a_message_is_refused_by_any_destination(void **state)
+{
+	static const uint8_t ticket[] = {4, 0, 0, 9, 1, 2};
+	static struct records forger;
+	char text[16];
+	size_t n;
+
+	for (size_t room = 1; room <= sizeof(text); room += sizeof(text) - 1) {
+		assert_int_equal(room > 1 ? set_up(state) : 0, 0);
+		ping_pong(); // the server's tickets are out of the way
+		forger = client->records;
+		forger.out = forger.in;
+		forge(&forger, RECORD_HANDSHAKE, ticket, sizeof(ticket));
+		forge(&forger, RECORD_DATA, "data", 4);
+		assert_int_equal(nx_tls_read(client, text, room, &n), NX_TLS_FAILED);
+		assert_string_equal(nx_tls_why(client), "data inside of a handshake message");
+		if (room == 1)
+			tear_down(state);
+	}
+}
+
 static void a_forged_record_ends_the_connection(void **state)
 {
 	char text[16];
@@ -161,6 +212,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keys_are_updated_both_ways, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_small_destination_takes_a_record_in_parts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_record_taken_in_parts_may_move_meanwhile, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			data_inside_of_a_message_is_refused_by_any_destination, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_forged_record_ends_the_connection, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(both_ends_may_close, set_up, tear_down),
