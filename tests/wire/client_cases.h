@@ -42,6 +42,18 @@ const char *url_of(const char *base, const char *path);
 // Connects in any drive; in carried drive over a socket of the caller's loop.
 enum nx_client_verdict open_rest(struct nx_rest *rest, const struct nx_rest_config *config);
 int socket_to(const char *url);
+int listen_at(const char *address, uint16_t port, int backlog); // port 0: any
+uint16_t port_of(int fd);
+
+// An address that neither accepts nor refuses: its queue is full. Once it is closed, the kernel
+// refuses what still tries to connect.
+struct dead_end {
+	int listener;
+	int only; // connection in the queue
+	uint16_t port;
+};
+struct dead_end dead_end_at(const char *address, uint16_t port);
+void dead_end_close(struct dead_end *end);
 
 extern const struct CMUnitTest rest_cases[], tls_cases[], pool_cases[], ws_cases[], httpbin_cases[];
 extern const size_t rest_case_count, tls_case_count, pool_case_count, ws_case_count,

@@ -2,6 +2,7 @@
 
 // The clients against real servers, which test_client.py and test_httpbin.py start.
 
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
@@ -39,7 +40,7 @@ void *realloc(void *memory, size_t bytes)
 }
 #endif
 
-// The carried sockets of this program, by stream: one at a time.
+// The carried sockets of this program, by stream: one at a time. Others have their own.
 static struct {
 	struct nx_stream *stream;
 	int fd;
@@ -48,21 +49,26 @@ static struct {
 static void carry(struct nx_stream *stream)
 {
 	struct iovec out = nx_stream_send_from(stream), in = nx_stream_receive_to(stream);
-	struct pollfd fd = {.fd = carried.fd};
+	struct pollfd fd = {.fd = nx_stream_fd(stream)};
 	ssize_t n;
 
-	assert_ptr_equal(stream, carried.stream);
+	if (fd.fd < 0) {
+		assert_ptr_equal(stream, carried.stream);
+		fd.fd = carried.fd;
+	}
 	fd.events = (short)((out.iov_len > 0 ? POLLOUT : 0) | (in.iov_len > 0 ? POLLIN : 0));
+	if (fd.events == 0)
+		fd.events = nx_stream_wants(stream);
 	if (poll(&fd, 1, nx_stream_wait_ms(stream)) == 0)
 		return;
 	if (out.iov_len > 0) {
-		n = send(carried.fd, out.iov_base, out.iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = send(fd.fd, out.iov_base, out.iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0)
 			nx_stream_sent(stream, (size_t)n);
 	}
 	if (in.iov_len == 0 || (fd.revents & ~POLLOUT) == 0)
 		return;
-	n = recv(carried.fd, in.iov_base, in.iov_len, 0);
+	n = recv(fd.fd, in.iov_base, in.iov_len, 0);
 	nx_stream_received(stream, n > 0 ? (size_t)n : 0);
 }
 
@@ -91,6 +97,47 @@ int socket_to(const char *text)
 	assert_int_equal(connect(fd, found->ai_addr, found->ai_addrlen), 0);
 	freeaddrinfo(found);
 	return fd;
+}
+
+int listen_at(const char *address, uint16_t port, int backlog)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(inet_pton(AF_INET, address, &at.sin_addr), 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, backlog), 0);
+	return fd;
+}
+
+uint16_t port_of(int fd)
+{
+	struct sockaddr_in at;
+	socklen_t length = sizeof(at);
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &length), 0);
+	return ntohs(at.sin_port);
+}
+
+struct dead_end dead_end_at(const char *address, uint16_t port)
+{
+	struct dead_end end = {.listener = listen_at(address, port, 0)};
+	struct sockaddr_in at;
+	socklen_t length = sizeof(at);
+	struct pollfd queued = {.fd = end.listener, .events = POLLIN};
+
+	assert_int_equal(getsockname(end.listener, (struct sockaddr *)&at, &length), 0);
+	end.port = ntohs(at.sin_port);
+	end.only = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(end.only, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(poll(&queued, 1, 10000), 1);
+	return end;
+}
+
+void dead_end_close(struct dead_end *end)
+{
+	close(end->listener);
+	close(end->only);
 }
 
 enum nx_client_verdict open_rest(struct nx_rest *rest, const struct nx_rest_config *config)

@@ -37,8 +37,10 @@ static struct nx_write_buffer *output_of(struct nx_stream *stream)
 
 struct iovec nx_stream_receive_to(struct nx_stream *stream)
 {
-	struct iovec to;
+	struct iovec to = {0};
 
+	if (stream->phase == STREAM_CONNECTING)
+		return to;
 	to.iov_base = nx_read_buffer_space(input_of(stream), &to.iov_len);
 	return to;
 }

@@ -5,6 +5,8 @@
 
 #include "nexwire/pool.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -25,6 +27,7 @@ struct slot {
 	uint64_t idle_since_ms;
 	uint64_t not_before_ms; // the next attempt to connect
 	unsigned int failures;  // in a row
+	bool is_connecting;     // its borrower's loop, or the next one's, goes on
 	bool was_alive;         // when it was given back
 };
 
@@ -130,49 +133,65 @@ static struct slot *take_at(struct nx_pool *pool, unsigned int i)
 	return slot;
 }
 
-// The one given back last that lives, else the one whose pause has ended; *pause_ms is how long the
-// shortest pause still lasts.
-static struct slot *take_idle(struct nx_pool *pool, uint64_t now, uint64_t *pause_ms)
+// Where in the stack the one given back last that lives is, else the one whose pause has ended;
+// `idle` if there is none. *pause_ms is how long the shortest pause still lasts.
+static unsigned int find_idle(const struct nx_pool *pool, uint64_t now, uint64_t *pause_ms)
 {
 	*pause_ms = UINT64_MAX;
 	for (unsigned int i = pool->idle; i-- > 0;)
 		if (pool->slots[pool->stack[i]].was_alive)
-			return take_at(pool, i);
+			return i;
 	for (unsigned int i = pool->idle; i-- > 0;) {
 		uint64_t not_before = pool->slots[pool->stack[i]].not_before_ms;
 
 		if (not_before <= now)
-			return take_at(pool, i);
+			return i;
 		if (not_before - now < *pause_ms)
 			*pause_ms = not_before - now;
 	}
-	return NULL;
+	return pool->idle;
+}
+
+static struct timespec timespec_of(uint64_t ms)
+{
+	return (struct timespec){
+		.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+}
+
+static void sleep_until(uint64_t when_ms)
+{
+	struct timespec when = timespec_of(when_ms);
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
+		;
 }
 
 static void wait_until(struct nx_pool *pool, uint64_t when_ms)
 {
-	struct timespec when = {
-		.tv_sec = (time_t)(when_ms / 1000), .tv_nsec = (long)(when_ms % 1000) * 1000000};
+	struct timespec when = timespec_of(when_ms);
 
 	if (pool->config.threads)
 		pthread_cond_timedwait(&pool->given_back, &pool->lock, &when);
 	else
-		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL);
+		sleep_until(when_ms);
 }
 
 static struct slot *take(struct nx_pool *pool, unsigned int wait_ms)
 {
 	uint64_t now = nx_stream_now_ms(), until = now + wait_ms, pause_ms;
-	struct slot *slot;
+	struct slot *slot = NULL;
+	unsigned int i;
 
 	lock(pool);
-	while ((slot = take_idle(pool, now, &pause_ms)) == NULL) {
+	while ((i = find_idle(pool, now, &pause_ms)) == pool->idle) {
 		if (pool->config.rest.stream.drive != NX_DRIVE_BLOCKING || now >= until ||
 			(pause_ms == UINT64_MAX && !pool->config.threads))
 			break;
 		wait_until(pool, pause_ms < until - now ? now + pause_ms : until);
 		now = nx_stream_now_ms();
 	}
+	if (i < pool->idle)
+		slot = take_at(pool, i);
 	unlock(pool);
 	return slot;
 }
@@ -193,32 +212,55 @@ static void pause_after_failure(struct nx_pool *pool, struct slot *slot)
 	if (pause > pool->config.pause_most_ms)
 		pause = pool->config.pause_most_ms;
 	slot->failures++;
+	slot->is_connecting = false;
 	slot->not_before_ms = nx_stream_now_ms() + pause;
 	count(pool, &pool->counts.failures);
 }
 
+static void connected(struct nx_pool *pool, struct slot *slot)
+{
+	slot->failures = 0;
+	slot->is_connecting = false;
+	count(pool, &pool->counts.connects);
+}
+
+static enum nx_client_verdict connect_once(struct nx_pool *pool, struct slot *slot)
+{
+	enum nx_client_verdict verdict = nx_rest_connect(&slot->rest);
+
+	if (verdict == NX_CLIENT_DONE)
+		connected(pool, slot);
+	else if (verdict == NX_CLIENT_AGAIN)
+		slot->is_connecting = true;
+	else
+		pause_after_failure(pool, slot);
+	return verdict;
+}
+
+// Only blocking drive may wait out a pause here; in the others the caller's loop does.
 static enum nx_client_verdict connect_slot(struct nx_pool *pool, struct slot *slot)
 {
-	enum nx_client_verdict verdict = NX_CLIENT_CONNECT_FAILED;
+	enum nx_client_verdict verdict = connect_once(pool, slot);
 
-	for (unsigned int i = 0; i < pool->config.attempts; i++) {
-		struct timespec pause = {0};
-		uint64_t now = nx_stream_now_ms();
-
-		if (slot->not_before_ms > now && i > 0) {
-			pause.tv_sec = (time_t)((slot->not_before_ms - now) / 1000);
-			pause.tv_nsec = (long)((slot->not_before_ms - now) % 1000) * 1000000;
-			clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-		}
-		verdict = nx_rest_connect(&slot->rest);
-		if (verdict == NX_CLIENT_DONE || verdict == NX_CLIENT_AGAIN) {
-			slot->failures = 0;
-			count(pool, &pool->counts.connects);
-			return verdict;
-		}
-		pause_after_failure(pool, slot);
+	if (pool->config.rest.stream.drive != NX_DRIVE_BLOCKING)
+		return verdict;
+	for (unsigned int i = 1; i < pool->config.attempts && verdict != NX_CLIENT_DONE; i++) {
+		sleep_until(slot->not_before_ms);
+		verdict = connect_once(pool, slot);
 	}
 	return verdict;
+}
+
+static void give_back(struct nx_pool *pool, struct slot *slot)
+{
+	slot->was_alive = nx_rest_is_alive(&slot->rest);
+	slot->idle_since_ms = nx_stream_now_ms();
+	lock(pool);
+	pool->stack[pool->idle++] = (uint16_t)(slot - pool->slots);
+	pool->counts.lent--;
+	if (pool->config.threads)
+		pthread_cond_signal(&pool->given_back);
+	unlock(pool);
 }
 
 enum nx_client_verdict nx_pool_acquire(
@@ -239,25 +281,45 @@ enum nx_client_verdict nx_pool_acquire(
 		verdict = connect_slot(pool, slot);
 	}
 	if (verdict != NX_CLIENT_DONE && verdict != NX_CLIENT_AGAIN) {
-		nx_pool_release(pool, &slot->rest);
+		give_back(pool, slot);
 		return verdict;
 	}
 	*rest = &slot->rest;
 	return verdict;
 }
 
+// What came of connecting while the client was lent. One that is at it still is judged when it is
+// lent again.
+static void judge(struct nx_pool *pool, struct slot *slot)
+{
+	if (slot->rest.phase != REST_CONNECTING) {
+		if (slot->is_connecting)
+			connected(pool, slot);
+	} else if (slot->rest.stream.over != NX_CLIENT_DONE) {
+		pause_after_failure(pool, slot);
+	}
+}
+
 void nx_pool_release(struct nx_pool *pool, struct nx_rest *rest)
 {
 	struct slot *slot = (struct slot *)rest; // its first member
 
-	slot->was_alive = nx_rest_is_alive(rest);
-	slot->idle_since_ms = nx_stream_now_ms();
+	judge(pool, slot);
+	give_back(pool, slot);
+}
+
+int nx_pool_wait_ms(struct nx_pool *pool)
+{
+	uint64_t pause_ms;
+	bool is_there;
+
 	lock(pool);
-	pool->stack[pool->idle++] = (uint16_t)(slot - pool->slots);
-	pool->counts.lent--;
-	if (pool->config.threads)
-		pthread_cond_signal(&pool->given_back);
+	is_there = find_idle(pool, nx_stream_now_ms(), &pause_ms) < pool->idle;
 	unlock(pool);
+	if (is_there)
+		return 0;
+	// As nx_stream_wait_ms: when the pause is over, not just before.
+	return pause_ms == UINT64_MAX ? -1 : pause_ms < INT_MAX ? (int)pause_ms + 1 : INT_MAX;
 }
 
 struct nx_pool_counts nx_pool_count(struct nx_pool *pool)

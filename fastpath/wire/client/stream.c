@@ -82,6 +82,7 @@ enum nx_client_verdict nx_stream_connect(struct nx_stream *stream, const struct 
 		verdict = nx_socket_connect(stream, url);
 	if (verdict != NX_CLIENT_DONE)
 		return nx_stream_over(stream, verdict);
+	stream->phase = STREAM_SHAKING;
 	return nx_stream_ready(stream);
 }
 
@@ -93,6 +94,8 @@ enum nx_client_verdict nx_stream_adopt(struct nx_stream *stream, const struct nx
 		verdict = NX_CLIENT_IO_FAILED;
 	if (verdict != NX_CLIENT_DONE)
 		return nx_stream_over(stream, verdict);
+	if (stream->config.drive != NX_DRIVE_READY)
+		stream->phase = STREAM_SHAKING;
 	return nx_stream_ready(stream);
 }
 
@@ -101,8 +104,7 @@ static enum nx_client_verdict open_step(struct nx_stream *stream)
 	enum nx_client_verdict verdict = NX_CLIENT_DONE;
 
 	if (stream->phase == STREAM_CONNECTING) {
-		if (stream->config.drive == NX_DRIVE_READY)
-			verdict = nx_socket_connected(stream);
+		verdict = nx_socket_connected(stream);
 		if (verdict != NX_CLIENT_DONE)
 			return verdict;
 		stream->phase = STREAM_SHAKING;

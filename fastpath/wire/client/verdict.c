@@ -22,7 +22,7 @@ static const char *const texts[NX_CLIENT_VERDICTS] = {
 	[NX_CLIENT_NO_MEMORY] = "there is no memory left",
 	[NX_CLIENT_REQUEST_INVALID] = "the request cannot be written as asked for",
 	[NX_CLIENT_MESSAGE_REFUSED] = "the message cannot be written as asked for",
-	[NX_CLIENT_BUSY] = "every connection of the pool is out",
+	[NX_CLIENT_BUSY] = "every connection of the pool is out, or pauses after a failure",
 };
 
 const char *nx_client_verdict_text(enum nx_client_verdict verdict)

@@ -38,7 +38,7 @@ enum nx_client_verdict {
 	// The caller's own doing; the connection goes on.
 	NX_CLIENT_REQUEST_INVALID, // nx_rest_fault says how
 	NX_CLIENT_MESSAGE_REFUSED, // of WebSocket: what cannot be written
-	NX_CLIENT_BUSY,            // pool: every connection is out
+	NX_CLIENT_BUSY,            // pool: every connection is out, or pauses after a failure
 	NX_CLIENT_VERDICTS
 };
 
@@ -95,8 +95,8 @@ NX_API NX_CHECKED enum nx_client_verdict nx_stream_init(
 // Closes, and gives all memory back.
 NX_API void nx_stream_fini(struct nx_stream *stream);
 
-// Begins to connect to the URL's host; what an earlier connection left is dropped. In carried drive
-// `fd` of nx_stream_adopt does it.
+// Begins to connect to the URL's host; what an earlier connection left is dropped. Until
+// nx_stream_fd is connected a carried stream is driven like a ready one, and has no bytes to carry.
 NX_API NX_CHECKED enum nx_client_verdict nx_stream_connect(
 	struct nx_stream *stream, const struct nx_url *url);
 
