@@ -26,7 +26,7 @@ def command(*words):
 
 
 def go(*words, **more):
-    """Runs go to its end, with these things more in its environment."""
+    """Runs go to its end, with these things more in its environment; what it prints."""
     program = shutil.which("go") or shutil.which("go", path=GO_OWN_PLACE)
     if program is None:
         raise Unavailable(f"go is missing, 1.26 or later: neither PATH nor {GO_OWN_PLACE} has it")
@@ -37,6 +37,12 @@ def go(*words, **more):
         raise Unavailable(f"go {words[0]} took more than {BUILD_SECONDS} s") from why
     if done.returncode != 0:
         raise Unavailable(f"go {words[0]}: " + " ".join((done.stderr or "no message").split())[-300:])
+    return done.stdout
+
+
+def go_root():
+    """Where Go's own sources lie."""
+    return Path(go("env", "GOROOT").strip())
 
 
 def go_program(name, source):
