@@ -14,7 +14,8 @@ static bool is_ipv6(const uint8_t *p, size_t length)
 	char text[INET6_ADDRSTRLEN];
 	struct in6_addr address;
 
-	if (length >= sizeof(text))
+	// A NUL would hide what follows it.
+	if (length >= sizeof(text) || memchr(p, 0, length) != NULL)
 		return false;
 	memcpy(text, p, length);
 	text[length] = '\0';
