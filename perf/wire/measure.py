@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from common import fail, save  # noqa: E402
+from wire.limits import verdict  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 SHARES = ("p50", "p90", "p99", "p99.9")
@@ -175,12 +176,12 @@ def measure(arguments):
 
 
 def print_table(result):
-    print(f"{'row':24} {'library':15} " + " ".join(f"{share:>9}" for share in SHARES) + "  ours/theirs")
+    print(f"{'row':24} {'library':17} " + " ".join(f"{share:>9}" for share in SHARES) + "  ours/theirs")
     for row, by_peer in result["rows"].items():
         for peer in sorted(by_peer, key=lambda name: (name != "nexpath", name)):
             figures = by_peer[peer]
-            ratio = "" if peer == "nexpath" else f"{by_peer['nexpath']['p50'] / figures['p50']:13.2f}" \
-                if "nexpath" in by_peer else ""
+            ratio, limit = verdict(row, peer, result["rows"])
             calls = result["system_calls"].get(row, {}).get(peer)
-            print(f"{row:24} {peer:15} " + " ".join(f"{figures[share]:9.1f}" for share in SHARES) + ratio
+            print(f"{row:24} {peer:17} " + " ".join(f"{figures[share]:9.1f}" for share in SHARES)
+                  + ("" if peer == "nexpath" else f"{ratio:13.2f}  {limit}")
                   + (f"  {calls:.3f} system calls a message" if calls is not None else ""))
