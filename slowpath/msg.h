@@ -18,7 +18,8 @@
 //          forget it                            it has them already
 //   SILENCE nothing came on it          LEAVE   as FORWARD, and the client has given up: what the
 //          for a while                          target says to that is not for it, nor what comes
-//                                               behind a SPLICE; its own end goes on at once
+//   ASK    whether anybody is there             behind a SPLICE; its own end goes on at once
+//                                       HERE    to ASK, of no session
 //                                       KEYS    from offset on the stream is records: these keys
 //                                               protect it; what was before is done with
 //                                       SPLICE  from these offsets on both streams go to the other
@@ -35,6 +36,10 @@
 // A probe of a target (stream/probe.h) is a handshake without a session and without a client: the
 // worker says SILENCE, once until it is answered, if only by a SEND of nothing, and the last word
 // is always FAILED.
+//
+// A handshake whose time runs out on the worker may have had no answer because its peer said too
+// little for one. So the worker asks, and what is told to operators (slowpath_silence) is that the
+// thread does not answer that either.
 
 #include <unistd.h>
 
@@ -71,6 +76,8 @@ enum slow_kind {
 	SLOW_SPLICE,
 	SLOW_SILENCE,
 	SLOW_LEAVE,
+	SLOW_ASK,
+	SLOW_HERE,
 };
 
 enum slow_stream {
@@ -148,6 +155,12 @@ struct slow_link {
 	struct ring to_slow;
 	struct ring to_worker;
 	struct slow_gate *gate;
+	// w: the worker, and only when a handshake's time runs out and at the first answer behind
+	// that: since when, by its clock, there has been none of any kind, 0: there was one; how
+	// many handshakes have run out of time since.
+	shared_word_t silent_since;
+	counter_t unanswered;
+	usec_t asked; // the worker's alone
 };
 
 // All links of a node: that of a worker and a thread is links[worker * threads + thread].

@@ -42,6 +42,9 @@ static int rings_create(struct slowpath *s)
 		ring_init(&link->to_slow, at, SLOW_RING, SLOW_MESSAGE_BYTES);
 		ring_init(&link->to_worker, at + ring_bytes, SLOW_RING, SLOW_MESSAGE_BYTES);
 		link->gate = &s->threads[i % s->config.threads].gate;
+		link->asked = 0;
+		shared_word_store(&link->silent_since, 0);
+		counter_set(&link->unanswered, 0);
 	}
 	return 0;
 }
@@ -267,6 +270,23 @@ usec_t slowpath_stalled(const struct slowpath *s, uint32_t thread)
 	usec_t now = slow_now();
 
 	return turned != 0 && now > turned ? now - turned : 0;
+}
+
+usec_t slowpath_silence(const struct slowpath *s, uint32_t thread, uint64_t *unanswered)
+{
+	usec_t since = 0;
+
+	*unanswered = 0;
+	for (uint32_t w = 0; w < s->config.workers; w++) {
+		const struct slow_link *link = &s->links.links[w * s->config.threads + thread];
+		usec_t silent = shared_word_load(&link->silent_since);
+
+		if (silent == 0)
+			continue;
+		since = since == 0 ? silent : u64_min(since, silent);
+		*unanswered += counter_read(&link->unanswered);
+	}
+	return since;
 }
 
 void slowpath_count(const struct slowpath *s, struct slowpath_counts *out)

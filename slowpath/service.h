@@ -55,6 +55,9 @@ bool slowpath_report_take(struct slowpath *s, struct slowpath_report *out);
 uint32_t slowpath_threads(const struct slowpath *s);
 // How long ago a thread's last turn began: it sleeps for a tenth of a second at most.
 usec_t slowpath_stalled(const struct slowpath *s, uint32_t thread);
+// Since when, by the workers' clock, the time of a thread's handshakes has run out on some worker
+// that had no answer of the thread since, to whatever it was, and how many did. 0: it answers.
+usec_t slowpath_silence(const struct slowpath *s, uint32_t thread, uint64_t *unanswered);
 
 // What all threads counted. Any thread.
 struct slowpath_counts {

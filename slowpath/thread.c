@@ -211,6 +211,13 @@ static void silence_take(struct slow_thread *t, uint32_t worker, const struct sl
 	admission_queue(t->admission, h->place);
 }
 
+// There is room.
+static void ask_take(struct slow_thread *t, uint32_t worker, const struct slow_message *m)
+{
+	if (answer_begin(t, worker, m->session, SLOW_HERE, m->stream))
+		answer_send(t, worker);
+}
+
 static void message_take(struct slow_thread *t, uint32_t worker, const struct slow_message *m)
 {
 	struct slow_handshake *h;
@@ -232,6 +239,9 @@ static void message_take(struct slow_thread *t, uint32_t worker, const struct sl
 		h = find(t, worker, m->session);
 		if (h)
 			end(t, h->place, &t->forgotten);
+		break;
+	case SLOW_ASK:
+		ask_take(t, worker, m);
 		break;
 	}
 }

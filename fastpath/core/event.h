@@ -74,6 +74,9 @@ enum event_severity {
 	X(SLOWPATH_STALLED, "slowpath_stalled", ERROR,                                                                           \
 		"its handshakes time out, others go on; is its CPU shared?")                                                     \
 	X(SLOWPATH_RESUMED, "slowpath_resumed", INFO, "")                                                                        \
+	X(SLOWPATH_SILENT, "slowpath_silent", ERROR,                                                                             \
+		"its handshakes time out, others go on; restart nexpathd if that lasts")                                         \
+	X(SLOWPATH_ANSWERS, "slowpath_answers", INFO, "")                                                                        \
 	X(STAPLE_REFUSED, "staple_refused", WARNING,                                                                             \
 		"the certificate is served without it; fetch a new response and reload")                                         \
 	X(CREDENTIAL_EXPIRES, "credential_expires", WARNING,                                                                     \

@@ -192,6 +192,13 @@ static void answer_take(struct relay *r, const struct slow_message *m)
 		secure_handshake_answer(r, secure_at(r, s, leg), m);
 }
 
+// Where it was waited for, the thread is there.
+static void heard(struct slow_link *link)
+{
+	if (nx_unlikely(shared_word_load(&link->silent_since)))
+		shared_word_store(&link->silent_since, 0);
+}
+
 static void answers_take(struct relay *r)
 {
 	const struct slow_links *slow = r->config.slow;
@@ -199,13 +206,16 @@ static void answers_take(struct relay *r)
 	for (uint32_t t = 0; t < slow->threads; t++) {
 		struct slow_link *link = &slow->links[r->config.worker * slow->threads + t];
 		struct slow_message *m;
+		uint32_t i;
 
-		for (uint32_t i = 0; i < ANSWERS_A_LINK && (m = ring_peek(&link->to_worker)); i++) {
+		for (i = 0; i < ANSWERS_A_LINK && (m = ring_peek(&link->to_worker)); i++) {
 			answer_take(r, m);
 			if (m->kind == SLOW_KEYS)
 				secret_wipe(&m->keys, sizeof(m->keys));
 			ring_release(&link->to_worker);
 		}
+		if (i > 0)
+			heard(link);
 	}
 }
 

@@ -47,6 +47,9 @@ void secure_end(struct relay *r, struct relay_session *s, unsigned int leg);
 // What happened to a leg's connection while it awaits keys.
 void secure_handshake_event(
 	struct relay *r, struct relay_session *s, unsigned int leg, uint16_t events);
+// The time of a leg's handshake is over, which ends behind this: asks its thread whether it answers
+// at all.
+void secure_unanswered(struct relay *r, struct relay_session *s, unsigned int leg);
 // The slow path's answers, and legs that could not do all they had to. At most so many of each.
 void secure_run(struct relay *r, uint32_t budget);
 // Whether secure_run has something to do.

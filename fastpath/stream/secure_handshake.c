@@ -12,6 +12,9 @@ enum {
 	UNTAKEN_MAX = 2 * SLOW_STREAM_BYTES,
 };
 
+// Of a thread that has not answered, while handshakes with it go on to run out of time.
+#define ASK_AGAIN (USEC_PER_SECOND)
+
 // One source's handshakes are one thread's: its bounds are kept there.
 static uint32_t thread_for(const struct relay *r, const struct ip_address *source)
 {
@@ -82,6 +85,25 @@ bool secure_begin(struct relay *r, struct relay_session *s, unsigned int leg, ui
 void secure_handshake_close(struct relay *r, struct secure_leg *l)
 {
 	if (message_begin(l, SLOW_CLOSE, 0))
+		message_send(r, l);
+}
+
+void secure_unanswered(struct relay *r, struct relay_session *s, unsigned int leg)
+{
+	const struct secure_leg *l = secure_at(r, s, leg);
+	struct slow_link *link = l->link;
+	bool is_silent = shared_word_load(&link->silent_since) != 0;
+
+	// The thread has not heard of it: the client said nothing, or the ring is full.
+	if (!l->is_opened)
+		return;
+	counter_set(&link->unanswered, is_silent ? counter_read(&link->unanswered) + 1 : 1);
+	if (is_silent && r->now - link->asked < ASK_AGAIN)
+		return;
+	if (!is_silent)
+		shared_word_store(&link->silent_since, r->now);
+	link->asked = r->now;
+	if (message_begin(l, SLOW_ASK, 0))
 		message_send(r, l);
 }
 

@@ -317,6 +317,7 @@ bool secure_mirror_timer(struct relay *r, struct relay_session *s)
 	if (!client->is_opened && client->held.bytes == 0)
 		return false;
 	counter_add(&r->config.stats->reality_timeouts, 1);
+	secure_unanswered(r, s, LEG_CLIENT);
 	secure_splice(r, s);
 	return true;
 }

@@ -46,15 +46,22 @@ void relay_session_closing(struct relay *r, struct relay_session *s)
 	wheel_arm(&r->wheel, session_index(r, s), r->now + close_timeout(r, s));
 }
 
+// The client's, or the target's. It got no keys in its time.
+static void handshake_unanswered(struct relay *r, struct relay_session *s, unsigned int leg)
+{
+	secure_unanswered(r, s, leg);
+	relay_session_keys_missing(r, s, leg, SESSION_END_UNANSWERED);
+}
+
 // Whether a handshake was what the session waited for.
 static bool handshake_timer(struct relay *r, struct relay_session *s)
 {
 	if (is_mirroring(s->flags))
 		return secure_mirror_timer(r, s);
 	if (s->flags & leg_flag(RELAY_AWAITS_KEYS, LEG_CLIENT))
-		relay_session_keys_missing(r, s, LEG_CLIENT, SESSION_END_UNANSWERED);
+		handshake_unanswered(r, s, LEG_CLIENT);
 	else if (s->flags & leg_flag(RELAY_AWAITS_KEYS, LEG_TARGET))
-		relay_origin_failed(r, s, SESSION_END_UNANSWERED);
+		handshake_unanswered(r, s, LEG_TARGET);
 	else
 		return false;
 	return true;

@@ -71,6 +71,7 @@ struct daemon {
 	struct credentials *credentials;
 	struct target_probes *target_probes;
 	uint64_t slowpath_stalled; // its threads of which an event says so, one bit each
+	uint64_t slowpath_silent;  // likewise
 	bool huge;
 	char *shared_name; // EAL's file prefix in use
 	struct slot_map *slots;

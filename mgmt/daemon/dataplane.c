@@ -531,23 +531,50 @@ static void reports_tell(struct daemon *daemon)
 	}
 }
 
+static void stall_tell(struct daemon *daemon, uint32_t thread)
+{
+	usec_t busy = slowpath_stalled(daemon->slowpath, thread);
+	bool stalled = busy > STALLED_S * USEC_PER_SECOND;
+	uint64_t bit = UINT64_C(1) << thread;
+
+	if (stalled && (daemon->slowpath_stalled & bit) == 0)
+		daemon_event(daemon, EVENT_KIND_SLOWPATH_STALLED,
+			"thread %u of the slow path made no turn for %.1f s", thread,
+			(double)busy / USEC_PER_SECOND);
+	if (!stalled && (daemon->slowpath_stalled & bit) != 0)
+		daemon_event(daemon, EVENT_KIND_SLOWPATH_RESUMED,
+			"thread %u of the slow path goes on", thread);
+	daemon->slowpath_stalled = (daemon->slowpath_stalled & ~bit) | (stalled ? bit : 0);
+}
+
+// A thread that is there says so within a few milliseconds, whatever it has to do.
+static void silence_tell(struct daemon *daemon, uint32_t thread)
+{
+	uint64_t bit = UINT64_C(1) << thread, handshakes;
+	usec_t since = slowpath_silence(daemon->slowpath, thread, &handshakes);
+	usec_t now = node_now(daemon->node);
+	bool was_silent = (daemon->slowpath_silent & bit) != 0;
+
+	if (since == 0 && was_silent) {
+		daemon->slowpath_silent &= ~bit;
+		daemon_event(daemon, EVENT_KIND_SLOWPATH_ANSWERS,
+			"thread %u of the slow path answers again", thread);
+	}
+	if (since == 0 || was_silent || now < since + STALLED_S * USEC_PER_SECOND)
+		return;
+	daemon->slowpath_silent |= bit;
+	daemon_event(daemon, EVENT_KIND_SLOWPATH_SILENT,
+		"thread %u of the slow path answers nothing: %ju handshakes ran out of time",
+		thread, (uintmax_t)handshakes);
+}
+
 void dataplane_slowpath_check(struct daemon *daemon)
 {
 	reports_tell(daemon);
 	for (uint32_t i = 0; daemon->slowpath != NULL && i < slowpath_threads(daemon->slowpath);
 		i++) {
-		usec_t busy = slowpath_stalled(daemon->slowpath, i);
-		bool stalled = busy > STALLED_S * USEC_PER_SECOND;
-		uint64_t bit = UINT64_C(1) << i;
-
-		if (stalled && (daemon->slowpath_stalled & bit) == 0)
-			daemon_event(daemon, EVENT_KIND_SLOWPATH_STALLED,
-				"thread %u of the slow path made no turn for %.1f s", i,
-				(double)busy / USEC_PER_SECOND);
-		if (!stalled && (daemon->slowpath_stalled & bit) != 0)
-			daemon_event(daemon, EVENT_KIND_SLOWPATH_RESUMED,
-				"thread %u of the slow path goes on", i);
-		daemon->slowpath_stalled = (daemon->slowpath_stalled & ~bit) | (stalled ? bit : 0);
+		stall_tell(daemon, i);
+		silence_tell(daemon, i);
 	}
 }
 

@@ -123,9 +123,13 @@ def slowpath_thread_stands_still(t):
             check(0 < len(served) < len(SOURCES), f"{served} of {SOURCES} were served")
             check(all(took < 2 for ok, took in results.values() if ok), f"the other thread's: {results}")
             check(all(took > TIMEOUT - 1 for ok, took in results.values() if not ok), f"its own: {results}")
+            # Nothing that was asked of it was answered, either.
+            wait_for("the event", lambda: events(lab, "slowpath_silent") == 1)
+            check_equal(events(lab, "slowpath_answers"), 0, "slowpath_answers")
             for s in crowd:
                 s.close()
         wait_for("the event", lambda: events(lab, "slowpath_resumed") == 1)
+        wait_for("the event", lambda: events(lab, "slowpath_answers") == 1)
         results = connect_all(lab, certificates, SOURCES, 5)
         check(all(ok for ok, _ in results.values()), f"handshakes after: {results}")
         for ask, s in ((exchange, old), (exchange_raw, raw)):

@@ -180,6 +180,10 @@ static void message_take(struct rig_secured *x, uint32_t thread, const struct sl
 	struct slow_link *link = &x->link[WORKER * SECURED_THREADS + thread];
 
 	x->opens[thread] += m->kind == SLOW_OPEN;
+	if (m->kind == SLOW_ASK) {
+		answer_to(link, m->session, SLOW_HERE);
+		ring_publish(&link->to_worker);
+	}
 	if (m->kind == SLOW_OPEN) {
 		x->source = m->open.source;
 		x->session = m->session;
@@ -247,7 +251,17 @@ void secured_turn(struct rig *rig)
 			message_take(x, t, m);
 			ring_release(&link->to_slow);
 		}
+		while (x->mute[t] && ring_peek(&link->to_worker))
+			ring_release(&link->to_worker);
 	}
+}
+
+usec_t secured_silence(const struct rig *rig, uint32_t thread, uint64_t *unanswered)
+{
+	const struct slow_link *link = &rig->secured->link[WORKER * SECURED_THREADS + thread];
+
+	*unanswered = counter_read(&link->unanswered);
+	return shared_word_load(&link->silent_since);
 }
 
 void secured_targets(struct rig *rig, uint32_t raw_targets)

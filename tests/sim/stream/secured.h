@@ -32,6 +32,7 @@ struct rig_secured {
 	bool closed[SECURED_PEERS]; // the relay's close_notify came
 	uint8_t alert[SECURED_PEERS];
 	bool stalled[SECURED_THREADS];  // the thread does nothing
+	bool mute[SECURED_THREADS];     // all that it says is lost
 	bool speechless[SECURED_PEERS]; // clients that say nothing of themselves, and do not listen
 	bool padded;                    // each record of a client is a byte of payload
 	bool cuts;                      // clients end without close_notify
@@ -67,6 +68,10 @@ void secured_say_more(struct rig *rig, uint32_t length, bool is_part);
 void secured_garble(struct rig *rig, uint32_t thread, uint64_t session, uint32_t random);
 // Targets are to be spoken to by TLS, but for the first raw_targets that are connected to.
 void secured_targets(struct rig *rig, uint32_t raw_targets);
+
+// What the worker says of the thread: since when it has not answered, and how many handshakes ran
+// out of time since.
+usec_t secured_silence(const struct rig *rig, uint32_t thread, uint64_t *unanswered);
 
 static inline uint32_t secured_peer(enum rig_host host, uint32_t user)
 {

@@ -128,6 +128,24 @@ static void a_stranger_is_the_targets(void **state)
 	assert_int_equal(rig_sessions(&rig), 0);
 }
 
+// It takes what it is told, and what it says is lost: the client has the target in a second, and
+// operators hear of it.
+static void a_stranger_whose_answers_are_lost_is_the_targets(void **state)
+{
+	uint64_t unanswered, all = 0;
+
+	rig.secured->mute[0] = rig.secured->mute[1] = true;
+	stranger_heard();
+	rig_send(&rig, RIG_TARGET, 0, 1000);
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(client(0)->received, 1000);
+	assert_int_equal(timeouts(), 1);
+	for (uint32_t t = 0; t < SECURED_THREADS; t++)
+		if (secured_silence(&rig, t, &unanswered))
+			all += unanswered;
+	assert_int_equal(all, 1);
+}
+
 // As the target's own stack has it, which is Linux's: once text was answered, with the FIN that
 // answers.
 static void an_end_is_acknowledged_with_the_targets(void **state)
@@ -929,6 +947,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_hello_is_acknowledged_at_once),
 		TEST(a_stranger_is_the_targets),
+		TEST(a_stranger_whose_answers_are_lost_is_the_targets),
 		TEST(an_end_is_acknowledged_with_the_targets),
 		TEST(a_client_goes_on_to_its_own),
 		TEST(a_long_record_leaves_as_one),

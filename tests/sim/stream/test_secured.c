@@ -218,6 +218,91 @@ static void a_thread_that_stands_still_stops_nobody_else(void **state)
 	assert_true(rig.secured->open[51] && rig.secured->open[52]);
 }
 
+// It takes all that it is told, and says what it would say. What it says comes nowhere.
+static void a_thread_whose_answers_are_lost_stops_nobody_else(void **state)
+{
+	char source[16];
+	uint32_t open = 0, before;
+	uint64_t unanswered;
+
+	one_open();
+	before = rig.secured->opens[0];
+	rig.secured->mute[0] = true;
+	for (uint32_t i = 1; i <= 50; i++) {
+		snprintf(source, sizeof(source), "10.1.0.%u", 40 + i);
+		client(rig_connect_from(&rig, source, own))->keeps_open = true;
+	}
+	rig_send(&rig, RIG_CLIENT, 0, 1000000);
+	rig_wait(&rig, SECONDS(9));
+	assert_int_equal(target(0)->received, 1000000);
+	assert_int_equal(rig_drops(&rig, DROP_TLS_TIMEOUT), 0);
+	assert_int_equal(secured_silence(&rig, 0, &unanswered), 0);
+	rig_wait(&rig, SECONDS(2));
+	for (uint32_t i = 1; i <= 50; i++)
+		open += rig.secured->open[i];
+	assert_in_range(open, 10, 40);
+	assert_int_equal(rig.secured->opens[0] - before, 50 - open);
+	assert_int_equal(rig_drops(&rig, DROP_TLS_TIMEOUT), 50 - open);
+	assert_int_equal(rig_sessions(&rig), open + 1);
+	// Operators hear of this thread alone, and how often it happened.
+	assert_in_range(
+		rig.world->now - secured_silence(&rig, 0, &unanswered), SECONDS(1) / 2, SECONDS(2));
+	assert_int_equal(unanswered, 50 - open);
+	assert_int_equal(secured_silence(&rig, 1, &unanswered), 0);
+	rig.secured->mute[0] = false;
+	rig_connect_from(&rig, "10.1.0.201", own);
+	rig_connect_from(&rig, "10.1.0.202", own);
+	rig_wait(&rig, SECONDS(1));
+	assert_true(rig.secured->open[51] && rig.secured->open[52]);
+}
+
+// The last one that is asked whether it is there says so, though there is no other handshake.
+static void a_thread_is_heard_again_without_a_handshake(void **state)
+{
+	uint64_t unanswered;
+	uint32_t thread;
+
+	rig.secured->mute[0] = rig.secured->mute[1] = true;
+	rig.secured->speechless[rig_connect(&rig, own)] = true;
+	rig_say(&rig, 0, "half a", 6);
+	rig_wait(&rig, SECONDS(11));
+	thread = rig.secured->opens[1];
+	assert_true(secured_silence(&rig, thread, &unanswered) > 0);
+	assert_int_equal(unanswered, 1);
+	rig.secured->mute[thread] = false;
+	rig.secured->speechless[rig_connect(&rig, own)] = true;
+	rig_say(&rig, 1, "half a", 6);
+	rig_wait(&rig, SECONDS(11));
+	assert_int_equal(rig_drops(&rig, DROP_TLS_TIMEOUT), 2);
+	assert_int_equal(secured_silence(&rig, thread, &unanswered), 0);
+}
+
+// Whoever says too little to be answered does not have operators told of a thread that is well.
+static void peers_that_say_too_little_are_no_silence_of_a_thread(void **state)
+{
+	uint64_t unanswered;
+
+	for (uint32_t i = 0; i < 20; i++) {
+		uint32_t c = rig_connect(&rig, own);
+
+		rig.secured->speechless[c] = true;
+		rig_say(&rig, c, "half a", 6);
+		rig_wait(&rig, SECONDS(1) / 10);
+	}
+	rig_wait(&rig, SECONDS(8));
+	for (uint32_t i = 0; i < 30; i++) {
+		rig_wait(&rig, SECONDS(1) / 10);
+		for (uint32_t t = 0; t < SECURED_THREADS; t++) {
+			usec_t since = secured_silence(&rig, t, &unanswered);
+
+			assert_true(since == 0 || rig.world->now - since < SECONDS(1) / 2);
+		}
+	}
+	assert_int_equal(rig_drops(&rig, DROP_TLS_TIMEOUT), 20);
+	assert_int_equal(secured_silence(&rig, 0, &unanswered), 0);
+	assert_int_equal(secured_silence(&rig, 1, &unanswered), 0);
+}
+
 static void threads_stall(bool stall)
 {
 	rig.secured->stalled[0] = rig.secured->stalled[1] = stall;
@@ -503,6 +588,9 @@ int main(void)
 		TEST(silence_keeps_nobody_out),
 		TEST(sources_are_spread_over_threads),
 		TEST(a_thread_that_stands_still_stops_nobody_else),
+		TEST(a_thread_whose_answers_are_lost_stops_nobody_else),
+		TEST(a_thread_is_heard_again_without_a_handshake),
+		TEST(peers_that_say_too_little_are_no_silence_of_a_thread),
 		TEST(a_hello_is_acknowledged_with_its_answer),
 		TEST(a_hello_is_acknowledged_in_time),
 		TEST(a_header_is_acknowledged_at_once),

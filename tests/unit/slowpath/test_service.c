@@ -404,6 +404,35 @@ static void bytes_out_of_place_are_left_alone(void **state)
 	assert_int_equal(counts().in_flight, 1);
 }
 
+// Whoever has handshakes under way or none.
+static void who_asks_is_answered(void **state)
+{
+	put_plain(SLOW_ASK, 7);
+	turn();
+	expect(SLOW_HERE, 7);
+	ring_release(&link_1()->to_worker);
+	expect_nothing();
+	assert_int_equal(counts().in_flight, 0);
+}
+
+// Of all workers, the one that has waited for longest.
+static void a_silence_is_of_any_worker(void **state)
+{
+	struct slow_link *links = slowpath_links(service)->links;
+	uint64_t unanswered;
+
+	assert_int_equal(slowpath_silence(service, 0, &unanswered), 0);
+	assert_int_equal(unanswered, 0);
+	counter_set(&links[0].unanswered, 5);
+	counter_set(&links[1].unanswered, 3);
+	shared_word_store(&links[1].silent_since, 2000);
+	assert_int_equal(slowpath_silence(service, 0, &unanswered), 2000);
+	assert_int_equal(unanswered, 3);
+	shared_word_store(&links[0].silent_since, 1000);
+	assert_int_equal(slowpath_silence(service, 0, &unanswered), 1000);
+	assert_int_equal(unanswered, 8);
+}
+
 static uint32_t add_client(void)
 {
 	struct tls_client_settings settings = {.name = "out", .roots = files.certificate};
@@ -582,6 +611,8 @@ int main(void)
 		TEST(a_full_ring_makes_the_thread_wait),
 		TEST(an_answer_has_nothing_of_the_one_before_it),
 		TEST(bytes_out_of_place_are_left_alone),
+		TEST(who_asks_is_answered),
+		TEST(a_silence_is_of_any_worker),
 		cmocka_unit_test_setup_teardown(
 			a_client_speaks_first_and_asks_for_its_target, set_up, tear_down),
 		TEST(silent_targets_give_way_first),
