@@ -25,6 +25,12 @@ enum {
 	GROUP_FFDHE3072 = 0x0101,
 };
 
+// Of HPKE.
+enum {
+	HPKE_AES_128_GCM = 1,
+	HPKE_CHACHA20_POLY1305 = 3,
+};
+
 static const char *const web[] = {"h2", "http/1.1"};
 
 // All but the extensions.
@@ -71,6 +77,8 @@ const struct tls13_browser tls13_browser_chrome = {
 	.alpn = web,
 	.alpn_count = 2,
 	.alps = "h2",
+	// Of a CPU that has AES, as the order of the suites says too.
+	.ech_ciphers = LIST(HPKE_AES_128_GCM),
 	.ech_payloads = LIST(144, 176, 208, 240),
 	.shuffle = true,
 	.session_id = true,
@@ -98,6 +106,7 @@ const struct tls13_browser tls13_browser_firefox = {
 		EXTENSION_RECORD_SIZE_LIMIT, EXTENSION_COMPRESS_CERTIFICATE, EXTENSION_ECH),
 	.alpn = web,
 	.alpn_count = 2,
+	.ech_ciphers = LIST(HPKE_AES_128_GCM, HPKE_CHACHA20_POLY1305),
 	.ech_payloads = LIST(239),
 	.record_size_limit = 0x4001,
 	.same_x25519 = true,

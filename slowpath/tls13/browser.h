@@ -31,7 +31,9 @@ struct tls13_browser {
 	const char *const *alpn;
 	uint8_t alpn_count;
 	const char *alps; // the protocol of application settings
-	// Lengths of the payload of a GREASE encrypted client hello, drawn from.
+	// Ciphers by HPKE's numbers (RFC 9180 7.3) and lengths of the payload of a GREASE encrypted
+	// client hello, both drawn from.
+	struct tls13_list ech_ciphers;
 	struct tls13_list ech_payloads;
 	uint16_t record_size_limit;
 	bool shuffle;     // all extensions but GREASE and pre_shared_key are in a drawn order

@@ -45,7 +45,8 @@ struct hello_draw {
 	uint8_t session_id[SESSION_ID_BYTES_MAX];
 	uint16_t grease_suite, grease_group, grease_version, grease_extension[2];
 	uint16_t order[TLS13_EXTENSIONS_MAX]; // the table's extensions as they are sent
-	uint8_t ech_config, ech_aead;
+	uint16_t ech_cipher;
+	uint8_t ech_config;
 	uint8_t ech_key[X25519_BYTES];
 	uint8_t ech_payload[HELLO_ECH_PAYLOAD_MAX];
 	uint16_t ech_payload_length;

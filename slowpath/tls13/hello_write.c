@@ -6,8 +6,6 @@ enum {
 	PSK_WITH_EXCHANGE = 1, // psk_dhe_ke
 	ECH_OUTER = 0,
 	HKDF_SHA256 = 1,
-	HPKE_AES_128_GCM = 1,
-	HPKE_CHACHA20_POLY1305 = 3,
 };
 
 // A value of 0 to below - 1; the bias of a remainder of 16 bits is of no use to anybody here.
@@ -71,7 +69,7 @@ static enum tls13_verdict draw_ech(
 	const struct tls13_browser *b, const struct randomness *r, struct hello_draw *d)
 {
 	uint8_t private_key[X25519_BYTES];
-	uint16_t length, aead;
+	uint16_t length, cipher;
 
 	if (b->ech_payloads.count == 0)
 		return TLS13_OK;
@@ -79,11 +77,12 @@ static enum tls13_verdict draw_ech(
 		return TLS13_LIBRARY;
 	x25519_public(private_key, d->ech_key);
 	crypto_wipe(private_key, sizeof(private_key));
-	if (!randomness_fill(r, &d->ech_config, 1) || !draw_below(r, 2, &aead) ||
+	if (!randomness_fill(r, &d->ech_config, 1) ||
+		!draw_below(r, (uint16_t)b->ech_ciphers.count, &cipher) ||
 		!draw_below(r, (uint16_t)b->ech_payloads.count, &length) ||
 		!randomness_fill(r, d->ech_payload, sizeof(d->ech_payload)))
 		return TLS13_LIBRARY;
-	d->ech_aead = aead == 0 ? HPKE_AES_128_GCM : HPKE_CHACHA20_POLY1305;
+	d->ech_cipher = b->ech_ciphers.values[cipher];
 	d->ech_payload_length = b->ech_payloads.values[length];
 	return TLS13_OK;
 }
@@ -156,7 +155,7 @@ static void write_ech(struct writer *w, const struct hello_draw *d)
 {
 	writer_u8(w, ECH_OUTER);
 	writer_u16(w, HKDF_SHA256);
-	writer_u16(w, d->ech_aead);
+	writer_u16(w, d->ech_cipher);
 	writer_u8(w, d->ech_config);
 	writer_u16(w, X25519_BYTES);
 	writer_bytes(w, d->ech_key, X25519_BYTES);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A browser's hello before nexpathd: a client of uTLS fetches a page as Chrome and as Firefox.
 
-At a REALITY listener it is a stranger: it gets the target's certificate and page. At a TLS listener it gets the listener's
+First its hellos are compared with ours, byte by byte. At a REALITY listener it is a stranger: it gets the target's certificate and page. At a TLS listener it gets the listener's
 own. go builds the client in the cache; the lab needs root. Ends with `N passed, N failed, N skipped`.
 """
 
@@ -11,22 +11,26 @@ import hashlib
 import json
 import os
 import ssl
+import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent / "lab")]
 
-from cases_reality import NAME, PAGE, WEB, counted, credential, nginx_target  # noqa: E402
+from cases_reality import NAME, PAGE, PUBLIC, SHORT_ID, WEB, counted, credential, nginx_target  # noqa: E402
 from harness import (GATEWAY_C4, GATEWAY_C6, LISTEN, SERVER4, Bench, LabError, check_equal, listener,  # noqa: E402
                      upstream, wait_for)
+from hellos import compare  # noqa: E402
 from outside import Unavailable, go_program  # noqa: E402
+from probing import Hellos  # noqa: E402
 from securing import Certificates, transport  # noqa: E402
 from terminating import MODE, at, ending_clean  # noqa: E402
 
 OWN, PLAIN = "www.example.org", 8080
 OWN_PAGE = b"a page of our own\n"
 BROWSERS = ("chrome", "firefox")
+COMPARED = 64  # of which each value that is drawn from four is missing once in 10^7 runs
 
 
 def configuration(lab, own):
@@ -81,6 +85,16 @@ def meets_us(world, browser):
     world.fetches(browser, LISTEN + 1, OWN, "own.pem", OWN_PAGE)
 
 
+def hellos_are_the_same(build, program, browser):
+    """Ours, as sent to an address by the client of REALITY, and uTLS's."""
+    ours = Hellos(build, NAME, PUBLIC, SHORT_ID)
+    done = subprocess.run([program, "-hellos", str(COMPARED), "-name", NAME, "-browser", browser], capture_output=True,
+                          text=True, check=True, timeout=60)
+    theirs = [bytes.fromhex(line) for line in done.stdout.split()]
+    check_equal(len(theirs), COMPARED, "hellos of uTLS")
+    compare([ours.fresh(browser) for _ in range(COMPARED)], theirs, browser)
+
+
 CASES = {f"{browser} at a {kind} listener": (act, browser)
          for kind, act in (("REALITY", meets_the_target), ("TLS", meets_us)) for browser in BROWSERS}
 
@@ -92,17 +106,23 @@ def run_all(build, count):
         count[word] += 1
         print(f"{word} utls {what}" + (f": {why}" if why else ""), flush=True)
 
+    def judge(what, act, *arguments):
+        try:
+            act(*arguments)
+            report("ok", what)
+        except LabError as why:
+            report("not ok", what, why)
+
     try:
+        program = go_program("utls-client", HERE / "client")
+        for browser in BROWSERS:
+            judge(f"{browser}'s hello is ours", hellos_are_the_same, build, program, browser)
         if os.geteuid() != 0:
             raise Unavailable("a lab needs root")
-        world = World(bench, go_program("utls-client", HERE / "client"))
+        world = World(bench, program)
         with ending_clean(world.lab):
             for what, (act, browser) in CASES.items():
-                try:
-                    act(world, browser)
-                    report("ok", what)
-                except LabError as why:
-                    report("not ok", what, why)
+                judge(what, act, world, browser)
     except Unavailable as why:
         report("skipped", "all", why)
     except (LabError, OSError) as why:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 // A browser, as far as its hello goes: fetches a page over TLS with the ClientHello of Chrome or
-// Firefox, and prints what it has seen as JSON.
+// Firefox, and prints what it has seen as JSON; or only prints such hellos.
 package main
 
 import (
@@ -24,8 +24,8 @@ import (
 const patience = 15 * time.Second
 
 var hellos = map[string]tls.ClientHelloID{
-	"chrome":  tls.HelloChrome_Auto,
-	"firefox": tls.HelloFirefox_Auto,
+	"chrome":  tls.HelloChrome_133,
+	"firefox": tls.HelloFirefox_148,
 }
 
 type seen struct {
@@ -69,6 +69,39 @@ func get(conn net.Conn, name, path string, out *seen) error {
 	return err
 }
 
+// The record with the hello that a client sends at first.
+func firstRecord(name string, hello tls.ClientHelloID) ([]byte, error) {
+	near, far := net.Pipe()
+	defer far.Close()
+	go func() {
+		defer near.Close()
+		tls.UClient(near, &tls.Config{ServerName: name}, hello).Handshake()
+	}()
+	record := make([]byte, 5)
+	if _, err := io.ReadFull(far, record); err != nil {
+		return nil, err
+	}
+	body := make([]byte, int(record[3])<<8|int(record[4]))
+	_, err := io.ReadFull(far, body)
+	return append(record, body...), err
+}
+
+// Prints that many records, each as a line in hexadecimal.
+func printHellos(name, browser string, count int) error {
+	hello, found := hellos[browser]
+	if !found {
+		return fmt.Errorf("%s: no such browser", browser)
+	}
+	for i := 0; i < count; i++ {
+		record, err := firstRecord(name, hello)
+		if err != nil {
+			return err
+		}
+		fmt.Println(hex.EncodeToString(record))
+	}
+	return nil
+}
+
 func run(where, name, browser, authorities, path string) (*seen, error) {
 	hello, found := hellos[browser]
 	if !found {
@@ -109,7 +142,15 @@ func main() {
 	browser := flag.String("browser", "chrome", "chrome or firefox")
 	authorities := flag.String("roots", "", "file of the authorities in PEM")
 	path := flag.String("path", "/", "of the page")
+	count := flag.Int("hellos", 0, "only print as many hellos, in hexadecimal")
 	flag.Parse()
+	if *count != 0 {
+		if err := printHellos(*name, *browser, *count); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	out, err := run(*where, *name, *browser, *authorities, *path)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
