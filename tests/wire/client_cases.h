@@ -45,6 +45,16 @@ int socket_to(const char *url);
 int listen_at(const char *address, uint16_t port, int backlog); // port 0: any
 uint16_t port_of(int fd);
 
+// A name that has these addresses, in this order, up to NULL.
+#define SEVERAL "several.test"
+extern const char *const *several_addresses;
+
+// How long each call of connect could block, first to last; the program's own count too.
+enum {
+	CONNECTS_MOST = 8
+};
+extern unsigned int connect_limits_ms[CONNECTS_MOST], connect_count;
+
 // An address that neither accepts nor refuses: its queue is full. Once it is closed, the kernel
 // refuses what still tries to connect.
 struct dead_end {
@@ -55,6 +65,7 @@ struct dead_end {
 struct dead_end dead_end_at(const char *address, uint16_t port);
 void dead_end_close(struct dead_end *end);
 
-extern const struct CMUnitTest rest_cases[], tls_cases[], pool_cases[], ws_cases[], httpbin_cases[];
-extern const size_t rest_case_count, tls_case_count, pool_case_count, ws_case_count,
-	httpbin_case_count;
+extern const struct CMUnitTest stream_cases[], rest_cases[], tls_cases[], pool_cases[], ws_cases[],
+	httpbin_cases[];
+extern const size_t stream_case_count, rest_case_count, tls_case_count, pool_case_count,
+	ws_case_count, httpbin_case_count;

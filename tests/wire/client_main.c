@@ -3,12 +3,14 @@
 // The clients against real servers, which test_client.py and test_httpbin.py start.
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "client_cases.h"
@@ -39,6 +41,38 @@ void *realloc(void *memory, size_t bytes)
 	return __libc_realloc(memory, bytes);
 }
 #endif
+
+const char *const *several_addresses;
+
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *wanted,
+	struct addrinfo **found)
+{
+	int (*look_up)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+		dlsym(RTLD_NEXT, "getaddrinfo");
+
+	if (strcmp(host, SEVERAL) != 0)
+		return look_up(host, service, wanted, found);
+	for (const char *const *address = several_addresses; *address != NULL; address++) {
+		assert_int_equal(look_up(*address, service, wanted, found), 0);
+		found = &(*found)->ai_next;
+	}
+	return 0;
+}
+
+unsigned int connect_limits_ms[CONNECTS_MOST], connect_count;
+
+int connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+	int (*call)(int, const struct sockaddr *, socklen_t) = dlsym(RTLD_NEXT, "connect");
+	socklen_t limit_length = sizeof(struct timeval);
+	struct timeval limit = {0};
+
+	if (connect_count < CONNECTS_MOST &&
+		getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, &limit_length) == 0)
+		connect_limits_ms[connect_count++] =
+			(unsigned int)(limit.tv_sec * 1000 + limit.tv_usec / 1000);
+	return call(fd, address, length);
+}
 
 // The carried sockets of this program, by stream: one at a time. Others have their own.
 static struct {
@@ -196,7 +230,8 @@ int main(int argc, char **argv)
 		.old = argv[4],
 		.closed = argv[5],
 		.root = argv[6]};
-	return _cmocka_run_group_tests("rest", rest_cases, rest_case_count, NULL, NULL) +
+	return _cmocka_run_group_tests("stream", stream_cases, stream_case_count, NULL, NULL) +
+	       _cmocka_run_group_tests("rest", rest_cases, rest_case_count, NULL, NULL) +
 	       _cmocka_run_group_tests("tls", tls_cases, tls_case_count, NULL, NULL) +
 	       _cmocka_run_group_tests("pool", pool_cases, pool_case_count, NULL, NULL) +
 	       _cmocka_run_group_tests("websocket", ws_cases, ws_case_count, NULL, NULL);

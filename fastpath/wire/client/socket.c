@@ -37,6 +37,14 @@ static void set_time_limit(int fd, unsigned int ms)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
+void nx_socket_limit_time(struct nx_stream *stream)
+{
+	int left = nx_stream_wait_ms(stream);
+
+	if (stream->config.drive == NX_DRIVE_BLOCKING)
+		set_time_limit(stream->fd, left > 0 ? (unsigned int)left : 1); // 0: for ever
+}
+
 static bool set_option(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
@@ -46,14 +54,11 @@ bool nx_socket_set(struct nx_stream *stream, int fd)
 {
 	const struct nx_stream_config *config = &stream->config;
 	int flags = fcntl(fd, F_GETFL);
-	bool is_blocking = config->drive == NX_DRIVE_BLOCKING;
 
 	stream->fd = fd;
-	flags = is_blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+	flags = config->drive == NX_DRIVE_BLOCKING ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
 	if (fcntl(fd, F_SETFL, flags) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
 		return false;
-	if (is_blocking)
-		set_time_limit(fd, config->connect_timeout_ms);
 	// Sockets that are not TCP's have no Nagle to turn off.
 	if (!config->nagle && !set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) && errno != EOPNOTSUPP)
 		return false;
@@ -63,21 +68,20 @@ bool nx_socket_set(struct nx_stream *stream, int fd)
 		       set_option(fd, SOL_SOCKET, SO_RCVBUF, config->socket_receive_bytes));
 }
 
-static enum nx_client_verdict connect_to(
-	struct nx_stream *stream, const struct sockaddr *address, socklen_t length)
+static enum nx_client_verdict connect_by(
+	struct nx_stream *stream, int fd, const struct sockaddr *address, socklen_t length)
 {
-	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int connected;
 
-	if (fd < 0)
-		return NX_CLIENT_CONNECT_FAILED;
-	if (!nx_socket_set(stream, fd))
+	if (fd < 0 || !nx_socket_set(stream, fd))
 		return NX_CLIENT_CONNECT_FAILED;
 	// A signal interrupts the waiting, not the connecting, which the next call waits for: Linux
 	// then says EISCONN where it was done meanwhile, EALREADY where time is over.
-	do
+	do {
+		nx_socket_limit_time(stream);
 		connected = connect(fd, address, length);
-	while (connected != 0 && errno == EINTR && nx_stream_check_time(stream) == NX_CLIENT_DONE);
+	} while (
+		connected != 0 && errno == EINTR && nx_stream_check_time(stream) == NX_CLIENT_DONE);
 	if (connected == 0 || errno == EISCONN)
 		return NX_CLIENT_DONE;
 	if (stream->config.drive != NX_DRIVE_BLOCKING && errno == EINPROGRESS)
@@ -93,57 +97,101 @@ static enum nx_client_verdict connect_to(
 	}
 }
 
-static enum nx_client_verdict connect_to_any(struct nx_stream *stream, const struct addrinfo *found)
+static enum nx_client_verdict connect_to(
+	struct nx_stream *stream, const struct sockaddr *address, socklen_t length)
 {
-	enum nx_client_verdict verdict = NX_CLIENT_CONNECT_FAILED;
+	enum nx_client_verdict verdict = connect_by(
+		stream, socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), address, length);
 
-	for (; found != NULL; found = found->ai_next) {
-		verdict = connect_to(stream, found->ai_addr, found->ai_addrlen);
-		if (verdict == NX_CLIENT_DONE || verdict == NX_CLIENT_AGAIN)
-			break;
-		stream->error = errno;
-		if (stream->fd >= 0)
-			close(stream->fd);
+	stream->error = 0;
+	if (verdict == NX_CLIENT_DONE || verdict == NX_CLIENT_AGAIN)
+		return verdict;
+	stream->error = errno;
+	if (stream->fd >= 0)
+		close(stream->fd);
+	stream->fd = -1;
+	return verdict;
+}
+
+void nx_socket_forget_addresses(struct nx_stream *stream)
+{
+	if (stream->addresses != NULL)
+		freeaddrinfo(stream->addresses);
+	stream->addresses = stream->untried = NULL;
+}
+
+// The address that is tried next has a fair share of the time that is left for all.
+static void share_time(struct nx_stream *stream)
+{
+	uint64_t now = nx_stream_now_ms(), until = stream->connect_deadline_ms;
+	unsigned int sharers = 0;
+
+	for (const struct addrinfo *address = stream->untried; address != NULL;
+		address = address->ai_next)
+		sharers++;
+	stream->deadline_ms = now < until ? now + (until - now) / sharers : until;
+}
+
+// After a failure tries the addresses that are left, each by a socket of its own. The one before
+// stays until then, so that the number of the next is another: a caller's epoll has to be told.
+static enum nx_client_verdict connect_to_next(
+	struct nx_stream *stream, enum nx_client_verdict verdict)
+{
+	int before = stream->fd;
+
+	while (verdict != NX_CLIENT_DONE && verdict != NX_CLIENT_AGAIN && stream->untried != NULL &&
+		nx_stream_now_ms() < stream->connect_deadline_ms) {
+		const struct addrinfo *address = stream->untried;
+
+		share_time(stream);
+		stream->untried = address->ai_next;
 		stream->fd = -1;
+		verdict = connect_to(stream, address->ai_addr, address->ai_addrlen);
 	}
+	if (before >= 0 && stream->fd != before)
+		close(before);
+	if (verdict != NX_CLIENT_AGAIN)
+		nx_socket_forget_addresses(stream);
 	return verdict;
 }
 
 enum nx_client_verdict nx_socket_connect(struct nx_stream *stream, const struct nx_url *url)
 {
-	struct addrinfo wanted = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-	enum nx_client_verdict verdict;
+	struct addrinfo wanted = {.ai_socktype = SOCK_STREAM};
 	char host[HOST_MOST + 1], port[8];
 
-	if (stream->config.address != NULL) {
-		struct addrinfo given = {
-			.ai_addr = (struct sockaddr *)(uintptr_t)stream->config.address,
-			.ai_addrlen = stream->config.address_length};
-
-		return connect_to_any(stream, &given);
-	}
+	if (stream->config.address != NULL)
+		return connect_to(stream, stream->config.address, stream->config.address_length);
 	if (url->host.length > HOST_MOST)
 		return NX_CLIENT_URL_INVALID;
 	memcpy(host, url->host.data, url->host.length);
 	host[url->host.length] = 0;
 	snprintf(port, sizeof(port), "%u", url->port);
-	if (getaddrinfo(host, port, &wanted, &found) != 0)
+	if (getaddrinfo(host, port, &wanted, &stream->addresses) != 0) {
+		stream->addresses = NULL;
 		return NX_CLIENT_NAME_NOT_FOUND;
-	verdict = connect_to_any(stream, found);
-	freeaddrinfo(found);
-	return verdict;
+	}
+	stream->untried = stream->addresses;
+	// Looking up may have taken all the time.
+	return connect_to_next(stream, NX_CLIENT_TIMED_OUT);
 }
 
-enum nx_client_verdict nx_socket_connected(struct nx_stream *stream)
+static enum nx_client_verdict connected(struct nx_stream *stream)
 {
 	struct pollfd fd = {.fd = stream->fd, .events = POLLOUT};
 	socklen_t length = sizeof(stream->error);
 
 	if (poll(&fd, 1, 0) == 0)
-		return NX_CLIENT_AGAIN;
+		return nx_stream_check_time(stream) == NX_CLIENT_DONE ? NX_CLIENT_AGAIN
+								      : NX_CLIENT_TIMED_OUT;
 	if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &stream->error, &length) != 0)
 		stream->error = errno;
 	return stream->error == 0 ? NX_CLIENT_DONE : NX_CLIENT_CONNECT_FAILED;
+}
+
+enum nx_client_verdict nx_socket_connected(struct nx_stream *stream)
+{
+	return connect_to_next(stream, connected(stream));
 }
 
 void nx_socket_wait(struct nx_stream *stream, short events)

@@ -58,6 +58,14 @@ enum nx_client_verdict nx_stream_check_time(struct nx_stream *stream)
 	return nx_stream_now_ms() > stream->deadline_ms ? NX_CLIENT_TIMED_OUT : NX_CLIENT_DONE;
 }
 
+// A call that would have to wait, or that has waited, past the deadline.
+static enum nx_client_verdict in_time(struct nx_stream *stream, enum nx_client_verdict verdict)
+{
+	if (verdict == NX_CLIENT_AGAIN && nx_stream_check_time(stream) != NX_CLIENT_DONE)
+		verdict = NX_CLIENT_TIMED_OUT;
+	return nx_stream_over(stream, verdict);
+}
+
 static enum nx_client_verdict begin(struct nx_stream *stream, const struct nx_url *url)
 {
 	nx_stream_close(stream);
@@ -69,9 +77,18 @@ static enum nx_client_verdict begin(struct nx_stream *stream, const struct nx_ur
 	stream->wants = POLLOUT;
 	stream->fresh = stream->ended = stream->hears = stream->mute = false;
 	stream->deadline_ms = nx_stream_now_ms() + stream->config.connect_timeout_ms;
+	stream->connect_deadline_ms = stream->deadline_ms;
 	nx_tls_destroy(stream->tls);
 	stream->tls = NULL;
 	return url->is_tls ? nx_secure_begin(stream, url) : NX_CLIENT_DONE;
+}
+
+// The socket is, if there is one: TLS has what is left of the time.
+static void connected(struct nx_stream *stream)
+{
+	stream->phase = STREAM_SHAKING;
+	stream->deadline_ms = stream->connect_deadline_ms;
+	nx_socket_limit_time(stream);
 }
 
 enum nx_client_verdict nx_stream_connect(struct nx_stream *stream, const struct nx_url *url)
@@ -82,7 +99,7 @@ enum nx_client_verdict nx_stream_connect(struct nx_stream *stream, const struct 
 		verdict = nx_socket_connect(stream, url);
 	if (verdict != NX_CLIENT_DONE)
 		return nx_stream_over(stream, verdict);
-	stream->phase = STREAM_SHAKING;
+	connected(stream);
 	return nx_stream_ready(stream);
 }
 
@@ -95,7 +112,7 @@ enum nx_client_verdict nx_stream_adopt(struct nx_stream *stream, const struct nx
 	if (verdict != NX_CLIENT_DONE)
 		return nx_stream_over(stream, verdict);
 	if (stream->config.drive != NX_DRIVE_READY)
-		stream->phase = STREAM_SHAKING;
+		connected(stream);
 	return nx_stream_ready(stream);
 }
 
@@ -107,7 +124,7 @@ static enum nx_client_verdict open_step(struct nx_stream *stream)
 		verdict = nx_socket_connected(stream);
 		if (verdict != NX_CLIENT_DONE)
 			return verdict;
-		stream->phase = STREAM_SHAKING;
+		connected(stream);
 	}
 	if (stream->phase == STREAM_SHAKING) {
 		if (stream->tls != NULL)
@@ -131,9 +148,7 @@ enum nx_client_verdict nx_stream_ready(struct nx_stream *stream)
 	if (stream->phase == STREAM_OPEN)
 		return NX_CLIENT_DONE;
 	verdict = open_step(stream);
-	if (verdict == NX_CLIENT_AGAIN && nx_stream_now_ms() > stream->deadline_ms)
-		verdict = NX_CLIENT_TIMED_OUT;
-	return nx_stream_over(stream, verdict);
+	return in_time(stream, verdict);
 }
 
 void nx_stream_begin(struct nx_stream *stream)
@@ -182,14 +197,6 @@ static enum nx_client_verdict plain_fill(struct nx_stream *stream)
 		return NX_CLIENT_CLOSED;
 	return nx_read_buffer_filled(&stream->in, n) == NX_BUFFER_OK ? NX_CLIENT_DONE
 								     : NX_CLIENT_IO_FAILED;
-}
-
-// A call that would have to wait, or that has waited, past the deadline.
-static enum nx_client_verdict in_time(struct nx_stream *stream, enum nx_client_verdict verdict)
-{
-	if (verdict == NX_CLIENT_AGAIN && nx_stream_check_time(stream) != NX_CLIENT_DONE)
-		verdict = NX_CLIENT_TIMED_OUT;
-	return nx_stream_over(stream, verdict);
 }
 
 enum nx_client_verdict nx_stream_flush(struct nx_stream *stream)
@@ -252,6 +259,7 @@ void nx_stream_close(struct nx_stream *stream)
 		nx_secure_farewell(stream);
 	if (stream->fd >= 0)
 		close(stream->fd);
+	nx_socket_forget_addresses(stream);
 	nx_tls_destroy(stream->tls);
 	stream->tls = NULL;
 	stream->fd = -1;

@@ -24,8 +24,12 @@ enum nx_client_verdict nx_stream_send(struct nx_stream *stream, struct nx_write_
 
 // The socket.
 enum nx_client_verdict nx_socket_connect(struct nx_stream *stream, const struct nx_url *url);
+// After NX_CLIENT_AGAIN: is it connected? Goes on to the next address where one has failed.
 enum nx_client_verdict nx_socket_connected(struct nx_stream *stream);
+void nx_socket_forget_addresses(struct nx_stream *stream);
 bool nx_socket_set(struct nx_stream *stream, int fd);
+// Blocking calls end at the deadline.
+void nx_socket_limit_time(struct nx_stream *stream);
 // Waits until it may send, receive or has ended, or the deadline has come.
 void nx_socket_wait(struct nx_stream *stream, short events);
 // NX_CLIENT_DONE: *n bytes went or came, 0: the peer sends no more.

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #include "nexwire/rest.h"
 
@@ -54,6 +55,7 @@ static bool turn(int epoll, struct asker *a, long *answers)
 	if (verdict != NX_CLIENT_AGAIN) {
 		if (verdict != NX_CLIENT_DONE)
 			fprintf(stderr, "rest-epoll: %s\n", nx_client_verdict_text(verdict));
+		a->left = 0;
 		return false;
 	}
 	event.events |= (uint32_t)nx_stream_wants(&a->rest.stream); // POLLIN is EPOLLIN
@@ -80,9 +82,15 @@ int main(int argc, char **argv)
 			return 1;
 		busy += turn(epoll, &askers[i], &answers);
 	}
-	while (busy > 0 && ((ready = epoll_wait(epoll, &event, 1, 30000)) == 1 ||
-				   (ready < 0 && errno == EINTR))) // it was stopped for a while
+	for (time_t looked = 0;
+		busy > 0 && ((ready = epoll_wait(epoll, &event, 1, 1000)) >= 0 || errno == EINTR);
+		looked = time(NULL)) {
 		busy -= ready == 1 && !turn(epoll, event.data.ptr, &answers);
+		// Once a second, those whose time is over go on too.
+		for (struct asker *a = askers; looked != time(NULL) && a < askers + clients; a++)
+			busy -= a->left > 0 && nx_stream_wait_ms(&a->rest.stream) == 0 &&
+				!turn(epoll, a, &answers);
+	}
 	for (long i = 0; i < clients; i++)
 		nx_rest_fini(&askers[i].rest);
 	free(askers);

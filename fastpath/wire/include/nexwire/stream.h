@@ -51,19 +51,21 @@ enum nx_drive {
 	NX_DRIVE_CARRIED
 };
 
+struct addrinfo;
 struct sockaddr;
 
 // Zero in a member means the default.
 struct nx_stream_config {
 	enum nx_drive drive;
 	struct nx_tls_context *tls; // for https and wss; outlives the stream
-	// Where to connect to, else the URL's host is looked up, which waits in every drive.
+	// Where to connect to, else the URL's host is looked up, which waits in every drive. Its
+	// addresses are tried one after the other, each with a fair share of the time that is left.
 	const struct sockaddr *address;
 	unsigned int address_length;
 	bool nagle;                           // TCP_NODELAY is set unless this is
 	int socket_send_bytes;                // SO_SNDBUF; the kernel's own
 	int socket_receive_bytes;             // SO_RCVBUF; the kernel's own
-	unsigned int connect_timeout_ms;      // TCP and TLS; 10,000
+	unsigned int connect_timeout_ms;      // TCP, to all addresses, and TLS; 10,000
 	unsigned int timeout_ms;              // of one request or message; 30,000
 	size_t in_bytes;                      // plain bytes received and not consumed; 64 KiB
 	size_t out_bytes;                     // plain bytes to be sent; 64 KiB
@@ -86,6 +88,9 @@ struct nx_stream {
 	bool mute;                   // nothing is sent any more
 	enum nx_client_verdict over; // NX_CLIENT_DONE while it lives
 	uint64_t deadline_ms;
+	uint64_t connect_deadline_ms; // of all addresses, and TLS
+	struct addrinfo *addresses;   // of the host, until it is connected
+	struct addrinfo *untried;     // the rest of them
 };
 
 // Makes the buffers; connects nothing. NX_CLIENT_DONE or NX_CLIENT_NO_MEMORY.
@@ -105,7 +110,8 @@ NX_API NX_CHECKED enum nx_client_verdict nx_stream_connect(
 NX_API NX_CHECKED enum nx_client_verdict nx_stream_adopt(
 	struct nx_stream *stream, const struct nx_url *url, int fd);
 
-// Goes on connecting. NX_CLIENT_DONE: bytes may flow (at once when they do already).
+// Goes on connecting, perhaps to another address by another socket: nx_stream_fd is another number
+// then. NX_CLIENT_DONE: bytes may flow (at once when they do already).
 NX_API NX_CHECKED enum nx_client_verdict nx_stream_ready(struct nx_stream *stream);
 
 // Sends all that `out` holds.
