@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,11 +163,97 @@ static void addresses_share_the_time_of_a_callers_loop(void **state)
 	dead_end_close(&second);
 }
 
+static int option_of(const struct nx_stream *stream, int level, int option)
+{
+	socklen_t length = sizeof(int);
+	int value = -1;
+
+	assert_int_equal(getsockopt(nx_stream_fd(stream), level, option, &value, &length), 0);
+	return value;
+}
+
+static const struct nx_url here = {.port = 1};
+
+static void idle_peers_are_probed_where_it_is_asked_for(void **state)
+{
+	for (int drive = NX_DRIVE_BLOCKING; drive <= NX_DRIVE_CARRIED; drive++) {
+		struct nx_stream_config config = {.drive = (enum nx_drive)drive};
+		struct nx_stream stream;
+
+		assert_int_equal(nx_stream_init(&stream, &config), NX_CLIENT_DONE);
+		assert_int_equal(
+			nx_stream_adopt(&stream, &here, socket_to(servers.http)), NX_CLIENT_DONE);
+		assert_int_equal(option_of(&stream, SOL_SOCKET, SO_KEEPALIVE), 0);
+		nx_stream_fini(&stream);
+		config.keepalive_s = 7;
+		assert_int_equal(nx_stream_init(&stream, &config), NX_CLIENT_DONE);
+		assert_int_equal(
+			nx_stream_adopt(&stream, &here, socket_to(servers.http)), NX_CLIENT_DONE);
+		assert_int_equal(option_of(&stream, SOL_SOCKET, SO_KEEPALIVE), 1);
+		assert_int_equal(option_of(&stream, IPPROTO_TCP, TCP_KEEPIDLE), 7);
+		assert_int_equal(option_of(&stream, IPPROTO_TCP, TCP_KEEPINTVL), 7);
+		nx_stream_fini(&stream);
+	}
+}
+
+static void what_is_no_tcp_is_used_with_its_options(void **state)
+{
+	struct nx_stream_config config = {.keepalive_s = 7};
+	struct nx_stream stream;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(nx_stream_init(&stream, &config), NX_CLIENT_DONE);
+	assert_int_equal(nx_stream_adopt(&stream, &here, pair[0]), NX_CLIENT_DONE);
+	nx_stream_fini(&stream);
+	close(pair[1]);
+}
+
+static void one_receive_takes_no_more_than_it_may(void **state)
+{
+	char sent[100] = "";
+
+	for (int drive = NX_DRIVE_BLOCKING; drive <= NX_DRIVE_READY; drive++) {
+		struct nx_stream_config config = {
+			.drive = (enum nx_drive)drive, .receive_most_bytes = 16};
+		struct nx_stream stream;
+		size_t before = 0, after;
+		int pair[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+		assert_int_equal(send(pair[1], sent, sizeof(sent), 0), sizeof(sent));
+		assert_int_equal(nx_stream_init(&stream, &config), NX_CLIENT_DONE);
+		assert_int_equal(nx_stream_adopt(&stream, &here, pair[0]), NX_CLIENT_DONE);
+		for (; before < sizeof(sent); before = after) {
+			assert_int_equal(nx_stream_fill(&stream), NX_CLIENT_DONE);
+			after = nx_read_buffer_length(&stream.in);
+			assert_in_range(after, before + 1, before + 16);
+		}
+		nx_stream_fini(&stream);
+		close(pair[1]);
+	}
+}
+
+static void a_carrier_is_asked_for_no_more_than_it_may(void **state)
+{
+	struct nx_stream_config config = {.drive = NX_DRIVE_CARRIED, .receive_most_bytes = 16};
+	struct nx_stream stream;
+
+	assert_int_equal(nx_stream_init(&stream, &config), NX_CLIENT_DONE);
+	assert_int_equal(nx_stream_adopt(&stream, &here, -1), NX_CLIENT_DONE);
+	assert_int_equal(nx_stream_receive_to(&stream).iov_len, 16);
+	nx_stream_fini(&stream);
+}
+
 const struct CMUnitTest stream_cases[] = {
 	cmocka_unit_test(a_dead_address_is_passed_in_every_drive),
 	cmocka_unit_test(a_refusing_address_is_passed_in_every_drive),
 	cmocka_unit_test(the_last_addresss_fault_is_told),
 	cmocka_unit_test(addresses_share_the_time_of_a_blocking_call),
 	cmocka_unit_test(addresses_share_the_time_of_a_callers_loop),
+	cmocka_unit_test(idle_peers_are_probed_where_it_is_asked_for),
+	cmocka_unit_test(what_is_no_tcp_is_used_with_its_options),
+	cmocka_unit_test(one_receive_takes_no_more_than_it_may),
+	cmocka_unit_test(a_carrier_is_asked_for_no_more_than_it_may),
 };
 const size_t stream_case_count = sizeof(stream_cases) / sizeof(stream_cases[0]);

@@ -115,8 +115,9 @@ static void large_bodies_cross_records(void **state)
 	struct nx_response response;
 
 	config.stream.tls = tls_context((struct nx_tls_config){0});
-	for (int drive = 0; drive < 3; drive++) {
-		config.stream.drive = (enum nx_drive)drive;
+	for (int i = 0; i < 6; i++) {
+		config.stream.drive = (enum nx_drive)(i % 3);
+		config.stream.receive_most_bytes = i < 3 ? 0 : 1000;
 		assert_int_equal(open_rest(&rest, &config), NX_CLIENT_DONE);
 		nx_rest_begin(&rest, "GET", "/large");
 		assert_true(nx_rest_send(&rest, NULL, 0) <= NX_CLIENT_AGAIN);

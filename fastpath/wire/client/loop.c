@@ -42,6 +42,7 @@ struct iovec nx_stream_receive_to(struct nx_stream *stream)
 	if (stream->phase == STREAM_CONNECTING)
 		return to;
 	to.iov_base = nx_read_buffer_space(input_of(stream), &to.iov_len);
+	to.iov_len = nx_stream_receive_most(stream, to.iov_len);
 	return to;
 }
 

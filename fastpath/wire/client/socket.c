@@ -50,6 +50,15 @@ static bool set_option(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
 }
 
+// A socket that is not TCP's is kept alive by whatever it is.
+static bool keep_alive(int fd, int seconds)
+{
+	return set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+	       ((set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds) &&
+			set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds)) ||
+		       errno == EOPNOTSUPP);
+}
+
 bool nx_socket_set(struct nx_stream *stream, int fd)
 {
 	const struct nx_stream_config *config = &stream->config;
@@ -61,6 +70,8 @@ bool nx_socket_set(struct nx_stream *stream, int fd)
 		return false;
 	// Sockets that are not TCP's have no Nagle to turn off.
 	if (!config->nagle && !set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) && errno != EOPNOTSUPP)
+		return false;
+	if (config->keepalive_s > 0 && !keep_alive(fd, (int)config->keepalive_s))
 		return false;
 	return (config->socket_send_bytes == 0 ||
 		       set_option(fd, SOL_SOCKET, SO_SNDBUF, config->socket_send_bytes)) &&
@@ -239,7 +250,7 @@ static enum nx_client_verdict receive(
 	ssize_t received;
 
 	do
-		received = recv(stream->fd, data, room, flags);
+		received = recv(stream->fd, data, nx_stream_receive_most(stream, room), flags);
 	while (received < 0 && errno == EINTR);
 	if (received < 0 && errno == ECONNRESET)
 		received = 0;

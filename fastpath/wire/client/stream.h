@@ -22,6 +22,14 @@ void nx_stream_mute(struct nx_stream *stream);
 // Sends what out holds; a carried stream has sent it when its caller has taken it all.
 enum nx_client_verdict nx_stream_send(struct nx_stream *stream, struct nx_write_buffer *out);
 
+// Of the room there is, what one receive may fill.
+static inline size_t nx_stream_receive_most(const struct nx_stream *stream, size_t room)
+{
+	size_t most = stream->config.receive_most_bytes;
+
+	return most > 0 && most < room ? most : room;
+}
+
 // The socket.
 enum nx_client_verdict nx_socket_connect(struct nx_stream *stream, const struct nx_url *url);
 // After NX_CLIENT_AGAIN: is it connected? Goes on to the next address where one has failed.

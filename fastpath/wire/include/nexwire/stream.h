@@ -9,7 +9,8 @@
 //   NX_DRIVE_CARRIED    they never touch the socket: at NX_CLIENT_AGAIN the caller moves bytes with
 //                       nx_stream_receive_to, _received, _send_from and _sent (io_uring, a TCP of
 //                       its own), and calls again.
-// One thread at a time. Nothing is allocated for a message.
+// One thread at a time. Nothing is allocated for a message, but what nexwire/tls.h tells of
+// OpenSSL.
 
 #include "nexwire/tls.h"
 #include "nexwire/url.h"
@@ -62,12 +63,15 @@ struct nx_stream_config {
 	// addresses are tried one after the other, each with a fair share of the time that is left.
 	const struct sockaddr *address;
 	unsigned int address_length;
-	bool nagle;                           // TCP_NODELAY is set unless this is
-	int socket_send_bytes;                // SO_SNDBUF; the kernel's own
-	int socket_receive_bytes;             // SO_RCVBUF; the kernel's own
+	bool nagle;               // TCP_NODELAY is set unless this is
+	int socket_send_bytes;    // SO_SNDBUF; the kernel's own
+	int socket_receive_bytes; // SO_RCVBUF; the kernel's own
+	unsigned int
+		keepalive_s; // probes after so many idle seconds, and between; none, at most 32,767
 	unsigned int connect_timeout_ms;      // TCP, to all addresses, and TLS; 10,000
 	unsigned int timeout_ms;              // of one request or message; 30,000
 	size_t in_bytes;                      // plain bytes received and not consumed; 64 KiB
+	size_t receive_most_bytes;            // by one receive, which bounds what it copies; any
 	size_t out_bytes;                     // plain bytes to be sent; 64 KiB
 	const struct nx_allocator *allocator; // NULL: malloc; TLS objects are OpenSSL's own
 };
