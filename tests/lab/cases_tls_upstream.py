@@ -8,6 +8,7 @@ import ssl
 import time
 
 from cases_http import ask, gateway
+from cases_terminate_peers import haproxy
 from harness import (GATEWAY_C4, LISTEN, SERVER4, SERVER6, Skip, case, check, check_equal, connect, echo, exchange,
                      expect_error, payload, receive_exactly, reset, upstream, wait_for)
 from securing import NAME, OTHER, Certificates, context, transport
@@ -16,6 +17,7 @@ from terminating import WAYS, at, ending_clean, nginx_of, one, service
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 WEB = 8443
+PLAIN = 8080
 
 
 def client_credential(certificates, name="out", more="", roots=True):
@@ -124,6 +126,31 @@ def tls_upstream_curl_to_nginx(t):
     upload = "location /put { dav_methods PUT; create_full_put_path on; }"
     nginx_of(lab, nginx_tls(lab, f"ssl_protocols TLSv1.2; {upload}")
              + nginx_tls(lab, f"ssl_protocols TLSv1.3; {upload}").replace(str(WEB), str(WEB + 1)), WEB, WEB + 1)
+    curl_both_ways(lab, certificates, page)
+
+
+@case
+def tls_upstream_curl_to_haproxy(t):
+    """curl fetches 8 MiB in the clear from a HAProxy that speaks TLS 1.2 and 1.3 alone, and uploads as much"""
+    lab = t.lab()
+    certificates = Certificates(lab)
+    certificates.make("www", NAME)
+    page = payload(8 << 20)
+    (lab.folder / "page").write_bytes(page)
+    nginx_of(lab, f"""server {{ listen {PLAIN}; root {lab.folder}; client_max_body_size 100m;
+        location /put {{ dav_methods PUT; create_full_put_path on; }} }}""", PLAIN)
+    haproxy(lab, "server", f"""
+listen web
+    mode http
+    bind :{WEB} ssl crt {certificates.joined("www")} ssl-max-ver TLSv1.2
+    bind :{WEB + 1} ssl crt {certificates.joined("www")} ssl-min-ver TLSv1.3
+    server s 127.0.0.1:{PLAIN}
+""", WEB)
+    curl_both_ways(lab, certificates, page)
+
+
+def curl_both_ways(lab, certificates, page):
+    """The page down and up again, from a target at each of two ports."""
     lab.start(originating(lab, client_credential(certificates, more=named())))
     with ending_clean(lab):
         for port in (WEB, WEB + 1):

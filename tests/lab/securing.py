@@ -44,6 +44,12 @@ class Certificates:
         secret.chmod(0o600)
         return f'{{ name = "{name}"; kind = "tls"; certificate = "file:{certificate}"; key = "file:{secret}"; }}'
 
+    def joined(self, name):
+        """Certificate and key in one file, as HAProxy takes them; its path."""
+        path = self.folder / f"{name}.both"
+        path.touch(mode=0o600)
+        path.write_text("".join((self.folder / f"{name}.{kind}").read_text() for kind in ("pem", "key")))
+        return path
 
     def staple(self, name):
         """An OCSP response about a certificate that was made, by the authority; its path."""
