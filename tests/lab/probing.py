@@ -103,6 +103,21 @@ def stream_of(segments):
     return out
 
 
+def uncrossed(came, left):
+    """What came, but for bare resets behind a reset: each answers an acknowledgement that crossed it.
+
+    A target's kernel says so too to whatever comes for a connection that it has reset. Straight, over a link without any
+    delay, the acknowledgement is there before the reset leaves; over every way that takes time it is not."""
+    acknowledged = {tcp[8:12] for _, tcp in left}
+    kept, over = [], False
+    for ip, tcp in came:
+        flags = tcp[13] & 0x3f
+        if not (over and flags == 0x04 and tcp[4:8] in acknowledged):
+            kept.append((ip, tcp))
+        over = over or bool(flags & 0x04)
+    return kept
+
+
 def segments_of(came):
     """Their flags and lengths. On a full one a kernel sets PSH by what it has in hand when it sends it."""
     return tuple((flags.replace("P", "") if length >= FULL else flags, length) for flags, length in shape_of(came))
@@ -299,7 +314,7 @@ class Prober:
         finally:
             self.lanes.put(lane)
         came, left = way.tap.taken(*ports)
-        return Seen(stages, segments_of(came), records_of(stream_of(came), stream_of(left)))
+        return Seen(stages, segments_of(uncrossed(came, left)), records_of(stream_of(came), stream_of(left)))
 
     def answer(self, name):
         """What the SYN-ACK says, but for what differs from connection to connection."""
@@ -331,7 +346,9 @@ def agree(what, seen, again):
         missing = difference(**seen)
         if missing is None:
             return seen
-        seen[missing] += again(missing)
+        # Straight in any case: what a moment's load does to all of its talks at once is not what is usual there.
+        for way in {"straight", missing}:
+            seen[way] += again(way)
     if difference(**seen) is not None:
         strange = set(seen["through"]) - set(seen["straight"])
         through = [one for one in seen["through"] if one in strange] or seen["through"]

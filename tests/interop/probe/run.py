@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A prober before nexpathd's REALITY listener and before its targets themselves, which it must not tell apart.
 
-The targets are nginx, OpenSSL's s_server with a chain that fills a large record, and a server of Go's standard library.
-Every known way to find a REALITY server out is held some times straight to the target and some times through us, and the
-records, segments, flags, order and ends that come back are compared (tests/lab/probing.py). Needs root for its lab. Ends with
-`N passed, N failed, N skipped`.
+The targets are nginx, HAProxy, OpenSSL's s_server with a chain that fills a large record, and a server of Go's standard
+library. Every known way to find a REALITY server out is held some times straight to the target and some times through us,
+and the records, segments, flags, order and ends that come back are compared (tests/lab/probing.py). Needs root for its
+lab. Ends with `N passed, N failed, N skipped`.
 """
 
 import argparse
@@ -23,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent / "lab")]
 
 from cases_reality import NAME, PAGE, PUBLIC, SHORT_ID, counted, credential  # noqa: E402
+from cases_terminate_peers import haproxy  # noqa: E402
 from harness import (ECHO, GATEWAY_C4, LISTEN, SERVER4, Bench, LabError, check_equal, echo, listener,  # noqa: E402
                      upstream, wait_for)
 from outside import Unavailable, go_program  # noqa: E402
@@ -57,6 +58,18 @@ def nginx(lab, certificates):
         ssl_protocols TLSv1.3; }}""", WEB)
 
 
+def haproxy_server(lab, certificates):
+    page = lab.folder / "page"
+    page.write_text(PAGE)
+    haproxy(lab, "server", f"""
+frontend target
+    mode http
+    bind :{WEB} ssl crt {certificates.joined("target")} ssl-min-ver TLSv1.3 alpn h2,http/1.1
+    timeout client {PATIENCE}s
+    http-request return status 200 content-type text/plain file {page}
+""", WEB)
+
+
 def s_server(lab, certificates):
     chain = lab.folder / "chain"
     chain.write_text(certificates.authority.read_text() * CHAIN)
@@ -70,7 +83,7 @@ def go_server(lab, certificates):
               "-key", certificates.folder / "target.key", "-port", str(WEB), "-page", PAGE, "-patience", f"{PATIENCE}s")
 
 
-TARGETS = {"nginx": nginx, "s_server": s_server, "go": go_server}
+TARGETS = {"nginx": nginx, "haproxy": haproxy_server, "s_server": s_server, "go": go_server}
 
 
 def guarded(lab, name):
