@@ -1,82 +1,37 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// The codec's own records against OpenSSL's.
+// The codec's own records against OpenSSL's, and against a forger that has the keys: as a client
+// and as a server, with bytes that come in every way.
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
-#include <openssl/ssl.h>
 
-#include "wire/tls/codec.h"
+#include "tls_ends.h"
 
-static struct nx_tls_context *context;
-static struct nx_tls *client;
-static SSL_CTX *server_context;
-static SSL *server;
-
-static void identity_make(SSL_CTX *of)
-{
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *certificate = X509_new();
-
-	assert_true(X509_set_pubkey(certificate, key));
-	X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
-	X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-	assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
-	assert_int_equal(SSL_CTX_use_certificate(of, certificate), 1);
-	assert_int_equal(SSL_CTX_use_PrivateKey(of, key), 1);
-	X509_free(certificate);
-	EVP_PKEY_free(key);
-}
-
-// Carries what both have to say.
-static void carry(void)
-{
-	struct nx_write_buffer *out = nx_tls_output(client);
-	size_t n = nx_write_buffer_length(out), room;
-	uint8_t *space;
-	int got;
-
-	if (n > 0)
-		assert_int_equal(
-			BIO_write(SSL_get_rbio(server), nx_write_buffer_data(out), (int)n), (int)n);
-	assert_int_equal(nx_write_buffer_sent(out, n), NX_BUFFER_OK);
-	space = nx_read_buffer_space(nx_tls_input(client), &room);
-	got = BIO_read(SSL_get_wbio(server), space, (int)room);
-	assert_int_equal(nx_read_buffer_filled(nx_tls_input(client), got > 0 ? (size_t)got : 0),
-		NX_BUFFER_OK);
-}
+static struct tls_ends_config config;
+static struct tls_ends ends;
 
 static int set_up(void **state)
 {
-	const struct nx_tls_config config = {.danger_no_verify = true, .tls13_only = true};
-	enum nx_tls_verdict verdict = NX_TLS_MORE;
-
-	server_context = SSL_CTX_new(TLS_server_method());
-	identity_make(server_context);
-	server = SSL_new(server_context);
-	SSL_set_bio(server, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-	SSL_set_accept_state(server);
-	context = nx_tls_context_create(&config, NULL, 0);
-	client = nx_tls_create(context, "localhost", 0);
-	for (int i = 0; i < 4; i++) {
-		verdict = nx_tls_handshake(client);
-		carry();
-		(void)!SSL_do_handshake(server);
-		carry();
-	}
-	return verdict == NX_TLS_DONE ? 0 : -1;
+	tls_ends_begin(&ends, &config);
+	return tls_ends_shake(&ends) == NX_TLS_DONE && ends.ours->has_records ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
-	nx_tls_destroy(client);
-	nx_tls_context_destroy(context);
-	SSL_free(server);
-	SSL_CTX_free(server_context);
+	tls_ends_end(&ends);
 	return 0;
+}
+
+static void say(const char *text)
+{
+	size_t n = strlen(text);
+
+	assert_int_equal(SSL_write(ends.peer, text, (int)n), n);
 }
 
 static void ping_pong(void)
@@ -84,12 +39,11 @@ static void ping_pong(void)
 	char text[16] = "";
 	size_t n;
 
-	assert_int_equal(nx_tls_write(client, "ping", 4, &n), NX_TLS_DONE);
-	carry();
-	assert_int_equal(SSL_read(server, text, sizeof(text)), 4);
-	assert_int_equal(SSL_write(server, "pong", 4), 4);
-	carry();
-	assert_int_equal(nx_tls_read(client, text, sizeof(text), &n), NX_TLS_DONE);
+	assert_int_equal(nx_tls_write(ends.ours, "ping", 4, &n), NX_TLS_DONE);
+	tls_ends_send(&ends);
+	assert_int_equal(SSL_read(ends.peer, text, sizeof(text)), 4);
+	say("pong");
+	assert_int_equal(tls_ends_read(&ends, text, sizeof(text), &n), NX_TLS_DONE);
 	assert_int_equal(n, 4);
 	assert_memory_equal(text, "pong", 4);
 }
@@ -98,7 +52,7 @@ static void keys_are_updated_both_ways(void **state)
 {
 	for (int i = 0; i < 3; i++) {
 		ping_pong();
-		assert_int_equal(SSL_key_update(server, SSL_KEY_UPDATE_REQUESTED), 1);
+		assert_int_equal(SSL_key_update(ends.peer, SSL_KEY_UPDATE_REQUESTED), 1);
 	}
 	ping_pong();
 }
@@ -108,13 +62,12 @@ static void a_small_destination_takes_a_record_in_parts(void **state)
 	char text[3];
 	size_t n;
 
-	assert_int_equal(SSL_write(server, "12345", 5), 5);
-	carry();
-	assert_int_equal(nx_tls_read(client, text, 3, &n), NX_TLS_DONE);
+	say("12345");
+	assert_int_equal(tls_ends_read(&ends, text, 3, &n), NX_TLS_DONE);
 	assert_int_equal(n, 3);
-	assert_int_equal(nx_tls_read(client, text, 3, &n), NX_TLS_DONE);
+	assert_int_equal(tls_ends_read(&ends, text, 3, &n), NX_TLS_DONE);
 	assert_int_equal(n, 2);
-	assert_int_equal(nx_tls_read(client, text, 3, &n), NX_TLS_MORE);
+	assert_int_equal(tls_ends_read(&ends, text, 3, &n), NX_TLS_MORE);
 }
 
 static void a_record_taken_in_parts_may_move_meanwhile(void **state)
@@ -123,62 +76,29 @@ static void a_record_taken_in_parts_may_move_meanwhile(void **state)
 	size_t n;
 
 	ping_pong();
-	assert_int_equal(SSL_write(server, "12345", 5), 5);
-	assert_int_equal(SSL_write(server, "67890", 5), 5);
-	carry();
-	assert_int_equal(nx_tls_read(client, text, 5, &n), NX_TLS_DONE);
-	assert_int_equal(nx_tls_read(client, text, 3, &n), NX_TLS_DONE);
-	nx_read_buffer_compact(nx_tls_input(client));
-	assert_int_equal(SSL_write(server, "abcde", 5), 5);
-	carry();
-	assert_int_equal(nx_tls_read(client, text + 3, 2, &n), NX_TLS_DONE);
+	say("12345");
+	say("67890");
+	tls_ends_receive_all(&ends);
+	assert_int_equal(nx_tls_read(ends.ours, text, 5, &n), NX_TLS_DONE);
+	assert_int_equal(nx_tls_read(ends.ours, text, 3, &n), NX_TLS_DONE);
+	nx_read_buffer_compact(nx_tls_input(ends.ours));
+	say("abcde");
+	tls_ends_receive_all(&ends);
+	assert_int_equal(nx_tls_read(ends.ours, text + 3, 2, &n), NX_TLS_DONE);
 	assert_memory_equal(text, "67890", 5);
 }
 
-// Seals for the client what no server of OpenSSL's would send.
-static void forge(struct records *forger, uint8_t type, const void *content, size_t length)
-{
-	uint8_t memory[100];
-	struct nx_write_buffer out;
-	size_t n = length + RECORD_HEADER + 1 + RECORD_TAG;
-
-	assert_int_equal(nx_write_buffer_init(&out, memory, sizeof(memory), 0), NX_BUFFER_OK);
-	assert_true(nx_record_seal(forger, &out, type, content, length));
-	assert_int_equal(nx_read_buffer_feed(nx_tls_input(client), memory, n), n);
-}
-
-static void data_inside_of_a_message_is_refused_by_any_destination(void **state)
-{
-	static const uint8_t ticket[] = {4, 0, 0, 9, 1, 2};
-	static struct records forger;
-	char text[16];
-	size_t n;
-
-	for (size_t room = 1; room <= sizeof(text); room += sizeof(text) - 1) {
-		assert_int_equal(room > 1 ? set_up(state) : 0, 0);
-		ping_pong(); // the server's tickets are out of the way
-		forger = client->records;
-		forger.out = forger.in;
-		forge(&forger, RECORD_HANDSHAKE, ticket, sizeof(ticket));
-		forge(&forger, RECORD_DATA, "data", 4);
-		assert_int_equal(nx_tls_read(client, text, room, &n), NX_TLS_FAILED);
-		assert_string_equal(nx_tls_why(client), "data inside of a handshake message");
-		if (room == 1)
-			tear_down(state);
-	}
-}
-
-static void a_forged_record_ends_the_connection(void **state)
+static void a_changed_record_ends_the_connection(void **state)
 {
 	char text[16];
 	size_t n;
 
 	ping_pong();
-	assert_int_equal(SSL_write(server, "12345", 5), 5);
-	carry();
-	nx_read_buffer_data(nx_tls_input(client))[8] ^= 1;
-	assert_int_equal(nx_tls_read(client, text, sizeof(text), &n), NX_TLS_FAILED);
-	assert_int_equal(nx_tls_read(client, text, sizeof(text), &n), NX_TLS_FAILED);
+	say("12345");
+	tls_ends_receive_all(&ends);
+	nx_read_buffer_data(nx_tls_input(ends.ours))[8] ^= 1;
+	assert_int_equal(nx_tls_read(ends.ours, text, sizeof(text), &n), NX_TLS_FAILED);
+	assert_int_equal(nx_tls_read(ends.ours, text, sizeof(text), &n), NX_TLS_FAILED);
 }
 
 static void both_ends_may_close(void **state)
@@ -186,14 +106,13 @@ static void both_ends_may_close(void **state)
 	char text[16];
 	size_t n;
 
-	assert_int_equal(nx_tls_close(client), NX_TLS_DONE);
-	assert_int_equal(nx_tls_write(client, "x", 1, &n), NX_TLS_FAILED);
-	carry();
-	assert_int_equal(SSL_read(server, text, sizeof(text)), 0);
-	assert_int_equal(SSL_get_shutdown(server), SSL_RECEIVED_SHUTDOWN);
-	SSL_shutdown(server);
-	carry();
-	assert_int_equal(nx_tls_read(client, text, sizeof(text), &n), NX_TLS_CLOSED);
+	assert_int_equal(nx_tls_close(ends.ours), NX_TLS_DONE);
+	assert_int_equal(nx_tls_write(ends.ours, "x", 1, &n), NX_TLS_FAILED);
+	tls_ends_send(&ends);
+	assert_int_equal(SSL_read(ends.peer, text, sizeof(text)), 0);
+	assert_int_equal(SSL_get_shutdown(ends.peer), SSL_RECEIVED_SHUTDOWN);
+	SSL_shutdown(ends.peer);
+	assert_int_equal(tls_ends_read(&ends, text, sizeof(text), &n), NX_TLS_CLOSED);
 }
 
 static void an_end_without_close_is_told(void **state)
@@ -202,25 +121,127 @@ static void an_end_without_close_is_told(void **state)
 	size_t n;
 
 	ping_pong();
-	nx_tls_end_of_input(client);
-	assert_int_equal(nx_tls_read(client, text, sizeof(text), &n), NX_TLS_TRUNCATED);
+	nx_tls_end_of_input(ends.ours);
+	assert_int_equal(nx_tls_read(ends.ours, text, sizeof(text), &n), NX_TLS_TRUNCATED);
 }
+
+struct forgery {
+	uint8_t type;
+	uint8_t length;
+	uint8_t content[8];
+	bool is_data_next; // behind it
+	enum nx_tls_verdict verdict;
+	const char *why;
+};
+
+#define NONE "an unexpected message"
+
+static const struct forgery forgeries[] = {
+	{RECORD_HANDSHAKE, 6, {4, 0, 0, 2, 1, 2}, false, NX_TLS_MORE, ""},
+	{RECORD_HANDSHAKE, 6, {4, 0, 0, 3, 1, 2}, false, NX_TLS_MORE, ""},
+	{RECORD_HANDSHAKE, 6, {4, 0, 0, 3, 1, 2}, true, NX_TLS_FAILED,
+		"data inside of a handshake message"},
+	{RECORD_HANDSHAKE, 0, {0}, false, NX_TLS_FAILED, "an empty handshake record"},
+	{RECORD_HANDSHAKE, 4, {4, 0, 0, 0}, false, NX_TLS_FAILED, NONE},
+	{RECORD_HANDSHAKE, 4, {4, 1, 0, 1}, false, NX_TLS_FAILED, NONE},
+	{RECORD_HANDSHAKE, 5, {1, 0, 0, 1, 0}, false, NX_TLS_FAILED, NONE},
+	{RECORD_HANDSHAKE, 5, {13, 0, 0, 1, 0}, false, NX_TLS_FAILED, NONE},
+	{RECORD_HANDSHAKE, 6, {24, 0, 0, 2, 0, 0}, false, NX_TLS_FAILED, NONE},
+	{RECORD_HANDSHAKE, 5, {24, 0, 0, 1, 2}, false, NX_TLS_FAILED, "a KeyUpdate that is none"},
+	{RECORD_HANDSHAKE, 6, {24, 0, 0, 1, 0, 24}, false, NX_TLS_FAILED,
+		"a KeyUpdate that is none"},
+	{RECORD_HANDSHAKE, 5, {24, 0, 0, 1, 0}, true, NX_TLS_FAILED,
+		"a record that nobody sealed for us"}, // under the old key
+	{RECORD_ALERT, 2, {1, 0}, true, NX_TLS_CLOSED, ""},
+	{RECORD_ALERT, 2, {1, 90}, false, NX_TLS_MORE, ""},
+	{RECORD_ALERT, 2, {2, 40}, true, NX_TLS_FAILED, "the peer's fatal alert"},
+	{RECORD_ALERT, 1, {1}, false, NX_TLS_FAILED, "an alert that is none"},
+	{RECORD_ALERT, 3, {1, 0, 0}, false, NX_TLS_FAILED, "an alert that is none"},
+	{20, 1, {1}, false, NX_TLS_FAILED, "a record of an unknown type"},
+	{0, 0, {0}, false, NX_TLS_FAILED, "a record that nobody sealed for us"}, // all padding
+	{RECORD_DATA, 0, {0}, false, NX_TLS_MORE, ""},
+};
+
+// Seals for ours what no peer of OpenSSL's would send, and has it read to this much room.
+static void judge(const struct forgery *f, size_t room)
+{
+	static struct records forger;
+	uint8_t memory[200], text[16];
+	struct nx_write_buffer out;
+	enum nx_tls_verdict verdict;
+	size_t n;
+
+	ping_pong(); // a server's tickets are out of the way
+	forger = ends.ours->records;
+	forger.out = forger.in;
+	assert_int_equal(nx_write_buffer_init(&out, memory, sizeof(memory), 0), NX_BUFFER_OK);
+	assert_true(nx_record_seal(&forger, &out, f->type, f->content, f->length));
+	if (f->is_data_next)
+		assert_true(nx_record_seal(&forger, &out, RECORD_DATA, "data", 4));
+	ends.feed.bytes = memory;
+	ends.feed.left = nx_write_buffer_length(&out);
+	do
+		verdict = nx_tls_read(ends.ours, text, room, &n);
+	while (verdict == NX_TLS_MORE && feed_more(&ends.feed));
+	if (verdict != f->verdict || strcmp(nx_tls_why(ends.ours), f->why) != 0)
+		fail_msg("type %u, content %02x %02x..., room %zu: %s: %s", f->type, f->content[0],
+			f->content[1], room, nx_tls_verdict_text(verdict), nx_tls_why(ends.ours));
+}
+
+static void forgeries_are_judged_as_listed(void **state)
+{
+	for (size_t i = 0; i < sizeof(forgeries) / sizeof(forgeries[0]); i++)
+		for (size_t room = 1; room <= 16; room += 15) {
+			assert_int_equal(set_up(state), 0);
+			judge(&forgeries[i], room);
+			tear_down(state);
+		}
+}
+
+static void what_is_no_record_is_refused_at_its_header(void **state)
+{
+	static const uint8_t headers[][RECORD_HEADER] = {{20, 3, 3, 0, 1}, {22, 3, 3, 0, 40},
+		{RECORD_DATA, 3, 3, 0, RECORD_TAG},
+		{RECORD_DATA, 3, 3, RECORD_MOST >> 8, (RECORD_MOST & 255) + 1}};
+	char text[16];
+	size_t n;
+
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		assert_int_equal(set_up(state), 0);
+		ping_pong();
+		assert_int_equal(
+			nx_read_buffer_feed(nx_tls_input(ends.ours), headers[i], RECORD_HEADER),
+			RECORD_HEADER);
+		assert_int_equal(nx_tls_read(ends.ours, text, sizeof(text), &n), NX_TLS_FAILED);
+		assert_string_equal(nx_tls_why(ends.ours), "bytes that are no TLS 1.3 record");
+		tear_down(state);
+	}
+}
+
+#define WITH_ENDS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(keys_are_updated_both_ways, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			a_small_destination_takes_a_record_in_parts, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			a_record_taken_in_parts_may_move_meanwhile, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			data_inside_of_a_message_is_refused_by_any_destination, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			a_forged_record_ends_the_connection, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(both_ends_may_close, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_end_without_close_is_told, set_up, tear_down),
+		WITH_ENDS(keys_are_updated_both_ways),
+		WITH_ENDS(a_small_destination_takes_a_record_in_parts),
+		WITH_ENDS(a_record_taken_in_parts_may_move_meanwhile),
+		WITH_ENDS(a_changed_record_ends_the_connection),
+		WITH_ENDS(both_ends_may_close),
+		WITH_ENDS(an_end_without_close_is_told),
+		cmocka_unit_test(forgeries_are_judged_as_listed),
+		cmocka_unit_test(what_is_no_record_is_refused_at_its_header),
 	};
+	int failed = 0;
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	for (int i = 0; i < 2 * FEED_WAYS; i++) {
+		char name[40];
+
+		config = (struct tls_ends_config){.is_server = i % 2,
+			.suite = i / 2 % 2 ? "TLS_AES_128_GCM_SHA256" : "TLS_AES_256_GCM_SHA384",
+			.way = feed_way(i / 2, NX_TLS_BUFFER_MIN)};
+		snprintf(name, sizeof(name), "%s, way %d", i % 2 ? "server" : "client", i / 2);
+		failed += cmocka_run_group_tests_name(name, tests, NULL, NULL);
+	}
+	return failed;
 }
