@@ -169,25 +169,6 @@ def http_pipelining(t):
 
 
 @case
-def http_websocket(t):
-    """a WebSocket passes to libnexwire's echo server and back"""
-    lab = t.lab()
-    lab.spawn("server", lab.build / "fastpath/wire/examples/ws-echo-server", str(WEB))
-    wait_for("the echo server", lambda: lab.listening("server", WEB))
-    lab.start(gateway(lab, ['{ path = "/"; upstream = "web"; }']))
-    with ending_clean(lab), connect(lab) as s:
-        s.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                  b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-                  b"\x81\x85\0\0\0\0hello")
-        got = b""
-        while not got.endswith(b"\x81\x05hello"):
-            piece = s.recv(65536)
-            check(piece, f"ended after {got!r}")
-            got += piece
-        check(b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in got, f"{got!r}")
-
-
-@case
 def http_over_tls(t):
     """16 MiB down and up over TLS, from a target over TLS too, and targets are told; ALPN of another protocol is refused"""
     lab = t.lab()
