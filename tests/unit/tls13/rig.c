@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "rig.h"
 
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/param_build.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
@@ -92,6 +95,28 @@ uint32_t rig_hex(const char *hex, uint8_t *out)
 		hex += strspn(hex, " ") + 2;
 	}
 	return n;
+}
+
+EVP_PKEY *rig_p256(const uint8_t *private_key, size_t length)
+{
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+	BIGNUM *number = BN_bin2bn(private_key, (int)length, NULL);
+	OSSL_PARAM *params;
+	EVP_PKEY *key = NULL;
+
+	assert_int_equal(
+		OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0),
+		1);
+	assert_int_equal(OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, number), 1);
+	params = OSSL_PARAM_BLD_to_param(build);
+	assert_int_equal(EVP_PKEY_fromdata_init(context), 1);
+	assert_int_equal(EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, params), 1);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(build);
+	BN_free(number);
+	EVP_PKEY_CTX_free(context);
+	return key;
 }
 
 static void on_ticket(void *user, const uint8_t *session, size_t length)

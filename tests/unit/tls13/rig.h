@@ -38,6 +38,8 @@ extern struct rig rig;
 int rig_create(void **state);
 int rig_destroy(void **state);
 uint32_t rig_hex(const char *hex, uint8_t *out);
+// A private key of P-256 without its public one.
+EVP_PKEY *rig_p256(const uint8_t *private_key, size_t length);
 
 // One end: its configuration may be changed before rig_open.
 struct end {

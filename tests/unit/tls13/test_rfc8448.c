@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The simple 1-RTT handshake of RFC 8448 section 3: with the trace's random and key our client
 // makes the trace's hello, takes its server's records, and makes the trace's last flight and
-// secrets.
+// secrets, and of its ticket the key that section 4 resumes with. test_traces.c has the other
+// sections.
 #include "rig.h"
 
+#include "rfc8448.h"
+#include "tls13/record.h"
 #include "tls13/schedule.h"
 #include "tls13/signature.h"
 
@@ -38,6 +41,10 @@ static const char server_hello_hex[] =
 	"020000560303a6af06a4121860dc5e6e60249cd34c95930c8ac5cb1434dac155772ed3e2692800130100002e00330024001d0020c9828876112095fe66762bdbf7c672e156d6cc253b833df1dd69b1b04e751f0f002b00020304";
 static const char server_record_hex[] =
 	"17030302a2d1ff334a56f5bff6594a07cc87b580233f500f45e489e7f33af35edf7869fcf40aa40aa2b8ea73f848a7ca07612ef9f945cb960b4068905123ea78b111b429ba9191cd05d2a389280f526134aadc7fc78c4b729df828b5ecf7b13bd9aefb0e57f271585b8ea9bb355c7c79020716cfb9b1183ef3ab20e37d57a6b9d7477609aee6e122a4cf51427325250c7d0e509289444c9b3a648f1d71035d2ed65b0e3cdd0cbae8bf2d0b227812cbb360987255cc744110c453baa4fcd610928d809810e4b7ed1a8fd991f06aa6248204797e36a6a73b70a2559c09ead686945ba246ab66e5edd8044b4c6de3fcf2a89441ac66272fd8fb330ef8190579b3684596c960bd596eea520a56a8d650f563aad27409960dca63d3e688611ea5e22f4415cf9538d51a200c27034272968a264ed6540c84838d89f72c24461aad6d26f59ecaba9acbbb317b66d902f4f292a36ac1b639c637ce343117b659622245317b49eeda0c6258f100d7d961ffb138647e92ea330faeea6dfa31c7a84dc3bd7e1b7a6c7178af36879018e3f252107f243d243dc7339d5684c8b0378bf30244da8c87c843f5e56eb4c5e8280a2b48052cf93b16499a66db7cca71e4599426f7d461e66f99882bd89fc50800becca62d6c74116dbd2972fda1fa80f85df881edbe5a37668936b335583b599186dc5c6918a396fa48a181d6b6fa4f9d62d513afbb992f2b992f67f8afe67f76913fa388cb5630c8ca01e0c65d11c66a1e2ac4c85977b7c7a6999bbf10dc35ae69f5515614636c0b9b68c19ed2e31c0b3b66763038ebba42f3b38edc0399f3a9f23faa63978c317fc9fa66a73f60f0504de93b5b845e275592c12335ee340bbc4fddd502784016e4b3be7ef04dda49f4b440a30cb5d2af939828fd4ae3794e44f94df5a631ede42c1719bfdabf0253fe5175be898e750edc53370d2b";
+static const char ticket_record_hex[] =
+	"17030300de3a6b8f90414a97d6959c3487680de5134a2b240e6cffac116e95d41d6af8f6b580dcf3d11d63c758db289a015940252f55713e061dc13e078891a38efbcf5753ad8ef170ad3c7353d16d9da773b9ca7f2b9fa1b6c0d4a3d03f75e09c30ba1e62972ac46f75f7b981be63439b2999ce13064615139891d5e4c5b406f16e3fc181a77ca475840025db2f0a77f81b5ab05b94c01346755f69232c86519d86cbeeac87aac347d143f9605d64f650db4d023e70e952ca49fe5137121c74bc2697687e248746d6df353005f3bce18696129c8153556b3b6c6779b37bf15985684f";
+static const char ticket_hex[] =
+	"2c035d829359ee5ff7af4ec900000000262a6494dc486d2c8a34cb33fa90bf1b0070ad3c498883c9367c09a2be785abc55cd226097a3a982117283f82a03a143efd3ff5dd36d64e861be7fd61d2827db279cce145077d454a3664d4e6da4d29ee03725a6a4dafcd0fc67d2aea70529513e3da2677fa5906c5b3f7d8f92f228bda40dda721470f9fbf297b5aea617646fac5c03272e970727c621a79141ef5f7de6505e5bfbc388e93343694093934ae4d357";
 static const char client_record_hex[] =
 	"170303003575ec4dc238cce60b298044a71e219c56cc77b0517fe9b93c7a4bfc44d87f38f80338ac98fc46deb384bd1caeacab6867d726c40546";
 static const char client_secret_hex[] =
@@ -88,6 +95,28 @@ static void the_key_schedule_is_the_traces(void **state)
 	EVP_MD_CTX_free(h.context);
 }
 
+// What is kept has a byte of format, the suite, the key, numbers and times, and the ticket at the
+// end.
+static void take_ticket(struct end *client, const struct tls13_stream_key *in)
+{
+	struct record_key key = {0};
+	uint8_t record[512], type = 0;
+	size_t n = rig_hex(ticket_record_hex, record) - RECORD_HEADER_BYTES, length;
+
+	assert_true(record_key_set(rig.library, false, &in->secret, &key));
+	assert_int_equal(
+		record_open(&key, record, record + RECORD_HEADER_BYTES, &n, &type), TLS13_OK);
+	assert_int_equal(type, RECORD_HANDSHAKE);
+	assert_int_equal(tls13_input(tls13_stream_engine(client->stream), TLS13_APPLICATION,
+				 record + RECORD_HEADER_BYTES, n, RIG_NOW_MS),
+		TLS13_OK);
+	assert_int_equal(client->tickets, 1);
+	matches(client->session + 3, rfc8448_traces[RFC8448_RESUMPTION].psk);
+	length = strlen(ticket_hex) / 2;
+	matches(client->session + client->session_length - length, ticket_hex);
+	record_key_clear(&key);
+}
+
 static void our_client_makes_the_traces_flights(void **state)
 {
 	struct tls13_stream_key in, out;
@@ -122,6 +151,7 @@ static void our_client_makes_the_traces_flights(void **state)
 	tls13_stream_keys(client.stream, &in, &out);
 	matches(out.secret.bytes, client_secret_hex);
 	matches(in.secret.bytes, server_secret_hex);
+	take_ticket(&client, &in);
 	rig_close(&client);
 }
 

@@ -4,9 +4,6 @@
 // variable is not set.
 #include "rig.h"
 
-#include <openssl/core_names.h>
-#include <openssl/ec.h>
-#include <openssl/param_build.h>
 #include <openssl/x509.h>
 
 #include "tls13/group.h"
@@ -56,28 +53,6 @@ static bool x25519(const json_t *group, const json_t *test)
 	return true;
 }
 
-static EVP_PKEY *p256_key(const uint8_t *private_key, size_t length)
-{
-	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-	BIGNUM *number = BN_bin2bn(private_key, (int)length, NULL);
-	OSSL_PARAM *params;
-	EVP_PKEY *key = NULL;
-
-	assert_int_equal(
-		OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0),
-		1);
-	assert_int_equal(OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, number), 1);
-	params = OSSL_PARAM_BLD_to_param(build);
-	assert_int_equal(EVP_PKEY_fromdata_init(context), 1);
-	assert_int_equal(EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, params), 1);
-	OSSL_PARAM_free(params);
-	OSSL_PARAM_BLD_free(build);
-	BN_free(number);
-	EVP_PKEY_CTX_free(context);
-	return key;
-}
-
 // Shares of TLS are points alone: vectors about their encoding as keys do not apply.
 static bool p256(const json_t *group, const json_t *test)
 {
@@ -93,7 +68,7 @@ static bool p256(const json_t *group, const json_t *test)
 	if (n != sizeof(head) + POINT_BYTES || memcmp(raw, head, sizeof(head)) != 0)
 		return false;
 	vectors_bytes(test, "private", message, sizeof(message), &length);
-	key.ecdh = p256_key(message, length);
+	key.ecdh = rig_p256(message, length);
 	vectors_bytes(test, "shared", expected, sizeof(expected), &n);
 	v = group_finish(&key, cursor_over(raw + sizeof(head), POINT_BYTES), &secret);
 	assert_int_equal(v == TLS13_OK, vectors_is_valid(test));
