@@ -172,3 +172,11 @@ uint32_t crowd_members(const struct crowd *crowd)
 {
 	return crowd->count;
 }
+
+uint32_t crowd_count_of(const struct crowd *crowd, const struct ip_address *address)
+{
+	struct ip_address network = crowd_network_of(address);
+	const struct crowd_network *n = network_find(crowd, &network);
+
+	return n ? n->count : 0;
+}

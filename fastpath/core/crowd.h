@@ -39,3 +39,5 @@ struct crowd_member *crowd_oldest_of_most(const struct crowd *crowd);
 // The oldest of an address's network, NULL: it has none.
 struct crowd_member *crowd_oldest_of(const struct crowd *crowd, const struct ip_address *address);
 uint32_t crowd_members(const struct crowd *crowd);
+// Those of an address's network.
+uint32_t crowd_count_of(const struct crowd *crowd, const struct ip_address *address);

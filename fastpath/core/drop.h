@@ -107,6 +107,9 @@
 	X(TLS_RECORD, "tls_record", "a TLS record or alert that ends its connection")              \
 	X(TLS_CUT, "tls_cut", "a TLS stream that ended without close_notify")                      \
 	X(TLS_LEGS_FULL, "tls_legs_full", "no room for another TLS connection")                    \
+	X(REALITY_SOURCE_LIMIT, "reality_source_limit",                                            \
+		"oldest stranger's connection to a REALITY target, closed for its source's newer") \
+	X(REALITY_LIMIT, "reality_limit", "the same where all are taken, of the source with most") \
 	X(SESSION_EVICTED, "session_evicted", "unanswered session evicted for a newer one")
 
 enum drop_reason {

@@ -4,6 +4,7 @@
 #include "http2/connection.h"
 #include "stream/relay_impl.h"
 #include "stream/secure.h"
+#include "stream/strangers.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -194,6 +195,9 @@ int relay_create(const struct relay_config *config, struct relay **out)
 	if (error)
 		goto no_parked;
 	if (config->slow) {
+		error = relay_strangers_create(r);
+		if (error)
+			goto no_strangers;
 		error = secure_create(r, &r->secure);
 		if (error)
 			goto no_secure;
@@ -204,6 +208,8 @@ int relay_create(const struct relay_config *config, struct relay **out)
 	return 0;
 
 no_secure:
+	relay_strangers_destroy(r);
+no_strangers:
 	relay_parked_destroy(r);
 no_parked:
 	relay_framed_destroy(r);
@@ -228,6 +234,7 @@ uint32_t relay_destroy(struct relay *relay)
 
 	tcp_engine_destroy(relay->tcp);
 	secure_destroy(relay->secure);
+	relay_strangers_destroy(relay);
 	relay_parked_destroy(relay);
 	relay_framed_destroy(relay);
 	http_gateway_destroy(relay->gateway);
@@ -449,8 +456,16 @@ bool relay_pool(const struct relay *relay, uint32_t index, const char **name, ui
 		*high_water = relay->h2->memory.high_water;
 		return true;
 	}
+	if (index == 5 && relay->strangers.crowd) {
+		*name = "reality_strangers";
+		*used = crowd_members(relay->strangers.crowd);
+		*capacity = relay->strangers.most;
+		*high_water = relay->strangers.high_water;
+		return true;
+	}
 	if (index > 4)
-		return tcp_engine_pool(relay->tcp, index - 5, name, used, capacity, high_water);
+		return tcp_engine_pool(relay->tcp, index - (relay->strangers.crowd ? 6 : 5), name,
+			used, capacity, high_water);
 	*name = "relayed_sessions";
 	*used = relay->sessions.used;
 	*capacity = relay->sessions.capacity;

@@ -37,17 +37,19 @@ enum {
 	RELAY_IS_STREAM = 1u << 20,   // one of its streams: no connection to a client of its own
 	RELAY_IS_PARKED = 1u << 21,   // a target's connection that is idle: stream/parked.c has it
 	RELAY_IS_LEFT = 1u << 22,     // its client gave up: what the target still says is nobody's
+	RELAY_IS_STRANGER = 1u << 23, // counted by stream/strangers.c
 	RELAY_SECURE = 1u << 24,      // two bits: this leg has a layer (stream/secure.h)
 	RELAY_AWAITS_KEYS = 1u << 26, // two bits: whose handshake is under way
 	RELAY_BROKEN = 1u << 28,      // a layer found its stream broken
 };
-static_assert(__builtin_popcount(
-		      RELAY_IS_OPEN | RELAY_HAS_PORT | RELAY_ON_TARGET | RELAY_LIVE |
-		      3 * RELAY_END | 3 * RELAY_SHUT | 3 * RELAY_DONE | RELAY_AWAITS_HEADER |
-		      RELAY_IS_NAMED | RELAY_IS_TRANSPARENT | RELAY_IS_ANSWERED | RELAY_IS_CLOSING |
-		      RELAY_IS_MIRRORED | RELAY_IS_HTTP | RELAY_IS_LIMITED | RELAY_IS_UNTOLD |
-		      RELAY_IS_FRAMED | RELAY_IS_STREAM | RELAY_IS_PARKED | RELAY_IS_LEFT |
-		      3 * RELAY_SECURE | 3 * RELAY_AWAITS_KEYS | RELAY_BROKEN) == 28,
+static_assert(
+	__builtin_popcount(RELAY_IS_OPEN | RELAY_HAS_PORT | RELAY_ON_TARGET | RELAY_LIVE |
+			   3 * RELAY_END | 3 * RELAY_SHUT | 3 * RELAY_DONE | RELAY_AWAITS_HEADER |
+			   RELAY_IS_NAMED | RELAY_IS_TRANSPARENT | RELAY_IS_ANSWERED |
+			   RELAY_IS_CLOSING | RELAY_IS_MIRRORED | RELAY_IS_HTTP | RELAY_IS_LIMITED |
+			   RELAY_IS_UNTOLD | RELAY_IS_FRAMED | RELAY_IS_STREAM | RELAY_IS_PARKED |
+			   RELAY_IS_LEFT | RELAY_IS_STRANGER | 3 * RELAY_SECURE |
+			   3 * RELAY_AWAITS_KEYS | RELAY_BROKEN) == 29,
 	"no two flags share a bit");
 
 // Whether the client waits for the target to answer.
@@ -140,6 +142,17 @@ struct relay_parking {
 	uint32_t count;
 };
 
+// Sessions that are a REALITY target's (stream/strangers.h). Places exist where a leg can be
+// secured.
+struct relay_strangers {
+	struct crowd *crowd;
+	struct memory memory;
+	struct crowd_member *members; // by session index; pages come with use
+	uint32_t most;                // at once, and of one source
+	uint32_t most_of_source;
+	uint32_t high_water;
+};
+
 // What connections differ in by listener, upstream and port.
 struct relay_kind {
 	uint16_t mtu;
@@ -161,6 +174,7 @@ struct relay {
 	struct relay_name *names; // by session index; pages come with use
 	struct memory limits_memory;
 	struct relay_limits *limits; // likewise
+	struct relay_strangers strangers;
 	struct http_gateway *gateway;
 	struct h2_engine *h2;
 	struct memory framed_memory;

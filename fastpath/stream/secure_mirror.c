@@ -6,6 +6,7 @@
 // target's to answer whoever sent it, waits for nobody.
 #include "stream/limit.h"
 #include "stream/secure_impl.h"
+#include "stream/strangers.h"
 
 // The slow path's word on what a stranger says takes no longer, or the client gets the target: it
 // must not be kept waiting because many others knock.
@@ -440,6 +441,7 @@ static bool keys_take(struct relay *r, struct relay_session *s, const struct slo
 		!secure_records_begin(r, client, &m->keys))
 		return false;
 	client->is_mirrored = false;
+	relay_stranger_leave(r, s);
 	tcp_segments_forget(r->tcp, s->connection[LEG_CLIENT]);
 	relay_session_target_leave(r, s);
 	s->tries = s->header = 0;

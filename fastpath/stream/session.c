@@ -3,6 +3,7 @@
 #include "stream/limit.h"
 #include "stream/relay_impl.h"
 #include "stream/secure.h"
+#include "stream/strangers.h"
 
 // The engine gives a client's answer up earlier.
 #define ANSWER_TIMEOUT (180 * USEC_PER_SECOND)
@@ -59,6 +60,8 @@ void relay_session_end(struct relay *r, struct relay_session *s, enum session_en
 		relay_gateway_end(r, s);
 	if (s->flags & RELAY_IS_PARKED)
 		relay_parked_end(r, s);
+	if (s->flags & RELAY_IS_STRANGER)
+		relay_stranger_leave(r, s);
 	if (!reset && s->connection[LEG_TARGET] != TCP_NONE)
 		past = relay_session_past(r, s);
 	relay_session_let_go(r, s, LEG_CLIENT, reset);
@@ -267,6 +270,8 @@ bool relay_session_mirror(struct relay *r, struct relay_session *s)
 	const struct snapshot_listener *listener = relay_session_listener(r, s);
 	struct flow_key client = relay_session_announced(r, s);
 
+	if (r->secure)
+		relay_stranger_join(r, s, &client.source);
 	if (listener && listener->is_mirrored &&
 		secure_mirror_begin(r, s, listener->security, &client))
 		return true;

@@ -544,6 +544,18 @@ uint64_t rig_drops(const struct rig *rig, enum drop_reason reason)
 	return counter_read(&rig->world->stats->drops[reason]);
 }
 
+uint64_t rig_pool(const struct rig *rig, const char *pool)
+{
+	uint64_t used, capacity, high_water;
+	const char *name;
+	uint32_t i = 0;
+
+	do
+		assert_true(relay_pool(rig->relay, i++, &name, &used, &capacity, &high_water));
+	while (strcmp(name, pool) != 0);
+	return used;
+}
+
 struct buffer *rig_text(const char *text)
 {
 	uint32_t length = (uint32_t)strlen(text);

@@ -104,4 +104,6 @@ uint64_t rig_received(const struct rig *rig, enum rig_host from);
 // Packets that a host got so far.
 uint64_t rig_heard(const struct rig *rig, enum rig_host host);
 uint64_t rig_sessions(const struct rig *rig);
+// What is in use of a pool of the relay's.
+uint64_t rig_pool(const struct rig *rig, const char *pool);
 uint64_t rig_drops(const struct rig *rig, enum drop_reason reason);

@@ -16,7 +16,7 @@
 #define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
 
 enum {
-	SESSIONS = 64,
+	SESSIONS = 256,
 	LEGS = 64,
 	BYTES = 30000,
 };
@@ -317,6 +317,8 @@ static void silent_targets_give_way(void **state)
 // A reset would say that somebody is between: a stranger who is to give way has the target.
 static void strangers_who_give_way_keep_the_target(void **state)
 {
+	static const char *const sources[] = {"10.1.0.7", "10.1.0.8", "10.1.0.9"};
+
 	rig_close(&rig);
 	open_mirrored();
 	rig.users[RIG_CLIENT] = 0;
@@ -325,7 +327,8 @@ static void strangers_who_give_way_keep_the_target(void **state)
 	rig.secured->raw_targets = RIG_USERS;
 	rig.secured->stalled[0] = rig.secured->stalled[1] = true;
 	for (uint32_t i = 0; i < LEGS / 2 + 1; i++) {
-		client(rig_connect(&rig, own))->keeps_open = true;
+		client(rig_connect_from(&rig, sources[i % nx_array_size(sources)], own))
+			->keeps_open = true;
 		rig_wait(&rig, 10000);
 		assert_int_equal(rig.users[RIG_TARGET], i + 1);
 		target(i)->keeps_open = true;
@@ -339,6 +342,8 @@ static void strangers_who_give_way_keep_the_target(void **state)
 	assert_int_equal(client(1)->received, 0);
 	assert_int_equal(target(1)->received, SECURED_HELLO);
 	assert_int_equal(rig_sessions(&rig), LEGS / 2 + 1);
+	// One as before.
+	assert_int_equal(rig_pool(&rig, "reality_strangers"), LEGS / 2 + 1);
 	assert_int_equal(counter_read(&rig.world->stats->reality_timeouts), 0);
 }
 

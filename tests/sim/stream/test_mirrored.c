@@ -17,10 +17,12 @@
 #define SECONDS(n) ((usec_t)(n)*USEC_PER_SECOND)
 
 enum {
-	SESSIONS = 128,
+	SESSIONS = 512,
 	LEGS = 256,
 	MOST = 16384 + 9, // bytes of a hello
 	SOON = 20000,     // some round trips
+	STRANGERS = SESSIONS / 4,
+	OF_SOURCE = 16, // of these
 };
 
 static const char *const own = "10.1.0.2";
@@ -55,13 +57,18 @@ static const uint8_t *hello_of(uint32_t length)
 	return hello;
 }
 
-static uint32_t stranger(void)
+static uint32_t stranger_from(const char *source)
 {
-	uint32_t n = rig_connect(&rig, own);
+	uint32_t n = rig_connect_from(&rig, source, own);
 
 	rig.secured->raw = true;
 	client(n)->keeps_open = target(n)->keeps_open = true;
 	return n;
+}
+
+static uint32_t stranger(void)
+{
+	return stranger_from("10.1.0.1");
 }
 
 // Says a part of a hello.
@@ -79,6 +86,11 @@ static uint64_t timeouts(void)
 static uint64_t foreign(void)
 {
 	return counter_read(&rig.world->stats->reality_foreign);
+}
+
+static uint64_t strangers(void)
+{
+	return rig_pool(&rig, "reality_strangers");
 }
 
 static void threads_stall(bool stall)
@@ -218,9 +230,11 @@ static void a_client_goes_on_to_its_own(void **state)
 	assert_int_equal(target(0)->received, SECURED_HELLO);
 	assert_memory_equal(target(0)->first, secured_hello, SECURED_HELLO);
 	assert_false(rig.secured->open[1]);
+	assert_int_equal(strangers(), 1);
 	rig_send(&rig, RIG_TARGET, 0, SECURED_HELLO);
 	rig_wait(&rig, SECONDS(1));
 	assert_true(rig.secured->open[1]);
+	assert_int_equal(strangers(), 0);
 	assert_true(target(0)->ended);
 	target(0)->keeps_open = false;
 	assert_int_equal(rig.users[RIG_TARGET], 2);
@@ -296,11 +310,13 @@ static void a_hello_goes_with_what_is_behind_it(void **state)
 static void no_hello_waits_for_a_ring(void **state)
 {
 	const uint8_t *hello = hello_of(4000);
+	char source[16];
 
 	threads_stall(true);
-	// Few at a time, as many SYNs are held.
+	// Few at a time, as many SYNs are held, and few of a source.
 	for (uint32_t i = 0; i < 100; i++) {
-		stranger_says(stranger(), hello, 0, 4000);
+		snprintf(source, sizeof(source), "10.1.0.%u", 20 + i / 10);
+		stranger_says(stranger_from(source), hello, 0, 4000);
 		if (i % 10 == 9)
 			rig_wait(&rig, SOON);
 	}
@@ -715,6 +731,81 @@ static void stranger_left(void)
 	assert_int_equal(client(0)->received, 200);
 }
 
+// Who is the target's at once, from this source; its number.
+static uint32_t stranger_comes(const char *source)
+{
+	uint32_t n = stranger_from(source);
+
+	rig_wait(&rig, SOON);
+	stranger_says(n, (const uint8_t *)"GET / HTTP/1.1\r\n\r\n", 0, 18);
+	rig_wait(&rig, SOON);
+	assert_true(client(n)->is_open);
+	assert_int_equal(target(n)->received, 18);
+	return n;
+}
+
+// What the oldest sees is a server that closes it, and the target a client that does.
+static void a_source_has_its_share_of_a_target(void **state)
+{
+	uint32_t last = 0;
+
+	for (uint32_t i = 0; i < OF_SOURCE; i++)
+		stranger_comes("10.1.0.7");
+	assert_int_equal(rig_drops(&rig, DROP_REALITY_SOURCE_LIMIT), 0);
+	assert_int_equal(strangers(), OF_SOURCE);
+	rig_send(&rig, RIG_TARGET, 0, 1000);
+	rig_wait(&rig, SOON);
+	stranger_comes("10.1.0.7");
+	assert_int_equal(rig_drops(&rig, DROP_REALITY_SOURCE_LIMIT), 1);
+	assert_int_equal(strangers(), OF_SOURCE);
+	assert_int_equal(rig_sessions(&rig), OF_SOURCE);
+	rig_wait(&rig, SOON);
+	assert_int_equal(client(0)->received, 1000);
+	assert_true(client(0)->ended && target(0)->ended);
+	assert_int_equal(client(0)->error | target(0)->error, 0);
+	assert_int_equal(last_end(), SESSION_END_EVICTED);
+	// Another source has its own, and one that goes leaves room.
+	last = stranger_comes("10.1.0.8");
+	assert_int_equal(strangers(), OF_SOURCE + 1);
+	rig_reset(&rig, RIG_CLIENT, 1);
+	rig_wait(&rig, SOON);
+	assert_int_equal(strangers(), OF_SOURCE);
+	stranger_comes("10.1.0.7");
+	assert_int_equal(rig_drops(&rig, DROP_REALITY_SOURCE_LIMIT), 1);
+	assert_false(client(2)->ended || client(last)->ended);
+}
+
+static void all_strangers_leave_room_for_others(void **state)
+{
+	char source[16];
+
+	for (uint32_t i = 0; i < STRANGERS; i++) {
+		snprintf(source, sizeof(source), "10.1.0.%u", 20 + i / (OF_SOURCE - 2));
+		stranger_comes(source);
+	}
+	assert_int_equal(strangers(), STRANGERS);
+	assert_int_equal(rig_drops(&rig, DROP_REALITY_LIMIT), 0);
+	stranger_comes("10.1.0.9");
+	assert_int_equal(rig_drops(&rig, DROP_REALITY_LIMIT), 1);
+	assert_int_equal(rig_drops(&rig, DROP_REALITY_SOURCE_LIMIT), 0);
+	assert_int_equal(strangers(), STRANGERS);
+	assert_int_equal(rig_sessions(&rig), STRANGERS);
+	// The oldest of the first source, which had as many as any for longest.
+	rig_wait(&rig, SOON);
+	assert_true(client(0)->ended && !client(1)->ended);
+}
+
+// A SYN that nobody answers, from whatever source, is none of them.
+static void only_whoever_answers_counts(void **state)
+{
+	stranger_comes("10.1.0.7");
+	rig.target_deaf = true;
+	rig_connect_from(&rig, "10.1.0.7", own);
+	rig_wait(&rig, SOON);
+	assert_int_equal(rig_sessions(&rig), 2);
+	assert_int_equal(strangers(), 1);
+}
+
 static uint64_t held_back(enum rig_host from)
 {
 	return counter_read(&rig.world->stats->reality_limited[from]);
@@ -976,6 +1067,9 @@ int main(void)
 		TEST(a_clients_own_is_told_nothing),
 		TEST(a_target_that_ends_at_once_is_heard),
 		TEST(a_targets_handshake_is_for_the_client_that_is_named),
+		TEST(a_source_has_its_share_of_a_target),
+		TEST(all_strangers_leave_room_for_others),
+		TEST(only_whoever_answers_counts),
 		TEST(what_a_stranger_gets_is_bounded),
 		TEST(what_a_stranger_sends_is_bounded),
 		TEST(a_slow_bound_is_no_silence),

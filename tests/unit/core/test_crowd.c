@@ -88,6 +88,8 @@ static void an_ipv6_network_is_a_56(void **state)
 	assert_int_equal(oldest_of_most(), 0);
 	assert_ptr_equal(crowd_oldest_of(crowd, &near), &members[0]);
 	assert_null(crowd_oldest_of(crowd, &far));
+	assert_int_equal(crowd_count_of(crowd, &near), 2);
+	assert_int_equal(crowd_count_of(crowd, &far), 0);
 }
 
 // Against a plain count of everything.
