@@ -78,6 +78,10 @@ ROUTES = ['{ upstream = "web"; }', '{ path = "/api"; upstream = "api"; strip_pre
           '{ host = "old.example.org"; redirect = "https"; status = "308"; }',
           '{ host = "old.example.org"; path = "/to"; redirect = "http://new.example/at/"; strip_prefix = true; '
           'keep_query = false; status = "301"; }',
+          '{ host = "moved.example.org"; redirect = "http://new.example/at"; keep_path = false; }',
+          '{ host = "moved.example.org"; path = "/in"; redirect = "http://new.example/"; keep_query = false; status = "307"; }',
+          '{ host = "moved.example.org"; path = "/bare"; redirect = "https:8443"; keep_path = false; keep_query = false; '
+          'status = "303"; }',
           '{ path = "/gone"; upstream = "gone"; }', '{ path = "/far"; upstream = "far"; }']
 UPSTREAMS = ", ".join([upstream("web", at(SERVER4, WEB)), upstream("api", at(SERVER4, API)),
                        upstream("gone", at(SERVER4, 9)), upstream("far", "10.2.0.77:80")])
@@ -97,9 +101,12 @@ def http_routes_and_heads(t):
         for asked, path, code, to in (
                 ("old.example.org", "/a?b=c", "308", "https://old.example.org/a?b=c"),
                 ("OLD.example.org.", "/to/x?y", "301", "http://new.example/at/x"),
+                ("moved.example.org", "/a/b?c=d", "302", "http://new.example/at?c=d"),
+                ("moved.example.org", "/in/x?y", "307", "http://new.example/in/x"),
+                ("moved.example.org", "/bare/x?y", "303", "https://moved.example.org:8443"),
                 ("sub.example.org", "/say", "200", ""), ("old.example.org", "/say", "308", "https://old.example.org/say"),
                 ("x", "/gone", "502", ""), ("x", "/far", "504", ""), ("x", "/missing", "404", ""), ("x", "/none", "204", "")):
-            got = curl(lab, path, "-H", f"Host: {asked}", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}")
+            got = curl(lab, path, "-H", f"Host: {asked}", "-o", "/dev/null", "-w", "%{http_code} %header{location}")
             check_equal(got, f"{code} {to}", f"{asked}{path}")
 
 
@@ -228,6 +235,27 @@ def http_access_log(t):
         check(third["status"] == 504 and third["upstream"] == "far" and third["target"] == "10.2.0.77:80", f"{third}")
         codes = [curl(lab, "/page", "-o", "/dev/null", "-w", "%{http_code}") for _ in range(40)]
         check("429" in codes, f"{codes}")
+
+
+@case
+def http_without_a_server(t):
+    """where all of an upstream's targets are drained clients get 503 and its reason, which log and metrics name, and stay"""
+    lab = t.lab()
+    nginx_web(lab, 1000)
+    text = gateway(lab, ['{ upstream = "web"; }'], http_more="access_log = true;", upstreams=upstream("web", at(SERVER4, WEB)))
+    lab.start(text.replace("management = {", 'log = { format = "json"; };\nmanagement = { metrics = "127.0.0.1:9641";'))
+    with ending_clean(lab), connect(lab) as s:
+        check(asked(s, "/page").startswith(b"HTTP/1.1 200 "), "with a server")
+        lab.nexpath("upstream", "drain", "web", at(SERVER4, WEB))
+        got = asked(s, "/page")
+        check(got.startswith(b"HTTP/1.1 503 ") and got.endswith(b"\r\n\r\n503 Service Unavailable: no server is available\n"), f"{got!r}")
+        wait_for("the line of it", lambda: any(
+            '"http request"' in line and json.loads(line)["status"] == 503 and json.loads(line)["reason"] == "no_target" and
+            json.loads(line)["upstream"] == "web" for line in lab.daemon.log.read_text().splitlines()))
+        metrics = lab.at("gateway", "curl", "-sf", "http://127.0.0.1:9641/metrics").stdout
+        check('nexpath_http_answers_total{reason="no_target"} 1\n' in metrics, "its counter")
+        lab.nexpath("config", "rollback", "1")
+        check(asked(s, "/page").startswith(b"HTTP/1.1 200 "), "with a server again")
 
 
 def naming(name):

@@ -218,6 +218,30 @@ static void redirections_say_where(void **state)
 	assert_int_equal(rig.connects, 1);
 }
 
+static void redirections_keep_what_they_are_told_to(void **state)
+{
+	static const struct {
+		bool path, query, to_https;
+		const char *location;
+	} cases[] = {
+		{true, false, false, "Location: https://new.example/old/x\r\n"},
+		{false, true, false, "Location: https://new.example?q=1\r\n"},
+		{false, false, false, "Location: https://new.example\r\n"},
+		{true, true, true, "Location: https://www.example/old/x?q=1\r\n"},
+		{false, true, true, "Location: https://www.example?q=1\r\n"},
+	};
+	struct snapshot_http_route *old = &rig.http->routes[1];
+
+	for (uint32_t i = 0; i < nx_array_size(cases); i++) {
+		old->keep_path = cases[i].path;
+		old->keep_query = cases[i].query;
+		old->to_https = cases[i].to_https;
+		old->redirect_length = cases[i].to_https ? 0 : strlen("https://new.example");
+		rig_say(&rig, HTTP_CLIENT, GET("/old/x?q=1"));
+		has(rig_take(&rig, HTTP_CLIENT), cases[i].location);
+	}
+}
+
 static void prefixes_are_stripped(void **state)
 {
 	static const char *const pairs[][2] = {{"/api", "GET / "}, {"/api/", "GET / "},
@@ -740,6 +764,7 @@ int main(void)
 		CASE(trailers_are_sifted),
 		CASE(what_is_ambiguous_is_refused),
 		CASE(redirections_say_where),
+		CASE(redirections_keep_what_they_are_told_to),
 		CASE(prefixes_are_stripped),
 		CASE(a_stale_connection_is_replaced),
 		CASE(a_target_that_fails_is_answered_for),
