@@ -6,7 +6,7 @@ import threading
 
 from cases_http import WEB, gateway, nginx_web
 from harness import GATEWAY_C4, LISTEN, SERVER4, case, check, check_equal, upstream, wait_for
-from securing import NAME, Certificates, transport
+from securing import NAME, OTHER, Certificates, transport
 from terminating import at, ending_clean
 
 
@@ -57,6 +57,29 @@ def http2_curl(t):
             check_equal(said, f"2 {code}", path)
         said = curl(lab, resolve, "--http1.1", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", url("/page"))
         check_equal(said, "1.1 200", "HTTP/1.1")
+
+
+@case
+def http_names_choose_certificates(t):
+    """certificates by name, exact before wildcard, the first for others, over HTTP/1.1 and, where it offers that, HTTP/2"""
+    lab = t.lab()
+    nginx_web(lab, 1000)
+    certificates = Certificates(lab)
+    both = 'alpn = ["h2", "http/1.1"]; }'
+    credentials = [certificates.make("www", NAME).replace("}", both), certificates.make("shop", OTHER),
+                   certificates.make("wild", "*.example.net", key=("rsa:2048",)).replace("}", both)]
+    text = gateway(lab, ['{ upstream = "web"; }', f'{{ host = "{OTHER}"; redirect = "https://{NAME}"; }}'],
+                   more=transport("www", "wild", "shop"), upstreams=upstream("web", at(SERVER4, WEB)),
+                   extra=f"credentials = ( {', '.join(credentials)} );")
+    lab.start(text.replace("management = {", f'management = {{ key_dir = "{lab.folder}/keys";'))
+    with ending_clean(lab):
+        for host, common, best, code, more in (
+                (NAME, "www", "2", "200", ()), (OTHER, "shop", "1.1", "302", ()), ("any.example.net", "wild", "2", "200", ()),
+                ("www.example.com", "www", "2", "200", ("--insecure",))):
+            for asked, spoken in (("--http2", best), ("--http1.1", "1.1")):
+                said = curl(lab, ("--cacert", certificates.authority, "--resolve", f"{host}:{LISTEN}:{GATEWAY_C4}"), asked,
+                            *more, "-o", "/dev/null", "-w", "%{http_version} %{http_code} %{certs}", f"https://{host}:{LISTEN}/page")
+                check(said.startswith(f"{spoken} {code} ") and f"Subject:CN = {common}\n" in said, f"{host} {asked}: {said[:200]}")
 
 
 @case
