@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "feed.h"
 #include "ws_bytes.h"
 
 static const uint8_t KEY[4] = {0x37, 0xfa, 0x21, 0x3d}; // RFC 6455 5.7
@@ -37,27 +38,21 @@ static void take_messages(struct nx_ws_reader *reader, struct outcome *o)
 	}
 }
 
-// Feeds `input` in pieces of `piece` bytes to a reader over a slab of `slab` bytes that begins
-// `shift` bytes after an aligned address.
-static void run_shifted(struct outcome *o, const struct nx_ws_reader_config *config,
-	const struct bytes *input, size_t slab, size_t piece, size_t shift)
+static void run_way(struct outcome *o, const struct nx_ws_reader_config *config,
+	const struct bytes *input, const struct feed_way *way)
 {
-	uint8_t *memory = malloc(slab + NX_READ_PADDING + shift);
 	struct nx_read_buffer buffer;
 	struct nx_ws_reader reader;
-	size_t at = 0;
+	struct feed feed;
 
 	o->count = 0;
 	o->last = NX_WS_NEED_MORE;
-	assert_int_equal(
-		nx_read_buffer_init(&buffer, memory + shift, slab + NX_READ_PADDING), NX_BUFFER_OK);
+	feed_begin(&feed, &buffer, way);
+	feed.bytes = input->data;
+	feed.left = input->length;
 	assert_int_equal(nx_ws_reader_init(&reader, &buffer, config), 0);
-	while (at < input->length && o->last == NX_WS_NEED_MORE) {
-		size_t n = input->length - at < piece ? input->length - at : piece;
-		size_t fed = nx_read_buffer_feed(&buffer, input->data + at, n);
-
-		assert_true(fed > 0); // a reader that wants more has room for it
-		at += fed;
+	while (feed.left > 0 && o->last == NX_WS_NEED_MORE) {
+		assert_true(feed_more(&feed)); // a reader that wants more has room for it
 		take_messages(&reader, o);
 	}
 	if (o->last != NX_WS_NEED_MORE) { // for good
@@ -66,13 +61,13 @@ static void run_shifted(struct outcome *o, const struct nx_ws_reader_config *con
 		assert_int_equal(nx_ws_reader_next(&reader, &message), o->last);
 	}
 	nx_ws_reader_fini(&reader);
-	free(memory);
+	feed_end(&feed);
 }
 
 static void run(struct outcome *o, const struct nx_ws_reader_config *config,
 	const struct bytes *input, size_t slab, size_t piece)
 {
-	run_shifted(o, config, input, slab, piece, 0);
+	run_way(o, config, input, &(struct feed_way){.slab = slab, .piece = piece});
 }
 
 static void assert_same(const struct outcome *a, const struct outcome *b)
@@ -93,16 +88,18 @@ static void assert_same(const struct outcome *a, const struct outcome *b)
 static void run_every_way(
 	struct outcome *o, const struct nx_ws_reader_config *config, const struct bytes *input)
 {
-	static const size_t pieces[] = {1, 2, 3, 7, 64, 1000};
 	struct nx_ws_reader_config c = *config;
 	struct outcome other;
+	struct feed_way way = feed_way(0, NX_WS_CONTROL_MAX);
 
-	run(o, &c, input, 400000, input->length);
-	for (size_t i = 0; i < 6; i++) {
-		run_shifted(&other, &c, input, i % 2 ? 125 : 4096, pieces[i], i);
+	run_way(o, &c, input, &way);
+	for (int i = 1; i < FEED_WAYS; i++) {
+		way = feed_way(i, NX_WS_CONTROL_MAX);
+		run_way(&other, &c, input, &way);
 		assert_same(o, &other);
 		outcome_free(&other);
 	}
+	way = (struct feed_way){.slab = 1000, .piece = 37, .shift = 3};
 	for (int simd = NX_SIMD_PORTABLE; simd <= NX_SIMD_AVX512; simd++) {
 		struct nx_read_buffer probe = {.capacity = 125};
 		struct nx_ws_reader reader;
@@ -110,7 +107,7 @@ static void run_every_way(
 		c.simd = (enum nx_simd)simd;
 		if (nx_ws_reader_init(&reader, &probe, &c) == -ENOTSUP)
 			continue;
-		run_shifted(&other, &c, input, 1000, 37, 3);
+		run_way(&other, &c, input, &way);
 		assert_same(o, &other);
 		outcome_free(&other);
 	}
