@@ -114,6 +114,25 @@ static void fingerprints_are_the_browsers_known_ones(void **state)
 	assert_string_equal(extensions, "3cbfd9057e0d");
 }
 
+static void no_table_offers_early_data_or_authentication_behind_the_handshake(void **state)
+{
+	enum {
+		POST_HANDSHAKE_AUTH = 49,
+	};
+	static const struct tls13_browser *const tables[] = {&tls13_browser_plain,
+		&tls13_browser_unstapled, &tls13_browser_chrome, &tls13_browser_firefox};
+	uint16_t sent[32];
+
+	for (size_t i = 0; i < nx_array_size(tables); i++) {
+		size_t n = types(make(tables[i]), sent);
+
+		for (size_t k = 0; k < n; k++) {
+			assert_int_not_equal(sent[k], EXTENSION_EARLY_DATA);
+			assert_int_not_equal(sent[k], POST_HANDSHAKE_AUTH);
+		}
+	}
+}
+
 static void firefox_has_one_x25519_key_in_two_shares_and_chrome_two(void **state)
 {
 	struct client_hello h;
@@ -180,6 +199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fingerprints_are_the_browsers_known_ones),
+		cmocka_unit_test(no_table_offers_early_data_or_authentication_behind_the_handshake),
 		cmocka_unit_test(firefox_has_one_x25519_key_in_two_shares_and_chrome_two),
 		cmocka_unit_test(a_sealed_session_id_is_what_goes_out_and_into_the_transcript),
 	};

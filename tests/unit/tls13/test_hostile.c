@@ -198,6 +198,43 @@ static void a_verifier_of_the_callers_has_the_last_word(void **state)
 	done();
 }
 
+// One message behind a handshake, to the engine of one end.
+static void is_unexpected(bool to_client, const char *hex)
+{
+	uint8_t message[64];
+	size_t n = rig_hex(hex, message);
+	struct tls13 *engine;
+
+	rig_client(&client);
+	rig_server(&server, RIG_P256);
+	// It could authenticate itself, if it had said that it would.
+	client.identity = rig.identities[RIG_P256];
+	client.config.identities = &client.identity;
+	client.config.identity_count = 1;
+	server.config.roots = rig.roots;
+	rig_shake(&client, &server);
+	engine = tls13_stream_engine(to_client ? client.stream : server.stream);
+	assert_int_equal(tls13_input(engine, TLS13_APPLICATION, message, n, RIG_NOW_MS),
+		TLS13_MESSAGE_UNEXPECTED);
+	assert_false(tls13_is_complete(engine));
+	done();
+}
+
+// RFC 8446 4.6.2: no hello of ours offers post_handshake_auth, so a request is answered so. The
+// worker's record layer has the same test.
+static void nothing_authenticates_itself_behind_the_handshake(void **state)
+{
+	is_unexpected(true, "0d00000c 01aa 0008 000d0004 00020403"); // CertificateRequest
+	is_unexpected(true, "0b000004 00000000");
+	is_unexpected(true, "08000002 0000");
+	is_unexpected(false, "0b000004 00000000"); // Certificate
+	is_unexpected(false, "0f000004 04030000");
+	is_unexpected(false, "04000000");
+	is_unexpected(false, "05000000"); // EndOfEarlyData
+	assert_int_equal(
+		tls13_verdict_alert(TLS13_MESSAGE_UNEXPECTED), TLS13_ALERT_UNEXPECTED_MESSAGE);
+}
+
 // QUIC's driver: one buffer a level, both ways.
 struct crypto {
 	uint8_t bytes[3][8192];
@@ -230,6 +267,40 @@ static bool on_parameters(void *user, const uint8_t *bytes, size_t length)
 	assert_int_equal(length, 3);
 	memcpy(c->parameters, bytes, length);
 	return true;
+}
+
+// A server that takes the early data which nobody sent: its EncryptedExtensions without QUIC.
+static void early_data_in_a_servers_extensions_was_never_asked_for(void **state)
+{
+	static const uint8_t taken[] = {8, 0, 0, 6, 0, 4, 0, 42, 0, 0};
+	struct crypto ends[2] = {0};
+	struct tls13 *engines[2];
+	const struct tls13_identity *identity = rig.identities[RIG_P256];
+	struct tls13_config config = {.library = rig.library,
+		.roots = rig.roots,
+		.identities = &identity,
+		.identity_count = 1};
+	struct tls13_events events[2];
+
+	for (int i = 0; i < 2; i++) {
+		events[i] = (struct tls13_events){
+			.user = &ends[i], .send = on_send, .secret = on_secret};
+		struct tls13_start start = {
+			.events = &events[i], .name = i == 0 ? "example.test" : NULL};
+
+		assert_int_equal(tls13_create(&config, i == 0, &start, &engines[i]), 0);
+	}
+	assert_int_equal(tls13_begin(engines[0], RIG_NOW_MS), TLS13_OK);
+	assert_int_equal(tls13_input(engines[1], TLS13_INITIAL, ends[0].bytes[TLS13_INITIAL],
+				 ends[0].have[TLS13_INITIAL], RIG_NOW_MS),
+		TLS13_OK);
+	assert_int_equal(tls13_input(engines[0], TLS13_INITIAL, ends[1].bytes[TLS13_INITIAL],
+				 ends[1].have[TLS13_INITIAL], RIG_NOW_MS),
+		TLS13_OK);
+	assert_int_equal(tls13_input(engines[0], TLS13_HANDSHAKE, taken, sizeof(taken), RIG_NOW_MS),
+		TLS13_EXTENSION_UNASKED);
+	tls13_destroy(engines[0]);
+	tls13_destroy(engines[1]);
 }
 
 static void quic_carries_parameters_and_no_session_id(void **state)
@@ -300,6 +371,8 @@ int main(void)
 		cmocka_unit_test(ccs_is_passed_over_and_counted),
 		cmocka_unit_test(no_common_ground_is_a_handshake_failure),
 		cmocka_unit_test(a_verifier_of_the_callers_has_the_last_word),
+		cmocka_unit_test(nothing_authenticates_itself_behind_the_handshake),
+		cmocka_unit_test(early_data_in_a_servers_extensions_was_never_asked_for),
 		cmocka_unit_test(quic_carries_parameters_and_no_session_id),
 	};
 

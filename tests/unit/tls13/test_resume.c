@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Sessions between our own ends: kept, resumed, refused, and full handshakes where they are of no
-// use.
+// use; and early data, which is refused and passed over.
 #include "rig.h"
 
 static const uint8_t old_keys[1][TLS13_TICKET_KEY_BYTES] = {{1}};
@@ -202,6 +202,134 @@ static void sessions_of_another_age_are_not_offered(void **state)
 	}
 }
 
+enum {
+	SKIPPED_MAX = 16384, // headers and all
+};
+
+// The plain table with early_data.
+static const struct tls13_browser *early_table(void)
+{
+	static uint16_t extensions[TLS13_EXTENSIONS_MAX];
+	static struct tls13_browser table;
+
+	table = tls13_browser_plain;
+	memcpy(extensions, table.extensions.values, table.extensions.count * 2);
+	extensions[table.extensions.count++] = EXTENSION_EARLY_DATA;
+	table.extensions.values = extensions;
+	return &table;
+}
+
+// A client offers a session, and with it early data, to a server that has these keys; its answer
+// is not read yet.
+static void offer(const uint8_t (*keys)[TLS13_TICKET_KEY_BYTES], const struct tls13_list *groups)
+{
+	const uint8_t *bytes;
+	size_t n, taken;
+
+	ends(old_keys, 1);
+	first();
+	ends(keys, 1);
+	if (groups != NULL)
+		server.config.groups = *groups;
+	client.config.browser = early_table();
+	client.start.session = session;
+	client.start.session_length = session_length;
+	rig_open(&client, true);
+	rig_open(&server, false);
+	n = tls13_stream_output(client.stream, &bytes);
+	assert_int_equal(tls13_stream_input(server.stream, bytes, n, RIG_NOW_MS, &taken), TLS13_OK);
+	tls13_stream_sent(client.stream, n);
+}
+
+// A record that the server has no key for, of that many bytes with its header.
+static enum tls13_verdict push_early(size_t total)
+{
+	uint8_t record[SKIPPED_MAX + 1];
+	size_t taken;
+
+	assert_in_range(total, 6, sizeof(record));
+	memset(record, 0x5a, total);
+	record[0] = RECORD_APPLICATION_DATA;
+	record[1] = record[2] = 3;
+	record[3] = (uint8_t)((total - 5) >> 8);
+	record[4] = (uint8_t)(total - 5);
+	return tls13_stream_input(server.stream, record, total, RIG_NOW_MS, &taken);
+}
+
+static void early_data_is_passed_over_up_to_its_bound_and_the_handshake_goes_on(void **state)
+{
+	struct tls13_summary summary;
+
+	for (int known = 0; known < 2; known++) {
+		offer(known ? old_keys : replaced, NULL);
+		for (size_t total = 0; total < SKIPPED_MAX; total += 4096)
+			assert_int_equal(push_early(4096), TLS13_OK);
+		rig_talk(&client, &server, 0);
+		rig_expect(&client, &server, TLS13_OK, TLS13_OK);
+		assert_true(tls13_stream_is_complete(client.stream));
+		assert_true(tls13_stream_is_complete(server.stream));
+		tls13_summary(tls13_stream_engine(server.stream), &summary);
+		assert_int_equal(summary.resumed, known);
+		done();
+	}
+}
+
+static void more_early_data_than_the_bound_is_a_bad_record(void **state)
+{
+	const uint8_t *bytes;
+	size_t before;
+
+	for (int at_once = 0; at_once < 2; at_once++) {
+		offer(old_keys, NULL);
+		before = tls13_stream_output(server.stream, &bytes);
+		if (!at_once)
+			assert_int_equal(push_early(SKIPPED_MAX), TLS13_OK);
+		assert_int_equal(push_early(at_once ? SKIPPED_MAX + 1 : 22), TLS13_RECORD_BAD);
+		assert_int_equal(tls13_verdict_alert(TLS13_RECORD_BAD), TLS13_ALERT_BAD_RECORD_MAC);
+		// The alert, sealed.
+		assert_int_equal(tls13_stream_output(server.stream, &bytes), before + 24);
+		done();
+	}
+}
+
+static void early_data_that_nobody_offered_is_a_bad_record(void **state)
+{
+	const uint8_t *bytes;
+	size_t n, taken;
+
+	ends(old_keys, 1);
+	rig_open(&client, true);
+	rig_open(&server, false);
+	n = tls13_stream_output(client.stream, &bytes);
+	assert_int_equal(tls13_stream_input(server.stream, bytes, n, RIG_NOW_MS, &taken), TLS13_OK);
+	assert_int_equal(push_early(22), TLS13_RECORD_BAD);
+	done();
+}
+
+// Behind a HelloRetryRequest nothing is sealed yet; the second hello may not offer it again (RFC
+// 8446 4.1.2).
+static void early_data_before_a_retry_has_the_same_bound(void **state)
+{
+	static const uint16_t only = GROUP_P256;
+	static const struct tls13_list groups = {.values = &only, .count = 1};
+	static const uint8_t unexpected[] = {0x15, 3, 3, 0, 2, 2, TLS13_ALERT_UNEXPECTED_MESSAGE};
+	const uint8_t *bytes;
+	size_t n;
+
+	offer(old_keys, &groups);
+	assert_int_equal(push_early(SKIPPED_MAX), TLS13_OK);
+	assert_int_equal(push_early(6), TLS13_RECORD_TYPE);
+	n = tls13_stream_output(server.stream, &bytes);
+	assert_memory_equal(bytes + n - sizeof(unexpected), unexpected, sizeof(unexpected));
+	done();
+	offer(old_keys, &groups);
+	assert_int_equal(push_early(SKIPPED_MAX), TLS13_OK);
+	rig_talk(&client, &server, 0);
+	rig_expect(&client, &server, TLS13_PEER_ALERT, TLS13_PARAMETER_BAD);
+	assert_int_equal(tls13_stream_peer_alert(client.stream), TLS13_ALERT_ILLEGAL_PARAMETER);
+	done();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +338,11 @@ int main(void)
 		cmocka_unit_test(sessions_of_no_use_make_full_handshakes),
 		cmocka_unit_test(old_sessions_are_not_offered),
 		cmocka_unit_test(sessions_of_another_age_are_not_offered),
+		cmocka_unit_test(
+			early_data_is_passed_over_up_to_its_bound_and_the_handshake_goes_on),
+		cmocka_unit_test(more_early_data_than_the_bound_is_a_bad_record),
+		cmocka_unit_test(early_data_that_nobody_offered_is_a_bad_record),
+		cmocka_unit_test(early_data_before_a_retry_has_the_same_bound),
 	};
 
 	return cmocka_run_group_tests(tests, rig_create, rig_destroy);
