@@ -30,6 +30,22 @@ static inline json_t *vectors_load(const char *file)
 	return root;
 }
 
+// Whether there is a folder, and this file in it.
+static inline bool vectors_have(const char *file)
+{
+	const char *folder = getenv("NEXPATH_VECTORS");
+	char path[1024];
+	FILE *found = NULL;
+
+	if (folder != NULL) {
+		snprintf(path, sizeof(path), "%s/%s", folder, file);
+		found = fopen(path, "r");
+	}
+	if (found != NULL)
+		fclose(found);
+	return found != NULL;
+}
+
 static inline bool vectors_is_valid(const json_t *test)
 {
 	return strcmp(json_string_value(json_object_get(test, "result")), "valid") == 0;
