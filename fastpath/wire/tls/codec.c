@@ -111,6 +111,7 @@ static enum nx_tls_verdict fault_of(struct nx_tls *tls)
 	}
 	strncpy(tls->why, reason ? reason : "", sizeof(tls->why) - 1);
 	ERR_clear_error();
+	tls->over = verdict;
 	return verdict;
 }
 
@@ -162,8 +163,8 @@ static bool records_take_over(struct nx_tls *tls)
 	if (SSL_version(tls->ssl) != TLS1_3_VERSION || (suite != 0x1301 && suite != 0x1302) ||
 		!tls->has_secret[0] || !tls->has_secret[1] || SSL_has_pending(tls->ssl))
 		return true;
-	tls->has_records = true;
-	return nx_records_begin(&tls->records, tls->context->vectors);
+	tls->has_records = nx_records_begin(&tls->records, tls->context->vectors);
+	return tls->has_records;
 }
 
 // What records say, with the reason kept.
@@ -178,27 +179,39 @@ enum nx_tls_verdict nx_tls_handshake(struct nx_tls *tls)
 {
 	enum nx_tls_verdict verdict;
 
-	if (tls->has_records)
+	// Asked again after a fault, OpenSSL says that the peer has closed.
+	if (tls->over != NX_TLS_DONE)
+		return tls->over;
+	if (tls->has_shaken)
 		return NX_TLS_DONE;
 	ERR_clear_error();
 	verdict = verdict_of(tls, SSL_do_handshake(tls->ssl));
-	if (verdict == NX_TLS_DONE && !records_take_over(tls))
-		return NX_TLS_FAILED;
-	if (verdict == NX_TLS_DONE && tls->context->alpn_required && nx_tls_alpn(tls) == NULL)
+	if (verdict != NX_TLS_DONE)
+		return verdict;
+	if (tls->context->alpn_required && nx_tls_alpn(tls) == NULL)
 		return NX_TLS_ALPN_REFUSED;
-	return verdict;
+	if (!records_take_over(tls))
+		return NX_TLS_FAILED;
+	tls->has_shaken = true;
+	return NX_TLS_DONE;
 }
 
 enum nx_tls_verdict nx_tls_read(struct nx_tls *tls, void *data, size_t room, size_t *n)
 {
-	enum nx_tls_verdict verdict = NX_TLS_MORE;
+	enum nx_tls_verdict verdict;
 	size_t total = 0, got;
 	int result;
 
+	if (!tls->has_records) {
+		verdict = nx_tls_handshake(tls);
+		if (verdict != NX_TLS_DONE)
+			return verdict;
+	}
 	if (tls->has_records)
 		return of_records(tls, nx_records_read(&tls->records, &tls->in, &tls->out,
 					       tls->ended, data, room, n));
 	ERR_clear_error();
+	verdict = NX_TLS_MORE;
 	while (total < room) {
 		result = SSL_read_ex(tls->ssl, (char *)data + total, room - total, &got);
 		if (result != 1) {
@@ -218,10 +231,15 @@ enum nx_tls_verdict nx_tls_read(struct nx_tls *tls, void *data, size_t room, siz
 
 enum nx_tls_verdict nx_tls_write(struct nx_tls *tls, const void *data, size_t length, size_t *taken)
 {
-	enum nx_tls_verdict verdict = NX_TLS_DONE;
+	enum nx_tls_verdict verdict;
 	size_t done = 0, part, written;
 	int result;
 
+	if (!tls->has_records) {
+		verdict = nx_tls_handshake(tls);
+		if (verdict != NX_TLS_DONE)
+			return verdict;
+	}
 	if (tls->has_records)
 		return of_records(
 			tls, nx_records_write(&tls->records, &tls->out, data, length, taken));
@@ -249,7 +267,7 @@ enum nx_tls_verdict nx_tls_write(struct nx_tls *tls, const void *data, size_t le
 		}
 		done += written;
 	}
-	if (done == 0)
+	if (done == 0 && verdict != NX_TLS_DONE)
 		return verdict;
 	*taken = done;
 	return NX_TLS_DONE;

@@ -24,9 +24,11 @@ struct nx_tls {
 	struct nx_read_buffer in;
 	struct nx_write_buffer out;
 	struct records records;
-	bool ended;         // the transport
-	bool has_records;   // OpenSSL is done: records are ours
-	bool has_secret[2]; // of records.in, records.out
+	bool ended;               // the transport
+	bool has_shaken;          // hands, and all that was asked for is so
+	bool has_records;         // OpenSSL is done: records are ours
+	bool has_secret[2];       // of records.in, records.out
+	enum nx_tls_verdict over; // OpenSSL's fault; NX_TLS_DONE while there is none
 	char alpn[256];
 	char why[256];
 };

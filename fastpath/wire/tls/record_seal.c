@@ -73,8 +73,8 @@ enum nx_tls_verdict nx_records_write(struct records *records, struct nx_write_bu
 			break;
 		done += part;
 	}
-	if (done == 0)
-		return length == 0 ? NX_TLS_DONE : NX_TLS_NO_ROOM;
+	if (done == 0 && length > 0)
+		return NX_TLS_NO_ROOM;
 	*taken = done;
 	return NX_TLS_DONE;
 }

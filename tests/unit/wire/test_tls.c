@@ -125,6 +125,34 @@ static void an_end_without_close_is_told(void **state)
 	assert_int_equal(nx_tls_read(ends.ours, text, sizeof(text), &n), NX_TLS_TRUNCATED);
 }
 
+static void reading_shakes_hands_first(void **state)
+{
+	char text[8];
+	size_t n;
+
+	tls_ends_begin(&ends, &config);
+	for (int turn = 0; turn < 3; turn++) {
+		assert_int_equal(tls_ends_read(&ends, text, sizeof(text), &n), NX_TLS_MORE);
+		(void)!SSL_do_handshake(ends.peer);
+	}
+	say("12345");
+	assert_int_equal(tls_ends_read(&ends, text, sizeof(text), &n), NX_TLS_DONE);
+	assert_memory_equal(text, "12345", 5);
+	assert_int_equal(nx_tls_handshake(ends.ours), NX_TLS_DONE);
+	ping_pong();
+	assert_true(ends.ours->has_records);
+	tear_down(state);
+}
+
+static void nothing_may_be_written(void **state)
+{
+	size_t n = 4711;
+
+	assert_int_equal(nx_tls_write(ends.ours, "", 0, &n), NX_TLS_DONE);
+	assert_int_equal(n, 0);
+	assert_int_equal(nx_write_buffer_length(nx_tls_output(ends.ours)), 0);
+}
+
 struct forgery {
 	uint8_t type;
 	uint8_t length;
@@ -229,6 +257,8 @@ int main(void)
 		WITH_ENDS(a_changed_record_ends_the_connection),
 		WITH_ENDS(both_ends_may_close),
 		WITH_ENDS(an_end_without_close_is_told),
+		WITH_ENDS(nothing_may_be_written),
+		cmocka_unit_test(reading_shakes_hands_first),
 		cmocka_unit_test(forgeries_are_judged_as_listed),
 		cmocka_unit_test(what_is_no_record_is_refused_at_its_header),
 	};

@@ -107,6 +107,37 @@ static void converse(const struct suite *suite, bool is_server, int i)
 	tls_ends_end(&ends);
 }
 
+// A record of theirs that was changed on its way ends the connection, whoever opens it.
+static void spoil(const struct suite *suite, bool is_server)
+{
+	struct tls_ends_config config = {.is_server = is_server,
+		.is_tls12 = suite->is_tls12,
+		.suite = suite->name,
+		.way = feed_way(1, NX_TLS_BUFFER_MIN)};
+	struct tls_ends ends;
+	uint8_t byte;
+	size_t n;
+
+	tls_ends_begin(&ends, &config);
+	assert_int_equal(tls_ends_shake(&ends), NX_TLS_DONE);
+	assert_int_equal(SSL_write(ends.peer, text, 9), 9);
+	tls_ends_receive_all(&ends);
+	nx_read_buffer_data(
+		nx_tls_input(ends.ours))[nx_read_buffer_length(nx_tls_input(ends.ours)) - 1] ^= 1;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(nx_tls_read(ends.ours, &byte, 1, &n), NX_TLS_FAILED);
+	assert_string_not_equal(nx_tls_why(ends.ours), "");
+	tls_ends_end(&ends);
+}
+
+static void a_changed_record_is_refused_for_good_in_every_suite(void **state)
+{
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+		spoil(&suites[i], false);
+		spoil(&suites[i], true);
+	}
+}
+
 static void every_suite_works_in_either_role_however_bytes_come(void **state)
 {
 	for (size_t i = 0; i < TEXT; i++)
@@ -122,6 +153,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_suite_works_in_either_role_however_bytes_come),
+		cmocka_unit_test(a_changed_record_is_refused_for_good_in_every_suite),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,7 @@ NX_API struct nx_write_buffer *nx_tls_output(struct nx_tls *tls);
 NX_API void nx_tls_end_of_input(struct nx_tls *tls);
 
 // NX_TLS_DONE: names are verified, data may flow. A client calls it once before anything came.
+// Reading and writing go on with it first, and say what it does until it is done.
 NX_API NX_CHECKED enum nx_tls_verdict nx_tls_handshake(struct nx_tls *tls);
 
 // Decrypts to `data`, at most `room` bytes of as many records as are there. NX_TLS_DONE: *n is
