@@ -46,5 +46,9 @@ struct handshake_kind {
 	// What became of it, below HANDSHAKE_OUTCOMES, as its kind names it; counted after the last
 	// message. NULL: the kind has no names for it.
 	uint8_t (*outcome)(const void *handshake);
+	// length bytes that a server sent a client of this profile to be resumed with. NULL: nobody
+	// resumes.
+	void (*ticket)(
+		void *profile, const struct slow_ticket *ticket, size_t length, int64_t now_ms);
 	void (*profile_destroy)(void *profile);
 };

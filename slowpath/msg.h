@@ -19,8 +19,8 @@
 //   SILENCE nothing came on it          LEAVE   as FORWARD, and the client has given up: what the
 //          for a while                          target says to that is not for it, nor what comes
 //   ASK    whether anybody is there             behind a SPLICE; its own end goes on at once
-//                                       HERE    to ASK, of no session
-//                                       KEYS    from offset on the stream is records: these keys
+//   TICKET what a server sent to        HERE    to ASK, of no session
+//          be resumed with              KEYS    from offset on the stream is records: these keys
 //                                               protect it; what was before is done with
 //                                       SPLICE  from these offsets on both streams go to the other
 //                                               one's peer, as they come
@@ -32,6 +32,9 @@
 // SPLICE and done-with offsets in SEND. KEYS, SPLICE and FAILED are the last word: later BYTES are
 // not read. A CLOSE may be lost: the slow path gives up on its own SLOW_FORGET after the time of a
 // handshake, and says FAILED.
+//
+// A TICKET is of a session that has its keys: it has with it all that is to be known, for the slow
+// path has forgotten the handshake. There is no answer, and it may be lost.
 //
 // A probe of a target (stream/probe.h) is a handshake without a session and without a client: the
 // worker says SILENCE, once until it is answered, if only by a SEND of nothing, and the last word
@@ -57,6 +60,7 @@ enum {
 	SLOW_NONCE_BYTES = 12,
 	SLOW_TARGET_BYTES = 128,
 	SLOW_THREADS_MAX = 64,
+	SLOW_TICKET_BYTES = 1792, // of NewSessionTicket messages in one record
 };
 
 // Where nobody says how long a handshake may take; and how much later the slow path forgets one of
@@ -78,6 +82,7 @@ enum slow_kind {
 	SLOW_LEAVE,
 	SLOW_ASK,
 	SLOW_HERE,
+	SLOW_TICKET,
 };
 
 enum slow_stream {
@@ -117,6 +122,10 @@ struct slow_keys {
 	uint16_t suite;
 	uint8_t is_client; // which end we are: 0 the server, else the client
 	uint8_t is_itself; // nobody is imitated: our records may have lengths that others' have not
+	// Of a client of TLS 1.3 that may come back: the resumption master secret, 0 bytes: it may
+	// not.
+	uint8_t resumption_length;
+	uint8_t resumption[SLOW_SECRET_BYTES];
 	struct slow_secret in;
 	struct slow_secret out;
 	struct session_names names;
@@ -125,6 +134,15 @@ struct slow_keys {
 struct slow_splice {
 	uint64_t client;
 	uint64_t target;
+};
+
+struct slow_ticket {
+	uint32_t profile;      // of the handshake
+	uint16_t suite;        // that it agreed on
+	uint8_t secret_length; // the suite's hash's
+	uint8_t secret[SLOW_SECRET_BYTES];
+	char target[SLOW_TARGET_BYTES];
+	uint8_t messages[SLOW_TICKET_BYTES]; // as many as the message's length says
 };
 
 struct slow_message {
@@ -139,6 +157,7 @@ struct slow_message {
 		struct slow_open open;
 		struct slow_keys keys;
 		struct slow_splice splice;
+		struct slow_ticket ticket;
 		uint8_t data[SLOW_DATA_BYTES];
 	};
 };

@@ -218,7 +218,21 @@ static void ask_take(struct slow_thread *t, uint32_t worker, const struct slow_m
 		answer_send(t, worker);
 }
 
-static void message_take(struct slow_thread *t, uint32_t worker, const struct slow_message *m)
+// Its profile may be gone: then nobody is to come back with it.
+static void ticket_take(struct slow_thread *t, struct slow_message *m)
+{
+	struct slow_profile *p = slow_profile_get(t->service, m->ticket.profile);
+
+	if (p && p->kind->ticket && m->length <= SLOW_TICKET_BYTES) {
+		m->ticket.target[sizeof(m->ticket.target) - 1] = '\0';
+		p->kind->ticket(p->profile, &m->ticket, m->length, unix_ms());
+	}
+	if (p)
+		slow_profile_put(t->service, p);
+	secret_wipe(m->ticket.secret, sizeof(m->ticket.secret));
+}
+
+static void message_take(struct slow_thread *t, uint32_t worker, struct slow_message *m)
 {
 	struct slow_handshake *h;
 
@@ -234,6 +248,9 @@ static void message_take(struct slow_thread *t, uint32_t worker, const struct sl
 		break;
 	case SLOW_SILENCE:
 		silence_take(t, worker, m);
+		break;
+	case SLOW_TICKET:
+		ticket_take(t, m);
 		break;
 	case SLOW_CLOSE:
 		h = find(t, worker, m->session);

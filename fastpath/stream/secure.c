@@ -119,12 +119,15 @@ void secure_end(struct relay *r, struct relay_session *s, unsigned int leg)
 
 	if (!l)
 		return;
-	if (l->state == SECURE_HANDSHAKE && l->is_opened)
-		secure_handshake_close(r, l);
-	crowd_leave(l->is_answered ? r->secure->answered : r->secure->unanswered, &l->member);
+	if (l->state == SECURE_HANDSHAKE) {
+		if (l->is_opened)
+			secure_handshake_close(r, l);
+		crowd_leave(
+			l->is_answered ? r->secure->answered : r->secure->unanswered, &l->member);
+		tls_queue_clear(&l->held, r->config.buffers);
+	}
 	if (l->is_behind)
 		TAILQ_REMOVE(&r->secure->behind, l, behind);
-	tls_queue_clear(&l->held, r->config.buffers);
 	if (l->unsent)
 		r->config.buffers->put(r->config.buffers, l->unsent);
 	if (l->state == SECURE_OPEN) {

@@ -10,6 +10,7 @@ enum {
 	// Memory of answers that a peer does not take, where its connection has no room for them:
 	// what the longest flight needs, even while connections have little.
 	UNTAKEN_MAX = 2 * SLOW_STREAM_BYTES,
+	TICKETS_MAX = 4, // of one session: servers send two
 };
 
 // Of a thread that has not answered, while handshakes with it go on to run out of time.
@@ -271,7 +272,8 @@ static void bytes_send(struct relay *r, struct secure_leg *l, const struct slow_
 	(void)tcp_send(r->tcp, l->session->connection[l->leg], b, 0, r->now);
 }
 
-void secure_handshake_done(struct relay *r, struct secure_leg *l, uint32_t used)
+void secure_handshake_done(
+	struct relay *r, struct secure_leg *l, const struct slow_keys *keys, uint32_t used)
 {
 	struct relay_session *s = l->session;
 
@@ -282,6 +284,10 @@ void secure_handshake_done(struct relay *r, struct secure_leg *l, uint32_t used)
 		tls_push(&r->secure->tls, &l->records, tls_queue_chain(&l->held));
 	else
 		tls_queue_clear(&l->held, r->config.buffers);
+	// Where what was held and the place in the crowd have been.
+	static_assert(sizeof(l->resumption) == sizeof(keys->resumption));
+	memcpy(l->resumption, keys->resumption, sizeof(l->resumption));
+	l->resumption_length = keys->resumption_length;
 	relay_session_secured(r, s, l->leg, &l->announced);
 }
 
@@ -293,7 +299,30 @@ static void keys_take(struct relay *r, struct secure_leg *l, const struct slow_m
 		relay_session_keys_missing(r, s, l->leg, SESSION_END_REFUSED);
 		return;
 	}
-	secure_handshake_done(r, l, (uint32_t)m->offset);
+	secure_handshake_done(r, l, &m->keys, (uint32_t)m->offset);
+}
+
+void secure_handshake_ticket(struct relay *r, struct secure_leg *l, const struct buffer *messages)
+{
+	const struct relay_session *s = l->session;
+	const struct snapshot_target *target =
+		s->target < r->snapshot->target_limit ? r->snapshot->targets[s->target] : NULL;
+	struct slow_message *m;
+
+	if (l->resumption_length == 0 || l->tickets == TICKETS_MAX || !target ||
+		messages->total_length > SLOW_TICKET_BYTES)
+		return;
+	m = message_begin(l, SLOW_TICKET, 0);
+	if (!m)
+		return;
+	m->length = (uint16_t)chain_copy(messages, 0, SLOW_TICKET_BYTES, m->ticket.messages);
+	m->ticket.profile = l->profile;
+	m->ticket.suite = l->agreed.suite;
+	m->ticket.secret_length = l->resumption_length;
+	memcpy(m->ticket.secret, l->resumption, sizeof(m->ticket.secret));
+	memcpy(m->ticket.target, target->text, sizeof(m->ticket.target));
+	message_send(r, l);
+	l->tickets++;
 }
 
 void secure_handshake_note_answered(struct relay *r, struct secure_leg *l)

@@ -35,18 +35,24 @@ struct secure_mirror {
 	bool is_left; // the target's: what is not replaced of it goes to nobody
 };
 
-// Lives in locked memory. While the handshake lasts there are no records; after it, held is unused.
+// Lives in locked memory. While the handshake lasts there are no records; after it, nothing is
+// held.
 struct secure_leg {
 	union {
 		struct tls_records records;
 		struct secure_mirror mirror;
 	};
-	struct tls_queue held; // received, not known to be done with
+	union {
+		struct {
+			struct tls_queue held;      // received, not known to be done with
+			struct crowd_member member; // see struct secure
+		};
+		uint8_t resumption[SLOW_SECRET_BYTES]; // to come back with to the target
+	};
 	struct buffer *unsent; // payload that sealing found no buffer for
 	struct flow_key announced;
 	struct relay_session *session;
 	TAILQ_ENTRY(secure_leg) behind; // while is_behind
-	struct crowd_member member;     // while the handshake lasts, see struct secure
 	struct slow_link *link;
 	uint32_t profile; // who we are in it
 	uint64_t name;    // of the handshake, to the slow path
@@ -63,6 +69,8 @@ struct secure_leg {
 	bool end_passed;                // and the slow path knows
 	bool shut_wanted;               // close_notify follows what is unsent
 	bool is_answered;               // the slow path had something to say to its peer
+	uint8_t resumption_length;      // 0: its tickets are nobody's
+	uint8_t tickets;                // that were passed on
 	struct session_security agreed; // version 0 until there are keys
 	uint32_t names;                 // number of what the handshake named
 };
@@ -137,7 +145,11 @@ void secure_handshake_go_on(struct relay *r, struct secure_leg *l);
 // The slow path's answer to a handshake that goes on.
 void secure_handshake_answer(struct relay *r, struct secure_leg *l, const struct slow_message *m);
 // There are keys, and the first bytes of what is held were the handshake's: on to the target.
-void secure_handshake_done(struct relay *r, struct secure_leg *l, uint32_t used);
+void secure_handshake_done(
+	struct relay *r, struct secure_leg *l, const struct slow_keys *keys, uint32_t used);
+// Passes on what a server sent to be resumed with. Where it is too long, or there is no room for it
+// now, nobody comes back with it.
+void secure_handshake_ticket(struct relay *r, struct secure_leg *l, const struct buffer *messages);
 // Its peer has said enough to be answered: others give way before it.
 void secure_handshake_note_answered(struct relay *r, struct secure_leg *l);
 // Tells the slow path that the session is over. Should the ring be full, it forgets by itself.

@@ -447,7 +447,7 @@ static bool keys_take(struct relay *r, struct relay_session *s, const struct slo
 	s->tries = s->header = 0;
 	s->flags &= ~(uint32_t)(RELAY_IS_MIRRORED | RELAY_IS_TRANSPARENT | RELAY_IS_OPEN |
 				RELAY_IS_ANSWERED | leg_flag(RELAY_END | RELAY_SHUT, LEG_TARGET));
-	secure_handshake_done(r, client, (uint32_t)n);
+	secure_handshake_done(r, client, &m->keys, (uint32_t)n);
 	return true;
 }
 

@@ -158,7 +158,7 @@ struct buffer *secure_receive(
 		if (v == TLS_DATA)
 			break;
 		if (v == TLS_MESSAGE) {
-			// A server's tickets: nobody here resumes.
+			secure_handshake_ticket(r, l, out);
 			r->config.buffers->put(r->config.buffers, out);
 			out = NULL;
 			continue;

@@ -10,6 +10,7 @@
 
 struct tls_client_profile {
 	SSL_CTX *context;
+	struct tls_sessions *sessions;
 	char *server_name; // NULL: the target's own
 	bool insecure;
 };
@@ -83,9 +84,9 @@ static bool protocols_set(SSL_CTX *context, const struct tls_client_settings *s)
 
 static bool context_set_up(SSL_CTX *x, const struct tls_client_settings *s)
 {
-	// A worker carries on after the handshake: it knows no renegotiation, and tickets have
-	// nobody to keep them.
-	SSL_CTX_set_options(x, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
+	// A worker carries on after the handshake: it knows no renegotiation. Sessions are kept by
+	// us (sessions.h).
+	SSL_CTX_set_options(x, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_OFF);
 	tls_key_log_use(x);
 	SSL_CTX_set_verify(x, s->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
@@ -113,6 +114,14 @@ int tls_client_profile_create(const struct tls_client_settings *settings,
 	if (status == 0)
 		status = identity_load(p->context, settings, error, error_size);
 	if (status == 0) {
+		status = tls_sessions_create(&p->sessions);
+		if (status && status != -ENOMEM)
+			snprintf(error, error_size,
+				"credential \"%s\": no memory could be locked for its sessions "
+				"(LimitMEMLOCK=): %s",
+				settings->name, strerror(-status));
+	}
+	if (status == 0) {
 		*out = p;
 		return 0;
 	}
@@ -127,6 +136,7 @@ void tls_client_profile_destroy(struct tls_client_profile *profile)
 	if (!profile)
 		return;
 	SSL_CTX_free(profile->context);
+	tls_sessions_destroy(profile->sessions);
 	free(profile->server_name);
 	free(profile);
 }
@@ -134,6 +144,11 @@ void tls_client_profile_destroy(struct tls_client_profile *profile)
 SSL_CTX *tls_client_profile_context(const struct tls_client_profile *profile)
 {
 	return profile->context;
+}
+
+struct tls_sessions *tls_client_profile_sessions(const struct tls_client_profile *profile)
+{
+	return profile->sessions;
 }
 
 static bool is_address(const char *host)

@@ -22,7 +22,7 @@ struct tls_client_settings {
 };
 
 // -EINVAL with a line in error that says which file and what is wrong with it; -EACCES for a key
-// that others than its owner can read; -ENOMEM.
+// that others than its owner can read; -ENOMEM; an error of mlock.
 [[nodiscard]] int tls_client_profile_create(const struct tls_client_settings *settings,
 	struct tls_client_profile **out, char *error, size_t error_size);
 // NULL is allowed. Handshakes that use it must be over.

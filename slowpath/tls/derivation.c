@@ -83,6 +83,9 @@ static void traffic_secret_note(const char *label, const uint8_t *secret, size_t
 	} else if (strcmp(label, "s ap traffic") == 0) {
 		memcpy(watched->server, secret, length);
 		watched->has_server = true;
+	} else if (strcmp(label, "res master") == 0) {
+		memcpy(watched->resumption, secret, length);
+		watched->resumption_length = (uint8_t)length;
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "slowpath/tls/handshake.h"
+#include "slowpath/tls/profile_impl.h"
 
 static int server_create(void *profile, const struct slow_open *open, void **out)
 {
@@ -15,17 +16,6 @@ static int server_create(void *profile, const struct slow_open *open, void **out
 	return status;
 }
 
-// The host of "host:port", "1.2.3.4:port" or "[fd00::1]:port".
-static const char *host_of(char target[SLOW_TARGET_BYTES])
-{
-	char *host = target[0] == '[' ? target + 1 : target;
-	char *end = target[0] == '[' ? strchr(host, ']') : strrchr(host, ':');
-
-	if (end)
-		*end = '\0';
-	return host;
-}
-
 static int client_create(void *profile, const struct slow_open *open, void **out)
 {
 	struct tls_handshake *h;
@@ -33,7 +23,7 @@ static int client_create(void *profile, const struct slow_open *open, void **out
 	int status;
 
 	snprintf(target, sizeof(target), "%.*s", SLOW_TARGET_BYTES - 1, open->target);
-	status = tls_handshake_connect(profile, host_of(target), &h);
+	status = tls_handshake_connect(profile, target, &h);
 	if (status == 0)
 		*out = h;
 	return status;
@@ -89,6 +79,11 @@ static enum handshake_step next(void *handshake, struct slow_message *out)
 	}
 }
 
+static void ticket(void *profile, const struct slow_ticket *ticket, size_t length, int64_t now_ms)
+{
+	tls_sessions_ticket(tls_client_profile_sessions(profile), ticket, length, now_ms / 1000);
+}
+
 static void profile_destroy(void *profile)
 {
 	tls_profile_destroy(profile);
@@ -114,5 +109,6 @@ const struct handshake_kind tls_client_kind = {
 	.input = input,
 	.end = end,
 	.next = next,
+	.ticket = ticket,
 	.profile_destroy = client_profile_destroy,
 };

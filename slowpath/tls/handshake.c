@@ -3,6 +3,7 @@
 
 #include <openssl/err.h>
 #include <string.h>
+#include <time.h>
 
 #include "slowpath/key_log.h"
 #include "slowpath/tls/profile_impl.h"
@@ -26,6 +27,8 @@ struct tls_handshake {
 	struct slow_keys keys;
 	struct tls_secrets secrets;
 	bool is_untrusted; // the server's certificate made it fail
+	struct tls_sessions *sessions;
+	char target[SLOW_TARGET_BYTES];
 	uint8_t record[RECORD_HEADER + RECORD_MAX];
 };
 
@@ -81,17 +84,44 @@ int tls_handshake_create(const struct tls_profile *profile, struct tls_handshake
 	return status;
 }
 
+// The host of "host:port", "1.2.3.4:port" or "[fd00::1]:port".
+static const char *host_of(char target[SLOW_TARGET_BYTES])
+{
+	char *host = target[0] == '[' ? target + 1 : target;
+	char *end = target[0] == '[' ? strchr(host, ']') : strrchr(host, ':');
+
+	if (end)
+		*end = '\0';
+	return host;
+}
+
+// Whether it is resumed is the server's to say.
+static void session_offer(struct tls_handshake *h)
+{
+	SSL_SESSION *session = tls_sessions_take(h->sessions, h->target, time(NULL));
+
+	if (session)
+		SSL_set_session(h->ssl, session);
+	SSL_SESSION_free(session);
+}
+
 int tls_handshake_connect(
-	const struct tls_client_profile *profile, const char *host, struct tls_handshake **out)
+	const struct tls_client_profile *profile, const char *target, struct tls_handshake **out)
 {
 	struct tls_handshake *h;
+	char host[SLOW_TARGET_BYTES];
 	int status = make(tls_client_profile_context(profile), &h);
 
 	if (status)
 		return status;
 	h->keys.is_client = true;
+	h->sessions = tls_client_profile_sessions(profile);
+	snprintf(h->target, sizeof(h->target), "%s", target);
+	snprintf(host, sizeof(host), "%s", target);
 	SSL_set_connect_state(h->ssl);
-	status = tls_client_profile_name(profile, host, h->ssl);
+	status = tls_client_profile_name(profile, host_of(host), h->ssl);
+	if (status == 0)
+		session_offer(h);
 	ERR_clear_error();
 	// The hello: nothing else can be had before the server has answered.
 	if (status == 0 && (tls_handshake_step(h->ssl, &h->secrets) == 1 ||
@@ -198,6 +228,22 @@ static void names_fill(const SSL *ssl, struct session_names *out)
 		memcpy(out->protocol, protocol, length);
 }
 
+// Of TLS 1.3 a session is made of what comes later, and of a secret.
+static void session_keep(struct tls_handshake *h)
+{
+	SSL_SESSION *session;
+
+	if (h->keys.version == TLS1_3_VERSION) {
+		h->keys.resumption_length = h->secrets.resumption_length;
+		memcpy(h->keys.resumption, h->secrets.resumption, sizeof(h->keys.resumption));
+		return;
+	}
+	session = SSL_get1_session(h->ssl);
+	if (session)
+		tls_sessions_keep(h->sessions, h->target, session, time(NULL));
+	SSL_SESSION_free(session);
+}
+
 static enum tls_handshake_state finish(struct tls_handshake *h, uint64_t records)
 {
 	bool made;
@@ -208,6 +254,8 @@ static enum tls_handshake_state finish(struct tls_handshake *h, uint64_t records
 	if (!made)
 		return fail(h, "no keys");
 	h->keys.is_itself = true;
+	if (h->keys.is_client)
+		session_keep(h);
 	names_fill(h->ssl, &h->keys.names);
 	h->state = TLS_HANDSHAKE_DONE;
 	return h->state;

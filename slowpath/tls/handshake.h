@@ -21,12 +21,12 @@ enum tls_handshake_state {
 // The server's side. profile outlives it. -ENOMEM.
 [[nodiscard]] int tls_handshake_create(
 	const struct tls_profile *profile, struct tls_handshake **out);
-// The client's side, with its hello ready as output. host: the target's host name or address, which
-// the profile's server name stands in for; it goes out as SNI if it is a name, and is what the
-// server's certificate must be for. profile outlives the handshake. -EINVAL without a host,
-// -ENOMEM.
+// The client's side, with its hello ready as output. target: "host:port" or "[address]:port". The
+// host is a name or an address, which the profile's server name stands in for; it goes out as SNI
+// if it is a name, and is what the server's certificate must be for. Comes back with a session of
+// the target that the profile has. profile outlives the handshake. -EINVAL without a host, -ENOMEM.
 [[nodiscard]] int tls_handshake_connect(
-	const struct tls_client_profile *profile, const char *host, struct tls_handshake **out);
+	const struct tls_client_profile *profile, const char *target, struct tls_handshake **out);
 // Wipes and frees. NULL is allowed.
 void tls_handshake_destroy(struct tls_handshake *h);
 

@@ -19,7 +19,9 @@ enum {
 struct tls_secrets {
 	uint8_t client[TLS_TRAFFIC_SECRET_BYTES]; // TLS 1.3: client_application_traffic_secret_0
 	uint8_t server[TLS_TRAFFIC_SECRET_BYTES]; // server_application_traffic_secret_0
-	uint8_t block[TLS_KEY_BLOCK_BYTES];       // TLS 1.2: the key block's head
+	uint8_t resumption[TLS_TRAFFIC_SECRET_BYTES]; // resumption_master_secret
+	uint8_t block[TLS_KEY_BLOCK_BYTES];           // TLS 1.2: the key block's head
+	uint8_t resumption_length;                    // 0: there is none
 	bool has_client;
 	bool has_server;
 	bool has_block;

@@ -8,6 +8,7 @@
 #include "slowpath/tls/client_profile.h"
 #include "slowpath/tls/library.h"
 #include "slowpath/tls/profile.h"
+#include "slowpath/tls/sessions.h"
 #include "slowpath/tls/staple.h"
 
 struct tls_profile_entry {
@@ -33,6 +34,7 @@ bool tls_suites_set(SSL_CTX *context);
 
 // client_profile.c
 SSL_CTX *tls_client_profile_context(const struct tls_client_profile *profile);
+struct tls_sessions *tls_client_profile_sessions(const struct tls_client_profile *profile);
 // What a handshake asks its server for, and verifies. -EINVAL: there is no name, -ENOMEM.
 [[nodiscard]] int tls_client_profile_name(
 	const struct tls_client_profile *profile, const char *host, SSL *ssl);

@@ -204,6 +204,39 @@ def tls_upstream_openssl_every_suite(t):
 
 
 @case
+def tls_upstream_comes_back(t):
+    """connections after the first resume its session, of TLS 1.2 and 1.3; a credential read anew begins anew"""
+    lab = t.lab()
+    certificates = Certificates(lab)
+    certificates.make("www", NAME)
+    resumed = []
+    for i, version in enumerate(VERSIONS):
+        c = server_context(certificates, version=version)
+
+        def serve(connection, c=c):
+            secured = c.wrap_socket(connection, server_side=True)
+            resumed.append(secured.session_reused)
+            echo_tls(secured)
+
+        t.tcp_server(lab, WEB + i, serve)
+    texts = [originating(lab, client_credential(certificates, more=named()), port=WEB + i) for i in range(2)]
+    lab.start(texts[0])
+    with ending_clean(lab):
+        for text, version in zip(texts, VERSIONS):
+            lab.apply(text)
+            for _ in range(2):
+                with open(certificates.authority, "a", encoding="ascii") as roots:
+                    roots.write("\n")
+                check_equal(lab.query("credential", "reload", "out")["changed"], 1, "credentials read anew")
+                # What came back was behind the tickets, and they are handed over before the next hello is asked for.
+                for _ in range(4):
+                    with connect(lab) as s:
+                        exchange(s, payload(100000))
+                check_equal(resumed, [False, True, True, True], f"{version.name}: who came back")
+                resumed.clear()
+
+
+@case
 def tls_upstream_gnutls_serv(t):
     """gnutls-serv answers through the node"""
     lab = t.lab()

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/chain.h"
+#include "tls/record_impl.h"
 
 enum {
 	WORKER = 3,     // the rig's relay
@@ -149,6 +150,10 @@ static void target_take(struct rig_secured *x, struct slow_link *link, const str
 		a = answer_to(link, m->session, SLOW_KEYS);
 		a->offset = SECURED_HELLO;
 		keys_of(x, &a->keys, true);
+		if (x->resumes) {
+			a->keys.resumption_length = 32;
+			memset(a->keys.resumption, SECURED_RESUMPTION, 32);
+		}
 		ring_publish(&link->to_worker);
 	} else if (m->kind == SLOW_END) {
 		refuse(link, m->session);
@@ -190,6 +195,12 @@ static void message_take(struct rig_secured *x, uint32_t thread, const struct sl
 		x->told = link;
 	}
 	x->closes += m->kind == SLOW_CLOSE;
+	if (m->kind == SLOW_TICKET) {
+		x->tickets++;
+		x->ticket = m->ticket;
+		x->ticket_bytes = m->length;
+		return;
+	}
 	// The name of a handshake that is a target's alone; a mirrored one has its client's.
 	if (x->has_targets && (m->session & 1)) {
 		target_take(x, link, m);
@@ -292,6 +303,34 @@ void secured_say(struct rig *rig, uint32_t peer, struct buffer *records)
 	assert_int_equal(tcp_send(rig->host[host], rig->user[host][peer % RIG_USERS].connection,
 				 records, 0, rig->world->now),
 		0);
+}
+
+void secured_ticket(struct rig *rig, uint32_t peer, uint8_t content, uint32_t bytes)
+{
+	struct rig_secured *x = rig->secured;
+	struct tls_key *key = &x->records[peer].out.key;
+	uint32_t length = bytes + 1;
+	struct buffer *b =
+		buffer_heap_get(&buffer_heap_source, HEADER_BYTES + length + AEAD_TAG_BYTES);
+	uint8_t *at = buffer_data(b);
+	static const uint8_t no_nonce[EXPLICIT_NONCE_BYTES];
+	struct tls_aead aead;
+
+	at[0] = TYPE_APPLICATION_DATA;
+	at[1] = at[2] = 3;
+	be16_store(at + 3, be16_from_host((uint16_t)(length + AEAD_TAG_BYTES)));
+	memset(at + HEADER_BYTES, content, bytes);
+	// A NewSessionTicket's header: the record layer looks at that.
+	memcpy(at + HEADER_BYTES,
+		(const uint8_t[]){4, 0, (uint8_t)((bytes - 4) >> 8), (uint8_t)(bytes - 4)}, 4);
+	at[HEADER_BYTES + bytes] = TYPE_HANDSHAKE;
+	tls_aead_prepare(&x->tls, key, at, length, no_nonce, &aead);
+	aead_seal(
+		x->tls.crypto, &aead.input, at + HEADER_BYTES, length, at + HEADER_BYTES + length);
+	tls_key_used(key, length);
+	b->length = (uint16_t)(HEADER_BYTES + length + AEAD_TAG_BYTES);
+	b->total_length = b->length;
+	secured_say(rig, peer, b);
 }
 
 static void say_bytes(struct rig *rig, uint32_t peer, const uint8_t bytes[SECURED_HELLO])

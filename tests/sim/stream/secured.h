@@ -13,6 +13,7 @@
 enum {
 	SECURED_HELLO = 9, // bytes, each way: a client's is framed as a hello is
 	SECURED_THREADS = 2,
+	SECURED_RESUMPTION = 0x5a,     // each byte of the secret to come back with
 	SECURED_PEERS = 2 * RIG_USERS, // by number the clients, behind them the targets
 };
 
@@ -43,8 +44,12 @@ struct rig_secured {
 	bool leaves;                    // and behind its hello a client says that it gives up
 	bool has_targets;               // targets are secured, but for the first raw_targets
 	uint32_t raw_targets;
-	uint32_t refusals;        // handshakes with targets that the thread will refuse, each twice
-	uint64_t refused;         // the last one's name, to be refused again
+	uint32_t refusals; // handshakes with targets that the thread will refuse, each twice
+	uint64_t refused;  // the last one's name, to be refused again
+	bool resumes;      // handshakes with targets may be come back from
+	uint32_t tickets;  // that were passed to the threads
+	struct slow_ticket ticket; // the last one
+	uint32_t ticket_bytes;
 	bool spliced;             // a stranger was
 	struct ip_address source; // that the last handshake was opened for
 	uint64_t session;         // its name
@@ -86,5 +91,7 @@ struct buffer *secured_next(struct rig *rig, uint32_t peer);
 bool secured_ready(struct rig *rig, uint32_t peer);
 // The peer's close_notify.
 void secured_close(struct rig *rig, uint32_t peer);
+// One record with a session ticket of a target's: content bytes of it, all the same.
+void secured_ticket(struct rig *rig, uint32_t peer, uint8_t content, uint32_t bytes);
 // Any record's bytes, as they are to be sent.
 void secured_say(struct rig *rig, uint32_t peer, struct buffer *records);

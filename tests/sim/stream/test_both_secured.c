@@ -116,6 +116,57 @@ static void ends_are_of_one_way(void **state)
 	}
 }
 
+static void tickets_say(uint32_t count, uint32_t bytes)
+{
+	for (uint32_t i = 0; i < count; i++)
+		secured_ticket(&rig, secured_peer(RIG_TARGET, 0), (uint8_t)(i + 1), bytes);
+	rig_wait(&rig, SECONDS(1));
+}
+
+// With all that a thread needs to come back, and has forgotten.
+static void a_target_s_tickets_go_to_the_slow_path(void **state)
+{
+	struct rig_secured *x = rig.secured;
+
+	x->resumes = true;
+	one_open();
+	tickets_say(2, 200);
+	assert_int_equal(x->tickets, 2);
+	assert_int_equal(x->ticket_bytes, 200);
+	assert_int_equal(x->ticket.messages[199], 2);
+	assert_int_equal(x->ticket.profile, 1);
+	assert_int_equal(x->ticket.suite, x->suite);
+	assert_int_equal(x->ticket.secret_length, 32);
+	assert_int_equal(x->ticket.secret[31], SECURED_RESUMPTION);
+	assert_string_equal(x->ticket.target, rig.world->snapshot.targets[0]->text);
+	// Payload passes them by.
+	rig_send(&rig, RIG_TARGET, 0, 5000);
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(client(0)->received, 5000);
+}
+
+static void few_tickets_of_a_session_are_passed_on(void **state)
+{
+	rig.secured->resumes = true;
+	one_open();
+	// More than a message has room for, and many.
+	tickets_say(1, SLOW_TICKET_BYTES + 1);
+	assert_int_equal(rig.secured->tickets, 0);
+	tickets_say(20, 200);
+	assert_int_equal(rig.secured->tickets, 4);
+	assert_true(is_open(RIG_TARGET, 0));
+}
+
+static void nobody_s_tickets_are_passed_on(void **state)
+{
+	one_open();
+	tickets_say(2, 200);
+	assert_int_equal(rig.secured->tickets, 0);
+	rig_send(&rig, RIG_TARGET, 0, 5000);
+	rig_wait(&rig, SECONDS(1));
+	assert_int_equal(client(0)->received, 5000);
+}
+
 // A FIN without close_notify may be anybody's (RFC 8446 6.1): what was sent arrives, and the other
 // side does not take it for the end of the stream.
 static void a_target_that_ends_without_a_word_is_a_reset(void **state)
@@ -352,6 +403,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, rig_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(both_directions_arrive_whole),
+		TEST(a_target_s_tickets_go_to_the_slow_path),
+		TEST(few_tickets_of_a_session_are_passed_on),
+		TEST(nobody_s_tickets_are_passed_on),
 		TEST(ends_are_of_one_way),
 		TEST(a_target_that_ends_without_a_word_is_a_reset),
 		TEST(a_target_that_ends_before_its_keys_is_a_reset),

@@ -272,7 +272,7 @@ static void the_certificate_must_be_for_the_host(void **state)
 	accepted(&settings, "any.example.net", "any.example.net");
 	// An address is verified, and not sent.
 	accepted(&settings, "10.2.0.1", NULL);
-	accepted(&settings, "fd00:2::1", NULL);
+	accepted(&settings, "[fd00:2::1]:443", NULL);
 	refused(&settings, "www.example.com", &server_files, "hostname mismatch");
 	refused(&settings, "a.b.example.net", &server_files, "hostname mismatch");
 	// A common name counts for nothing.
@@ -291,7 +291,7 @@ static void without_a_host_nobody_is_verified(void **state)
 	struct tls_handshake *h = NULL;
 
 	assert_int_equal(tls_handshake_connect(profile, "", &h), -EINVAL);
-	assert_int_equal(tls_handshake_connect(profile, NULL, &h), -EINVAL);
+	assert_int_equal(tls_handshake_connect(profile, ":443", &h), -EINVAL);
 	assert_null(h);
 	tls_client_profile_destroy(profile);
 }
