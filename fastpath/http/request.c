@@ -188,8 +188,9 @@ static void head_judge(struct http_run *run)
 	http_exchange_begin(run);
 	record_begin(run, bytes);
 	c->since = run->now;
+	// Nor is anything read behind a CONNECT, which is refused: it would be the tunnel's.
 	c->client_persists = (head->flags & NX_HTTP_PERSISTENT) != 0 && run->http &&
-			     !run->is_last && !c->is_framed;
+			     !run->is_last && !c->is_framed && head->method != NX_HTTP_CONNECT;
 	http_body_begin(&c->body[HTTP_CLIENT], (enum nx_http_framing)head->framing,
 		head->body_length, false, http_trailer_passes(head, bytes));
 	c->asks_trailers = http_asks_trailers(head, bytes);

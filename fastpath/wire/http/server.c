@@ -88,7 +88,10 @@ static unsigned reply_flags(const struct nx_http_server *server, unsigned status
 		flags |= NX_HTTP_WRITE_OLD_PEER;
 	// A client that waits for 100 and gets its answer may send the content or not: nobody
 	// could tell where the next request begins (RFC 9110 10.1.1).
-	if ((head->flags & NX_HTTP_PERSISTENT) == 0 || !server->continued)
+	// Nor could anybody tell after a refused CONNECT whether the client had begun with the
+	// tunnel.
+	if ((head->flags & NX_HTTP_PERSISTENT) == 0 || !server->continued ||
+		head->method == NX_HTTP_CONNECT)
 		flags |= NX_HTTP_WRITE_CLOSE;
 	else if (head->minor == 0)
 		flags |= NX_HTTP_WRITE_KEEP;

@@ -209,6 +209,19 @@ static void what_is_ambiguous_is_refused(void **state)
 	assert_int_equal(counter_read(&rig.gateway->stats.answers[HTTP_REASON_PATH_AMBIGUOUS]), 5);
 }
 
+static void nothing_is_read_behind_a_connect(void **state)
+{
+	const char *got;
+
+	rig_say(&rig, HTTP_CLIENT,
+		"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n" GET("/in-the-tunnel"));
+	got = rig_take(&rig, HTTP_CLIENT);
+	has(got, "HTTP/1.1 405 ");
+	has(got, "Connection: close\r\n");
+	assert_int_equal(rig.connects, 0);
+	assert_int_equal(rig.logged, 1);
+}
+
 static void redirections_say_where(void **state)
 {
 	rig_say(&rig, HTTP_CLIENT, GET("/old/x%20y?q=1"));
@@ -763,6 +776,7 @@ int main(void)
 		CASE(chunked_bodies_pass_with_their_trailers),
 		CASE(trailers_are_sifted),
 		CASE(what_is_ambiguous_is_refused),
+		CASE(nothing_is_read_behind_a_connect),
 		CASE(redirections_say_where),
 		CASE(redirections_keep_what_they_are_told_to),
 		CASE(prefixes_are_stripped),

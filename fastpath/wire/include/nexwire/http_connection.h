@@ -78,7 +78,7 @@ NX_API NX_CHECKED enum nx_http_event nx_http_client_end_of_input(struct nx_http_
 
 // Begins a reply to the request read last, which may still have content to come: the writer is told
 // what the request and its connection make of it (HEAD, HTTP/1.0, last message). 101 is refused
-// unless asked for, 1xx to HTTP/1.0.
+// unless asked for, 1xx to HTTP/1.0. A CONNECT that is not answered with 2xx is the last message.
 NX_API void nx_http_server_reply(struct nx_http_server *server, struct nx_http_writer *writer,
 	struct nx_write_buffer *buffer, unsigned status, const char *reason);
 

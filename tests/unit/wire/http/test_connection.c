@@ -81,7 +81,7 @@ static void answer(struct nx_http_server *server, struct nx_write_buffer *out, u
 	assert_int_equal(nx_http_server_replied(server, &writer), NX_HTTP_OK);
 }
 
-// Answers as the target asks: /up switches, /bye closes, CONNECT gets its tunnel.
+// Answers as the target asks: /up switches, /bye closes, CONNECT gets its tunnel, but not to b:1.
 static void answer_as_asked(
 	struct nx_http_server *server, struct nx_write_buffer *out, const char *target)
 {
@@ -89,6 +89,8 @@ static void answer_as_asked(
 		answer(server, out, 101, "Connection", "upgrade", "");
 	else if (strcmp(target, "/bye") == 0)
 		answer(server, out, 200, "Connection", "close", "bye");
+	else if (strcmp(target, "b:1") == 0)
+		answer(server, out, 403, NULL, NULL, "no");
 	else
 		answer(server, out, 200, NULL, NULL,
 			server->in.head.method == NX_HTTP_CONNECT ? "" : "ok");
@@ -174,6 +176,13 @@ static void nothing_is_read_behind_the_last_message(void **state)
 		"[/a][/b].");
 	assert_served(
 		"GET /bye HTTP/1.1\r\n" HOST "\r\nGET /b HTTP/1.1\r\n" HOST "\r\n", "[/bye].");
+}
+
+// A client that does not wait for the answer sends its tunnel's first bytes behind.
+static void nothing_is_read_behind_a_refused_connect(void **state)
+{
+	assert_served("CONNECT b:1 HTTP/1.1\r\nHost: b:1\r\n\r\nGET /b HTTP/1.1\r\n" HOST "\r\n",
+		"[b:1].");
 }
 
 static void an_upgrade_or_tunnel_leaves_the_rest_untouched(void **state)
@@ -553,6 +562,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pipelined_requests_come_one_after_the_other),
 		cmocka_unit_test(nothing_is_read_behind_the_last_message),
+		cmocka_unit_test(nothing_is_read_behind_a_refused_connect),
 		cmocka_unit_test(an_upgrade_or_tunnel_leaves_the_rest_untouched),
 		cmocka_unit_test(a_fault_ends_the_reading),
 		cmocka_unit_test(smuggled_requests_end_in_a_fault),
