@@ -5,12 +5,14 @@
 llhttp's and gunicorn's cases say what must come out of them: what they accept we accept with the same method, target,
 status, fields and body, and what they refuse we refuse. So that nothing can hide between two parsers, Go's net/http
 reads these and the messages in the tests of aiohttp, gunicorn, h11, waitress and Go: whatever we take for a message, it
-must take for the same one. differences.txt has what may differ, and why; a line of it that nothing needs is a fault, too.
-Ends with `N passed, N failed, N skipped`.
+must take for the same one. Requests then go through a live HTTP listener, whose target is net/http again: it must read
+the requests that our codec judged, and none besides. differences.txt has what may differ, and why; a line of it that nothing needs is a fault, too.
+The listener's lab needs root. Ends with `N passed, N failed, N skipped`.
 """
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -24,6 +26,7 @@ import corpora  # noqa: E402
 from corpora import Message  # noqa: E402
 from outside import Unavailable, go_program  # noqa: E402
 
+JUDGE = "tests/interop/http1/http1-judge"
 HOST_MISSING = "an HTTP/1.1 request has no Host"
 # What Go takes out of the fields, or adds to them.
 NOT_GOS = (b"host", b"transfer-encoding", b"content-length", b"connection", b"trailer", b"cache-control")
@@ -177,7 +180,7 @@ class Differences:
 
 def run(cases, build, second, differences, verbose):
     """Counts of one corpus."""
-    ours = judged_with_hosts(build / "tests/interop/http1/http1-judge", cases)
+    ours = judged_with_hosts(build / JUDGE, cases)
     others = judged(second, cases)
     failed = same_count = taken = 0
     for case, verdict, other in zip(cases, ours, others):
@@ -195,6 +198,27 @@ def run(cases, build, second, differences, verbose):
                   f"{': ' + verdict.fault if verdict.fault else ''}\n  {case.bytes[:300]!r}")
     print(f"{'not ok' if failed else 'ok'} {cases[0].corpus}: {len(cases)} cases, {same_count} of them judged alike, "
           f"{len(cases) - same_count - failed} differ as is known; {taken} messages taken", flush=True)
+    return len(cases) - failed, failed
+
+
+def through_gateway(cases, build, second):
+    """Counts of the request cases, each once, through a live listener."""
+    from gateway import Gateway  # what it imports wants a lab
+
+    cases = list({case.bytes: case for case in cases}.values())
+    verdicts = judged(build / JUDGE, cases)
+    gateway = Gateway(build, second)
+    failed = forwarded = 0
+    try:
+        for case, verdict in zip(cases, verdicts):
+            fault = gateway.differs(case, verdict)
+            failed += bool(fault)
+            forwarded += sum(message.whole for message in verdict.messages)
+            if fault:
+                print(f"not ok gateway {case.corpus} {case.name}: {fault}\n  {case.bytes[:300]!r}", flush=True)
+    finally:
+        gateway.close()
+    print(f"{'not ok' if failed else 'ok'} gateway: {len(cases)} cases with {forwarded} requests", flush=True)
     return len(cases) - failed, failed
 
 
@@ -219,7 +243,14 @@ def main():
     for line in differences.stale(names):
         print(f"not ok {line}")
         failed += 1
-    print(f"{passed} passed, {failed} failed, 0 skipped")
+    skipped = 0
+    if os.geteuid() == 0:
+        good, bad = through_gateway([case for case in cases if not case.response_to], build, second)
+        passed, failed = passed + good, failed + bad
+    else:
+        print("skipped: http1: the listener's lab needs root")
+        skipped = 1
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
 

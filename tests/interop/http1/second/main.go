@@ -2,7 +2,7 @@
 
 // The second parser: what Go's net/http makes of the cases that judge.c reads, one line of JSON for
 // each, bytes in hexadecimal. With -literals it prints the HTTP/1 messages in the string constants of
-// Go's own tests instead, one in hexadecimal a line.
+// Go's own tests instead, one in hexadecimal a line; with -target it is an HTTP server that tells what it read.
 package main
 
 import (
@@ -26,6 +26,7 @@ type message struct {
 	Fields [][2]string `json:"fields"`
 	Body   string      `json:"body"`
 	Whole  bool        `json:"whole"`
+	Fault  string      `json:"fault,omitempty"` // why there is no further one
 }
 
 type opinion struct {
@@ -135,7 +136,12 @@ func read(line string, input *bufio.Reader) opinion {
 
 func main() {
 	literals := flag.Bool("literals", false, "print the messages in the Go files that are named")
+	address := flag.String("target", "", "serve HTTP here, as 10.2.0.1:8080")
+	asking := flag.String("asking", "", "and tell here what was read")
 	flag.Parse()
+	if *address != "" {
+		beTarget(*address, *asking)
+	}
 	if *literals {
 		for _, name := range flag.Args() {
 			printLiterals(name)
