@@ -104,8 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct nx_url untouched = {.port = 4711};
-	struct nx_url url = untouched;
+	struct nx_url url = {.port = 1};
 	struct nx_http_slice text;
 	size_t shift;
 	uint8_t *memory;
@@ -126,7 +125,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_target(url.target);
 		check_whole(&url);
 	} else {
-		must(memcmp(&url, &untouched, sizeof(url)) == 0);
+		must(url.port == 1 && url.authority.data == NULL &&
+			url.target.data == NULL); // untouched
 	}
 	free(memory);
 	return 0;

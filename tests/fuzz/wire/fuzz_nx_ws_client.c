@@ -109,7 +109,7 @@ static size_t bring(struct iovec to, const uint8_t *bytes, size_t n, size_t piec
 static void turn(struct nx_stream *stream, struct server *s)
 {
 	struct iovec from = nx_stream_send_from(stream), to;
-	size_t n = nx_write_buffer_length(&s->answer);
+	size_t n;
 
 	if (from.iov_len > 0)
 		hear(s, from);
