@@ -26,8 +26,9 @@ struct tls_handshake {
 	uint32_t have;     // bytes of the record under way
 	struct slow_keys keys;
 	struct tls_secrets secrets;
-	bool is_untrusted; // the server's certificate made it fail
-	struct tls_sessions *sessions;
+	bool is_untrusted;             // the server's certificate made it fail
+	struct tls_sessions *sessions; // of a client
+	bool has_offered;              // one of them
 	char target[SLOW_TARGET_BYTES];
 	uint8_t record[RECORD_HEADER + RECORD_MAX];
 };
@@ -100,8 +101,7 @@ static void session_offer(struct tls_handshake *h)
 {
 	SSL_SESSION *session = tls_sessions_take(h->sessions, h->target, time(NULL));
 
-	if (session)
-		SSL_set_session(h->ssl, session);
+	h->has_offered = session && SSL_set_session(h->ssl, session) == 1;
 	SSL_SESSION_free(session);
 }
 
@@ -157,6 +157,9 @@ static enum tls_handshake_state fail_by_library(struct tls_handshake *h)
 {
 	unsigned long code = ERR_peek_last_error();
 
+	// Or it would fail again with the next one, as long as they are good.
+	if (h->has_offered)
+		tls_sessions_forget(h->sessions, h->target);
 	h->is_untrusted = h->keys.is_client && ERR_GET_LIB(code) == ERR_LIB_SSL &&
 			  ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED;
 	if (h->is_untrusted)

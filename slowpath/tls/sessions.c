@@ -127,6 +127,15 @@ SSL_SESSION *tls_sessions_take(struct tls_sessions *sessions, const char *target
 	return session;
 }
 
+void tls_sessions_forget(struct tls_sessions *sessions, const char *target)
+{
+	pthread_mutex_lock(&sessions->lock);
+	for (struct kept *k = sessions->kept; k < sessions->kept + TLS_SESSIONS; k++)
+		if (k->length > 0 && strcmp(k->target, target) == 0)
+			secret_wipe(k, sizeof(*k));
+	pthread_mutex_unlock(&sessions->lock);
+}
+
 void tls_sessions_keep(
 	struct tls_sessions *sessions, const char *target, SSL_SESSION *session, int64_t now)
 {

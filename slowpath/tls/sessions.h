@@ -27,6 +27,8 @@ void tls_sessions_destroy(struct tls_sessions *sessions);
 // The newest of the target that has not run out, for its caller to free; NULL: there is none. One
 // of TLS 1.3 is given once (RFC 8446 C.4). target: "host:port"; now: Unix time in seconds.
 SSL_SESSION *tls_sessions_take(struct tls_sessions *sessions, const char *target, int64_t now);
+// Wipes those of the target: one of them was offered, and the handshake failed.
+void tls_sessions_forget(struct tls_sessions *sessions, const char *target);
 // Keeps what a handshake of TLS 1.2 agreed on, if it can be resumed.
 void tls_sessions_keep(
 	struct tls_sessions *sessions, const char *target, SSL_SESSION *session, int64_t now);

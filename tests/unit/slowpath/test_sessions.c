@@ -96,8 +96,8 @@ static uint32_t tickets_pass(void *profile, const char *target, const struct slo
 	return count;
 }
 
-// One connection to the target; *tickets: how many came. Whether it was resumed.
-static bool visit(
+// One connection to the target; *tickets: how many came. Whether it was resumed, -1: it failed.
+static int visit(
 	SSL_CTX *server, struct tls_client_profile *profile, const char *target, uint32_t *tickets)
 {
 	enum tls_handshake_state state = TLS_HANDSHAKE_GOES_ON;
@@ -107,7 +107,7 @@ static bool visit(
 	struct slow_keys keys;
 	uint8_t bytes[ROOM];
 	uint64_t offset;
-	bool resumed;
+	int resumed = -1;
 	size_t n;
 
 	SSL_set_bio(ssl, in, out);
@@ -126,15 +126,15 @@ static bool visit(
 	while ((n = tls_handshake_output(h, bytes, sizeof(bytes))) > 0)
 		assert_int_equal(BIO_write(in, bytes, (int)n), (int)n);
 	(void)SSL_do_handshake(ssl);
-	assert_int_equal(state, TLS_HANDSHAKE_DONE);
-	assert_true(SSL_is_init_finished(ssl));
-	tls_handshake_keys(h, &keys, &offset);
 	*tickets = 0;
-	if (BIO_ctrl_pending(out) > 0) {
-		n = (size_t)BIO_read(out, bytes, sizeof(bytes));
-		*tickets = tickets_pass(profile, target, &keys, bytes, n);
+	if (state == TLS_HANDSHAKE_DONE) {
+		assert_true(SSL_is_init_finished(ssl));
+		tls_handshake_keys(h, &keys, &offset);
+		n = BIO_ctrl_pending(out) > 0 ? (size_t)BIO_read(out, bytes, sizeof(bytes)) : 0;
+		if (n > 0)
+			*tickets = tickets_pass(profile, target, &keys, bytes, n);
+		resumed = SSL_session_reused(ssl);
 	}
-	resumed = SSL_session_reused(ssl) == 1;
 	SSL_free(ssl);
 	tls_handshake_destroy(h);
 	return resumed;
@@ -145,11 +145,11 @@ static void a_target_of_1_3_is_come_back_to_once_with_each_ticket(void **state)
 	struct tls_client_profile *profile = profile_make();
 	uint32_t tickets;
 
-	assert_false(visit(servers[1], profile, TARGET, &tickets));
+	assert_int_equal(visit(servers[1], profile, TARGET, &tickets), 0);
 	assert_int_equal(tickets, 2);
 	// OpenSSL gives one for the one that was used.
 	for (int i = 0; i < 5; i++) {
-		assert_true(visit(servers[1], profile, TARGET, &tickets));
+		assert_int_equal(visit(servers[1], profile, TARGET, &tickets), 1);
 		assert_int_equal(tickets, 1);
 	}
 	tls_client_profile_destroy(profile);
@@ -160,9 +160,9 @@ static void a_target_of_1_2_is_come_back_to(void **state)
 	struct tls_client_profile *profile = profile_make();
 	uint32_t tickets;
 
-	assert_false(visit(servers[0], profile, TARGET, &tickets));
+	assert_int_equal(visit(servers[0], profile, TARGET, &tickets), 0);
 	for (int i = 0; i < 5; i++)
-		assert_true(visit(servers[0], profile, TARGET, &tickets));
+		assert_int_equal(visit(servers[0], profile, TARGET, &tickets), 1);
 	assert_int_equal(tickets, 0);
 	tls_client_profile_destroy(profile);
 }
@@ -173,12 +173,12 @@ static void a_session_is_of_its_target_and_profile(void **state)
 		struct tls_client_profile *profile = profile_make(), *other = profile_make();
 		uint32_t tickets;
 
-		assert_false(visit(servers[i], profile, TARGET, &tickets));
-		assert_false(visit(servers[i], profile, "www.example.org:444", &tickets));
-		assert_false(visit(servers[i], profile, "[fd00:2::1]:443", &tickets));
-		assert_false(visit(servers[i], other, TARGET, &tickets));
-		assert_true(visit(servers[i], profile, TARGET, &tickets));
-		assert_true(visit(servers[i], profile, "[fd00:2::1]:443", &tickets));
+		assert_int_equal(visit(servers[i], profile, TARGET, &tickets), 0);
+		assert_int_equal(visit(servers[i], profile, "www.example.org:444", &tickets), 0);
+		assert_int_equal(visit(servers[i], profile, "[fd00:2::1]:443", &tickets), 0);
+		assert_int_equal(visit(servers[i], other, TARGET, &tickets), 0);
+		assert_int_equal(visit(servers[i], profile, TARGET, &tickets), 1);
+		assert_int_equal(visit(servers[i], profile, "[fd00:2::1]:443", &tickets), 1);
 		tls_client_profile_destroy(profile);
 		tls_client_profile_destroy(other);
 	}
@@ -191,14 +191,35 @@ static void a_server_that_has_forgotten_shakes_hands_in_full(void **state)
 		SSL_CTX *anew = server_make(i == 0 ? TLS1_2_VERSION : TLS1_3_VERSION);
 		uint32_t tickets;
 
-		assert_false(visit(servers[i], profile, TARGET, &tickets));
-		assert_false(visit(anew, profile, TARGET, &tickets));
-		assert_true(visit(anew, profile, TARGET, &tickets));
+		assert_int_equal(visit(servers[i], profile, TARGET, &tickets), 0);
+		assert_int_equal(visit(anew, profile, TARGET, &tickets), 0);
+		assert_int_equal(visit(anew, profile, TARGET, &tickets), 1);
 		// Nor does the other version's mind.
-		assert_false(visit(servers[!i], profile, TARGET, &tickets));
+		assert_int_equal(visit(servers[!i], profile, TARGET, &tickets), 0);
 		SSL_CTX_free(anew);
 		tls_client_profile_destroy(profile);
 	}
+}
+
+// RFC 7627 5.3: one that has changed its mind about the master secret must not go on.
+static void a_session_that_failed_is_not_offered_again(void **state)
+{
+	struct tls_client_profile *profile = profile_make();
+	SSL_CTX *before = server_make(TLS1_2_VERSION), *after = server_make(TLS1_2_VERSION);
+	uint8_t keys[80];
+	uint32_t tickets;
+
+	assert_int_equal(SSL_CTX_get_tlsext_ticket_keys(before, keys, sizeof(keys)), 1);
+	assert_int_equal(SSL_CTX_set_tlsext_ticket_keys(after, keys, sizeof(keys)), 1);
+	SSL_CTX_set_options(after, SSL_OP_NO_EXTENDED_MASTER_SECRET);
+	assert_int_equal(visit(before, profile, TARGET, &tickets), 0);
+	assert_int_equal(visit(before, profile, TARGET, &tickets), 1);
+	assert_int_equal(visit(after, profile, TARGET, &tickets), -1);
+	assert_int_equal(visit(after, profile, TARGET, &tickets), 0);
+	assert_int_equal(visit(after, profile, TARGET, &tickets), 1);
+	SSL_CTX_free(before);
+	SSL_CTX_free(after);
+	tls_client_profile_destroy(profile);
 }
 
 // A NewSessionTicket (RFC 8446 4.6.1) of a ticket that is one byte, many times.
@@ -350,6 +371,7 @@ int main(void)
 		cmocka_unit_test(a_target_of_1_2_is_come_back_to),
 		cmocka_unit_test(a_session_is_of_its_target_and_profile),
 		cmocka_unit_test(a_server_that_has_forgotten_shakes_hands_in_full),
+		cmocka_unit_test(a_session_that_failed_is_not_offered_again),
 		cmocka_unit_test(a_ticket_says_what_the_session_is),
 		cmocka_unit_test(sessions_run_out),
 		cmocka_unit_test(few_are_kept),
