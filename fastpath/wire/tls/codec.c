@@ -111,7 +111,6 @@ static enum nx_tls_verdict fault_of(struct nx_tls *tls)
 	}
 	strncpy(tls->why, reason ? reason : "", sizeof(tls->why) - 1);
 	ERR_clear_error();
-	tls->over = verdict;
 	return verdict;
 }
 
@@ -129,6 +128,14 @@ static enum nx_tls_verdict verdict_of(struct nx_tls *tls, int result)
 	default:
 		return fault_of(tls);
 	}
+}
+
+// A fault of the peer's is for good. Asked again, OpenSSL would say that the peer has closed.
+static enum nx_tls_verdict kept(struct nx_tls *tls, enum nx_tls_verdict verdict)
+{
+	if (verdict > NX_TLS_CLOSED)
+		tls->over = verdict;
+	return verdict;
 }
 
 static int digit_of(char c)
@@ -179,13 +186,12 @@ enum nx_tls_verdict nx_tls_handshake(struct nx_tls *tls)
 {
 	enum nx_tls_verdict verdict;
 
-	// Asked again after a fault, OpenSSL says that the peer has closed.
 	if (tls->over != NX_TLS_DONE)
 		return tls->over;
 	if (tls->has_shaken)
 		return NX_TLS_DONE;
 	ERR_clear_error();
-	verdict = verdict_of(tls, SSL_do_handshake(tls->ssl));
+	verdict = kept(tls, verdict_of(tls, SSL_do_handshake(tls->ssl)));
 	if (verdict != NX_TLS_DONE)
 		return verdict;
 	if (tls->context->alpn_required && nx_tls_alpn(tls) == NULL)
@@ -215,7 +221,7 @@ enum nx_tls_verdict nx_tls_read(struct nx_tls *tls, void *data, size_t room, siz
 	while (total < room) {
 		result = SSL_read_ex(tls->ssl, (char *)data + total, room - total, &got);
 		if (result != 1) {
-			verdict = verdict_of(tls, result);
+			verdict = kept(tls, verdict_of(tls, result));
 			break;
 		}
 		total += got;

@@ -28,7 +28,7 @@ struct nx_tls {
 	bool has_shaken;          // hands, and all that was asked for is so
 	bool has_records;         // OpenSSL is done: records are ours
 	bool has_secret[2];       // of records.in, records.out
-	enum nx_tls_verdict over; // OpenSSL's fault; NX_TLS_DONE while there is none
+	enum nx_tls_verdict over; // the peer's fault; NX_TLS_DONE while there is none
 	char alpn[256];
 	char why[256];
 };

@@ -70,7 +70,7 @@ static void us_to_peer(struct tls_ends *ends, const struct feed_way *way, size_t
 	free(shifted);
 }
 
-static void close_both(struct tls_ends *ends)
+static void close_both(struct tls_ends *ends, const struct feed_way *way)
 {
 	uint8_t byte;
 	size_t n;
@@ -79,6 +79,9 @@ static void close_both(struct tls_ends *ends)
 	tls_ends_send(ends);
 	assert_int_equal(SSL_read(ends->peer, &byte, 1), 0);
 	assert_int_equal(SSL_get_shutdown(ends->peer), SSL_RECEIVED_SHUTDOWN);
+	// Who has closed may not write, and still reads.
+	assert_int_equal(nx_tls_write(ends->ours, "x", 1, &n), NX_TLS_FAILED);
+	peer_to_us(ends, way, 77);
 	SSL_shutdown(ends->peer);
 	assert_int_equal(tls_ends_read(ends, &byte, 1, &n), NX_TLS_CLOSED);
 }
@@ -103,7 +106,7 @@ static void converse(const struct suite *suite, bool is_server, int i)
 		if (!suite->is_tls12)
 			assert_true(SSL_key_update(ends.peer, SSL_KEY_UPDATE_REQUESTED));
 	}
-	close_both(&ends);
+	close_both(&ends, &config.way);
 	tls_ends_end(&ends);
 }
 
