@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "rig.h"
 
+#include "allocations.h"
 #include "secured.h"
 
 #include <netinet/in.h>
@@ -46,18 +47,30 @@ static bool get_fails(struct rig *rig)
 
 static struct buffer *failing_get(struct buffer_source *source, uint32_t room)
 {
-	return get_fails(source_rig) ? NULL : buffer_heap_get(source, room);
+	bool counted = allocations_are_counted;
+	struct buffer *b;
+
+	allocations_are_counted = false;
+	b = get_fails(source_rig) ? NULL : buffer_heap_get(source, room);
+	allocations_are_counted = counted;
+	return b;
 }
 
 static struct buffer *failing_share(struct buffer_source *source, struct buffer *from)
 {
-	return get_fails(source_rig) ? NULL : buffer_heap_share(source, from);
+	bool counted = allocations_are_counted;
+	struct buffer *b;
+
+	allocations_are_counted = false;
+	b = get_fails(source_rig) ? NULL : buffer_heap_share(source, from);
+	allocations_are_counted = counted;
+	return b;
 }
 
 static struct buffer *failing_spare(struct buffer_source *source)
 {
 	source_rig->spares++;
-	return get_fails(source_rig) ? NULL : buffer_heap_get(source, BUFFER_SPARE_ROOM);
+	return failing_get(source, BUFFER_SPARE_ROOM);
 }
 
 static struct buffer_source relay_source = {
@@ -138,7 +151,9 @@ static void relay_transmit(
 {
 	struct rig *rig = context;
 	enum rig_host to = is_client(&key->destination) ? RIG_CLIENT : RIG_TARGET;
+	bool counted = allocations_are_counted;
 
+	allocations_are_counted = false;
 	if (to == RIG_TARGET) {
 		rig->to_target = *key;
 		rig->to_target_sequence =
@@ -146,6 +161,7 @@ static void relay_transmit(
 	}
 	launch(rig, to, to, packet);
 	buffer_heap_put(&buffer_heap_source, packet);
+	allocations_are_counted = counted;
 }
 
 static void note_session(void *context, const struct session_record *record)
@@ -173,11 +189,13 @@ static void relay_take(struct rig *rig, struct packet *packets, uint32_t n)
 {
 	const struct snapshot *snapshot = &rig->world->snapshot;
 
+	allocations_are_counted = true;
 	relay_input_burst(rig->relay, snapshot, packets, n, rig->world->now);
 	for (uint32_t i = 0; i < n; i++)
 		if (packets[i].buffer &&
 			!relay_input(rig->relay, snapshot, &packets[i], rig->world->now))
 			buffer_heap_put(&buffer_heap_source, packets[i].buffer);
+	allocations_are_counted = false;
 }
 
 // What comes to the relay at one time comes in bursts.
@@ -362,8 +380,10 @@ static void turn(struct rig *rig)
 	host_turn(rig, RIG_CLIENT);
 	host_turn(rig, RIG_TARGET);
 	secured_turn(rig);
+	allocations_are_counted = true;
 	relay_tick(rig->relay, &rig->world->snapshot, rig->world->now, UINT32_MAX);
 	relay_run(rig->relay, &rig->world->snapshot, rig->world->now);
+	allocations_are_counted = false;
 }
 
 void rig_wait(struct rig *rig, usec_t time)

@@ -333,6 +333,22 @@ void secured_ticket(struct rig *rig, uint32_t peer, uint8_t content, uint32_t by
 	secured_say(rig, peer, b);
 }
 
+void secured_tell(
+	struct rig *rig, enum rig_host host, uint32_t user, const void *bytes, uint32_t length)
+{
+	uint32_t peer = secured_peer(host, user);
+	struct buffer *b;
+
+	if (rig->user[host][user].connection == TCP_NONE)
+		return;
+	b = buffer_heap_get(&buffer_heap_source, length);
+	assert_non_null(b);
+	memcpy(buffer_data(b), bytes, length);
+	b->length = (uint16_t)length;
+	b->total_length = length;
+	secured_say(rig, peer, secured_is(rig, host, user) ? secured_seal(rig, peer, b) : b);
+}
+
 static void say_bytes(struct rig *rig, uint32_t peer, const uint8_t bytes[SECURED_HELLO])
 {
 	struct buffer *b = buffer_heap_get(&buffer_heap_source, SECURED_HELLO);

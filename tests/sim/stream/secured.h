@@ -93,5 +93,8 @@ bool secured_ready(struct rig *rig, uint32_t peer);
 void secured_close(struct rig *rig, uint32_t peer);
 // One record with a session ticket of a target's: content bytes of it, all the same.
 void secured_ticket(struct rig *rig, uint32_t peer, uint8_t content, uint32_t bytes);
+// Bytes of a user, by a record where it speaks TLS; none where its connection is gone.
+void secured_tell(
+	struct rig *rig, enum rig_host host, uint32_t user, const void *bytes, uint32_t length);
 // Any record's bytes, as they are to be sent.
 void secured_say(struct rig *rig, uint32_t peer, struct buffer *records);
