@@ -1,48 +1,74 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the suites share that use programs from outside the tree."""
+"""What the suites share that use programs from outside the tree.
 
+Only what is not there, or cannot be fetched, is Unavailable, and makes a suite skip. What is there and does not do its
+work, or sources of ours that do not build, are faults: they raise RuntimeError.
+"""
+
+import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nexpath"
 BUILD_SECONDS = 800
-# Where Go's own archive goes; Debian 12 has none that is new enough.
-GO_OWN_PLACE = "/usr/local/go/bin"
+# Where Go is beside PATH: its own archive's place, and Debian's of each version.
+GO_PLACES = ("/usr/local/go/bin", *map(str, Path("/usr/lib").glob("go-*/bin")))
+# What go.mod files ask for; one since the second that is older fetches the third, in the way of every module.
+GO_NEEDED, GO_FETCHING, GO_FETCHED = (1, 26), (1, 21), "go1.26.8"
 
 
 class Unavailable(Exception):
     """A judge cannot be had here; the message says why."""
 
 
-def command(*words):
-    """Runs a program to its end; Unavailable with its last line when it fails."""
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise Unavailable(f"{' '.join(map(str, words[:3]))}: {last}")
-
-
-def go(*words, **more):
-    """Runs go to its end, with these things more in its environment; what it prints."""
-    program = shutil.which("go") or shutil.which("go", path=GO_OWN_PLACE)
-    if program is None:
-        raise Unavailable(f"go is missing, 1.26 or later: neither PATH nor {GO_OWN_PLACE} has it")
+def command(*words, **how):
+    """Runs a program to its end; what it prints. RuntimeError with its last words when it fails."""
+    what = " ".join(map(str, words[:3]))
     try:
-        done = subprocess.run([program, *map(str, words)], capture_output=True, text=True, check=False,
-                              timeout=BUILD_SECONDS, env={**os.environ, **more})
+        done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False,
+                              timeout=BUILD_SECONDS, **how)
     except subprocess.TimeoutExpired as why:
-        raise Unavailable(f"go {words[0]} took more than {BUILD_SECONDS} s") from why
+        raise RuntimeError(f"{what} took more than {BUILD_SECONDS} s") from why
     if done.returncode != 0:
-        raise Unavailable(f"go {words[0]}: " + " ".join((done.stderr or "no message").split())[-300:])
+        said = (done.stderr.strip() or done.stdout.strip() or "no message").split()
+        raise RuntimeError(f"{what}: {' '.join(said)[-300:]}")
     return done.stdout
+
+
+def fetched(*words, **how):
+    """The same for what fetches: Unavailable when it fails."""
+    try:
+        return command(*words, **how)
+    except RuntimeError as why:
+        raise Unavailable(str(why)) from why
+
+
+@functools.cache
+def newest_go():
+    """Go of this machine, and what its environment must have."""
+    local = {**os.environ, "GOTOOLCHAIN": "local"}
+    programs = {shutil.which("go", path=place) for place in (os.environ.get("PATH"), *GO_PLACES)} - {None}
+    versions = {program: tuple(map(int, re.findall(r"\d+", command(program, "env", "GOVERSION", env=local, cwd="/"))))
+                for program in programs}
+    program = max(versions, key=versions.get, default=None)
+    if program is None or versions[program] < GO_FETCHING:
+        raise Unavailable("no go is here since 1.21 (Debian's package golang-go, of Debian 12 that of backports)")
+    return program, {} if versions[program] >= GO_NEEDED else {"GOTOOLCHAIN": GO_FETCHED}
+
+
+def go(*words, folder="/", run=command, **more):
+    """Runs go to its end in a folder, with these things more in its environment; what it prints."""
+    program, environment = newest_go()
+    return run(program, *words, cwd=folder, env={**os.environ, **environment, **more})
 
 
 def go_root():
     """Where Go's own sources lie."""
-    return Path(go("env", "GOROOT").strip())
+    return Path(go("env", "GOROOT", run=fetched).strip())
 
 
 def go_program(name, source):
@@ -51,6 +77,7 @@ def go_program(name, source):
     print_of_all = hashlib.sha256(b"".join(path.name.encode() + b"\0" + path.read_bytes() for path in files))
     built = CACHE / f"{name}-{print_of_all.hexdigest()[:12]}" / "main"
     if not built.exists():
+        go("mod", "download", folder=source, run=fetched)
         built.parent.mkdir(parents=True, exist_ok=True)
-        go("build", "-C", source, "-trimpath", "-o", built, ".")
+        go("build", "-trimpath", "-o", built, ".", folder=source)
     return built

@@ -20,11 +20,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from outside import Unavailable, command  # noqa: E402
+from outside import CACHE, Unavailable, fetched  # noqa: E402
 
 # Later ones of the second are built in a way for which that Debian's pip, which lies in an archive, has no program.
 PINNED = ("autobahntestsuite==25.10.1", "wsaccel==0.6.2")
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nexpath"
 ARCHIVE = Path(__file__).resolve().parents[3] / "scripts/archive.sh"
 # 12 and 13 are compression: minutes for all of them, so a sample but for --all.
 PLAIN = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*"]
@@ -55,14 +54,14 @@ def suite():
     work = Path(tempfile.mkdtemp(dir=CACHE))
     try:
         fresh = work / "root"
-        command("debootstrap", "--variant=minbase",
+        fetched("debootstrap", "--variant=minbase",
                 "--include=ca-certificates,gcc,libc6-dev,libffi-dev,libssl-dev,python2.7-dev,python-pip-whl,python-setuptools",
                 "bullseye", fresh, debian())
         # The certificates too: a machine behind a proxy trusts one that Debian does not know.
         for name in ("hosts", "resolv.conf", "ssl/certs/ca-certificates.crt"):
             if Path("/etc", name).exists():
                 shutil.copy(f"/etc/{name}", fresh / "etc" / name)
-        command("chroot", fresh, "/bin/sh", "-c",
+        fetched("chroot", fresh, "/bin/sh", "-c",
                 "PYTHONPATH=$(ls /usr/share/python-wheels/pip-*.whl | head -n 1) "
                 "python2.7 -m pip install --no-cache-dir " + " ".join(PINNED))
         try:

@@ -46,7 +46,7 @@ def checkout():
     if not folder:
         raise Unavailable(f"NEXPATH_PACKETDRILL names no checkout (of commit {COMMIT}) with a built packetdrill")
     if not (Path(folder) / PROGRAM / "packetdrill").exists():
-        raise Unavailable(f"{folder}/{PROGRAM}/packetdrill is not there: configure and make it in that folder")
+        raise RuntimeError(f"{folder}/{PROGRAM}/packetdrill is not there: configure and make it in that folder")
     return Path(folder).resolve()
 
 
@@ -131,6 +131,10 @@ def main():
         print(f"skipped: packetdrill cannot be had: {why}")
         print("0 passed, 0 failed, 1 skipped")
         return 0
+    except RuntimeError as why:
+        print(f"not ok packetdrill: {why}")
+        print("0 passed, 1 failed, 0 skipped")
+        return 1
     root = folder / SCRIPTS
     if given.show:
         print(script.prepare((root / given.show).read_text()))

@@ -300,7 +300,7 @@ def main():
             probe(bench, given.build, name, count)
         except Unavailable as why:
             report(count, "skipped", name, why)
-        except (LabError, OSError) as why:
+        except (LabError, OSError, RuntimeError) as why:
             report(count, "not ok", name, why)
         finally:
             bench.close()

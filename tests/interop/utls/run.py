@@ -125,7 +125,7 @@ def run_all(build, count):
                 judge(what, act, world, browser)
     except Unavailable as why:
         report("skipped", "all", why)
-    except (LabError, OSError) as why:
+    except (LabError, OSError, RuntimeError, subprocess.SubprocessError) as why:
         report("not ok", "lab", why)
     finally:
         bench.close()
