@@ -49,6 +49,8 @@ class Case:
     bytes: bytes
     response_to: str = ""  # the method, of a response
     expected: Expected = None
+    kind: str = ""  # of one of many, which count as one
+    special: bool = True  # else the kind has others for what takes time
 
 
 def archive(name):

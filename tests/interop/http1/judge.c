@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What our codec makes of a connection's bytes, for run.py. Cases come as a line `request BYTES` or
-// `response METHOD BYTES` (what the response answers), then the bytes; each is answered by a line
-// of JSON with all texts in hexadecimal. A case is read whole and byte by byte, which must be the
-// same.
+// What our codec makes of a connection's bytes, for run.py: each case is answered by a line of JSON
+// with all texts in hexadecimal. It is read whole and byte by byte, which must be the same.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "case.h"
 #include "nexwire/http.h"
 
 enum {
 	FIELDS = 512,
 	HEAD_BYTES = 65535, // the cases have larger ones than the default
 	REPLY = 512,
-	METHOD = 16,
 };
 
 struct connection {
@@ -225,53 +223,37 @@ static void read_connection(struct connection *c, const char *method, size_t ste
 	put_state(c, "end", "end_fault", event);
 }
 
-static char *judged(const uint8_t *bytes, size_t length, bool is_response, const char *method,
-	size_t step, size_t *at)
+static char *judged(const struct http1_case *one, size_t step, size_t *at)
 {
 	static struct connection connection;
 	char *text = NULL;
 	size_t size;
 
-	connection =
-		(struct connection){.bytes = bytes, .length = length, .is_response = is_response};
+	connection = (struct connection){
+		.bytes = one->bytes, .length = one->length, .is_response = one->method[0] != '\0'};
 	connection.out = open_memstream(&text, &size);
 	if (!connection.out)
 		abort();
-	read_connection(&connection, method, step);
+	read_connection(&connection, one->method, step);
 	fclose(connection.out);
 	*at = connection.at;
 	return text;
 }
 
-static bool read_case(void)
-{
-	char line[64], method[METHOD] = "";
-	bool is_response;
-	size_t length, at, at_in_pieces;
-	uint8_t *bytes;
-	char *whole, *pieces;
-
-	if (!fgets(line, sizeof(line), stdin))
-		return false;
-	is_response = sscanf(line, "response %15s %zu", method, &length) == 2;
-	if (!is_response && sscanf(line, "request %zu", &length) != 1)
-		abort();
-	bytes = malloc(length + 1);
-	if (!bytes || fread(bytes, 1, length, stdin) != length)
-		abort();
-	whole = judged(bytes, length, is_response, method, length + 1, &at);
-	pieces = judged(bytes, length, is_response, method, 1, &at_in_pieces);
-	printf("%s,\"at\":%zu,\"same_in_pieces\":%s}\n", whole, at,
-		strcmp(whole, pieces) == 0 ? "true" : "false");
-	free(pieces);
-	free(whole);
-	free(bytes);
-	return true;
-}
-
 int main(void)
 {
-	while (read_case())
-		;
+	struct http1_case one;
+
+	while (http1_case_read(&one)) {
+		size_t at, at_in_pieces;
+		char *whole = judged(&one, one.length + 1, &at);
+		char *pieces = judged(&one, 1, &at_in_pieces);
+
+		printf("%s,\"at\":%zu,\"same_in_pieces\":%s}\n", whole, at,
+			strcmp(whole, pieces) == 0 ? "true" : "false");
+		free(pieces);
+		free(whole);
+		free(one.bytes);
+	}
 	return 0;
 }
