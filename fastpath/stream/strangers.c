@@ -7,7 +7,8 @@
 // Who comes gets in, for a client of ours cannot be told from a stranger yet; the oldest goes, its
 // own source's, or where all are taken that of who has most. Both its connections are closed, as a
 // server does that is short of them and takes the places of those that it has had for longest:
-// FIN, and a reset where something was received that nobody took.
+// FIN, and a reset where something was received that nobody took. A peer that does not answer the
+// FIN keeps the engine's connection for a while; where many are in use, all is a reset.
 #include "stream/strangers.h"
 
 enum {
@@ -40,11 +41,20 @@ void relay_strangers_destroy(struct relay *r)
 	memory_unmap(&r->strangers.memory);
 }
 
+static bool connections_are_short(const struct relay *r)
+{
+	uint64_t used, capacity, high_water;
+	const char *name;
+
+	return tcp_engine_pool(r->tcp, 0, &name, &used, &capacity, &high_water) &&
+	       used > capacity / 2;
+}
+
 static void give_way(struct relay *r, const struct crowd_member *m, enum drop_reason reason)
 {
 	stats_drop(r->config.stats, reason);
-	relay_session_end(
-		r, session_at(r, (uint32_t)(m - r->strangers.members)), SESSION_END_EVICTED, false);
+	relay_session_end(r, session_at(r, (uint32_t)(m - r->strangers.members)),
+		SESSION_END_EVICTED, connections_are_short(r));
 }
 
 void relay_stranger_join(struct relay *r, struct relay_session *s, const struct ip_address *source)

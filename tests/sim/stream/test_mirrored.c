@@ -23,15 +23,16 @@ enum {
 	SOON = 20000,     // some round trips
 	STRANGERS = SESSIONS / 4,
 	OF_SOURCE = 16, // of these
+	FEW = 64,       // sessions
 };
 
 static const char *const own = "10.1.0.2";
 
-static int set_up(void **state)
+static void open_for(uint32_t sessions)
 {
 	struct snapshot_listener *listener;
 
-	rig_open_secured(&rig, SESSIONS, LEGS);
+	rig_open_secured(&rig, sessions, LEGS);
 	rig_listen(&rig, "10.2.0.1");
 	rig_listen(&rig, "10.2.0.9");
 	rig.world->upstreams[WORLD_TCP].target_count = 0;
@@ -42,6 +43,11 @@ static int set_up(void **state)
 	listener->is_mirrored = listener->transparent = true;
 	listener->mirror = WORLD_UDP;
 	rig.secured->mirrored = true;
+}
+
+static int set_up(void **state)
+{
+	open_for(SESSIONS);
 	return 0;
 }
 
@@ -795,6 +801,25 @@ static void all_strangers_leave_room_for_others(void **state)
 	assert_true(client(0)->ended && !client(1)->ended);
 }
 
+// Who does not close after us would else keep a connection of the engine's for each that he opens.
+static void strangers_that_do_not_close_are_reset_in_the_end(void **state)
+{
+	uint32_t ended = 0, reset = 0;
+
+	rig_close(&rig);
+	open_for(FEW);
+	for (uint32_t i = 0; i < FEW + OF_SOURCE; i++)
+		stranger_comes("10.1.0.7");
+	rig_wait(&rig, SOON);
+	for (uint32_t i = 0; i < FEW; i++) {
+		ended += client(i)->ended && client(i)->error == 0;
+		reset += client(i)->error == ECONNRESET;
+	}
+	assert_true(ended > 0 && reset > 0);
+	assert_int_equal(ended + reset, FEW);
+	assert_in_range(rig_pool(&rig, "tcp_connections"), 2 * OF_SOURCE, FEW * 5 / 4 + 2);
+}
+
 // A SYN that nobody answers, from whatever source, is none of them.
 static void only_whoever_answers_counts(void **state)
 {
@@ -1070,6 +1095,7 @@ int main(void)
 		TEST(a_source_has_its_share_of_a_target),
 		TEST(all_strangers_leave_room_for_others),
 		TEST(only_whoever_answers_counts),
+		TEST(strangers_that_do_not_close_are_reset_in_the_end),
 		TEST(what_a_stranger_gets_is_bounded),
 		TEST(what_a_stranger_sends_is_bounded),
 		TEST(a_slow_bound_is_no_silence),
