@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 // The codec's own records against OpenSSL's, and against a forger that has the keys: as a client
-// and as a server, with bytes that come in every way.
+// and as a server, with bytes that come whole and in pieces.
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -262,15 +262,17 @@ int main(void)
 		cmocka_unit_test(forgeries_are_judged_as_listed),
 		cmocka_unit_test(what_is_no_record_is_refused_at_its_header),
 	};
+	static const int ways[] = {0, 1, 5}; // test_tls_suites.c has all
 	int failed = 0;
 
-	for (int i = 0; i < 2 * FEED_WAYS; i++) {
+	for (int i = 0; i < 6; i++) {
 		char name[40];
 
 		config = (struct tls_ends_config){.is_server = i % 2,
-			.suite = i / 2 % 2 ? "TLS_AES_128_GCM_SHA256" : "TLS_AES_256_GCM_SHA384",
-			.way = feed_way(i / 2, NX_TLS_BUFFER_MIN)};
-		snprintf(name, sizeof(name), "%s, way %d", i % 2 ? "server" : "client", i / 2);
+			.suite = i / 2 == 1 ? "TLS_AES_128_GCM_SHA256" : "TLS_AES_256_GCM_SHA384",
+			.way = feed_way(ways[i / 2], NX_TLS_BUFFER_MIN)};
+		snprintf(
+			name, sizeof(name), "%s, way %d", i % 2 ? "server" : "client", ways[i / 2]);
 		failed += cmocka_run_group_tests_name(name, tests, NULL, NULL);
 	}
 	return failed;
