@@ -2,12 +2,15 @@
 
 // A REST client and the bytes of a hostile server, twice: as many at a time as there is room for,
 // and in pieces. Both must give the same response or the same verdict. What it is asked next must
-// do no harm. Input: kind of request, piece, then the server's bytes.
+// do no harm. Over TLS the bytes are in records that are as long as the pieces of the other time.
+// Input: kind of request, piece, TLS and its end, then the server's bytes.
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "nexwire/rest.h"
+#include "tls_keys.h"
 
 enum {
 	BODY_LIMIT = 2000,
@@ -25,7 +28,10 @@ struct server {
 	const uint8_t *bytes;
 	size_t left;
 	size_t piece;
+	size_t record; // 0: there is no TLS
+	bool closes;   // by a close_notify
 	bool has_ended;
+	struct nx_tls *tls;
 };
 
 struct outcome {
@@ -53,23 +59,87 @@ static bool take(void *context, const struct nx_response *response, struct nx_ht
 	return o->length < KEPT / 2;
 }
 
+static size_t piece_copy(struct iovec to, const uint8_t *bytes, size_t n, size_t piece)
+{
+	n = n < piece ? n : piece;
+	n = n < to.iov_len ? n : to.iov_len;
+	if (n > 0)
+		memcpy(to.iov_base, bytes, n);
+	return n;
+}
+
+// What a client says must open.
+static void tls_hear(struct server *server, struct iovec from)
+{
+	char text[1000];
+	size_t n;
+
+	must(nx_read_buffer_feed(nx_tls_input(server->tls), from.iov_base, from.iov_len) ==
+		from.iov_len);
+	while (nx_tls_read(server->tls, text, sizeof(text), &n) == NX_TLS_DONE)
+		continue;
+	must(nx_tls_read(server->tls, text, sizeof(text), &n) == NX_TLS_MORE);
+}
+
+static size_t tls_bring(struct server *server, struct iovec to)
+{
+	struct nx_write_buffer *out = nx_tls_output(server->tls);
+	size_t n = server->left < server->record ? server->left : server->record;
+
+	if (nx_write_buffer_length(out) == 0 && n > 0) {
+		must(nx_tls_write(server->tls, server->bytes, n, &n) == NX_TLS_DONE);
+		server->bytes += n;
+		server->left -= n;
+	} else if (nx_write_buffer_length(out) == 0 && server->closes) {
+		must(nx_tls_close(server->tls) == NX_TLS_DONE);
+		server->closes = false;
+	}
+	n = piece_copy(to, nx_write_buffer_data(out), nx_write_buffer_length(out), server->piece);
+	must(nx_write_buffer_sent(out, n) == NX_BUFFER_OK);
+	return n;
+}
+
+static size_t bring(struct server *server, struct iovec to)
+{
+	size_t n = piece_copy(to, server->bytes, server->left, server->piece);
+
+	server->bytes += n;
+	server->left -= n;
+	return n;
+}
+
 // Carries the client's bytes away, and brings some of the server's, or its end.
 static void turn(struct nx_stream *stream, struct server *server)
 {
 	struct iovec from = nx_stream_send_from(stream), to;
-	size_t n = server->left < server->piece ? server->left : server->piece;
+	size_t n;
 
+	if (server->tls != NULL && from.iov_len > 0)
+		tls_hear(server, from);
 	nx_stream_sent(stream, from.iov_len);
 	must(!server->has_ended);
 	to = nx_stream_receive_to(stream);
 	must(to.iov_len > 0);
-	n = n < to.iov_len ? n : to.iov_len;
-	if (n > 0)
-		memcpy(to.iov_base, server->bytes, n);
+	n = server->tls != NULL ? tls_bring(server, to) : bring(server, to);
 	nx_stream_received(stream, n);
-	server->bytes += n;
-	server->left -= n;
 	server->has_ended = n == 0;
+}
+
+// A new connection, which has shaken hands.
+static void connect_to(struct nx_rest *rest, struct server *server)
+{
+	enum nx_client_verdict verdict = nx_rest_adopt(rest, -1);
+
+	if (server->record == 0) {
+		must(verdict == NX_CLIENT_DONE);
+		return;
+	}
+	must(verdict == NX_CLIENT_AGAIN);
+	nx_write_buffer_clear(nx_tls_output(rest->stream.tls));
+	tls_keys_set(rest->stream.tls, true);
+	nx_tls_destroy(server->tls);
+	server->tls = tls_keys_connection(true, true, 0);
+	must(nx_rest_connect(rest) == NX_CLIENT_DONE);
 }
 
 // A copy says the same.
@@ -115,22 +185,27 @@ static void ask(struct nx_rest *rest, struct server *server, uint8_t options, st
 
 static void play(struct server server, uint8_t options, struct outcome *first)
 {
-	struct nx_rest_config config = {.url = "http://h/base",
+	struct nx_rest_config config = {
+		.url = server.record > 0 ? "https://localhost/base" : "http://h/base",
 		.body_limit = BODY_LIMIT,
 		.head_limit = HEAD_LIMIT,
-		.stream = {.drive = NX_DRIVE_CARRIED}};
+		.stream = {.drive = NX_DRIVE_CARRIED,
+			.tls = tls_keys_context(false),
+			.connect_timeout_ms = UINT_MAX,
+			.timeout_ms = UINT_MAX}};
 	static struct outcome next;
 	static struct nx_rest rest;
 
 	must(nx_rest_init(&rest, &config) == NX_CLIENT_DONE);
-	must(nx_rest_adopt(&rest, -1) == NX_CLIENT_DONE);
+	connect_to(&rest, &server);
 	ask(&rest, &server, options, first);
 	for (int i = 0; i < 2 && !server.has_ended; i++) {
 		if (!nx_rest_is_alive(&rest))
-			must(nx_rest_adopt(&rest, -1) == NX_CLIENT_DONE);
+			connect_to(&rest, &server);
 		ask(&rest, &server, options >> 4, &next);
 	}
 	nx_rest_fini(&rest);
+	nx_tls_destroy(server.tls);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -140,11 +215,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct outcome a, b;
 	struct server server;
 
-	if (size < 2)
+	if (size < 3)
 		return 0;
-	server = (struct server){.bytes = data + 2, .left = size - 2, .piece = size};
+	server = (struct server){.bytes = data + 3,
+		.left = size - 3,
+		.piece = size + 100,
+		.record = data[2] & 1 ? 1 + data[1] % 100u : 0,
+		.closes = data[2] & 2};
 	play(server, data[0], &a);
-	server.piece = 1 + data[1] % 100;
+	server.piece = 1 + data[1] % 100u;
+	server.record = data[2] & 1 ? 1 + data[2] : 0;
 	play(server, data[0], &b);
 	must(a.verdict == b.verdict && a.fault == b.fault);
 	if (a.verdict == NX_CLIENT_DONE)

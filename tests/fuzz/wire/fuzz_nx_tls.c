@@ -5,13 +5,10 @@
 // peer sealed as data and in that order, and the same verdict. Meanwhile the reader writes, and a
 // peer with manners must read that. Input: role and suite, piece, room, then what the peer does.
 
-#include <openssl/crypto.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/wire/tls_identity.h"
-#include "wire/tls/codec.h"
+#include "tls_keys.h"
 
 enum {
 	WIRE_MOST = 40000,
@@ -57,42 +54,6 @@ static void must(bool condition)
 {
 	if (!condition)
 		abort();
-}
-
-static struct nx_tls_context *contexts[2]; // of clients, of servers
-
-static void contexts_make(void)
-{
-	static struct tls_identity identity;
-	struct nx_tls_config client = {.danger_no_verify = true};
-	struct nx_tls_config server = {.role = NX_TLS_SERVER};
-
-	if (contexts[0] != NULL)
-		return;
-	tls_identity_make(&identity, "localhost", NULL);
-	server.certificate_file = server.key_file = identity.path;
-	contexts[0] = nx_tls_context_create(&client, NULL, 0);
-	contexts[1] = nx_tls_context_create(&server, NULL, 0);
-	must(contexts[0] != NULL && contexts[1] != NULL);
-}
-
-// A connection that has shaken hands: the secrets are always the same.
-static struct nx_tls *end_make(bool is_server, bool is_aes256, size_t buffer)
-{
-	struct nx_tls *tls = nx_tls_create(contexts[is_server], "localhost", buffer);
-	static const char *const labels[] = {"CLIENT", "SERVER"};
-	char line[200];
-
-	must(tls != NULL);
-	for (int i = 0; i < 2; i++) {
-		snprintf(line, sizeof(line), "%s_TRAFFIC_SECRET_0 00 %0*d", labels[i],
-			is_aes256 ? 96 : 64, i + 1);
-		nx_tls_secret_take(tls->ssl, line);
-	}
-	must(tls->has_secret[0] && tls->has_secret[1]);
-	tls->has_records = true;
-	must(nx_records_begin(&tls->records, tls->context->vectors));
-	return tls;
 }
 
 // What the peer sends, and of it what it sealed as data.
@@ -328,8 +289,8 @@ static void end(struct run *r, const struct settings *s)
 
 static struct run play(const struct settings *s, const struct wire *w)
 {
-	struct run r = {.tls = end_make(s->is_server, s->is_aes256, s->buffer),
-		.peer = end_make(!s->is_server, s->is_aes256, s->buffer),
+	struct run r = {.tls = tls_keys_connection(s->is_server, s->is_aes256, s->buffer),
+		.peer = tls_keys_connection(!s->is_server, s->is_aes256, s->buffer),
 		.wire = w};
 
 	for (size_t at = 0; at < w->length && r.last <= NX_TLS_MORE;) {
@@ -375,10 +336,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 4 || size > 2000)
 		return 0;
-	contexts_make();
 	pieces.piece = 1 + next_byte(&in) * (options & 8 ? 50u : 1u);
 	pieces.room = 1 + next_byte(&in) * (options & 8 ? 50u : 1u);
-	sealer = end_make(!pieces.is_server, pieces.is_aes256, NX_TLS_BUFFER_MIN);
+	sealer = tls_keys_connection(!pieces.is_server, pieces.is_aes256, NX_TLS_BUFFER_MIN);
 	wire.sealer = sealer->records;
 	nx_tls_destroy(sealer);
 	wire.length = wire.data_length = 0;

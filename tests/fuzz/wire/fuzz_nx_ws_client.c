@@ -5,6 +5,7 @@
 // input for an answer. Both times must tell the same messages and the same verdict, and what the
 // client says to them is read by a server. Input: options, piece, then the server's bytes.
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,7 +177,10 @@ static void play(struct server s, struct outcome *o)
 	struct nx_ws_connection_config config = {.url = "ws://h/x",
 		.message_limit = LIMIT,
 		.answers_nothing = s.options & ANSWERS_NOTHING,
-		.stream = {.drive = NX_DRIVE_CARRIED, .in_bytes = ROOM}};
+		.stream = {.drive = NX_DRIVE_CARRIED,
+			.in_bytes = ROOM,
+			.connect_timeout_ms = UINT_MAX,
+			.timeout_ms = UINT_MAX}};
 	static struct nx_ws_connection connection;
 	struct iovec rest;
 
