@@ -19,16 +19,49 @@ enum {
 	SCHEME_PKCS1_SHA512 = 0x0601,
 };
 
-// Groups of finite fields, offered and never shared.
+// Schemes after quanta, offered by Chrome; no certificate here is signed by one.
 enum {
-	GROUP_FFDHE2048 = 0x0100,
-	GROUP_FFDHE3072 = 0x0101,
+	SCHEME_MLDSA44 = 0x0904,
+	SCHEME_MLDSA65 = 0x0905,
+	SCHEME_MLDSA87 = 0x0906,
 };
 
 // Of HPKE.
 enum {
 	HPKE_AES_128_GCM = 1,
 	HPKE_CHACHA20_POLY1305 = 3,
+};
+
+// The relative object identifiers of the roots that Chrome 156 trusts and that have one.
+static const uint8_t chrome_anchors[] = {
+	5, 0x82, 0xdf, 0x13, 0x02, 0x01,                   //
+	5, 0x82, 0xdf, 0x13, 0x02, 0x06,                   //
+	5, 0x82, 0xdf, 0x13, 0x02, 0x0d,                   //
+	5, 0x82, 0xdf, 0x13, 0x02, 0x0e,                   //
+	5, 0x82, 0xdf, 0x13, 0x02, 0x0f,                   //
+	5, 0x82, 0xdf, 0x13, 0x02, 0x12,                   //
+	5, 0x82, 0xdf, 0x13, 0x02, 0x13,                   //
+	5, 0x82, 0xdf, 0x13, 0x02, 0x14,                   //
+	8, 0x83, 0x9a, 0x64, 0x8c, 0x9b, 0x2d, 0x01, 0x07, //
+	8, 0x83, 0x9a, 0x64, 0x8c, 0x9b, 0x2d, 0x01, 0x08, //
+	8, 0x83, 0x9a, 0x64, 0x8c, 0x9b, 0x2d, 0x01, 0x09, //
+	8, 0x83, 0x9a, 0x64, 0x8c, 0x9b, 0x2d, 0x01, 0x0a, //
+	8, 0x83, 0x9a, 0x64, 0x8c, 0x9b, 0x2d, 0x01, 0x0b, //
+	8, 0x83, 0x9a, 0x64, 0x8c, 0x9b, 0x2d, 0x01, 0x0c, //
+	8, 0x83, 0x9a, 0x64, 0x8c, 0x9b, 0x2d, 0x01, 0x0d, //
+	8, 0x83, 0x9a, 0x64, 0x8c, 0x9b, 0x2d, 0x01, 0x12, //
+	8, 0x83, 0x9a, 0x64, 0x8c, 0x9b, 0x2d, 0x01, 0x13, //
+	4, 0xd6, 0x79, 0x09, 0x01,                         //
+	4, 0xd6, 0x79, 0x09, 0x04,                         //
+	4, 0xd6, 0x79, 0x09, 0x05,                         //
+	4, 0xd6, 0x79, 0x09, 0x06,                         //
+	4, 0xd6, 0x79, 0x09, 0x07,                         //
+	4, 0xd6, 0x79, 0x09, 0x08,                         //
+	4, 0xd6, 0x79, 0x09, 0x0a,                         //
+	4, 0xd6, 0x79, 0x09, 0x0b,                         //
+	4, 0xd6, 0x79, 0x09, 0x0c,                         //
+	4, 0xd6, 0x79, 0x09, 0x0d,                         //
+	4, 0xd6, 0x79, 0x09, 0x0f,                         //
 };
 
 static const char *const web[] = {"h2", "http/1.1"};
@@ -63,9 +96,9 @@ const struct tls13_browser tls13_browser_chrome = {
 		0xcca8, 0xc013, 0xc014, 0x009c, 0x009d, 0x002f, 0x0035),
 	.groups = LIST(GREASE, GROUP_X25519MLKEM768, GROUP_X25519, GROUP_P256, GROUP_P384),
 	.shares = LIST(GREASE, GROUP_X25519MLKEM768, GROUP_X25519),
-	.schemes = LIST(SCHEME_ECDSA_P256, SCHEME_PSS_SHA256, SCHEME_PKCS1_SHA256,
-		SCHEME_ECDSA_P384, SCHEME_PSS_SHA384, SCHEME_PKCS1_SHA384, SCHEME_PSS_SHA512,
-		SCHEME_PKCS1_SHA512),
+	.schemes = LIST(GREASE, SCHEME_MLDSA44, SCHEME_MLDSA65, SCHEME_MLDSA87, SCHEME_ECDSA_P256,
+		SCHEME_PSS_SHA256, SCHEME_PKCS1_SHA256, SCHEME_ECDSA_P384, SCHEME_PSS_SHA384,
+		SCHEME_PKCS1_SHA384, SCHEME_PSS_SHA512, SCHEME_PKCS1_SHA512),
 	.versions = LIST(GREASE, VERSION_1_3, VERSION_1_2),
 	.compressions = LIST(2),
 	.extensions = LIST(GREASE, EXTENSION_SERVER_NAME, EXTENSION_EXTENDED_MASTER_SECRET,
@@ -73,10 +106,12 @@ const struct tls13_browser tls13_browser_chrome = {
 		EXTENSION_SESSION_TICKET, EXTENSION_ALPN, EXTENSION_STATUS_REQUEST,
 		EXTENSION_SIGNATURE_ALGORITHMS, EXTENSION_SCT, EXTENSION_KEY_SHARE,
 		EXTENSION_PSK_MODES, EXTENSION_SUPPORTED_VERSIONS, EXTENSION_COMPRESS_CERTIFICATE,
-		EXTENSION_APPLICATION_SETTINGS, EXTENSION_ECH, GREASE),
+		EXTENSION_APPLICATION_SETTINGS, EXTENSION_TRUST_ANCHORS, EXTENSION_ECH, GREASE),
 	.alpn = web,
 	.alpn_count = 2,
 	.alps = "h2",
+	.trust_anchors = chrome_anchors,
+	.trust_anchors_length = sizeof(chrome_anchors),
 	// Of a CPU that has AES, as the order of the suites says too.
 	.ech_ciphers = LIST(HPKE_AES_128_GCM),
 	.ech_payloads = LIST(144, 176, 208, 240),
@@ -87,9 +122,8 @@ const struct tls13_browser tls13_browser_chrome = {
 const struct tls13_browser tls13_browser_firefox = {
 	.name = "firefox",
 	.suites = LIST(0x1301, 0x1303, 0x1302, 0xc02b, 0xc02f, 0xcca9, 0xcca8, 0xc02c, 0xc030,
-		0xc00a, 0xc009, 0xc013, 0xc014, 0x009c, 0x009d, 0x002f, 0x0035),
-	.groups = LIST(GROUP_X25519MLKEM768, GROUP_X25519, GROUP_P256, GROUP_P384, GROUP_P521,
-		GROUP_FFDHE2048, GROUP_FFDHE3072),
+		0xc013, 0xc014, 0x009c, 0x009d, 0x002f, 0x0035),
+	.groups = LIST(GROUP_X25519MLKEM768, GROUP_X25519, GROUP_P256, GROUP_P384, GROUP_P521),
 	.shares = LIST(GROUP_X25519MLKEM768, GROUP_X25519, GROUP_P256),
 	.schemes = LIST(SCHEME_ECDSA_P256, SCHEME_ECDSA_P384, SCHEME_ECDSA_P521, SCHEME_PSS_SHA256,
 		SCHEME_PSS_SHA384, SCHEME_PSS_SHA512, SCHEME_PKCS1_SHA256, SCHEME_PKCS1_SHA384,
@@ -107,7 +141,7 @@ const struct tls13_browser tls13_browser_firefox = {
 	.alpn = web,
 	.alpn_count = 2,
 	.ech_ciphers = LIST(HPKE_AES_128_GCM, HPKE_CHACHA20_POLY1305),
-	.ech_payloads = LIST(239),
+	.ech_payloads = LIST(240),
 	.record_size_limit = 0x4001,
 	.same_x25519 = true,
 	.session_id = true,

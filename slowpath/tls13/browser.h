@@ -35,6 +35,8 @@ struct tls13_browser {
 	// client hello, both drawn from.
 	struct tls13_list ech_ciphers;
 	struct tls13_list ech_payloads;
+	const uint8_t *trust_anchors; // whom it trusts, each with a byte of length in front
+	size_t trust_anchors_length;
 	uint16_t record_size_limit;
 	bool shuffle;     // all extensions but GREASE and pre_shared_key are in a drawn order
 	bool same_x25519; // one X25519 key in the hybrid and in the plain share
@@ -45,7 +47,7 @@ struct tls13_browser {
 extern const struct tls13_browser tls13_browser_plain;
 // The same, and the server is asked for no staple (status_request).
 extern const struct tls13_browser tls13_browser_unstapled;
-// Chrome 133 and Firefox 148, over TCP.
+// Chrome 156 on a CPU with AES and Firefox 159, over TCP.
 extern const struct tls13_browser tls13_browser_chrome;
 extern const struct tls13_browser tls13_browser_firefox;
 

@@ -25,6 +25,7 @@ static const uint16_t types[EXTENSION_PLACES] = {
 	[AT_TRANSPORT] = EXTENSION_TRANSPORT_PARAMETERS,
 	[AT_APPLICATION_SETTINGS] = EXTENSION_APPLICATION_SETTINGS,
 	[AT_ECH] = EXTENSION_ECH,
+	[AT_TRUST_ANCHORS] = EXTENSION_TRUST_ANCHORS,
 };
 
 static bool is_among(uint16_t type, const uint16_t *list, size_t count)

@@ -43,7 +43,7 @@ enum {
 struct hello_draw {
 	uint8_t random[RANDOM_BYTES];
 	uint8_t session_id[SESSION_ID_BYTES_MAX];
-	uint16_t grease_suite, grease_group, grease_version, grease_extension[2];
+	uint16_t grease_suite, grease_group, grease_version, grease_scheme, grease_extension[2];
 	uint16_t order[TLS13_EXTENSIONS_MAX]; // the table's extensions as they are sent
 	uint16_t ech_cipher;
 	uint8_t ech_config;

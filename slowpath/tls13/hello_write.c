@@ -22,7 +22,7 @@ static bool draw_below(const struct randomness *r, uint16_t below, uint16_t *out
 static bool draw_grease(const struct randomness *r, struct hello_draw *d)
 {
 	uint16_t *const all[] = {&d->grease_suite, &d->grease_group, &d->grease_version,
-		&d->grease_extension[0], &d->grease_extension[1]};
+		&d->grease_extension[0], &d->grease_extension[1], &d->grease_scheme};
 	uint8_t bytes[nx_array_size(all)];
 
 	if (!randomness_fill(r, bytes, sizeof(bytes)))
@@ -177,10 +177,10 @@ static void write_psk(struct writer *w, const struct hello_parts *p)
 	writer_close(w, list, 2);
 }
 
-static void write_cookie(struct writer *w, struct cursor cookie)
+static void write_vector(struct writer *w, const uint8_t *bytes, size_t length)
 {
-	writer_u16(w, (uint16_t)cursor_left(&cookie));
-	writer_bytes(w, cookie.p, cursor_left(&cookie));
+	writer_u16(w, (uint16_t)length);
+	writer_bytes(w, bytes, length);
 }
 
 // Whether the table's extension is sent in this hello.
@@ -217,7 +217,7 @@ static void write_body(struct writer *w, const struct hello_parts *p, uint16_t t
 	case EXTENSION_POINT_FORMATS: // uncompressed
 		return writer_u16(w, 0x0100);
 	case EXTENSION_SIGNATURE_ALGORITHMS:
-		return write_list(w, &b->schemes, 0, 2);
+		return write_list(w, &b->schemes, p->draw->grease_scheme, 2);
 	case EXTENSION_DELEGATED_CREDENTIALS:
 		return write_list(w, &b->delegated, 0, 2);
 	case EXTENSION_ALPN:
@@ -236,10 +236,12 @@ static void write_body(struct writer *w, const struct hello_parts *p, uint16_t t
 		return write_shares(w, p);
 	case EXTENSION_RENEGOTIATION_INFO:
 		return writer_u8(w, 0);
+	case EXTENSION_TRUST_ANCHORS:
+		return write_vector(w, b->trust_anchors, b->trust_anchors_length);
 	case EXTENSION_ECH:
 		return write_ech(w, p->draw);
 	case EXTENSION_COOKIE:
-		return write_cookie(w, p->cookie);
+		return write_vector(w, p->cookie.p, cursor_left(&p->cookie));
 	case EXTENSION_TRANSPORT_PARAMETERS:
 		return writer_bytes(
 			w, p->transport_parameters.p, cursor_left(&p->transport_parameters));

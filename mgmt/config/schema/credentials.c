@@ -156,7 +156,7 @@ static const struct schema_key KEYS[] = {
 		.fallback = "chrome", .effect = EFFECT_NEW_SESSIONS,
 		IN(config_credential, fingerprint),
 		.sentence =
-			"reality-client: whose hello ours looks like: that of Chrome 133 on a CPU with AES, or of Firefox 148."},
+			"reality-client: whose hello ours looks like: that of Chrome 156 on a CPU with AES, or of Firefox 159."},
 	{"credentials[].mldsa65_verify", .type = SCHEMA_STRING, .effect = EFFECT_NEW_SESSIONS,
 		RANGE(7, 2604), IN(config_credential, mldsa65_verify),
 		.sentence =

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Two makers' hellos of a browser, byte by byte but for what each hello draws anew."""
+"""Our hellos beside uTLS's of the same browser, byte by byte but for what each hello draws anew.
+
+Ours are Chrome 156's and Firefox 159's, the newest of uTLS Chrome 133's and Firefox 148's: what the browsers changed
+between them, and what uTLS leaves out, is NEWER, and nothing else may differ.
+"""
 
 import struct
 
@@ -8,11 +12,36 @@ from harness import LabError, check, check_equal
 GREASE = 0x0a0a
 KEY_SHARE, ECH = 51, 0xfe0d
 # Lists of numbers in which GREASE may stand: bytes of the length in front.
-LISTS = {10: 2, 43: 1}
+LISTS = {10: 2, 13: 2, 43: 1}
 SHUFFLED = {"chrome"}
-# What uTLS leaves out, whose Firefox 148 keeps no sessions: the usual one offers to take tickets, behind the point
-# formats, and says how it would use them, behind the signature schemes.
-MISSING = {"firefox": [struct.pack("!HH", 35, 0), struct.pack("!HHBB", 45, 2, 1, 1)]}
+
+ANCHORS = bytes.fromhex(
+    "0582df130201" "0582df130206" "0582df13020d" "0582df13020e" "0582df13020f" "0582df130212" "0582df130213"
+    "0582df130214" "08839a648c9b2d0107" "08839a648c9b2d0108" "08839a648c9b2d0109" "08839a648c9b2d010a"
+    "08839a648c9b2d010b" "08839a648c9b2d010c" "08839a648c9b2d010d" "08839a648c9b2d0112" "08839a648c9b2d0113"
+    "04d6790901" "04d6790904" "04d6790905" "04d6790906" "04d6790907" "04d6790908" "04d679090a" "04d679090b"
+    "04d679090c" "04d679090d" "04d679090f")
+# Parts of the hello, as ours has them and as uTLS has, None where it has none.
+NEWER = {
+    "chrome": [
+        # GREASE and ML-DSA stand first among the signature schemes.
+        ("000d00180a0a090409050906" "04030804040105030805050108060601", "000d0010" "04030804040105030805050108060601"),
+        # It names the roots that it trusts (trust_anchors).
+        ("ca3400ba00b8" + ANCHORS.hex(), None),
+    ],
+    "firefox": [
+        # Without ECDSA's suites in CBC mode and without groups of finite fields.
+        ("130113031302c02bc02fcca9cca8c02cc030" "c013c014009c009d002f0035",
+         "130113031302c02bc02fcca9cca8c02cc030" "c00ac009" "c013c014009c009d002f0035"),
+        ("000a000a11ec001d001700180019", "000a000e11ec001d00170018001901000101"),
+        # uTLS's keeps no sessions: the usual one offers to take tickets, and says how it would use them.
+        ("00230000", None),
+        ("002d00020101", None),
+    ],
+}
+# Roles of GREASE that are new, and the length of what stands for Firefox's encrypted client hello, ours and uTLS's.
+NEW_ROLES = {"chrome": ["list 13"]}
+PAYLOADS = {"firefox": (240, 239)}
 
 
 class Reader:
@@ -129,13 +158,29 @@ def forms(hellos):
             "same x25519": {one.drawn["share 001d"] == one.drawn["share 11ec"][-32:] for one in hellos}}
 
 
+def made_older(ours, theirs, browser):
+    """Ours with what is newer in it taken out; LabError where it does not stand there."""
+    for part, other in ((bytes.fromhex(one), other and bytes.fromhex(other)) for one, other in NEWER[browser]):
+        check(part in ours["fixed"], f"no {part.hex()} in our hello")
+        check(other is None or other in theirs["fixed"], f"no {other and other.hex()} in uTLS's hello")
+        at = ours["fixed"].index(part)
+        ours["fixed"][at:at + 1] = [other] if other else []
+    for role in NEW_ROLES.get(browser, ()):
+        ours["grease"].remove(role)
+    if browser in PAYLOADS:
+        one, other = PAYLOADS[browser]
+        check_equal(ours["lengths"]["ech payload"], {one}, "lengths of our payload")
+        ours["lengths"]["ech payload"] = {other}
+    if browser in SHUFFLED:  # its types, of which ours has more
+        for side in (ours, theirs):
+            del side["lengths"]["order"]
+
+
 def compare(ours, theirs, browser):
-    """LabError where our records and theirs differ in more than what each draws."""
+    """LabError where our records and theirs differ in more than what each draws, and what is newer in ours."""
     ours, theirs = (forms([Hello(record, browser) for record in records]) for records in (ours, theirs))
-    for extension in MISSING.get(browser, ()):
-        if extension not in ours["fixed"] or extension in theirs["fixed"]:
-            raise LabError(f"extension {extension.hex()} is not ours alone")
-        ours["fixed"].remove(extension)
+    made_older(ours, theirs, browser)
+    check_equal(len(ours["fixed"]), len(theirs["fixed"]), "parts of the hello")
     for i, (one, other) in enumerate(zip(ours["fixed"], theirs["fixed"])):
         check_equal(one.hex(), other.hex(), f"part {i} of the hello")
     check_equal(ours, theirs, "hellos")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A browser's hello before nexpathd: a client of uTLS fetches a page as Chrome and as Firefox.
 
-First its hellos are compared with ours, byte by byte. At a REALITY listener it is a stranger: it gets the target's certificate and page. At a TLS listener it gets the listener's
+First its hellos are compared with ours, byte by byte but for what newer browsers changed. At a REALITY listener it is a stranger: it gets the target's certificate and page. At a TLS listener it gets the listener's
 own. go builds the client in the cache; the lab needs root. Ends with `N passed, N failed, N skipped`.
 """
 

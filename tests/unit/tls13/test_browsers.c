@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The hellos of Chrome 133 and Firefox 148 as records on the wire, written down byte by byte but
-// for what is drawn, and the rules by which that is drawn.
+// The hellos of Chrome 156 and Firefox 159, as Debian's packages of them send them, written down as
+// records byte by byte but for what is drawn, and the rules by which that is drawn.
 #include "rig.h"
 
 #include "tls13/hello.h"
@@ -16,6 +16,7 @@ enum role {
 	OF_SUITES,
 	OF_GROUPS,
 	OF_VERSIONS,
+	OF_SCHEMES,
 	OF_FIRST_EXTENSION,
 	OF_LAST_EXTENSION,
 	ROLES,
@@ -37,28 +38,38 @@ static const struct golden chrome = {
 	.head = "16 0301 l2 01 l3 0303 *32 20 *32 "
 		"0020 g0 1301 1302 1303 c02b c02f c02c c030 cca9 cca8 c013 c014 009c 009d 002f 0035 "
 		"0100 l2",
-	.extensions = {"g3 0000",
+	.extensions = {"g4 0000",
 		"0000 0011 000f 00 000c 6578616d706c652e74657374", // example.test
 		"0017 0000", "ff01 0001 00", "000a 000c 000a g1 11ec 001d 0017 0018",
 		"000b 0002 01 00", "0023 0000",
 		"0010 000e 000c 02 6832 08 687474702f312e31", // h2, http/1.1
-		"0005 0005 01 0000 0000", "000d 0012 0010 0403 0804 0401 0503 0805 0501 0806 0601",
+		"0005 0005 01 0000 0000",
+		"000d 001a 0018 g3 0904 0905 0906 0403 0804 0401 0503 0805 0501 0806 0601",
 		"0012 0000", "0033 04ef 04ed g1 0001 00 11ec 04c0 *1216 001d 0020 *32",
 		"002d 0002 01 01", "002b 0007 06 g2 0304 0303", "001b 0003 02 0002",
-		"44cd 0005 0003 02 6832", "fe0d l2 00 0001 c *1 0020 *32 p", "g4 0001 00"},
-	.count = 18,
+		"44cd 0005 0003 02 6832",
+		// The root store's identifiers, in order.
+		"ca34 00ba 00b8 05 82df130201 05 82df130206 05 82df13020d 05 82df13020e "
+		"05 82df13020f 05 82df130212 05 82df130213 05 82df130214 "
+		"08 839a648c9b2d0107 08 839a648c9b2d0108 08 839a648c9b2d0109 "
+		"08 839a648c9b2d010a 08 839a648c9b2d010b 08 839a648c9b2d010c "
+		"08 839a648c9b2d010d 08 839a648c9b2d0112 08 839a648c9b2d0113 04 d6790901 "
+		"04 d6790904 04 d6790905 04 d6790906 04 d6790907 04 d6790908 04 d679090a "
+		"04 d679090b 04 d679090c 04 d679090d 04 d679090f",
+		"fe0d l2 00 0001 c *1 0020 *32 p", "g5 0001 00"},
+	.count = 19,
 	.shuffled = true,
 };
 
 static const struct golden firefox = {
 	.browser = &tls13_browser_firefox,
 	.head = "16 0301 l2 01 l3 0303 *32 20 *32 "
-		"0022 1301 1303 1302 c02b c02f cca9 cca8 c02c c030 c00a c009 c013 c014 009c 009d 002f "
+		"001e 1301 1303 1302 c02b c02f cca9 cca8 c02c c030 c013 c014 009c 009d 002f "
 		"0035 0100 l2",
 	.extensions = {"0000 0011 000f 00 000c 6578616d706c652e74657374", "0017 0000",
-		"ff01 0001 00", "000a 0010 000e 11ec 001d 0017 0018 0019 0100 0101",
-		"000b 0002 01 00", "0023 0000", "0010 000e 000c 02 6832 08 687474702f312e31",
-		"0005 0005 01 0000 0000", "0022 000a 0008 0403 0503 0603 0203", "0012 0000",
+		"ff01 0001 00", "000a 000c 000a 11ec 001d 0017 0018 0019", "000b 0002 01 00",
+		"0023 0000", "0010 000e 000c 02 6832 08 687474702f312e31", "0005 0005 01 0000 0000",
+		"0022 000a 0008 0403 0503 0603 0203", "0012 0000",
 		"0033 052f 052d 11ec 04c0 *1216 001d 0020 *32 0017 0041 04 *64",
 		"002b 0005 04 0304 0303",
 		"000d 0018 0016 0403 0503 0603 0804 0805 0806 0401 0501 0601 0203 0201",
@@ -252,7 +263,7 @@ static void chromes_hello_is_the_golden_one_but_for_what_is_drawn(void **state)
 			k++;
 		assert_in_range(k, 0, nx_array_size(lengths) - 1);
 		seen[k]++;
-		assert_int_equal(hellos[i].length, 5 + 1749 - 176 + hellos[i].payload);
+		assert_int_equal(hellos[i].length, 5 + 1771 + hellos[i].payload);
 	}
 	for (size_t k = 0; k < nx_array_size(lengths); k++)
 		assert_true(seen[k] != 0);
@@ -265,7 +276,7 @@ static void firefoxs_hello_is_the_golden_one_but_for_what_is_drawn(void **state)
 	make_all(&firefox);
 	all_differ();
 	for (size_t i = 0; i < HELLOS; i++) {
-		assert_int_equal(hellos[i].payload, 239);
+		assert_int_equal(hellos[i].payload, 240);
 		assert_int_equal(hellos[i].length, hellos[0].length);
 		assert_true(hellos[i].cipher == 1 || hellos[i].cipher == 3);
 		seen[hellos[i].cipher] = true;
@@ -335,7 +346,7 @@ static void chrome_shuffles_all_extensions_between_the_greased(void **state)
 			places[order[at]] |= 1U << at;
 	}
 	for (size_t place = 1; place < chrome.count - 1; place++)
-		assert_in_range(__builtin_popcount(places[place]), 8, 16);
+		assert_in_range(__builtin_popcount(places[place]), 8, 17);
 }
 
 static size_t append(uint8_t *out, const void *bytes, size_t n)

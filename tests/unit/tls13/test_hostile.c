@@ -269,18 +269,20 @@ static bool on_parameters(void *user, const uint8_t *bytes, size_t length)
 	return true;
 }
 
-// A server that takes the early data which nobody sent: its EncryptedExtensions without QUIC.
-static void early_data_in_a_servers_extensions_was_never_asked_for(void **state)
+// What a client says of a server's messages behind ServerHello, which are the test's.
+static enum tls13_verdict says_of(
+	const struct tls13_browser *browser, const uint8_t *messages, size_t length)
 {
-	static const uint8_t taken[] = {8, 0, 0, 6, 0, 4, 0, 42, 0, 0};
 	struct crypto ends[2] = {0};
 	struct tls13 *engines[2];
 	const struct tls13_identity *identity = rig.identities[RIG_P256];
 	struct tls13_config config = {.library = rig.library,
 		.roots = rig.roots,
+		.browser = browser,
 		.identities = &identity,
 		.identity_count = 1};
 	struct tls13_events events[2];
+	enum tls13_verdict v;
 
 	for (int i = 0; i < 2; i++) {
 		events[i] = (struct tls13_events){
@@ -291,16 +293,52 @@ static void early_data_in_a_servers_extensions_was_never_asked_for(void **state)
 		assert_int_equal(tls13_create(&config, i == 0, &start, &engines[i]), 0);
 	}
 	assert_int_equal(tls13_begin(engines[0], RIG_NOW_MS), TLS13_OK);
-	assert_int_equal(tls13_input(engines[1], TLS13_INITIAL, ends[0].bytes[TLS13_INITIAL],
-				 ends[0].have[TLS13_INITIAL], RIG_NOW_MS),
-		TLS13_OK);
-	assert_int_equal(tls13_input(engines[0], TLS13_INITIAL, ends[1].bytes[TLS13_INITIAL],
-				 ends[1].have[TLS13_INITIAL], RIG_NOW_MS),
-		TLS13_OK);
-	assert_int_equal(tls13_input(engines[0], TLS13_HANDSHAKE, taken, sizeof(taken), RIG_NOW_MS),
-		TLS13_EXTENSION_UNASKED);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+			tls13_input(engines[!i], TLS13_INITIAL, ends[i].bytes[TLS13_INITIAL],
+				ends[i].have[TLS13_INITIAL], RIG_NOW_MS),
+			TLS13_OK);
+	v = tls13_input(engines[0], TLS13_HANDSHAKE, messages, length, RIG_NOW_MS);
 	tls13_destroy(engines[0]);
 	tls13_destroy(engines[1]);
+	return v;
+}
+
+static void early_data_in_a_servers_extensions_was_never_asked_for(void **state)
+{
+	static const uint8_t taken[] = {8, 0, 0, 6, 0, 4, 0, 42, 0, 0};
+
+	assert_int_equal(
+		says_of(&tls13_browser_plain, taken, sizeof(taken)), TLS13_EXTENSION_UNASKED);
+	assert_int_equal(
+		says_of(&tls13_browser_chrome, taken, sizeof(taken)), TLS13_EXTENSION_UNASKED);
+}
+
+// A server may say which roots it has certificates of, and that its certificate is of one that was
+// named, to whom names any, as Chrome does.
+static void trust_anchors_are_heard_by_who_named_some(void **state)
+{
+	struct writer w = writer_with(4096);
+	size_t message, list, entry;
+	uint8_t *der = NULL;
+	int n = i2d_X509(rig.leaves[RIG_P256], &der);
+
+	assert_true(n > 0);
+	writer_bytes(&w, "\x08\0\0\x0d\0\x0b\xca\x34\0\x07\0\x05\x04\xd6\x79\x09\x01", 17);
+	writer_u8(&w, HANDSHAKE_CERTIFICATE);
+	message = writer_open(&w, 3);
+	writer_u8(&w, 0);
+	list = writer_open(&w, 3);
+	entry = writer_open(&w, 3);
+	writer_bytes(&w, der, (size_t)n);
+	writer_close(&w, entry, 3);
+	writer_bytes(&w, "\0\4\xca\x34\0\0", 6);
+	writer_close(&w, list, 3);
+	writer_close(&w, message, 3);
+	assert_int_equal(says_of(&tls13_browser_chrome, w.base, w.used), TLS13_OK);
+	assert_int_equal(says_of(&tls13_browser_firefox, w.base, w.used), TLS13_EXTENSION_UNASKED);
+	OPENSSL_free(der);
+	writer_clear(&w);
 }
 
 static void quic_carries_parameters_and_no_session_id(void **state)
@@ -373,6 +411,7 @@ int main(void)
 		cmocka_unit_test(a_verifier_of_the_callers_has_the_last_word),
 		cmocka_unit_test(nothing_authenticates_itself_behind_the_handshake),
 		cmocka_unit_test(early_data_in_a_servers_extensions_was_never_asked_for),
+		cmocka_unit_test(trust_anchors_are_heard_by_who_named_some),
 		cmocka_unit_test(quic_carries_parameters_and_no_session_id),
 	};
 
