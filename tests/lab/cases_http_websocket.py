@@ -10,7 +10,8 @@ import time
 
 from cases_http import SECURE, WEB, gateway
 from cases_tls_upstream import client_credential, named, tls_server
-from harness import GATEWAY_C4, LISTEN, SERVER4, case, check, check_equal, connect, payload, receive_exactly, upstream, wait_for
+from harness import (LISTEN, SERVER4, LabError, case, check, check_equal, connect, payload, receive_exactly, upstream,
+                     wait_for)
 from securing import NAME, Certificates, context, transport
 from terminating import at, ending_clean
 
@@ -60,35 +61,42 @@ def end(s):
         s.shutdown(1)
 
 
+def talk(s, path, answer):
+    """What the target says and hears: its answer with two frames behind it, echoes of texts and binaries, a ping when it
+    is told to, and its end before or after the client's, as the path says."""
+    s.sendall(answer + frame(TEXT, b"right behind", masked=False) + frame(PING, b"", masked=False))
+    while True:
+        kind, data = next_frame(s)
+        if data == b"ping me":
+            s.sendall(frame(PING, b"still there?", masked=False))
+        elif data == b"leave":
+            s.sendall(frame(CLOSE, GOODBYE, masked=False))
+        elif kind in (TEXT, BINARY):
+            s.sendall(frame(kind, data, masked=False))
+        elif kind == CLOSE:
+            break
+    if path.endswith("/client-ends"):
+        s.sendall(frame(CLOSE, GOODBYE, masked=False))
+        check_equal(s.recv(1), b"", "behind the client's Close")
+    end(s)
+    if path.endswith("/target-ends"):
+        check(isinstance(s, ssl.SSLSocket) or s.recv(1) == b"", "something behind our end")
+
+
 def server_of(log):
-    """Switches, says two frames behind the 101, echoes texts and binaries, pings when it is told to, and ends before or after
-    the client: how, its path says. What becomes of each connection is put in the log."""
+    """Switches and talks; what becomes of each connection is put in the log."""
     def serve(s):
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += receive_exactly(s, 1)
         path = head.split()[1].decode()
         key = re.search(rb"(?i)\nSec-WebSocket-Key: (\S+)", head)[1].decode()
-        answer = (f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                  f"Sec-WebSocket-Accept: {accepting(key)}\r\n\r\n").encode()
-        s.sendall(answer + frame(TEXT, b"right behind", masked=False) + frame(PING, b"", masked=False))
-        while True:
-            kind, data = next_frame(s)
-            if data == b"ping me":
-                s.sendall(frame(PING, b"still there?", masked=False))
-            elif data == b"leave":
-                s.sendall(frame(CLOSE, GOODBYE, masked=False))
-            elif kind in (TEXT, BINARY):
-                s.sendall(frame(kind, data, masked=False))
-            elif kind == CLOSE:
-                break
-        if path.endswith("/client-ends"):
-            s.sendall(frame(CLOSE, GOODBYE, masked=False))
-            check_equal(s.recv(1), b"", f"{path}: behind the client's Close")
-        end(s)
-        if path.endswith("/target-ends"):
-            check(isinstance(s, ssl.SSLSocket) or s.recv(1) == b"", f"{path}: behind our end")
-        log.append(path)
+        try:
+            talk(s, path, f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                          f"Sec-WebSocket-Accept: {accepting(key)}\r\n\r\n".encode())
+            log.append(path)
+        except (LabError, OSError) as error:
+            log.append(f"{path}: {error}")
     return serve
 
 
@@ -152,7 +160,7 @@ def http_websocket_over_tls(t):
     log = []
     t.tcp_server(lab, WEB, server_of(log))
     failures = tls_server(t, lab, certificates, server_of(log), port=SECURE)
-    http = ('http = { head_timeout_s = 1; keepalive_timeout_s = 1; response_timeout_s = 1; routes = ( '
+    http = ('http = { keepalive_timeout_s = 2; response_timeout_s = 2; routes = ( '
             '{ path = "/raw"; upstream = "raw"; }, { path = "/tls"; upstream = "far"; } ); };')
     listeners = ", ".join(f'{{ name = "in{port}"; protocol = "http"; listen = "*:{port}"; {more} {http} }}'
                           for port, more in ((LISTEN, ""), (LISTEN + 1, transport("www"))))
@@ -160,7 +168,7 @@ def http_websocket_over_tls(t):
                                                    upstream("far", at(SERVER4, SECURE), more=transport("out"))]),
                              extra=f"credentials = ( {credential}, {client_credential(certificates, more=named())} );")
     lab.start(text.replace("management = {", f'management = {{ key_dir = "{lab.folder}/keys";'))
-    with ending_clean(lab), connect(lab) as idle:
+    with ending_clean(lab):
         ways = []
         for first in ("client-ends", "target-ends"):
             for version in (None, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
@@ -174,10 +182,11 @@ def http_websocket_over_tls(t):
             check(next_frame(s) == (BINARY, big), f"{path}: what came back is not what was sent")
         # They are silent for longer than a client may be between requests, or a target before its answer.
         silent = time.monotonic()
-        idle.sendall(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
-        while idle.recv(65536):
-            pass
-        check(time.monotonic() - silent >= 1, "an idle client was let go early")
+        with connect(lab, timeout=10) as idle:
+            idle.sendall(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
+            while idle.recv(65536):
+                pass
+        check(time.monotonic() - silent > 1.9, "an idle client was let go early")
         for s, path in ways:
             s.sendall(frame(TEXT, b"ping me"))
             check_equal(next_frame(s), (PING, b"still there?"), path)
