@@ -12,11 +12,10 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from outside import CACHE, Unavailable, go_root
+from outside import CACHE, fetched, go_root
 
 # aiohttp's has llhttp's whole tree, tests and all.
 PINNED = {"aiohttp": "3.14.5", "gunicorn": "27.0.1", "h11": "0.16.0", "waitress": "3.0.2"}
-FETCH_SECONDS = 300
 GO_TESTS = ("readrequest", "request", "response", "serve", "transfer", "transport")
 PYTHON_TESTS = {"aiohttp": "/tests/test_(http_parser|web_functional|client_proto|web_protocol)\\.py$",
                 "gunicorn": "/tests/test_\\w+\\.py$",
@@ -61,16 +60,9 @@ def archive(name):
     pip = [shutil.which("pip3")] if shutil.which("pip3") else [sys.executable, "-m", "pip"]
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent) as work:
-        try:
-            done = subprocess.run([*pip, "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                                   "--no-binary", ":all:", "--dest", work, f"{name}=={PINNED[name]}"],
-                                  capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)
-        except subprocess.TimeoutExpired as why:
-            raise Unavailable(f"pip download {name} took more than {FETCH_SECONDS} s") from why
-        found = list(Path(work).glob("*.tar.gz"))
-        if done.returncode != 0 or not found:
-            raise Unavailable(f"pip download {name}: " + " ".join((done.stderr or "no message").split())[-200:])
-        found[0].rename(kept)
+        fetched(*pip, "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary", ":all:",
+                "--dest", work, f"{name}=={PINNED[name]}")
+        Path(work, kept.name).rename(kept)
     return kept
 
 

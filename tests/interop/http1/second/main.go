@@ -32,6 +32,7 @@ type message struct {
 type opinion struct {
 	Messages []message `json:"messages"`
 	Fault    string    `json:"fault"`
+	Rest     int64     `json:"rest"` // bytes behind the last message
 }
 
 func inHex(text string) string {
@@ -129,6 +130,7 @@ func read(line string, input *bufio.Reader) opinion {
 			judged.Fault = err.Error()
 		}
 		if leaves {
+			judged.Rest, _ = io.Copy(io.Discard, reader)
 			return judged
 		}
 	}
