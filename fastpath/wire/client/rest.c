@@ -253,7 +253,8 @@ static enum nx_client_verdict hear(struct nx_rest *rest)
 	if (verdict == NX_CLIENT_AGAIN)
 		return NX_CLIENT_DONE;
 	rest->ended = verdict == NX_CLIENT_CLOSED;
-	if (verdict == NX_CLIENT_DONE &&
+	// Carried streams may be fresh from what the last exchange has read already.
+	if (verdict == NX_CLIENT_DONE && nx_read_buffer_length(in) > 0 &&
 		nx_http_client_is_cut_short(
 			&rest->http, nx_read_buffer_data(in), nx_read_buffer_length(in)))
 		return NX_CLIENT_CLOSED;
