@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """TLS that ends at a listener: handshakes by the slow path, records by the workers."""
 
+import base64
 import socket
 import ssl
 
@@ -114,6 +115,58 @@ def tls_sessions_resume(t):
                     check_equal(s.session_reused, visit > 0, f"{version}: visit {visit}")
                     session = s.session
                     s.unwrap().close()
+
+
+def elements(der):
+    """Elements of DER one behind another, each as its tag, and its content."""
+    at = 0
+    while at < len(der):
+        more = der[at + 1] & 0x7f if der[at + 1] > 0x7f else 0
+        length = int.from_bytes(der[at + 2:at + 2 + more], "big") if more else der[at + 1]
+        begin = at + 2 + more
+        yield der[at], der[begin:begin + length]
+        at = begin + length
+
+
+def element(tag, content):
+    return bytes([tag, 0x82]) + len(content).to_bytes(2, "big") + content
+
+
+def as_if_it_took_early_data(pem):
+    """A session that OpenSSL has kept, as if 16 KiB of early data had come as allowed with its ticket."""
+    head, *lines, end = pem.strip().splitlines()
+    (tag, body), = elements(base64.b64decode("".join(lines)))
+    fields = [field for field in elements(body) if field[0] != 0xaf] + [(0xaf, b"\2\2\x40\0")]
+    fields.sort(key=lambda field: field[0] if field[0] > 0x9f else 0)
+    der = element(tag, b"".join(element(*field) for field in fields))
+    return "\n".join((head, base64.encodebytes(der).decode().strip(), end, ""))
+
+
+@case
+def tls_early_data_is_refused(t):
+    """early data under a ticket that is taken goes nowhere: the session is resumed, and what comes behind it is served"""
+    heard = []
+
+    def handler(s):
+        heard.append(s.recv(100))
+        s.sendall(b"an answer")
+
+    lab, certificates = secured_lab(t, handler)
+    kept, early = lab.folder / "session", lab.folder / "early"
+
+    def client(line, *more):
+        return lab.at("client", "sh", "-c", f'echo {line} | exec openssl s_client "$@"', "sh",
+                      "-connect", f"{GATEWAY_C4}:{LISTEN}", "-servername", NAME, "-CAfile", str(certificates.authority),
+                      "-verify_return_error", "-ign_eof", "-tls1_3", *more, check=False).stdout
+    with ending_clean(lab):
+        check("an answer" in client("first", "-sess_out", str(kept)), "the first visit")
+        kept.write_text(as_if_it_took_early_data(kept.read_text()))
+        for size in (1, 100, 16000):
+            early.write_bytes(b"e" * size)
+            said = client("behind", "-sess_in", str(kept), "-early_data", str(early))
+            for word in ("Reused, TLSv1.3", "Early data was rejected", "an answer"):
+                check(word in said, f"{size} bytes, no {word!r}: {said[-600:]}")
+        check_equal(heard, [b"first\n"] + [b"behind\n"] * 3, "what the server behind has heard")
 
 
 @case

@@ -2,7 +2,9 @@
 """TLS toward targets: handshakes begun by the slow path, records by the workers."""
 
 import contextlib
+import os
 import re
+import shutil
 import socket
 import ssl
 import time
@@ -280,6 +282,46 @@ def tls_upstream_names_and_roots(t):
                                                      + f'roots = "file:{certificates.folder}/www.pem";')))
         with connect(lab) as s:
             exchange(s)
+
+
+@contextlib.contextmanager
+def environment(**more):
+    """Programs that start meanwhile have this in their environment, too."""
+    os.environ.update(more)
+    try:
+        yield
+    finally:
+        for name in more:
+            del os.environ[name]
+
+
+@case
+def tls_upstream_roots_of_the_system(t):
+    """without roots the machine's authorities count, in one file or a folder by their hashes, and no others"""
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        lab = t.lab()
+        certificates = Certificates(lab)
+        certificates.make("www", NAME)
+        certificates.sign_own("other", NAME)
+        tls_server(t, lab, certificates, echo_tls)
+        tls_server(t, lab, certificates, echo_tls, port=WEB + 1, name="other")
+        folders = {name: lab.folder / name for name in ("authorities", "nothing")}
+        for folder in folders.values():
+            folder.mkdir()
+        known = folders["authorities"] / "one.pem"
+        shutil.copy(certificates.authority, known)
+        lab.at("server", "openssl", "rehash", known.parent)
+        paths = {"SSL_CERT_FILE": folders["nothing"] / "none.pem", "SSL_CERT_DIR": folders["nothing"]}
+        paths[variable] = known if variable == "SSL_CERT_FILE" else known.parent
+        out = client_credential(certificates, more=named(), roots=False)
+        with environment(**{name: str(path) for name, path in paths.items()}):
+            lab.start(originating(lab, out))
+        with ending_clean(lab):
+            with connect(lab) as s:
+                exchange(s, payload(10000))
+            lab.apply(originating(lab, out, port=WEB + 1))
+            refused(lab, f"{variable}: another authority")
+            check_equal(drops(lab, "tls_target_untrusted"), 1, f"{variable}: drops")
 
 
 @case

@@ -26,9 +26,14 @@ class Certificates:
     def __init__(self, lab):
         self.folder = lab.folder / "keys"
         self.folder.mkdir(mode=0o700)
-        self.authority = self.folder / "ca.pem"
+        self.authority = self.sign_own("ca", "lab authority")
+
+    def sign_own(self, name, common):
+        """An authority's certificate; its path."""
+        path = self.folder / f"{name}.pem"
         self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                     "-subj", "/CN=lab authority", "-keyout", self.folder / "ca.key", "-out", self.authority)
+                     "-subj", f"/CN={common}", "-keyout", self.folder / f"{name}.key", "-out", path)
+        return path
 
     def openssl(self, *argv):
         run("openssl", *argv)
