@@ -227,10 +227,10 @@ const struct verb verbs[] = {
 			.kind = VALUE_LOCAL,
 			.completion = COMPLETE_CREDENTIAL}},
 		.options = {{"name", "HOST", NULL, VALUE_LOCAL,
-			"the name to ask for (that of the site)"}},
+			"the name to ask for (that of the site, each of the credential's)"}},
 		.help = "Shake hands with the target of a REALITY credential, or any site, and say whether it is fit to be one.",
 		.detail =
-			"Fit is a site that completes TLS 1.3 in one round with a browser's key shares, has a certificate for the name, and sends records that a server's own messages fit in. It is dialled from this machine, not through the ports of a node. The exit status is 1 for one that is not.",
+			"Fit is a site that completes TLS 1.3 in one round with a browser's key shares, has a certificate for the name, and sends records that a server's own messages fit in. A credential's is asked for each of its names, behind the PROXY protocol header that the credential has for it. It is dialled from this machine, not through the ports of a node. The exit status is 1 for one that is not, be it for one name.",
 		.example = "nexpath credential check www.example.org:443",
 		.run = run_credential_check,
 	},

@@ -11,7 +11,9 @@ import re
 import resource
 import signal
 import socket
+import ssl
 import subprocess
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -388,13 +390,13 @@ def test_generated_credentials_are_taken(daemon):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{long}.key", "-out",
                     f"{long}.pem", "-subj", "/CN=x", "-addext", "subjectAltName=DNS:www.example.org"], check=True,
                    capture_output=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    short = shortest(daemon.folder)
+    port = free_port()
     for options, name, says in ((["-tls1_3"], "www.example.org", "www.example.org: fit"),
                                 (["-tls1_3"], "www.example.net", "not for the name"),
                                 (["-tls1_2"], "www.example.org", "completes no TLS 1.3 handshake"),
-                                (["-groups", "P-384"], "www.example.org", "another key share")):
+                                (["-groups", "P-384"], "www.example.org", "another key share"),
+                                (["-cert", short / "pem", "-key", short / "key"], "www.example.org", "too short")):
         server = subprocess.Popen(["openssl", "s_server", "-accept", str(port), "-cert", f"{long}.pem", "-key",
                                    f"{long}.key", "-quiet", *options], stdin=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL)
@@ -405,6 +407,88 @@ def test_generated_credentials_are_taken(daemon):
             server.kill()
             server.wait()
         expect(says in out and code == (0 if ": fit" in says else 1), f"{options}: {out + error}")
+        if ": fit" in says:  # four messages and their tags, and two tickets, which are alike
+            flight, behind = (re.search(rf"^{title} +(.*)$", out, re.MULTILINE)[1].split()
+                              for title in ("records of its flight", "records behind it"))
+            expect(len(flight) >= 4 and int(flight[1]) > 700 and len(behind) == 2 and behind[0] == behind[1] > "0", out)
+
+
+class Site:
+    """A site on this machine behind a proxy of HAProxy's kind: it wants so long a header before the hello."""
+
+    def __init__(self, daemon, header, *hosts):
+        made = [daemon.folder / f"site.{kind}" for kind in ("pem", "key")]
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-out", made[0], "-keyout", made[1],
+                        "-subj", "/CN=x", "-addext", "subjectAltName=" + ",".join(f"DNS:{host}" for host in hosts)],
+                       check=True, capture_output=True)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*made)
+        self.header, self.headers, self.names = header, [], []
+        self.context.sni_callback = lambda _, name, __: self.names.append(name)
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.port = self.door.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.door.accept()
+                connection.settimeout(10)
+                with connection, contextlib.suppress(OSError):
+                    header = connection.recv(self.header, socket.MSG_WAITALL) if self.header else b""
+                    self.headers.append(header)
+                    with self.context.wrap_socket(connection, server_side=True) as secured:
+                        secured.recv(1)
+
+
+def test_configured_targets_are_judged(daemon):
+    """credential check NAME asks the target for each of its names, behind the PROXY header that clients' come with"""
+    program = daemon.program.parent.parent / "cli/nexpath"
+    hosts = ["www.example.org", "shop.example.org"]
+    client = daemon.start(daemon.config())
+    for version, header, names in (("off", b"", hosts), ("v1", b"PROXY UNKNOWN\r\n", [*hosts, "other.example.org"]),
+                                   ("v2", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", hosts[1:])):
+        site = Site(daemon, len(header), *hosts)
+        listed = ", ".join(f'"{name}"' for name in names)
+        front = reality_front(f"127.0.0.1:{site.port}", "01").replace(
+            '["www.example.org"]', f'[{listed}]; target_proxy_protocol = "{version}"')
+        client.call("config.apply", text=f"credentials = ( {front} );\n{daemon.config()}")
+        known = row(client, "front")
+        expect((known["target"], known["target_proxy_protocol"]) == (f"127.0.0.1:{site.port}", version), known)
+        run = subprocess.run([program, "--socket", daemon.folder / "socket", "--json", "credential", "check", "front"],
+                             capture_output=True, text=True, timeout=60)
+        site.door.close()
+        judged = [json.loads(line) for line in run.stdout.splitlines()]
+        expect([one["name"] for one in judged] == names == site.names, run)
+        expect([one["fit"] for one in judged] == [name in hosts for name in names], judged)
+        expect(run.returncode == (0 if all(one["fit"] for one in judged) else 1), run)
+        expect(all(one["flight"] and one["after"] for one in judged), judged)
+        expect(site.headers == [header] * len(names), site.headers)
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def shortest(folder):
+    """A folder with pem and key of no more than a certificate for P-256 must have: a point of half the length, a
+    signature by Ed25519, and no names."""
+    place = folder / "shortest"
+    place.mkdir()
+
+    def openssl(*argv):
+        subprocess.run(["openssl", *argv], check=True, capture_output=True, cwd=place)
+
+    openssl("genpkey", "-algorithm", "ed25519", "-out", "authority.key")
+    openssl("req", "-x509", "-key", "authority.key", "-subj", "/", "-out", "authority.pem")
+    openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "whole.key")
+    openssl("ec", "-in", "whole.key", "-conv_form", "compressed", "-out", "key")
+    openssl("req", "-new", "-key", "key", "-subj", "/", "-out", "request")
+    openssl("x509", "-req", "-in", "request", "-CA", "authority.pem", "-CAkey", "authority.key", "-set_serial", "1", "-out",
+            "pem")
+    return place
 
 
 def listens(port):

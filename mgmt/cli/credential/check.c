@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Whether a site is fit to be the target of a REALITY server: one handshake with it, as the server
-// learns it.
+// Whether a site is fit to be the target of a REALITY server: one handshake with it for each name
+// that clients may ask for, as the server learns it.
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -13,6 +13,7 @@
 
 #include "cli/credential/credential.h"
 #include "reality/probe.h"
+#include "stream/proxy_protocol.h"
 #include "tls13/browser.h"
 
 enum {
@@ -25,7 +26,8 @@ enum {
 struct site {
 	char host[TEXT_BYTES];
 	char port[16];
-	char name[TEXT_BYTES]; // SNI
+	unsigned proxy_protocol; // version of the header that it gets first, 0 = none
+	json_t *names;           // to ask for (SNI), at least one
 };
 
 static bool fill(void *user, uint8_t *out, size_t length)
@@ -56,22 +58,23 @@ static bool site_parse(const char *text, struct site *out)
 		return false;
 	snprintf(out->host, sizeof(out->host), "%.*s", (int)length, host);
 	snprintf(out->port, sizeof(out->port), "%s", colon + 1);
-	snprintf(out->name, sizeof(out->name), "%s", out->host);
+	out->proxy_protocol = 0;
 	return true;
 }
 
 static enum exit_status site_from_row(const char *name, const json_t *row, struct site *out)
 {
 	const char *target = json_string_value(json_object_get(row, "target"));
-	const char *asked = json_string_value(json_array_get(json_object_get(row, "names"), 0));
+	const char *header = json_string_value(json_object_get(row, "target_proxy_protocol"));
 
 	if (target == NULL || !site_parse(target, out)) {
 		fprintf(stderr, "nexpath: credential \"%s\" has no target; only kind reality has\n",
 			name);
 		return EXIT_REFUSED;
 	}
-	if (asked != NULL)
-		snprintf(out->name, sizeof(out->name), "%s", asked);
+	if (header != NULL && header[0] == 'v')
+		out->proxy_protocol = header[1] == '1' ? 1 : 2;
+	out->names = json_copy(json_object_get(row, "names"));
 	return EXIT_DONE;
 }
 
@@ -168,6 +171,16 @@ static bool output_send(int fd, struct reality_probe *p)
 	return true;
 }
 
+// That the connection is our own, as a node says it when it looks. It is the first that is sent: a
+// new connection has room for it.
+static bool header_send(int fd, unsigned version)
+{
+	uint8_t bytes[PROXY_PROTOCOL_WRITE_MAX];
+	size_t length = version != 0 ? proxy_protocol_write(version, NULL, bytes) : 0;
+
+	return length == 0 || send(fd, bytes, length, MSG_NOSIGNAL) == (ssize_t)length;
+}
+
 // Takes what comes until nothing did for so long, the peer is done, or the handshake is complete
 // where that is waited for.
 static bool input_take(int fd, struct reality_probe *p, int silence_ms, bool until_complete)
@@ -187,10 +200,11 @@ static bool input_take(int fd, struct reality_probe *p, int silence_ms, bool unt
 	return !until_complete;
 }
 
-static void handshake(int fd, struct reality_probe *p)
+static void handshake(int fd, unsigned proxy_protocol, struct reality_probe *p)
 {
-	if (reality_probe_begin(p, now_ms()) != TLS13_OK || !output_send(fd, p) ||
-		!input_take(fd, p, ANSWER_MS, true) || !input_take(fd, p, SILENCE_MS, false))
+	if (!header_send(fd, proxy_protocol) || reality_probe_begin(p, now_ms()) != TLS13_OK ||
+		!output_send(fd, p) || !input_take(fd, p, ANSWER_MS, true) ||
+		!input_take(fd, p, SILENCE_MS, false))
 		return;
 	reality_probe_finish(p);
 	if (output_send(fd, p))
@@ -214,8 +228,8 @@ static void lengths_print(const char *title, const uint16_t *lengths, uint8_t co
 	puts(count == 0 ? "none" : "");
 }
 
-static enum exit_status verdict_print(
-	const struct invocation *v, const struct site *site, struct reality_probe *p)
+static enum exit_status verdict_print(const struct invocation *v, const struct site *site,
+	const char *name, struct reality_probe *p)
 {
 	enum reality_fitness fitness = reality_probe_judge(p, false);
 	struct reality_shape shape;
@@ -225,7 +239,7 @@ static enum exit_status verdict_print(
 	reality_probe_shape(p, &shape);
 	if (v->json) {
 		json_t *all = json_pack("{s:s, s:s, s:b, s:s, s:b, s:o, s:o}", "target", site->host,
-			"name", site->name, "fit", fit, "reason", why, "fit_mldsa65",
+			"name", name, "fit", fit, "reason", why, "fit_mldsa65",
 			fit && reality_probe_judge(p, true) == REALITY_FIT, "flight",
 			lengths_json(shape.flight, shape.flight_count), "after",
 			lengths_json(shape.after, shape.after_count));
@@ -238,17 +252,17 @@ static enum exit_status verdict_print(
 	lengths_print("records behind it", shape.after, shape.after_count);
 	printf("%-24s%s\n", "room for ML-DSA-65",
 		fit && reality_probe_judge(p, true) == REALITY_FIT ? "yes" : "no");
-	printf("%s:%s as %s: %s%s\n", site->host, site->port, site->name,
-		fit ? "" : "not fit: ", why);
+	printf("%s:%s as %s: %s%s\n", site->host, site->port, name, fit ? "" : "not fit: ", why);
 	return fit ? EXIT_DONE : EXIT_REFUSED;
 }
 
-static enum exit_status site_probe(const struct invocation *v, const struct site *site, int fd)
+static enum exit_status name_probe(
+	const struct invocation *v, const struct site *site, const char *name, int fd)
 {
 	struct reality_probe_config config = {
 		.random = {.fill = fill},
 		.browser = &tls13_browser_chrome,
-		.name = site->name,
+		.name = name,
 		.alpn = REALITY_ALPN_H2,
 	};
 	struct tls13_library *library;
@@ -261,13 +275,33 @@ static enum exit_status site_probe(const struct invocation *v, const struct site
 	}
 	config.library = library;
 	if (reality_probe_create(&config, &p) == 0) {
-		handshake(fd, p);
-		status = verdict_print(v, site, p);
+		handshake(fd, site->proxy_protocol, p);
+		status = verdict_print(v, site, name, p);
 		reality_probe_destroy(p);
 	} else {
-		fprintf(stderr, "nexpath: \"%s\" is too long for a name\n", site->name);
+		fprintf(stderr, "nexpath: \"%s\" is too long for a name\n", name);
 	}
 	tls13_library_destroy(library);
+	return status;
+}
+
+// Each name over a connection of its own; it is fit when it is for all of them.
+static enum exit_status site_probe(const struct invocation *v, const struct site *site)
+{
+	enum exit_status status = EXIT_DONE;
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(site->names, i, name)
+	{
+		int fd = site_connect(site);
+
+		if (fd < 0)
+			return EXIT_REFUSED;
+		if (name_probe(v, site, json_string_value(name), fd) != EXIT_DONE)
+			status = EXIT_REFUSED;
+		close(fd);
+	}
 	return status;
 }
 
@@ -276,8 +310,7 @@ enum exit_status run_credential_check(const struct invocation *v)
 	const char *what = v->arguments[0];
 	const char *name = invocation_option(v, "name");
 	enum exit_status status = EXIT_DONE;
-	struct site site;
-	int fd;
+	struct site site = {0};
 
 	if (strchr(what, ':') == NULL)
 		status = site_ask(v, what, &site);
@@ -285,12 +318,11 @@ enum exit_status run_credential_check(const struct invocation *v)
 		return usage_fault(v->verb, "\"%s\" is neither a name nor HOST:PORT", what);
 	if (status != EXIT_DONE)
 		return status;
-	if (name != NULL)
-		snprintf(site.name, sizeof(site.name), "%s", name);
-	fd = site_connect(&site);
-	if (fd < 0)
-		return EXIT_REFUSED;
-	status = site_probe(v, &site, fd);
-	close(fd);
+	if (name != NULL || json_array_size(site.names) == 0) {
+		json_decref(site.names);
+		site.names = json_pack("[s]", name != NULL ? name : site.host);
+	}
+	status = site_probe(v, &site);
+	json_decref(site.names);
 	return status;
 }

@@ -48,6 +48,7 @@ static json_t *names_json(const struct config_credential *credential)
 void method_credential_list(struct rpc_call *call, const json_t *params)
 {
 	const struct daemon *daemon = rpc_context(call);
+	static const char *const versions[] = {"off", "v1", "v2"};
 	uint32_t count = daemon->config != NULL ? daemon->config->credentials.count : 0;
 	json_t *list = json_array();
 
@@ -56,13 +57,15 @@ void method_credential_list(struct rpc_call *call, const json_t *params)
 		int64_t expiry = credentials_expiry(daemon, c->name);
 
 		json_array_append_new(list,
-			json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s?}", "name", c->name, "kind",
-				credential_kind_name(c->kind), "names", names_json(c), "used_by",
-				used_by_json(daemon->config, c->name), "expires",
+			json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s?, s:s?}", "name", c->name,
+				"kind", credential_kind_name(c->kind), "names", names_json(c),
+				"used_by", used_by_json(daemon->config, c->name), "expires",
 				expiry != 0 ? json_integer(expiry) : json_null(), "expires_in_s",
 				expiry != 0 ? json_integer(expiry - (int64_t)daemon_time())
 					    : json_null(),
-				"target", c->target.key));
+				"target", c->target.key, "target_proxy_protocol",
+				c->kind == CREDENTIAL_REALITY ? versions[c->target_proxy_protocol]
+							      : NULL));
 	}
 	rpc_reply(call, json_pack("{s:o}", "credentials", list));
 }
