@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 from cases_terminate_transparent import shape_of
@@ -258,6 +259,37 @@ def reality_targets_are_looked_at(t):
         wait_for("word of the target", lambda: "is fit" in told(lab, "reality_target_fit"), seconds=30)
         text = lab.at("gateway", "curl", "-sf", "http://127.0.0.1:9641/metrics").stdout
         check(int(text.partition("\nnexpath_reality_probes_total ")[2].split()[0]) >= 4, "looks are counted")
+
+
+@case
+def reality_refusals_are_counted(t):
+    """too low a version, a clock behind, and a target that cannot be played end as such, before the target itself"""
+    lab = t.lab()
+    certificates = Certificates(lab)
+    nginx_target(lab, certificates)
+    t.tcp_server(lab, ECHO, echo)
+    lab.spawn("server", "openssl", "s_server", "-accept", str(WEB + 1), "-cert", certificates.folder / "target.pem", "-key",
+              certificates.folder / "target.key", "-tls1_2", "-quiet")
+    wait_for("s_server", lambda: lab.listening("server", WEB + 1))
+    of = {"version": credential(lab, more='min_client_version = "255.0.0";'),
+          "time": credential(lab, more="max_time_diff_s = 1;"),
+          "target_shape": credential(lab, target=at(SERVER4, WEB + 1))}
+    listeners = ", ".join(listener(f"in{i}", "tcp", at(GATEWAY_C4, LISTEN + i), "echo", f"""{MODE}
+        transport = {{ security = "reality"; credentials = ["{result}"]; }};""") for i, result in enumerate(of))
+    extra = ", ".join(text.replace('name = "front"', f'name = "{result}"') for result, text in of.items())
+    text = lab.configuration(listeners, upstream("echo", at(SERVER4, ECHO)), extra=f"credentials = ( {extra} );")
+    lab.start(text.replace("management = {", f'management = {{ key_dir = "{lab.folder}/keys"; metrics = "127.0.0.1:9641";'))
+    with ending_clean(lab):
+        hellos = Hellos(Path(t.build), NAME, PUBLIC, SHORT_ID)
+        old, made = hellos.fresh(), time.time()
+        wait_for("the hello to be an old one", lambda: time.time() > made + 3)
+        for i, result in enumerate(of):
+            with connect(lab, GATEWAY_C4, LISTEN + i) as s:
+                s.sendall(old if result == "time" else hellos.fresh())
+                check(s.recv(1), f"{result}: the target's answer")
+                wait_for(f"{result} to be counted", lambda result=result: counted(lab, result) == 1)
+        counts = {one: counted(lab, one) for one in (*of, "authenticated", "bad_finished", "key_share", "short_id", "sni")}
+        check_equal(sum(counts.values()), len(of), f"{counts}")
 
 
 @case
