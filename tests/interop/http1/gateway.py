@@ -70,7 +70,7 @@ class Gateway:
     def differs(self, case, verdict):
         """What came out of the gateway that our codec did not judge so, or did not come though it did."""
         whole = [one for one in verdict.said["messages"] if one["whole"]]
-        got, fault = self.send(case.bytes, len(whole) + bool(verdict.said["fault"]))
+        got, fault = self.send(case.bytes, len(whole) + bool(verdict.said["fault"]) + verdict.leaves)
         if fault:
             return fault
         statuses = FINAL.findall(got)
