@@ -11,8 +11,8 @@
 #include "slowpath/service_impl.h"
 
 enum {
-	MESSAGES_AT_ONCE = 32, // of one worker, before the next one's
-	STEPS_AT_ONCE = 32,    // handshakes carried on before messages are looked at again
+	MESSAGES_AT_ONCE = SLOW_RING, // of one worker, before the next one's
+	STEPS_AT_ONCE = 4,            // handshakes carried on before messages are looked at again
 	SLEEP_MS = 100,
 	BLOCKED_MS = 1, // while answers wait for room in a ring
 };

@@ -174,7 +174,8 @@ uint32_t admission_victim(
 	if (verdict == ADMISSION_SOURCE_FULL)
 		m = crowd_oldest_of(a->new, source);
 	if (verdict == ADMISSION_FULL)
-		m = crowd_oldest_of_most(crowd_members(a->new) > 0 ? a->new : a->settled);
+		m = crowd_oldest_of_most(
+			crowd_members(a->settled) > a->config.handshakes / 2 ? a->settled : a->new);
 	if (!m)
 		return ADMISSION_NONE;
 	return (uint32_t)((const struct place *)(const void *)((const uint8_t *)m -

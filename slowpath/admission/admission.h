@@ -38,8 +38,10 @@ void admission_destroy(struct admission *a); // NULL is allowed
 enum admission_verdict admission_enter(
 	struct admission *a, const struct ip_address *source, usec_t now, uint32_t *place);
 // Whose place a newcomer takes that got the verdict SOURCE_FULL or FULL: the oldest of its source,
-// or of the source that has most, among those that have not got as far as admission_settle, else of
-// those that have (FULL only). ADMISSION_NONE: nobody's. The caller has it leave and enters again.
+// or of the source that has most, among those that have not got as far as admission_settle. FULL
+// takes it from those that have where they hold more than half of all places: else each newcomer
+// would take the last one's before its turn came. ADMISSION_NONE: nobody's. The caller has it leave
+// and enters again.
 uint32_t admission_victim(
 	const struct admission *a, const struct ip_address *source, enum admission_verdict verdict);
 // The place's peer has said enough to be answered: others give way before it.

@@ -206,6 +206,32 @@ static void a_full_house_makes_room(void **state)
 	admission_destroy(a);
 }
 
+// Half handshakes that were answered are not all that there is room for: who comes would give way
+// to who comes next.
+static void the_answered_keep_half_of_a_full_house(void **state)
+{
+	struct admission *a = make(&SMALL);
+	uint32_t many[3], two[2], one[3], place;
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(enter(a, "10.0.0.1", 0, &many[i]), ADMISSION_GRANTED);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(enter(a, "10.0.0.2", 0, &two[i]), ADMISSION_GRANTED);
+	assert_int_equal(enter(a, "10.0.0.3", 0, &one[0]), ADMISSION_GRANTED);
+	assert_int_equal(enter(a, "10.0.0.4", 0, &one[1]), ADMISSION_GRANTED);
+	assert_int_equal(enter(a, "10.0.0.5", 0, &one[2]), ADMISSION_GRANTED);
+	for (int i = 0; i < 3; i++)
+		admission_settle(a, many[i]);
+	admission_settle(a, two[0]);
+	assert_int_equal(enter(a, "10.0.0.9", 0, &place), ADMISSION_FULL);
+	assert_int_equal(victim(a, "10.0.0.9", ADMISSION_FULL), one[0]);
+	admission_settle(a, two[1]);
+	assert_int_equal(victim(a, "10.0.0.9", ADMISSION_FULL), many[0]);
+	admission_leave(a, many[0]);
+	assert_int_equal(enter(a, "10.0.0.9", 0, &place), ADMISSION_GRANTED);
+	admission_destroy(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +243,7 @@ int main(void)
 		cmocka_unit_test(sources_without_end_are_borne),
 		cmocka_unit_test(sources_take_turns),
 		cmocka_unit_test(a_full_house_makes_room),
+		cmocka_unit_test(the_answered_keep_half_of_a_full_house),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
