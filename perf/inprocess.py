@@ -10,6 +10,8 @@ MEMORY_SESSIONS = 1_000_000
 # A quarter of the node's memory may hold terminated sessions: this is enough for a million.
 TERMINATE_MEMORY_MB = 6400
 TERMINATE_SESSIONS = (1, 64, 1000)
+# Of those that have secured legs each does its handshakes.
+TLS_MEMORY_SESSIONS = 50_000
 RESIDENT = (1_000, 100_000, 500_000)
 OFFLOADS = ("none", "transmit", "all")
 
@@ -99,6 +101,17 @@ def terminate_memory(arguments):
     return results
 
 
+def tls_memory(arguments):
+    results = []
+    for legs in (1, 2):
+        for family in (4, 6):
+            results.append(bench(arguments.build, "memory", "--tls", "--tls-legs", legs, "--no-huge", "--memory", TERMINATE_MEMORY_MB,
+                                 "--family", family, "--flows", TLS_MEMORY_SESSIONS, may_fail=True))
+            results[-1].pop("machine")
+            print(f"perf: {legs} of a session's legs secured, over IPv{family}: {results[-1]['bytes_per_session']:.0f} bytes a session", flush=True)
+    return results
+
+
 def terminate_floods(arguments):
     results = []
     for where in ([], ["--on-link"]):
@@ -113,12 +126,12 @@ def terminate_floods(arguments):
 
 def tls_floods(arguments):
     results = []
-    for family in (4, 6):
-        result = bench(arguments.build, "flood", "--tls", "--family", family, "--seconds", arguments.flood_seconds,
-                       may_fail=True)
+    for listener, family in (("tls", 4), ("tls", 6), ("reality", 4), ("reality", 6)):
+        result = bench(arguments.build, "flood", "--tls", *(["--reality"] if listener == "reality" else []), "--family", family,
+                       "--seconds", arguments.flood_seconds, may_fail=True)
         result.pop("machine")
         results.append(result)
-        print(f"perf: flood of handshakes over IPv{family}: {100 * result['kept']:.1f} % of the throughput kept, slowest connect "
+        print(f"perf: flood of handshakes, {listener} over IPv{family}: {100 * result['kept']:.1f} % of the throughput kept, slowest connect "
               f"{result['slowest_connect_ms']:.1f} ms, {'passed' if result['passed'] else 'FAILED'}", flush=True)
     return results
 
@@ -171,6 +184,7 @@ PARTS = {
     "terminate-churn": terminate_churn,
     "terminate-memory": terminate_memory,
     "terminate-floods": terminate_floods,
+    "tls-memory": tls_memory,
     "tls-floods": tls_floods,
     "tls": records,
     "tls-relay": relays,

@@ -429,18 +429,21 @@ The memory that a session needs for this, as `memory_bytes` of its listener and 
 
 
 def tls_flood_section(floods):
-    rows = [(f"IPv{f['family']}", f"{f['strangers_per_second']:,}", f"{f['mbit_per_second_before']:,.0f}",
+    names = {"tls": "TLS", "reality": "REALITY"}
+    rows = [(names[f["listener"]], f"IPv{f['family']}", f"{f['strangers_per_second']:,}", f"{f['mbit_per_second_before']:,.0f}",
              f"{f['mbit_per_second']:,.0f}", f"{100 * f['kept']:.1f} %", f"{f['connects_done']} of {f['connects']}",
              f"{f['slowest_connect_ms']:.1f}", f"{100 * f['worker_load_before']:.0f} %", f"{100 * f['worker_load']:.0f} %",
              f"{f['worker_cycles_per_stranger']:,.0f}", verdict(f["passed"])) for f in floods]
     return ["## A flood of handshakes\n",
             f"In process over ring ports, in real time, {floods[0]['seconds']} s each: strangers connect to a listener that serves "
-            "TLS and say half a hello, another protocol, noise or nothing, 4,000 of them open at once; the slow path's one thread "
-            f"has the other CPU. Meanwhile {floods[0]['old_sessions']} streams that were open go on to targets by TLS 1.3 at a fixed "
+            "TLS or REALITY and say a hello and nothing behind its answer, half a hello, another protocol, noise or nothing, 4,000 of "
+            "them open at once; the slow path's one thread has the other CPU, and none to spare. Of REALITY one in six says a hello "
+            "that lets in, each another, and one in six a hello whose seal is broken; its target answers from memory. "
+            f"Meanwhile {floods[0]['old_sessions']} streams that were open go on to targets by TLS 1.3 at a fixed "
             "rate, of which they must keep 98 %, and a client every 100 ms does a handshake, asks and must have its answer within "
             "1 s. The worker's load is the time of its turns that had something to do; a worker without any time left would lose "
             "to strangers what they cost.\n",
-            table(("family", "strangers a second", "Mbit/s before", "Mbit/s", "kept", "clients served", "slowest, ms",
+            table(("listener", "family", "strangers a second", "Mbit/s before", "Mbit/s", "kept", "clients served", "slowest, ms",
                    "load before", "load", "cycles a stranger", ""), rows)]
 
 
@@ -458,6 +461,18 @@ def records_section(records):
             "rounds. Each buffer of a long record is a call of ipsec-mb of its own, but for ChaCha20-Poly1305, where they are "
             "copied together; long records end with a segment, 16,060 bytes.\n",
             table(("what", "cycles a byte", "ipsec-mb alone", "Gbit/s a core", "ratio", "budget", ""), rows)]
+
+
+def tls_memory_section(memory):
+    rows = [(f"the client's leg secured{' and the target' + chr(39) + 's' if m['tls_legs'] == 2 else ''}, IPv{m['family']}",
+             f"{m['sessions']:,}", f"{m['bytes_per_session']:,.0f}", f"{m['locked_bytes'] / m['sessions']:,.0f}",
+             f"at most {m['bytes_allowed']:,}", verdict(m["bytes_per_session"] <= m["bytes_allowed"])) for m in memory]
+    return ["## Memory of secured sessions\n",
+            "Terminated sessions that have done their TLS 1.3 handshakes with OpenSSL on the far side, carried a request and its "
+            "answer, and idle; in process over ring ports. Bytes are the growth of resident memory, both connections, all table "
+            "entries and what the slow path still keeps included, and the locked memory that they use, which is resident from the "
+            "beginning. Packet buffers and the cache of expanded keys are bounded a worker and do not grow.\n",
+            table(("session", "held", "bytes a session", "of them locked", "budget", ""), rows)]
 
 
 def relay_section(relays):
@@ -494,6 +509,8 @@ def page(folder):
             parts += beneath(records_section(inprocess["tls"]), part_machine(inprocess, "tls"))
         if "tls-relay" in inprocess:
             parts += beneath(relay_section(inprocess["tls-relay"]), part_machine(inprocess, "tls-relay"))
+        if "tls-memory" in inprocess:
+            parts += beneath(tls_memory_section(inprocess["tls-memory"]), part_machine(inprocess, "tls-memory"))
         if "tls-floods" in inprocess:
             parts += beneath(tls_flood_section(inprocess["tls-floods"]), part_machine(inprocess, "tls-floods"))
     if record:

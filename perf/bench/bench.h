@@ -56,9 +56,13 @@ struct bench_options {
 	bool transparent;     // and keeps segments as they are
 	uint32_t resident;    // requests: sessions that idle beside
 	enum bench_offload offload;
-	bool tls;                      // terminate: to targets by TLS
-	const struct slow_links *slow; // and who gives its keys
-	bool tls_listener;             // and there is a listener that serves TLS
+	bool tls;                      // terminate: to targets by TLS; memory, flood: secured
+	uint32_t tls_legs;             // memory: of a session, 1 or 2
+	const struct slow_links *slow; // who gives keys; NULL = nothing is secured
+	bool tls_targets;              // targets are spoken to by TLS
+	bool tls_listener;             // there is a listener that serves TLS
+	bool reality;                  // flood: REALITY in its place
+	bool tls_clients;              // and the clients of flows come to it
 };
 
 // One client-to-target flow that is open. in[d]: its packets as the node receives them from the
@@ -75,6 +79,8 @@ enum {
 	BENCH_CLIENTS = 16,
 	BENCH_TARGETS = 16,
 	BENCH_FIRST_CLIENT_PORT = 1024,
+	BENCH_MIRROR = 17,     // last byte of the address of a REALITY listener's target
+	BENCH_PORT = 9000,     // of the listener, and
 	BENCH_TLS_PORT = 9443, // where a listener serves TLS, with options.tls_listener
 };
 

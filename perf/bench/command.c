@@ -54,9 +54,12 @@ static const char *const help =
 	"  --connections N      client (64)    --close             client: a connection a request\n"
 	"  --seconds N          flood, client: how long (30)\n"
 	"  --terminate          memory, flood: of connections that end here\n"
+	"  --tls-legs 1|2       memory --tls: secured legs of a session, the client's or both (1)\n"
 	"  --transparent        terminate, requests: of a transparent listener\n"
 	"  --tls                terminate: to targets by TLS 1.3 with AES-128-GCM, without timestamps;\n"
-	"                       flood: of handshakes that come to nothing (20000)\n"
+	"                       flood: of handshakes that come to nothing (20000);\n"
+	"  --reality            flood --tls: of a listener that serves REALITY\n"
+	"                       memory: of sessions that end here and have secured legs\n"
 	"  --resident N         requests: terminated sessions that idle beside, at most 600000\n"
 	"  --offload WHAT       terminate, requests, gateway: what ports do of checksums and segmentation: none,\n"
 	"                       transmit (the default), or all: received sums too\n"
@@ -105,6 +108,8 @@ enum {
 	OPT_TRANSPARENT,
 	OPT_RESIDENT,
 	OPT_TLS,
+	OPT_TLS_LEGS,
+	OPT_REALITY,
 	OPT_HELP
 };
 
@@ -142,6 +147,8 @@ static const struct option long_options[] = {
 	{"transparent", no_argument, NULL, OPT_TRANSPARENT},
 	{"resident", required_argument, NULL, OPT_RESIDENT},
 	{"tls", no_argument, NULL, OPT_TLS},
+	{"reality", no_argument, NULL, OPT_REALITY},
+	{"tls-legs", required_argument, NULL, OPT_TLS_LEGS},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -275,6 +282,12 @@ static void take_option(struct command *c, int option, const char *value)
 	case OPT_TLS:
 		o->tls = true;
 		break;
+	case OPT_REALITY:
+		o->reality = true;
+		break;
+	case OPT_TLS_LEGS:
+		o->tls_legs = number(value, 1, 2);
+		break;
 	case OPT_RESIDENT:
 		o->resident = number(value, 1, 600000);
 		break;
@@ -300,6 +313,7 @@ struct command command_parse(int argc, char **argv)
 			.connections = 64,
 			.rounds = 5,
 			.cell_ms = 500,
+			.tls_legs = 1,
 			.seconds = 30},
 		.cpu = 1,
 	};

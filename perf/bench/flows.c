@@ -72,7 +72,13 @@ static const char udp_listener[] =
 	",\n              { name = \"udp\"; protocol = \"udp\"; listen = \"*:9000\"; upstream = \"u\"; idle_timeout_s = 0; }";
 
 static const char tls_listener[] =
-	",\n              { name = \"tls\"; protocol = \"tcp\"; listen = \"*:9443\"; upstream = \"u\"; mode = \"terminate\"; transport = { security = \"tls\"; credentials = [\"bench\"]; }; }";
+	",\n              { name = \"tls\"; protocol = \"tcp\"; listen = \"*:9443\"; upstream = \"u\"; mode = \"terminate\"; connect_timeout_s = 60; transport = { security = \"tls\"; credentials = [\"bench\"]; }; }";
+static const char reality_listener[] =
+	",\n              { name = \"reality\"; protocol = \"tcp\"; listen = \"*:9443\"; upstream = \"u\"; mode = \"terminate\"; transport = { security = \"reality\"; credentials = [\"bench\"]; }; }";
+// The key counts for nothing here: who does handshakes has the profile.
+static const char reality_credential[] =
+	"credentials = ( { name = \"bench\"; kind = \"reality\"; private_key = \"AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"; target = \"%s\"; server_names = [\"bench.example.org\"]; short_ids = [\"01\"]; } );\n";
+
 // Nobody here reads files: who does handshakes has the profile.
 static const char tls_credential[] =
 	"credentials = ( { name = \"bench\"; kind = \"tls\"; certificate = \"file:/certificate.pem\"; key = \"file:/key.pem\"; } );\n";
@@ -81,6 +87,7 @@ void bench_create(struct bench *b, const struct bench_options *options)
 {
 	char targets[1024];
 	char tcp[512];
+	char credential[512] = "";
 	char text[4096];
 
 	*b = (struct bench){.options = *options, .random = options->seed * 2654435761u + 1};
@@ -90,6 +97,10 @@ void bench_create(struct bench *b, const struct bench_options *options)
 		"{ name = \"tcp\"; protocol = \"tcp\"; listen = \"*:9000\"; upstream = \"u\"; mode = \"%s\";%s }",
 		options->terminate ? "terminate" : "direct",
 		options->transparent ? " transparent = true;" : "");
+	if (options->tls_listener)
+		snprintf(credential, sizeof(credential),
+			options->reality ? reality_credential : tls_credential,
+			options->v6 ? "[fd00:2::1:11]:443" : "10.2.1.17:443");
 	snprintf(text, sizeof(text),
 		"workers = { cpus = \"0\"; burst = %u; memory_mb = %u; sessions = %u; };\n"
 		"ports = ( { name = \"lan\"; device = \"ring\"; address = [\"10.1.0.2/16\", \"fd00:1::2/64\"]; gateway = [\"10.1.0.1\", \"fd00:1::1\"]; },\n"
@@ -98,10 +109,12 @@ void bench_create(struct bench *b, const struct bench_options *options)
 		"listeners = ( %s%s%s );\n%s",
 		options->burst, options->memory_mb,
 		options->sessions ? options->sessions : options->flows + options->flows / 8 + 16384,
-		targets, options->slow ? " transport = { security = \"tls\"; };" : "",
-		options->http ? http_listener : tcp, options->slow ? "" : udp_listener,
-		options->tls_listener ? tls_listener : "",
-		options->tls_listener ? tls_credential : "");
+		targets, options->tls_targets ? " transport = { security = \"tls\"; };" : "",
+		options->http ? http_listener : tcp, options->tls_targets ? "" : udp_listener,
+		!options->tls_listener ? ""
+		: options->reality     ? reality_listener
+				       : tls_listener,
+		credential);
 	struct rig_options rig = {.huge = options->huge,
 		.seed = options->virtual_time ? options->seed + 1u : 0,
 		.idle = IDLE_POLL,
@@ -245,7 +258,8 @@ void bench_flow_key(struct bench *b, struct bench_flow *flow, uint32_t number)
 		.destination = b->own,
 		.source_port = be16_from_host(
 			(uint16_t)(BENCH_FIRST_CLIENT_PORT + number / BENCH_CLIENTS % ports)),
-		.destination_port = be16_from_host(9000),
+		.destination_port =
+			be16_from_host(b->options.tls_clients ? BENCH_TLS_PORT : BENCH_PORT),
 		.protocol = b->options.protocol == BENCH_TCP ? IPPROTO_TCP : IPPROTO_UDP,
 	};
 }

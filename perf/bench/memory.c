@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 // Bytes a session: growth of resident memory, hugepages included, while options.flows sessions
-// open.
+// open. Those that end here are measured elsewhere.
 
 #include "bench/peers.h"
 
@@ -30,6 +30,8 @@ json_t *bench_memory(const struct bench_options *options)
 {
 	struct bench b;
 
+	if (options->tls)
+		return bench_secured_memory(options);
 	if (options->terminate)
 		return bench_terminate_memory(options);
 

@@ -225,6 +225,9 @@ static void take_syn_at_target(struct peers *p, const struct packet *in)
 	struct peer *e = &p->ends[BENCH_WAN][*slot - 1];
 	uint32_t sequence = bench_random(&p->b, UINT32_MAX);
 
+	// Said again by a node that had to wait for a CPU: its answer is on its way.
+	if (e->state != PEER_CLOSED && e->other_first == be32_to_host(in->tcp_sequence) + 1)
+		return;
 	*e = (struct peer){.key = flow_key_reverse(&in->key), .state = PEER_OPENING};
 	e->first = sequence + 1;
 	e->next = sequence;
@@ -295,14 +298,15 @@ static void take_said(
 	p->answered++;
 }
 
-// Looks at what came. Returns how many payload bytes it was, or had the last ones of.
+// Looks at what came, up to e->expected. Returns how many payload bytes it was, or had the last
+// ones of.
 static uint32_t take_payload(struct peers *p, uint16_t port, const struct packet *in,
 	const struct peer *e, uint32_t length)
 {
-	if (port == BENCH_WAN && p->take)
-		return p->take(
-			p, (uint32_t)(e - p->ends[BENCH_WAN]), in->buffer, in->payload, length);
-	check_text(in, e->expected - e->other_first, length);
+	if (p->take[port])
+		return p->take[port](
+			p, (uint32_t)(e - p->ends[port]), in->buffer, in->payload, length);
+	check_text(in, e->expected - length - e->other_first, length);
 	return length;
 }
 
@@ -310,20 +314,24 @@ static uint32_t take_payload(struct peers *p, uint16_t port, const struct packet
 static void take_text(
 	struct peers *p, uint16_t port, const struct packet *in, struct peer *e, uint32_t length)
 {
-	uint32_t last = e->expected + length;
+	uint32_t before = e->expected - e->pending, last = e->expected + length;
 
+	// What is said in answer acknowledges all.
+	e->expected = last;
+	e->pending += length;
 	if (p->texts) {
-		e->expected = last;
-		e->pending += length;
 		take_said(p, port, in, e, length);
 		return;
 	}
-	uint32_t owed = e->pending + length;
-
 	p->received[port] += take_payload(p, port, in, e, length);
-	if (port == BENCH_WAN && p->silent_targets)
+	if (port == BENCH_WAN && p->silent_targets) {
+		e->expected = before;
+		e->pending = 0;
 		return;
-	e->expected -= e->pending;
+	}
+	uint32_t owed = e->pending;
+
+	e->expected -= owed;
 	for (; owed >= 2 * p->segment; owed -= 2 * p->segment) {
 		e->expected += 2 * p->segment;
 		send_now(p, port, e, TCP_FLAG_ACK, 0);
@@ -398,6 +406,10 @@ static void take_packet(struct peers *p, uint16_t port, const struct packet *in)
 
 	if (in->kind != PACKET_TCP)
 		return;
+	if (port == BENCH_WAN && p->mirror && in->key.destination.bytes[15] == BENCH_MIRROR) {
+		p->mirror(p, in);
+		return;
+	}
 	if (port == BENCH_WAN && in->tcp_flags == TCP_FLAG_SYN) {
 		take_syn_at_target(p, in);
 		return;
@@ -469,10 +481,11 @@ void peers_turn(struct peers *p)
 void peers_turn_until(struct peers *p, bool (*holds)(const struct peers *p), const char *what)
 {
 	uint64_t start = clock_cycles();
+	uint64_t patience = p->b.hz * (p->slow_seconds ? p->slow_seconds : 1);
 
 	for (uint32_t turns = 0; !holds(p); turns++) {
 		if (p->b.options.virtual_time ? turns > TURNS_MAX
-					      : clock_cycles() - start > p->b.hz)
+					      : clock_cycles() - start > patience)
 			bench_fail("%s", what);
 		peers_turn(p);
 	}
@@ -537,7 +550,8 @@ void peers_create(struct peers *p, const struct bench_options *options, uint32_t
 	o.terminate = true;
 	if (p->tls) {
 		o.slow = peers_tls_links(p->tls);
-		p->take = take_records;
+		o.tls_targets = true;
+		p->take[BENCH_WAN] = take_records;
 	}
 	bench_create(&p->b, &o);
 	for (uint16_t i = 0; o.offload == BENCH_OFFLOAD_NONE && i < 2; i++)

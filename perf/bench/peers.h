@@ -70,12 +70,15 @@ struct peers {
 	bool silent_targets;    // acknowledge nothing but the handshake
 	bool answers;           // targets answer requests
 	bool timestamps;        // in all segments
+	uint32_t slow_seconds;  // how long peers_turn_until waits in real time; 0 = one
 	struct peers_tls *tls;  // what targets speak; NULL = as clients do
 	void (*done)(struct peers *p, uint32_t client); // its answer is there; NULL = nobody asks
-	// What a segment brought a target, in its order: returns how many stream bytes it was. NULL
-	// = the stream as it is.
-	uint32_t (*take)(struct peers *p, uint32_t end, const struct buffer *chain, uint32_t from,
-		uint32_t length);
+	// What a segment brought an end on a port, in its order: returns how many stream bytes it
+	// was. NULL = the stream as it is.
+	uint32_t (*take[2])(struct peers *p, uint32_t end, const struct buffer *chain,
+		uint32_t from, uint32_t length);
+	// A packet on port wan to the target of a REALITY listener. NULL = there is none.
+	void (*mirror)(struct peers *p, const struct packet *in);
 	// A packet on port lan to none of the clients. NULL = counted only.
 	void (*stranger)(struct peers *p, const struct packet *in);
 
@@ -106,8 +109,8 @@ void peers_ask(struct peers *p, uint32_t client);
 void peers_send_at(struct peers *p, uint16_t port, uint32_t end, uint32_t offset, uint32_t bytes);
 // Time, one turn of the node (its cycles are added to b.cycles), what came out taken and answered.
 void peers_turn(struct peers *p);
-// Turns until the condition holds; exits with a line if it does not within a second, or 10,000
-// turns of virtual time.
+// Turns until the condition holds; exits with a line if it does not in time, or in 10,000 turns of
+// virtual time.
 void peers_turn_until(struct peers *p, bool (*holds)(const struct peers *p), const char *what);
 // Acknowledges what ends still owe, as a delayed acknowledgement does.
 void peers_acknowledge(struct peers *p);
@@ -125,6 +128,7 @@ json_t *bench_terminate(const struct bench_options *options);
 json_t *bench_gateway(const struct bench_options *options);
 json_t *bench_requests(const struct bench_options *options);
 json_t *bench_terminate_memory(const struct bench_options *options);
+json_t *bench_secured_memory(const struct bench_options *options);
 json_t *bench_small_segments(const struct bench_options *options);
 json_t *bench_terminate_flood(const struct bench_options *options);
 json_t *bench_handshake_flood(const struct bench_options *options);

@@ -6,6 +6,7 @@
 // connection of the simplest kind, for links that lose nothing. One thread.
 
 #include "bench/peers.h"
+#include "bench/reality_peers.h"
 #include "bench/tls_side.h"
 
 enum {
@@ -23,24 +24,35 @@ struct caller {
 	struct tls_end *end; // of a client in earnest, else NULL
 };
 
+struct stranger_hello {
+	uint32_t length;
+	uint8_t bytes[REALITY_HELLO_BYTES];
+};
+
 struct strangers {
 	struct peers *peers;
+	const struct stranger_hello *hellos;
+	uint32_t hello_count;
+	uint32_t hello_next;
 	struct tls_side *side;
 	uint64_t made;     // strangers
 	uint64_t answered; // of them, with a SYN-ACK
 	uint64_t resets;   // of the node
 	uint64_t begun;    // clients in earnest
 	uint64_t done;
-	uint64_t lost; // clients that waited longer than a second, or were turned away
+	uint64_t lost; // clients that waited longer than patience, or were turned away
+	usec_t patience;
 	usec_t slowest;
 	struct caller held[STRANGERS_HELD];
 	struct caller clients[CLIENTS_HELD];
 };
 
-// Takes peers' strangers from here on.
-void strangers_init(struct strangers *s, struct peers *peers, struct tls_side *side);
+// Takes peers' strangers from here on. Some say one of these hellos, in turn, and no more.
+void strangers_init(struct strangers *s, struct peers *peers, struct tls_side *side,
+	const struct stranger_hello *hellos, uint32_t hello_count);
 void strangers_fini(struct strangers *s);
-// One more stranger: half a hello, another protocol, nothing, or noise, in turn.
+// One more stranger: a hello, half a hello, another protocol, nothing, or noise, in turn; for a
+// REALITY listener also a hello that is not let in.
 void strangers_come(struct strangers *s);
 // One more client in earnest, from a network of its own.
 void strangers_connect(struct strangers *s);

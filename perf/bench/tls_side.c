@@ -9,6 +9,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
+#include "bench/reality_peers.h"
 #include "slowpath/service.h"
 #include "slowpath/tls/client_profile.h"
 #include "slowpath/tls/engine.h"
@@ -24,6 +25,7 @@ enum {
 };
 
 struct tls_side {
+	struct reality_peers *reality; // NULL: TLS
 	struct slowpath *slowpath;
 	SSL_CTX *contexts[2]; // by enum tls_role
 	char folder[PATH_BYTES];
@@ -33,6 +35,7 @@ struct tls_side {
 };
 
 struct tls_end {
+	struct reality_end *reality; // a client that speaks it has nothing else
 	SSL *ssl;
 	BIO *in, *out; // the connection's
 };
@@ -93,22 +96,31 @@ static void files_remove(const struct tls_side *side)
 	rmdir(side->folder);
 }
 
+static uint32_t listener_profile_add(struct tls_side *side)
+{
+	struct tls_certificate certificate = {
+		.name = "bench", .certificate = side->certificate, .key = side->key};
+	struct tls_profile *server;
+
+	if (side->reality)
+		return slowpath_profile_add(
+			side->slowpath, &reality_server_kind, reality_peers_profile(side->reality));
+	if (tls_profile_create(&certificate, 1, NULL, &server, side->error, sizeof(side->error)) !=
+		0)
+		bench_fail("%s", side->error);
+	return slowpath_profile_add(side->slowpath, &tls_server_kind, server);
+}
+
 static void profiles_add(struct tls_side *side)
 {
 	struct tls_client_settings settings = {.name = "bench", .insecure = true};
-	struct tls_certificate certificate = {
-		.name = "bench", .certificate = side->certificate, .key = side->key};
 	struct tls_client_profile *client;
-	struct tls_profile *server;
 
-	if (tls_client_profile_create(&settings, &client, side->error, sizeof(side->error)) != 0 ||
-		tls_profile_create(
-			&certificate, 1, NULL, &server, side->error, sizeof(side->error)) != 0)
+	if (tls_client_profile_create(&settings, &client, side->error, sizeof(side->error)) != 0)
 		bench_fail("%s", side->error);
 	if (slowpath_profile_add(side->slowpath, &tls_client_kind, client) !=
 			RIG_UPSTREAM_PROFILE ||
-		slowpath_profile_add(side->slowpath, &tls_server_kind, server) !=
-			RIG_LISTENER_PROFILE)
+		listener_profile_add(side) != RIG_LISTENER_PROFILE)
 		bench_fail("the slow path numbers its profiles in another way");
 }
 
@@ -142,19 +154,22 @@ static void contexts_create(struct tls_side *side)
 	side->contexts[TLS_ROLE_SERVER] = server;
 }
 
-struct tls_side *tls_side_create(void)
+struct tls_side *tls_side_create(const struct tls_side_options *options)
 {
 	struct tls_side *side = calloc(1, sizeof(*side));
+	uint32_t rate = options && options->source_rate ? options->source_rate : SOURCE_RATE;
 	struct slowpath_config config = {.workers = 1,
 		.threads = 1,
+		.timeout = options ? options->seconds * USEC_PER_SECOND : 0,
 		.admission = {.handshakes = HANDSHAKES,
 			.handshakes_per_source = HANDSHAKES_PER_SOURCE,
-			.rate = SOURCE_RATE,
-			.burst = SOURCE_RATE}};
+			.rate = rate,
+			.burst = rate}};
 	int16_t cpu;
 
 	if (!side)
 		bench_fail("out of memory");
+	side->reality = options ? options->reality : NULL;
 	cpu_choose(&config, &cpu);
 	files_write(side);
 	contexts_create(side);
@@ -186,15 +201,20 @@ json_t *tls_side_counts(const struct tls_side *side)
 	struct slowpath_counts counts;
 
 	slowpath_count(side->slowpath, &counts);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "done", (json_int_t)counts.done, "failed",
-		(json_int_t)counts.failed, "refused", (json_int_t)counts.refused, "crowded",
-		(json_int_t)counts.crowded, "forgotten", (json_int_t)counts.forgotten);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "done", (json_int_t)counts.done,
+		"spliced", (json_int_t)counts.spliced, "failed", (json_int_t)counts.failed,
+		"refused", (json_int_t)counts.refused, "crowded", (json_int_t)counts.crowded,
+		"forgotten", (json_int_t)counts.forgotten);
 }
 
 struct tls_end *tls_end_create(struct tls_side *side, enum tls_role role)
 {
 	struct tls_end *end = calloc(1, sizeof(*end));
 
+	if (end && role == TLS_ROLE_CLIENT && side->reality) {
+		end->reality = reality_end_create(side->reality);
+		return end;
+	}
 	if (!end || !(end->ssl = SSL_new(side->contexts[role])) ||
 		!(end->in = BIO_new(BIO_s_mem())) || !(end->out = BIO_new(BIO_s_mem())))
 		bench_fail("out of memory for an end that speaks TLS");
@@ -210,17 +230,23 @@ void tls_end_destroy(struct tls_end *end)
 {
 	if (!end)
 		return;
+	if (end->reality)
+		reality_end_destroy(end->reality);
 	SSL_free(end->ssl);
 	free(end);
 }
 
 bool tls_end_take(struct tls_end *end, const uint8_t *bytes, uint32_t length)
 {
+	if (end->reality)
+		return reality_end_take(end->reality, bytes, length);
 	return BIO_write(end->in, bytes, (int)length) == (int)length;
 }
 
 uint32_t tls_end_give(struct tls_end *end, uint8_t *bytes, uint32_t room)
 {
+	if (end->reality)
+		return reality_end_give(end->reality, bytes, room);
 	int n = BIO_read(end->out, bytes, (int)room);
 
 	return n > 0 ? (uint32_t)n : 0;
@@ -228,17 +254,25 @@ uint32_t tls_end_give(struct tls_end *end, uint8_t *bytes, uint32_t room)
 
 bool tls_end_is_secured(struct tls_end *end)
 {
+	if (end->reality)
+		return reality_end_is_secured(end->reality);
 	return SSL_is_init_finished(end->ssl) || SSL_do_handshake(end->ssl) == 1;
 }
 
 void tls_end_write(struct tls_end *end, const uint8_t *bytes, uint32_t length)
 {
+	if (end->reality) {
+		reality_end_write(end->reality, bytes, length);
+		return;
+	}
 	if (SSL_write(end->ssl, bytes, (int)length) != (int)length)
 		bench_fail("an end that speaks TLS cannot write");
 }
 
 uint32_t tls_end_read(struct tls_end *end, uint8_t *bytes, uint32_t room)
 {
+	if (end->reality)
+		return reality_end_read(end->reality, bytes, room);
 	int n = SSL_read(end->ssl, bytes, (int)room);
 
 	return n > 0 ? (uint32_t)n : 0;

@@ -8,6 +8,7 @@
 
 #include "bench/bench.h"
 
+struct reality_peers;
 struct tls_side;
 struct tls_end;
 
@@ -16,8 +17,17 @@ enum tls_role {
 	TLS_ROLE_SERVER,
 };
 
-// The slow path is pinned to another CPU than the caller's, where there is one. Exits with a line.
-struct tls_side *tls_side_create(void);
+// What is not as nexpathd has it when its configuration says nothing: 0 = that is.
+struct tls_side_options {
+	uint32_t source_rate; // handshakes a second that a source may begin
+	uint32_t seconds;     // that a handshake may take
+	// Listeners serve it, and far clients speak it. NULL = TLS.
+	struct reality_peers *reality;
+};
+
+// NULL: no options. The slow path is pinned to another CPU than the caller's, where there is one.
+// Exits with a line.
+struct tls_side *tls_side_create(const struct tls_side_options *options);
 // After the node has stopped; far ends first.
 void tls_side_destroy(struct tls_side *side);
 // What a rig is created with: listeners have profile RIG_LISTENER_PROFILE of it, upstreams
