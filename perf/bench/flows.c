@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 
@@ -26,7 +27,9 @@ void bench_fail(const char *format, ...)
 	vfprintf(stderr, format, arguments);
 	fprintf(stderr, "\n");
 	va_end(arguments);
-	exit(1);
+	fflush(NULL);
+	// Threads of the slow path may still use what libraries clean up at an exit.
+	_exit(1);
 }
 
 // xorshift64*: the order of flows is random, and the same in every run with the same seed.
@@ -94,8 +97,10 @@ void bench_create(struct bench *b, const struct bench_options *options)
 	b->hz = rte_get_tsc_hz();
 	write_targets(targets, sizeof(targets), options->v6);
 	snprintf(tcp, sizeof(tcp),
-		"{ name = \"tcp\"; protocol = \"tcp\"; listen = \"*:9000\"; upstream = \"u\"; mode = \"%s\";%s }",
+		"{ name = \"tcp\"; protocol = \"tcp\"; listen = \"*:9000\"; upstream = \"u\"; mode = \"%s\";%s%s }",
 		options->terminate ? "terminate" : "direct",
+		// Of a process that waited for a CPU no target is to be tried anew.
+		options->terminate ? " connect_timeout_s = 60;" : "",
 		options->transparent ? " transparent = true;" : "");
 	if (options->tls_listener)
 		snprintf(credential, sizeof(credential),
