@@ -5,12 +5,7 @@
 // promises.
 
 #include "reality/server.h"
-
-#define MUST(cond)                                                                                 \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			__builtin_trap();                                                          \
-	} while (0)
+#include "tests/fuzz/must.h"
 
 #define WORLD_NOW_MS INT64_C(1800000000000)
 

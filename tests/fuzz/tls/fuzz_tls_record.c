@@ -4,13 +4,8 @@
 // read or written beyond a buffer, what is sealed opens again.
 #include "core/chain.h"
 #include "pkt/bytes.h"
+#include "tests/fuzz/must.h"
 #include "tls/record_impl.h"
-
-#define MUST(cond)                                                                                 \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			__builtin_trap();                                                          \
-	} while (0)
 
 enum {
 	PIECE = 1400, // of what is sealed and of its records, as TCP has them

@@ -3,13 +3,8 @@
 // what leaves opens to the same bytes in order, nothing is left out, and nothing leaks.
 #include "core/chain.h"
 #include "pkt/bytes.h"
+#include "tests/fuzz/must.h"
 #include "tls/record_impl.h"
-
-#define MUST(cond)                                                                                 \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			__builtin_trap();                                                          \
-	} while (0)
 
 enum {
 	PIECES_MAX = 64,   // of a chain

@@ -4,13 +4,8 @@
 // What the fuzz targets of the handshake engine share: one certificate, configurations, and
 // randomness that is the same for every input.
 
+#include "tests/fuzz/must.h"
 #include "tls13/stream.h"
-
-#define MUST(cond)                                                                                 \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			__builtin_trap();                                                          \
-	} while (0)
 
 #define WORLD_NOW_MS INT64_C(1800000000000)
 
