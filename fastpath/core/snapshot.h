@@ -311,6 +311,13 @@ const struct snapshot_listener *snapshot_listener_find(const struct snapshot *s,
 const struct snapshot_listener *snapshot_listener_find_any(const struct snapshot *s,
 	uint8_t protocol, const struct ip_address *address, uint16_t port);
 
+// The target in a slot, NULL: there is none (any more), as of SLOT_NONE. Worker or control.
+static inline const struct snapshot_target *snapshot_target_at(
+	const struct snapshot *s, uint16_t slot)
+{
+	return slot < s->target_limit ? s->targets[slot] : NULL;
+}
+
 // Whether a target takes new sessions: not drained or closing, and there is a route to it.
 bool snapshot_target_is_usable(const struct snapshot_target *target);
 // Makes turns of an upstream's targets, given in the order of upstream->targets (NULL: a free

@@ -97,5 +97,5 @@ const struct snapshot_target *balance_choose(struct balance *balance,
 	uint16_t slot =
 		is_hashed ? hashed(upstream, client) : by_turns(balance, upstream, stats, client);
 
-	return slot < snapshot->target_limit ? snapshot->targets[slot] : NULL;
+	return snapshot_target_at(snapshot, slot);
 }

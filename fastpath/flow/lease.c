@@ -53,8 +53,7 @@ static const struct snapshot_target *stand_in(const struct snapshot *snapshot,
 		at++;
 	for (uint32_t i = 1; i < count && i <= STAND_INS_LOOKED_AT; i++) {
 		uint16_t slot = upstream->targets[(at + i) % count];
-		const struct snapshot_target *t =
-			slot < snapshot->target_limit ? snapshot->targets[slot] : NULL;
+		const struct snapshot_target *t = snapshot_target_at(snapshot, slot);
 
 		if (slot != failed && snapshot_target_is_usable(t) &&
 			target_family_has(family, &t->address))

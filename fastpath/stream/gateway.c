@@ -119,8 +119,7 @@ static bool is_current(void *context, uint32_t session)
 	struct relay *r = context;
 	struct relay_session *s = session_at(r, session);
 	const struct snapshot_upstream *u = relay_session_upstream(r, s);
-	const struct snapshot_target *t =
-		s->target < r->snapshot->target_limit ? r->snapshot->targets[s->target] : NULL;
+	const struct snapshot_target *t = snapshot_target_at(r->snapshot, s->target);
 
 	// What a target said meanwhile is known only while the share lasts.
 	if (leg_is_secure(s, LEG_TARGET) &&

@@ -156,8 +156,7 @@ bool relay_park(struct relay *r, struct relay_session *s, uint64_t terms)
 static bool is_current(const struct relay *r, const struct relay_session *s)
 {
 	const struct snapshot_upstream *u = relay_session_upstream(r, s);
-	const struct snapshot_target *t =
-		s->target < r->snapshot->target_limit ? r->snapshot->targets[s->target] : NULL;
+	const struct snapshot_target *t = snapshot_target_at(r->snapshot, s->target);
 
 	return u && !u->closing && t && snapshot_target_is_usable(t) && is_shared(u) &&
 	       relay_gateway_terms(u) == r->parked[session_index(r, s)].terms;

@@ -148,6 +148,7 @@ static void message_send(struct relay *r, const struct relay_probe *p)
 
 static bool open_send(struct relay *r, struct relay_probe *p)
 {
+	const struct snapshot_target *target = snapshot_target_at(r->snapshot, p->target);
 	struct slow_message *m = p->is_opened ? NULL : message_begin(p, SLOW_OPEN);
 
 	if (!m)
@@ -155,9 +156,8 @@ static bool open_send(struct relay *r, struct relay_probe *p)
 	// Bounded like a source of sessions, one that is us.
 	m->open = (struct slow_open){
 		.profile = p->profile, .place = p->place, .source = p->to.source};
-	if (p->target < r->snapshot->target_limit && r->snapshot->targets[p->target])
-		memcpy(m->open.target, r->snapshot->targets[p->target]->text,
-			sizeof(m->open.target));
+	if (target)
+		memcpy(m->open.target, target->text, sizeof(m->open.target));
 	message_send(r, p);
 	p->is_opened = true;
 	return true;

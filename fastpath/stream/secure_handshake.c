@@ -121,6 +121,8 @@ static bool is_opened(const struct relay *r, const struct secure_leg *l)
 
 static bool open_send(struct relay *r, struct secure_leg *l)
 {
+	const struct snapshot_target *target =
+		l->leg == LEG_TARGET ? snapshot_target_at(r->snapshot, l->session->target) : NULL;
 	struct slow_message *m;
 
 	if (is_opened(r, l))
@@ -129,9 +131,8 @@ static bool open_send(struct relay *r, struct secure_leg *l)
 	if (!m)
 		return false;
 	m->open = (struct slow_open){.profile = l->profile, .source = l->announced.source};
-	if (l->leg == LEG_TARGET && r->snapshot->targets[l->session->target])
-		memcpy(m->open.target, r->snapshot->targets[l->session->target]->text,
-			sizeof(m->open.target));
+	if (target)
+		memcpy(m->open.target, target->text, sizeof(m->open.target));
 	message_send(r, l);
 	l->is_opened = true;
 	return true;
@@ -304,9 +305,7 @@ static void keys_take(struct relay *r, struct secure_leg *l, const struct slow_m
 
 void secure_handshake_ticket(struct relay *r, struct secure_leg *l, const struct buffer *messages)
 {
-	const struct relay_session *s = l->session;
-	const struct snapshot_target *target =
-		s->target < r->snapshot->target_limit ? r->snapshot->targets[s->target] : NULL;
+	const struct snapshot_target *target = snapshot_target_at(r->snapshot, l->session->target);
 	struct slow_message *m;
 
 	if (l->resumption_length == 0 || l->tickets == TICKETS_MAX || !target ||
