@@ -202,8 +202,8 @@ static json_t *result_of(struct crowded *s, uint64_t growth, uint64_t in_locked)
 	return json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:i, s:o, s:f, s:I, s:b}",
 		"measurement", "memory", "protocol", "secured tcp", "family", o->v6 ? 6 : 4,
 		"tls_legs", (int)o->tls_legs, "sessions", (json_int_t)sessions,
-		"resident_growth_bytes", (json_int_t)growth, "locked_bytes",
-		(json_int_t)in_locked, "packet_buffers_held", (int)peers_buffers(&s->p), "slowpath",
+		"resident_growth_bytes", (json_int_t)growth, "locked_bytes", (json_int_t)in_locked,
+		"packet_buffers_held", (int)peers_buffers(&s->p), "slowpath",
 		tls_side_counts(s->side), "bytes_per_session", (double)bytes / (double)sessions,
 		"bytes_allowed", (json_int_t)each, "passed", bytes <= most);
 }
