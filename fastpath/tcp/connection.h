@@ -178,7 +178,7 @@ struct nx_aligned_line tcp_connection {
 	uint32_t receive_since;  // tuning: when the round trip began
 	uint32_t ts_recent_time; // when, by timestamp_age_time: RFC 7323 5.5
 	uint16_t receive_mss;    // payload of the peer's full segments, as seen
-	uint8_t quick;           // acknowledgements at once that are left at the start
+	uint8_t quick;           // acknowledgements at once that are left
 	uint8_t receive_ratio;   // payload of buffer bytes, in 256ths
 	struct tcp_entries lost; // to be sent again, by sequence
 	// Line 4: timers and what is in flight.
@@ -215,7 +215,10 @@ struct nx_aligned_line tcp_connection {
 	uint32_t dsack_end;
 	uint32_t probe_end; // SND.NXT when the tail loss probe left
 	uint32_t iss;
-	uint32_t irs;
+	union {
+		uint32_t irs;         // before ESTABLISHED
+		uint32_t refused_end; // then, while `quick` says so: of text that was not kept
+	};
 	uint32_t fin_sequence;
 	uint32_t pace_next; // time (usec, low 32 bits) of the next departure
 	uint32_t listener;

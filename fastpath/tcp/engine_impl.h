@@ -23,6 +23,7 @@ enum {
 	QUICK_ACKS = 16,       // segments acknowledged at once at the start
 	// Once a wait for an answer was for nothing; answers end only the last QUICK_ACKS of them.
 	QUICK_ACKS_UNANSWERED = 32,
+	QUICK_ACKS_REFUSED = UINT8_MAX, // until what was refused has come again: refused_end
 	BACKOFF_MAX = 15,
 	// Round trips below this are worth neither pacing nor an entry for every segment.
 	SHORT_ROUND_TRIP_US = 2000,
@@ -246,8 +247,18 @@ static inline bool is_near(const struct tcp_connection *c)
 
 static inline void quick_begin(struct tcp_connection *c, uint8_t count)
 {
-	c->quick = count;
+	if (c->quick < count)
+		c->quick = count;
 	c->manner &= (uint8_t)~TCP_TAKES_TURNS;
+}
+
+// Text up to `end` was not kept. It comes again in order, and from a sender that has timed out one
+// segment at a time: each fills a gap (RFC 5681 4.2), and a wait for each would be a wait for all.
+static inline void text_refused(struct tcp_connection *c, uint32_t end)
+{
+	if (c->quick != QUICK_ACKS_REFUSED || seq_before(c->refused_end, end))
+		c->refused_end = end;
+	quick_begin(c, QUICK_ACKS_REFUSED);
 }
 
 static inline bool is_v4(const struct tcp_connection *c)

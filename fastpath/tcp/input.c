@@ -189,6 +189,14 @@ static void acknowledge_text(struct tcp_engine *e, struct tcp_connection *c, boo
 		timer_set(e, c, TCP_TIMER_ACK, p->delayed_ack_us);
 }
 
+static void quick_count(struct tcp_connection *c)
+{
+	if (c->quick == QUICK_ACKS_REFUSED)
+		c->quick = seq_before(c->rcv_nxt, c->refused_end) ? QUICK_ACKS_REFUSED : 0;
+	else if (c->quick > 0)
+		c->quick--;
+}
+
 static bool can_receive(const struct tcp_connection *c)
 {
 	return c->state == TCP_ESTABLISHED || c->state == TCP_FIN_WAIT_1 ||
@@ -224,6 +232,17 @@ static void receive_mss_learn(struct tcp_connection *c, uint32_t length)
 	}
 }
 
+// False: nothing is.
+static bool segments_kept(struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
+{
+	uint32_t end = s->sequence + s->length;
+	bool kept = segments_keep(e, c, s);
+
+	if (!kept || s->sequence + s->length != end)
+		text_refused(c, end);
+	return kept;
+}
+
 // Seventh. Text beyond the window was announced to nobody: it is cut.
 static enum drop_reason input_text(
 	struct tcp_engine *e, struct tcp_connection *c, struct tcp_segment *s)
@@ -241,7 +260,7 @@ static enum drop_reason input_text(
 		s->length = c->rcv_edge - s->sequence;
 		chain_trim(s->payload, s->length, e->config.buffers);
 	}
-	if ((c->manner & TCP_KEEPS_SEGMENTS) && !segments_keep(e, c, s))
+	if ((c->manner & TCP_KEEPS_SEGMENTS) && !segments_kept(e, c, s))
 		return DROP_NO_BUFFER;
 	receive_mss_learn(c, length);
 	ratio_learn(c, s->payload);
@@ -249,8 +268,7 @@ static enum drop_reason input_text(
 	if (length >= c->receive_mss)
 		c->unacknowledged =
 			(uint8_t)u32_min(c->unacknowledged + length / c->receive_mss, UINT8_MAX);
-	if (c->quick > 0)
-		c->quick--;
+	quick_count(c);
 	next = c->rcv_nxt;
 	reason = receive_text(e, c, s);
 	at_once = !ordered || s->ecn == ECN_CE || reason != DROP_NONE;

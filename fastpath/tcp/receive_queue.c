@@ -236,6 +236,7 @@ static enum drop_reason receive_ahead(
 	}
 	if (ahead_is_spent(e, c, chain)) {
 		tcp_count(e, out_of_order_refused);
+		text_refused(c, end);
 		e->config.buffers->put(e->config.buffers, chain);
 		return DROP_TCP_MEMORY;
 	}
@@ -266,6 +267,7 @@ static bool room_made(struct tcp_engine *e, struct tcp_connection *c, const stru
 
 		if (last == NULL)
 			return false;
+		text_refused(c, tcp_run(last)->end);
 		run_free(e, c, last);
 	}
 	return true;
@@ -290,6 +292,7 @@ enum drop_reason receive_text(struct tcp_engine *e, struct tcp_connection *c, st
 		return receive_ahead(e, c, chain, start);
 	// Two buffers' worth beyond the bound lets the peer's last window in, whatever it holds.
 	if (!room_made(e, c, chain) && c->receive_head) {
+		text_refused(c, start + chain->total_length);
 		e->config.buffers->put(e->config.buffers, chain);
 		return DROP_TCP_MEMORY;
 	}

@@ -392,6 +392,62 @@ static void tiny_segments_share_buffers(void **state)
 	abort_both();
 }
 
+// What memory had no room for comes again one segment at a time, from a sender that has timed out:
+// each is acknowledged at once. What comes behind that waits for the next, as ever.
+static void refused_text_is_acknowledged_at_once(void **state)
+{
+	enum {
+		BEFORE = 20, // more than are acknowledged at once at the start
+		PIECE = 10,
+		WAIT = 60000
+	};
+	struct pair_segment s = {.flags = TCP_FLAG_ACK, .length = 1000, .window = 1000};
+	struct pair_options o = {.seed = 29, .profile[1].flags = TCP_NO_TIMESTAMPS};
+	struct tcp_info to;
+	uint64_t delayed, sent;
+	uint32_t hole;
+
+	(void)state;
+	open_quiet(&o);
+	pair.user[0].stops_reading = true;
+	to = pair_info(&pair, 0);
+	s.sequence = to.receive_next;
+	s.acknowledgement = to.send_next;
+	for (int i = 0; i < BEFORE; i++, s.sequence += s.length) {
+		pair_inject(&pair, 0, &s);
+		pair_run(&pair, pair_never, WAIT);
+	}
+	delayed = STAT(0, delayed_acks);
+	assert_true(delayed > 0);
+	// Pieces apart, until one is refused.
+	hole = s.sequence;
+	s.length = PIECE;
+	while (STAT(0, out_of_order_refused) == 0) {
+		s.sequence += 2 * PIECE;
+		assert_true(s.sequence - hole < 60000);
+		pair_inject(&pair, 0, &s);
+	}
+	// All before it, so that nothing is known of it, then itself in two.
+	s.length = s.sequence - hole;
+	s.sequence = hole;
+	pair_inject(&pair, 0, &s);
+	pair_run(&pair, pair_never, WAIT);
+	s.sequence += s.length;
+	assert_int_equal(pair_info(&pair, 0).receive_next, s.sequence);
+	s.length = PIECE / 2;
+	for (int i = 0; i < 2; i++, s.sequence += s.length) {
+		sent = STAT(0, segments_sent);
+		pair_inject(&pair, 0, &s);
+		pair_run(&pair, pair_never, WAIT);
+		assert_int_equal(STAT(0, segments_sent), sent + 1);
+		assert_int_equal(STAT(0, delayed_acks), delayed);
+	}
+	pair_inject(&pair, 0, &s);
+	pair_run(&pair, pair_never, WAIT);
+	assert_int_equal(STAT(0, delayed_acks), delayed + 1);
+	abort_both();
+}
+
 static void silence_ends_a_connection(void **state)
 {
 	struct pair_options o = {.seed = 20};
@@ -682,6 +738,7 @@ int main(void)
 		cmocka_unit_test(spurious_timeouts_are_undone),
 		cmocka_unit_test(a_lost_tail_is_probed),
 		cmocka_unit_test(tiny_segments_share_buffers),
+		cmocka_unit_test(refused_text_is_acknowledged_at_once),
 		cmocka_unit_test(silence_ends_a_connection),
 		cmocka_unit_test(acknowledgements_are_delayed),
 		cmocka_unit_test(nagle_holds_short_segments),
