@@ -373,15 +373,32 @@ static const char *message_differs(const struct message *mine, const struct mess
 	return NULL;
 }
 
+static bool is_named(const struct message *m, size_t i, const char *name)
+{
+	return m->names[i].length == strlen(name) &&
+	       strncasecmp(ours.stream + m->names[i].at, name, strlen(name)) == 0;
+}
+
 // Does a tab stand behind the value of this field?
 static bool has_tab_behind(const struct message *m, const char *name)
 {
 	for (size_t i = 0; i < m->fields; i++) {
 		const char *behind = ours.stream + m->values[i].at + m->values[i].length;
 
-		if (m->names[i].length == strlen(name) &&
-			strncasecmp(ours.stream + m->names[i].at, name, strlen(name)) == 0)
+		if (is_named(m, i, name))
 			return behind[strspn(behind, " ")] == '\t';
+	}
+	return false;
+}
+
+// Does a tab stand among the options of a Connection field, or behind them?
+static bool has_tab_among_options(const struct message *m)
+{
+	for (size_t i = 0; i < m->fields; i++) {
+		const char *value = ours.stream + m->values[i].at;
+
+		if (is_named(m, i, "connection") && value[strcspn(value, "\t\r\n")] == '\t')
+			return true;
 	}
 	return false;
 }
@@ -411,13 +428,16 @@ static bool stopped_at_method(const struct message *m)
 
 // Where llhttp 8 does not do what the RFC says, and later ones do. Its list of methods is the
 // exception: they have it still, where any token is a method (RFC 9110 9.1).
-static bool is_only_theirs(const struct message *m, bool is_last)
+static bool is_only_theirs(const struct message *m, const struct message *before, bool is_last)
 {
 	// It takes the tab for a part of the coding's name, and reads a response to the end.
 	if (has_tab_behind(m, "transfer-encoding"))
 		return true;
 	if (!is_last)
 		return false;
+	// And for a part of keep-alive, so that it expects no more of an HTTP/1.0 peer.
+	if (before != NULL && before->minor == 0 && has_tab_among_options(before))
+		return true;
 	switch (theirs.error) {
 	case HPE_INVALID_METHOD:
 	case HPE_INVALID_CONSTANT:
@@ -450,7 +470,7 @@ const char *opinions_differ(
 					   : message_differs(mine, other);
 
 		if (what != NULL)
-			return is_only_theirs(mine, is_last) ? NULL : what;
+			return is_only_theirs(mine, i > 0 ? mine - 1 : NULL, is_last) ? NULL : what;
 		++*agreed;
 	}
 	return NULL;
