@@ -366,19 +366,29 @@ static void a_lost_tail_is_probed(void **state)
 	abort_both();
 }
 
+// A connection whose user 0 reads nothing, and the next segment of text to it.
+static struct pair_segment open_unread(const struct pair_options *o, uint32_t length)
+{
+	struct tcp_info to;
+
+	open_quiet(o);
+	pair.user[0].stops_reading = true;
+	to = pair_info(&pair, 0);
+	return (struct pair_segment){.flags = TCP_FLAG_ACK,
+		.sequence = to.receive_next,
+		.acknowledgement = to.send_next,
+		.length = length,
+		.window = 1000};
+}
+
 // A window of one-byte segments must not pin a buffer each, in order or ahead of holes.
 static void tiny_segments_share_buffers(void **state)
 {
-	struct pair_segment s = {.flags = TCP_FLAG_ACK, .length = 1, .window = 1000};
 	struct pair_options o = {.seed = 19, .profile[1].flags = TCP_NO_TIMESTAMPS};
-	struct tcp_info to;
+	struct pair_segment s;
 
 	(void)state;
-	open_quiet(&o);
-	pair.user[0].stops_reading = true;
-	to = pair_info(&pair, 0);
-	s.sequence = to.receive_next;
-	s.acknowledgement = to.send_next;
+	s = open_unread(&o, 1);
 	for (unsigned i = 0; i < 20000; i++, s.sequence++)
 		pair_inject(&pair, 0, &s);
 	assert_int_equal(tcp_receive_ready(pair.engine[0], pair.user[0].connection), 20000);
@@ -401,18 +411,13 @@ static void refused_text_is_acknowledged_at_once(void **state)
 		PIECE = 10,
 		WAIT = 60000
 	};
-	struct pair_segment s = {.flags = TCP_FLAG_ACK, .length = 1000, .window = 1000};
 	struct pair_options o = {.seed = 29, .profile[1].flags = TCP_NO_TIMESTAMPS};
-	struct tcp_info to;
+	struct pair_segment s;
 	uint64_t delayed, sent;
 	uint32_t hole;
 
 	(void)state;
-	open_quiet(&o);
-	pair.user[0].stops_reading = true;
-	to = pair_info(&pair, 0);
-	s.sequence = to.receive_next;
-	s.acknowledgement = to.send_next;
+	s = open_unread(&o, 1000);
 	for (int i = 0; i < BEFORE; i++, s.sequence += s.length) {
 		pair_inject(&pair, 0, &s);
 		pair_run(&pair, pair_never, WAIT);
